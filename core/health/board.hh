@@ -1,0 +1,64 @@
+#pragma once
+// The one truth about health: an immutable snapshot of every pool's servers and every service's datacentres. Only the
+// control worker makes boards; the proxy's workers and the DNS answers read the same one.
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/address.hh"
+#include "core/health/server_state.hh"
+
+namespace portolan::health {
+
+enum class State : uint8_t {
+  unknown,     // not checked yet, or never checked: serves
+  up,
+  down,
+  draining,    // asked to be left alone: no new requests
+  ejected,     // failed requests took it out for a while
+};
+std::string_view to_string(State state);
+inline bool serves(State s) { return s == State::unknown || s == State::up; }
+
+struct Health {
+  State state = State::unknown;
+  std::string reason;                        // "HTTP 503", "connection refused", "drained by an operator"
+  int64_t since_ms = 0;                      // wall clock
+};
+
+// One address of a pool: a configured server, or one of the addresses its name stands for.
+struct Member {
+  SocketAddress address;
+  std::string configured;                    // as written in the file
+  int weight = 1;
+  int max_connections = 0;
+  bool backup = false;
+  Health health;
+  std::shared_ptr<ServerState> state;        // counts shared by all workers; outlives boards
+};
+
+struct Pool {
+  std::string name;
+  std::vector<Member> members;               // in the file's order
+  std::shared_ptr<PoolState> state;
+  size_t serving() const;                    // members that serve
+  double up_share() const;                   // serving / all, by weight of non-backup members; 0 when empty
+};
+
+// A service in one datacentre.
+struct Site {
+  std::string datacenter;
+  Health health;
+};
+
+struct Board {
+  uint64_t version = 0;
+  std::map<std::string, std::shared_ptr<const Pool>, std::less<>> pools;   // unchanged pools are shared by boards
+  std::map<std::string, std::vector<Site>, std::less<>> services;
+  std::map<std::string, Health, std::less<>> datacenters;                  // only those an operator drained
+};
+
+}  // namespace portolan::health

@@ -1,0 +1,77 @@
+#pragma once
+// A connected (or connecting) socket as bytes in and segments out. Non-blocking; tries the system call first and waits
+// for an edge only after EAGAIN. Owns its descriptor. Used from its worker's thread only.
+#include <cstddef>
+
+#include "core/base/address.hh"
+#include "core/base/body.hh"
+#include "core/base/fd.hh"
+#include "core/base/result.hh"
+#include "core/loop/worker.hh"
+
+namespace portolan::loop {
+
+enum class Io : uint8_t {
+  done,          // read: some bytes; write: everything asked for
+  would_block,   // on_ready will be called when it is worth trying again
+  eof,           // read only: the peer ended its side
+  error,         // the connection is broken; Stream::error() has the errno
+};
+
+class StreamHandler {
+ public:
+  // The stream became readable or writable, or its connect() ended (see connected()). May destroy the stream.
+  virtual void on_ready() = 0;
+
+ protected:
+  ~StreamHandler() = default;
+};
+
+class Stream {
+ public:
+  // Takes an accepted, non-blocking socket.
+  Stream(Worker& worker, UniqueFd fd, StreamHandler& handler);
+  // Starts connecting; on_ready is called when that ended, well or not. An error means it can't even start.
+  static Result<std::unique_ptr<Stream>> connect(Worker& worker, const SocketAddress& to,
+                                                 StreamHandler& handler);
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // Connecting streams: would_block while it goes on, then done or error.
+  Io connected();
+
+  Io read(char* buffer, size_t size, size_t& got);   // got > 0 exactly when done
+  // Writes from the front of `out` and consumes what was taken. done: `out` is empty. File ranges leave by sendfile; a
+  // file that became shorter than its range is an error.
+  Io write(Body& out);
+  void shut_write();                                 // FIN after what has been written
+  void reset_on_close();                             // close() sends RST: the peer learns that the answer was cut
+
+  bool may_read() const { return readable_; }        // worth trying: no EAGAIN since the last edge
+  bool may_write() const { return writable_; }
+  int error() const { return error_; }
+  int fd() const { return fd_.get(); }
+  Worker& worker() { return worker_; }
+  // Bytes that a slow peer may leave unread in the kernel before write() says would_block.
+  void limit_unsent(size_t bytes);
+
+ private:
+  static void on_event(void* self, Ready ready);
+  Io write_segments(Body& out);
+  Io write_file(Body& out);
+  Io fail(int code);
+  Worker& worker_;
+  StreamHandler& handler_;
+  UniqueFd fd_;
+  bool readable_ = true;
+  bool writable_ = true;
+  bool peer_closed_ = false;
+  bool connecting_ = false;
+  int error_ = 0;
+  SocketEvent event_;
+};
+
+// The local address of a socket (which of ours the client reached).
+SocketAddress local_address(int fd);
+
+}  // namespace portolan::loop

@@ -1,0 +1,228 @@
+#include "core/dns/compose.hh"
+
+#include <algorithm>
+#include <cstring>
+
+namespace portolan::dns {
+namespace {
+
+constexpr size_t opt_fixed_size = 11;
+constexpr size_t max_pointer = 0x3fff;
+
+uint32_t hash_label(std::string_view label, uint32_t hash) {
+  for (char c : label) hash = (hash ^ static_cast<uint8_t>(lower(c))) * 16777619u;
+  return hash;
+}
+
+// A name's label starts, and the hash of the suffix that begins at each.
+struct Labels {
+  unsigned count = 0;
+  uint8_t start[128];
+  uint32_t hash[128];
+
+  explicit Labels(std::string_view name) {
+    for (size_t i = 0; i < name.size() && name[i] != 0; i += 1 + static_cast<uint8_t>(name[i]))
+      start[count++] = static_cast<uint8_t>(i);
+    uint32_t h = 2166136261u;
+    for (unsigned i = count; i-- > 0;) {
+      h = hash_label(name.substr(start[i], 1 + static_cast<uint8_t>(name[start[i]])), h);
+      hash[i] = h;
+    }
+  }
+};
+
+// Length of the name that begins `wire`, root label included.
+size_t name_size(std::string_view wire) {
+  size_t i = 0;
+  while (wire[i] != 0) i += 1 + static_cast<uint8_t>(wire[i]);
+  return i + 1;
+}
+
+}  // namespace
+
+size_t answer_limit(const Query& query, bool tcp) {
+  return tcp ? max_message_size : std::min<size_t>(query.udp_size, max_udp_size);
+}
+
+Composer::Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query,
+                   size_t limit)
+    : out_(out), query_(query), limit_(std::min(limit, out.size()) - opt_size()) {
+  if (!query.has_question) return;
+  std::memcpy(&out_[at_], &packet[at_], query.question_end - at_);
+  at_ = query.question_end;
+}
+
+bool Composer::put(const void* data, size_t size) {
+  if (limit_ - at_ < size) return false;
+  if (size != 0) std::memcpy(&out_[at_], data, size);
+  at_ += size;
+  return true;
+}
+
+void Composer::remember(uint32_t hash, size_t offset) {
+  if (offset <= max_pointer && suffix_count_ < max_suffixes)
+    suffixes_[suffix_count_++] = {hash, static_cast<uint16_t>(offset)};
+}
+
+void Composer::remember_question() {
+  question_remembered_ = true;
+  if (!query_.has_question) return;
+  Labels labels(query_.key.wire());
+  for (unsigned i = 0; i < labels.count; i++)
+    remember(labels.hash[i], header_size + labels.start[i]);
+}
+
+bool Composer::matches(size_t offset, std::string_view suffix) const {
+  for (;;) {
+    const uint8_t length = out_[offset];
+    if (length >= 0xc0) {
+      offset = load16(&out_[offset]) & max_pointer;
+      continue;
+    }
+    if (length != static_cast<uint8_t>(suffix[0])) return false;
+    if (length == 0) return true;
+    const auto* label = reinterpret_cast<const char*>(&out_[offset + 1]);
+    if (!equal_ignoring_case({label, length}, suffix.substr(1, length))) return false;
+    offset += 1 + length;
+    suffix = parent(suffix);
+  }
+}
+
+size_t Composer::find(uint32_t hash, std::string_view suffix) const {
+  for (unsigned i = 0; i < suffix_count_; i++)
+    if (suffixes_[i].hash == hash && matches(suffixes_[i].offset, suffix))
+      return suffixes_[i].offset;
+  return 0;
+}
+
+bool Composer::put_name(std::string_view name) {
+  if (name.size() > 1 && query_.has_question && equal_ignoring_case(name, query_.key.wire())) {
+    static constexpr uint8_t pointer[2] = {0xc0, header_size};
+    return put(pointer, 2);
+  }
+  if (!question_remembered_) remember_question();
+  Labels labels(name);
+  size_t target = 0;
+  unsigned kept = 0;
+  for (; kept < labels.count && target == 0; kept++)
+    target = find(labels.hash[kept], name.substr(labels.start[kept]));
+  if (target != 0) kept--;
+  const size_t begin = at_;
+  const size_t literal = kept < labels.count ? labels.start[kept] : name.size() - 1;
+  if (!put(name.data(), literal)) return false;
+  uint8_t end[2] = {0, 0};
+  if (target != 0) store16(end, 0xc000u | static_cast<unsigned>(target));
+  if (!put(end, target != 0 ? 2 : 1)) return false;
+  for (unsigned i = 0; i < kept; i++) remember(labels.hash[i], begin + labels.start[i]);
+  return true;
+}
+
+bool Composer::put_rdata(uint16_t type, std::string_view rdata) {
+  switch (type) {
+    case type_ns:
+    case type_cname:
+    case type_ptr:
+      return put_name(rdata);
+    case type_mx:
+      return put(rdata.data(), 2) && put_name(rdata.substr(2));
+    case type_soa: {
+      const size_t first = name_size(rdata);
+      const size_t second = name_size(rdata.substr(first));
+      return put_name(rdata.substr(0, first)) && put_name(rdata.substr(first, second)) &&
+             put(rdata.data() + first + second, rdata.size() - first - second);
+    }
+    default:
+      return put(rdata.data(), rdata.size());
+  }
+}
+
+bool Composer::put_record(std::string_view owner, uint16_t type, uint32_t ttl_s,
+                          std::string_view rdata) {
+  uint8_t fixed[10];
+  store16(fixed, type);
+  store16(fixed + 2, class_in);
+  store32(fixed + 4, ttl_s);
+  if (!put_name(owner) || !put(fixed, sizeof fixed)) return false;
+  const size_t data = at_;
+  if (!put_rdata(type, rdata)) return false;
+  store16(&out_[data - 2], static_cast<unsigned>(at_ - data));
+  return true;
+}
+
+bool Composer::add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s,
+                   std::string_view rdata) {
+  if (truncated_) return false;
+  const size_t before = at_;
+  const unsigned suffixes = suffix_count_;
+  if (put_record(owner, type, ttl_s, rdata)) {
+    counts_[static_cast<unsigned>(section)]++;
+    return true;
+  }
+  at_ = before;
+  // What the question gave may stay; what this record gave must not.
+  while (suffix_count_ > suffixes && suffixes_[suffix_count_ - 1].offset >= before) suffix_count_--;
+  truncated_ = section != Section::additional;
+  return false;
+}
+
+size_t Composer::opt_size() const {
+  if (!query_.has_edns) return 0;
+  return opt_fixed_size + (query_.has_subnet ? 8 + query_.subnet.address_size() : 0);
+}
+
+void Composer::put_opt(uint16_t rcode) {
+  uint8_t* p = &out_[at_];
+  std::memset(p, 0, opt_fixed_size);
+  store16(p + 1, type_opt);
+  store16(p + 3, max_udp_size);
+  p[5] = static_cast<uint8_t>(rcode >> 4);
+  if (query_.dnssec_ok) p[7] = 0x80;
+  store16(p + 9, static_cast<unsigned>(opt_size() - opt_fixed_size));
+  at_ += opt_size();
+  if (!query_.has_subnet) return;
+  const ClientSubnet& subnet = query_.subnet;
+  p += opt_fixed_size;
+  store16(p, option_client_subnet);
+  store16(p + 2, static_cast<unsigned>(4 + subnet.address_size()));
+  store16(p + 4, subnet.family);
+  p[6] = subnet.source;
+  p[7] = scope_;
+  std::memcpy(p + 8, subnet.address.bytes.data(), subnet.address_size());
+}
+
+size_t Composer::finish(uint16_t rcode, bool authoritative) {
+  if (truncated_) {
+    at_ = query_.has_question ? query_.question_end : header_size;
+    std::fill(std::begin(counts_), std::end(counts_), uint16_t{0});
+  }
+  unsigned flags = flag_qr | (query_.flags & (mask_opcode | flag_rd | flag_cd)) | (rcode & mask_rcode);
+  if (query_.flags & mask_opcode) flags &= ~static_cast<unsigned>(flag_rd | flag_cd);
+  if (authoritative) flags |= flag_aa;
+  if (truncated_) flags |= flag_tc;
+  store16(&out_[0], query_.id);
+  store16(&out_[2], flags);
+  store16(&out_[4], query_.has_question ? 1 : 0);
+  for (int i = 0; i < 3; i++) store16(&out_[6 + 2 * i], counts_[i]);
+  if (query_.has_edns) {
+    store16(&out_[10], counts_[2] + 1u);
+    put_opt(rcode);
+  }
+  return at_;
+}
+
+uint16_t rcode_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::notimp: return notimp;
+    case Verdict::badvers: return badvers;
+    case Verdict::refused: return refused;
+    default: return formerr;
+  }
+}
+
+size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query,
+                     Verdict verdict) {
+  Composer composer(out, packet, query, plain_udp_size);
+  return composer.finish(rcode_of(verdict), false);
+}
+
+}  // namespace portolan::dns

@@ -1,0 +1,138 @@
+#include "core/dns/name.hh"
+
+namespace portolan::dns {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Reads one character of presentation form at `i`, escapes resolved. False: a broken escape.
+bool read_character(std::string_view text, size_t& i, char& c) {
+  c = text[i++];
+  if (c != '\\') return true;
+  if (i >= text.size()) return false;
+  if (!is_digit(text[i])) {
+    c = text[i++];
+    return true;
+  }
+  if (i + 3 > text.size() || !is_digit(text[i + 1]) || !is_digit(text[i + 2])) return false;
+  int value = (text[i] - '0') * 100 + (text[i + 1] - '0') * 10 + (text[i + 2] - '0');
+  i += 3;
+  c = static_cast<char>(value);
+  return value <= 255;
+}
+
+Error bad_name(std::string_view text, const char* why) {
+  return Error{"\"" + std::string(text) + "\" is not a domain name: " + why};
+}
+
+}  // namespace
+
+bool Name::append_label(const char* data, size_t size) {
+  if (size_ + size + 1 > max_name_size) return false;
+  char* p = bytes_ + size_ - 1;
+  *p++ = static_cast<char>(size);
+  std::memcpy(p, data, size);
+  p[size] = 0;
+  size_ = static_cast<uint8_t>(size_ + size + 1);
+  return true;
+}
+
+Result<Name> Name::parse(std::string_view text) {
+  Name name;
+  if (text == ".") return name;
+  if (text.empty()) return bad_name(text, "it is empty");
+  char label[max_label_size];
+  size_t size = 0;
+  for (size_t i = 0; i < text.size();) {
+    bool dot = text[i] == '.';
+    char c;
+    if (!read_character(text, i, c)) return bad_name(text, "a broken escape");
+    if (!dot) {
+      if (size == max_label_size) return bad_name(text, "a label is longer than 63 bytes");
+      label[size++] = c;
+      if (i < text.size()) continue;
+    }
+    if (size == 0) return bad_name(text, "a label is empty");
+    if (!name.append_label(label, size)) return bad_name(text, "it is longer than 255 bytes");
+    size = 0;
+  }
+  return name;
+}
+
+bool Name::read(std::span<const uint8_t> message, size_t& offset, bool pointers) {
+  size_ = 1;
+  bytes_[0] = 0;
+  size_t at = offset;
+  size_t segment = offset;                       // where the run of labels being read began
+  bool jumped = false;
+  for (;;) {
+    if (at >= message.size()) return false;
+    unsigned length = message[at];
+    if (length == 0) break;
+    if (length >= 0xc0) {
+      if (!pointers || at + 2 > message.size()) return false;
+      size_t target = load16(&message[at]) & 0x3fff;
+      if (target < header_size || target >= segment) return false;
+      if (!jumped) offset = at + 2;
+      jumped = true;
+      at = segment = target;
+      continue;
+    }
+    if (length > max_label_size || at + 1 + length > message.size()) return false;
+    if (!append_label(reinterpret_cast<const char*>(&message[at + 1]), length)) return false;
+    at += 1 + length;
+  }
+  if (!jumped) offset = at + 1;
+  return true;
+}
+
+Name Name::lowered() const {
+  Name name;
+  name.size_ = size_;
+  // A length byte is at most 63, below 'A': lowering the whole run is safe.
+  for (size_t i = 0; i < size_; i++) name.bytes_[i] = lower(bytes_[i]);
+  return name;
+}
+
+unsigned Name::labels() const { return label_count(wire()); }
+bool Name::equals(const Name& o) const { return equal_ignoring_case(wire(), o.wire()); }
+
+std::string Name::to_string() const {
+  if (size_ == 1) return ".";
+  std::string text;
+  for (std::string_view rest = wire(); rest.size() > 1; rest = parent(rest)) {
+    for (char c : rest.substr(1, static_cast<uint8_t>(rest[0]))) {
+      auto byte = static_cast<unsigned char>(c);
+      if (byte <= ' ' || byte >= 0x7f) {
+        text += '\\';
+        for (unsigned d : {byte / 100u, byte / 10u % 10, byte % 10u})
+          text += static_cast<char>('0' + d);
+        continue;
+      }
+      if (c == '.' || c == '\\' || c == '"') text += '\\';
+      text += c;
+    }
+    text += '.';
+  }
+  return text;
+}
+
+unsigned label_count(std::string_view wire) {
+  unsigned count = 0;
+  for (; wire.size() > 1; wire = parent(wire)) count++;
+  return count;
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); i++)
+    if (lower(a[i]) != lower(b[i])) return false;
+  return true;
+}
+
+bool is_within(std::string_view name, std::string_view zone) {
+  while (name.size() > zone.size()) name = parent(name);
+  return name == zone;
+}
+
+}  // namespace portolan::dns

@@ -1,0 +1,124 @@
+#include "core/dns/query.hh"
+
+#include <algorithm>
+
+namespace portolan::dns {
+namespace {
+
+using Bytes = std::span<const uint8_t>;
+
+// Moves past a name whose labels nobody needs.
+bool skip_name(Bytes packet, size_t& offset) {
+  while (offset < packet.size()) {
+    unsigned length = packet[offset];
+    if (length >= 0xc0) {
+      offset += 2;
+      return offset <= packet.size();
+    }
+    if (length > max_label_size) return false;
+    offset += 1 + length;
+    if (length == 0) return true;
+  }
+  return false;
+}
+
+// RFC 7871 §6, §7.1.2: everything about the option is checked, a resolver that errs here must hear of it.
+bool read_subnet(Bytes option, Query& query) {
+  if (query.has_subnet || option.size() < 4) return false;
+  ClientSubnet subnet;
+  subnet.family = load16(&option[0]);
+  subnet.source = option[2];
+  Bytes address = option.subspan(4);
+  if (option[3] != 0 || subnet.family > 2) return false;
+  const unsigned bits = subnet.family == 1 ? 32 : subnet.family == 2 ? 128 : 0;
+  if (subnet.source > bits || address.size() != subnet.address_size()) return false;
+  if (bits != 0)
+    subnet.address.family = bits == 32 ? IpAddress::Family::v4 : IpAddress::Family::v6;
+  std::copy(address.begin(), address.end(), subnet.address.bytes.begin());
+  if (bits != 0 && subnet.address.masked(subnet.source) != subnet.address) return false;
+  query.subnet = subnet;
+  query.has_subnet = true;
+  return true;
+}
+
+bool read_options(Bytes data, Query& query) {
+  while (!data.empty()) {
+    if (data.size() < 4) return false;
+    const size_t size = load16(&data[2]);
+    if (data.size() < 4 + size) return false;
+    if (load16(&data[0]) == option_client_subnet && !read_subnet(data.subspan(4, size), query))
+      return false;
+    data = data.subspan(4 + size);
+  }
+  return true;
+}
+
+// The OPT record's fixed part is at `fixed`, past the owner name.
+bool read_opt(const uint8_t* fixed, Bytes data, Query& query) {
+  query.has_edns = true;
+  query.udp_size = std::max<uint16_t>(load16(fixed + 2), plain_udp_size);
+  query.version = fixed[5];
+  query.dnssec_ok = (fixed[6] & 0x80) != 0;
+  // What another version's options look like is for that version to say.
+  return query.version != 0 || read_options(data, query);
+}
+
+// One record of any section; OPT only in the last, once, owned by the root (RFC 6891 §6.1.1).
+bool read_record(Bytes packet, size_t& offset, bool additional, Query& query) {
+  const bool root = offset < packet.size() && packet[offset] == 0;
+  if (!skip_name(packet, offset) || packet.size() - offset < 10) return false;
+  const uint8_t* fixed = &packet[offset];
+  const size_t size = load16(fixed + 8);
+  offset += 10;
+  if (packet.size() - offset < size) return false;
+  Bytes data = packet.subspan(offset, size);
+  offset += size;
+  if (load16(fixed) != type_opt) return true;
+  return additional && root && !query.has_edns && read_opt(fixed, data, query);
+}
+
+bool read_question(Bytes packet, size_t& offset, Query& query) {
+  if (!query.name.read(packet, offset, false) || packet.size() - offset < 4) return false;
+  query.type = load16(&packet[offset]);
+  query.qclass = load16(&packet[offset + 2]);
+  offset += 4;
+  query.key = query.name.lowered();
+  query.question_end = offset;
+  query.has_question = true;
+  return true;
+}
+
+// Types 128 to 254 ask for something done, not for data (RFC 6895 §3.1); NXNAME is never asked for (RFC 9824 §3.5).
+Verdict judge_type(uint16_t type) {
+  if (type == 0 || type == type_opt || type == type_nxname) return Verdict::formerr;
+  if (type == type_axfr || type == type_ixfr) return Verdict::refused;
+  if (type >= 128 && type < type_any) return Verdict::notimp;
+  return Verdict::answer;
+}
+
+}  // namespace
+
+Verdict parse_query(Bytes packet, Query& query) {
+  query = Query{};
+  if (packet.size() < header_size) return Verdict::drop;
+  query.id = load16(&packet[0]);
+  query.flags = load16(&packet[2]);
+  if (query.flags & flag_qr) return Verdict::drop;
+  if (query.flags & mask_opcode) return Verdict::notimp;
+  if (load16(&packet[4]) != 1) return Verdict::formerr;
+
+  size_t offset = header_size;
+  if (!read_question(packet, offset, query)) return Verdict::formerr;
+  const unsigned before = load16(&packet[6]) + load16(&packet[8]);
+  for (unsigned i = 0; i < before; i++)
+    if (!read_record(packet, offset, false, query)) return Verdict::formerr;
+  for (unsigned i = load16(&packet[10]); i > 0; i--)
+    if (!read_record(packet, offset, true, query)) return Verdict::formerr;
+  if (offset != packet.size()) return Verdict::formerr;
+
+  if (query.version != 0) return Verdict::badvers;
+  if (Verdict verdict = judge_type(query.type); verdict != Verdict::answer) return verdict;
+  return query.qclass == class_in ? Verdict::answer : Verdict::refused;
+}
+
+}  // namespace portolan::dns

@@ -17,6 +17,7 @@ struct Limits {
   size_t field_count = 100;            // 431
   size_t chunk_extension_bytes = 1024; // a message, in all: 400
   size_t trailer_bytes = 8 * 1024;     // 431 (a response: an error)
+  bool refuse_underscores = false;     // a field name with '_': 400
 };
 
 enum class Event : uint8_t {
@@ -33,29 +34,40 @@ struct Step {
   std::string_view data;               // a view into `in`
 };
 
-// What both directions share: body framing and trailers.
+// What both directions share: body framing and trailers. Usable on its own.
 class BodyParser {
  public:
+  BodyParser() = default;
+  explicit BodyParser(const Limits& limits) : limits_(limits) {}
   void start(Framing framing, uint64_t content_length);
-  Step next(std::string_view in);
+  Step next(std::string_view in);      // after `end`: need_more, nothing consumed
   const Fields& trailers() const { return trailers_; }   // views into the `in` of the event `end`
   // For until_close: the connection ended. True where that ends the message rightly.
   bool finish_at_close();
-  // …private state is the implementation's
+  int status() const { return status_; }                 // 400 or 431 after `error`
+  const char* reason() const { return reason_; }
 
- protected:
-  friend class RequestParser;
-  friend class ResponseParser;
+ private:
+  enum class State : uint8_t {
+    length, until_close, chunk_size, chunk_extension, chunk_lf, chunk_data, data_cr, data_lf, trailers, done, failed
+  };
   Step fail(int status, const char* reason);
+  bool chunk_byte(char c);             // one byte of chunk framing; false: failed
+  bool chunk_size_byte(char c);
+  Step next_chunked(std::string_view in);
+  Step next_trailers(std::string_view in, size_t skipped);
+
   Limits limits_;
   Fields trailers_;
   int status_ = 0;
   const char* reason_ = "";
-  Framing framing_ = Framing::none;
   uint64_t remaining_ = 0;
-  int state_ = 0;
   size_t extension_bytes_ = 0;
   size_t scanned_ = 0;
+  size_t line_start_ = 0;
+  const char* base_ = nullptr;         // where the trailers' views were made
+  State state_ = State::done;
+  uint8_t digits_ = 0;
 };
 
 // A server's side: requests. One parser a connection; after `end` it is ready for the next request.
@@ -68,23 +80,36 @@ class RequestParser {
   // bytes (RequestHead::storage is for that).
   RequestHead& head() { return head_; }
   const Fields& trailers() const { return body_.trailers(); }
-  int status() const;                  // 400, 414, 431, 501, 505 after `error`
-  const char* reason() const;          // "Content-Length and Transfer-Encoding together"
-  bool started() const;                // some byte of a request has been seen (408 or silence at a timeout)
+  int status() const { return status_; }            // 400, 414, 431, 501, 505 after `error`
+  const char* reason() const { return reason_; }    // "Content-Length and Transfer-Encoding together"
+  // Some byte of a request has been seen: 408 or silence at a timeout. The empty line allowed before a request is none.
+  bool started() const { return started_; }
 
  private:
+  enum class State : uint8_t { idle, method, target, version, fields, body, failed };
+  Step fail(int status, const char* reason);
+  Step next_head(std::string_view in);
+  bool skip_empty_line(std::string_view in, size_t& skipped);   // false: wait for more, or failed
+  void begin_head();
+  bool scan_request_line(std::string_view in);                  // false: wait for more, or failed
+  bool scan_version(std::string_view in, size_t window);
+  const char* split_target();          // why the target is invalid, or nullptr
+  const char* split_absolute();
+  bool finish_head();                  // false: failed
+  bool finish_authority(std::string_view host, bool has_host);
+
   RequestHead head_;
   BodyParser body_;
   Limits limits_;
   int status_ = 0;
   const char* reason_ = "";
-  bool in_body_ = false;
+  State state_ = State::idle;
   bool started_ = false;
+  bool empty_line_skipped_ = false;
+  bool absolute_ = false;
   size_t scanned_ = 0;
-  size_t line_start_ = 0;
-  int lines_ = 0;
-  Step fail(int status, const char* reason);
-  Step parse_head(std::string_view head, size_t consumed);
+  size_t line_start_ = 0;              // of the field line being read; in the request line, of the part
+  const char* base_ = nullptr;         // where the head's views were made
 };
 
 // A client's side: responses. start() before each response says which request it answers.
@@ -95,21 +120,28 @@ class ResponseParser {
   Step next(std::string_view in);      // a 1xx (but 101) gives `head` then `end`; then comes the final head
   ResponseHead& head() { return head_; }
   const Fields& trailers() const { return body_.trailers(); }
-  const char* reason() const;
+  const char* reason() const { return reason_; }
   bool finish_at_close();              // the server closed: true where that completes the message
 
  private:
+  enum class State : uint8_t { status_line, reason, fields, body, done, failed };
+  Step fail(const char* reason);
+  Step next_head(std::string_view in);
+  bool scan_status_line(std::string_view in);                   // false: wait for more, or failed
+  bool scan_reason(std::string_view in);
+  bool finish_head();                  // false: failed
+  void begin_head();
+
   ResponseHead head_;
   BodyParser body_;
   Limits limits_;
   Method request_method_ = Method::get;
   const char* reason_ = "";
-  bool in_body_ = false;
+  State state_ = State::status_line;
+  int interim_ = 0;                    // 1xx heads before this one
   size_t scanned_ = 0;
   size_t line_start_ = 0;
-  int lines_ = 0;
-  Step fail(const char* reason);
-  Step parse_head(std::string_view head, size_t consumed);
+  const char* base_ = nullptr;         // where the head's views were made
 };
 
 // ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -52,8 +52,6 @@ class Stream {
   int error() const { return error_; }
   int fd() const { return fd_.get(); }
   Worker& worker() { return worker_; }
-  // Bytes that a slow peer may leave unread in the kernel before write() says would_block.
-  void limit_unsent(size_t bytes);
 
  private:
   static void on_event(void* self, Ready ready);

@@ -19,22 +19,21 @@ struct event;
 
 namespace portolan::loop {
 
-class LogRing;
-
 // A hashed timer wheel: 1,024 slots of 8 ms.
 class Wheel {
  public:
   static constexpr int64_t tick_ms = 8;
   static constexpr size_t slot_count = 1024;
-  explicit Wheel(int64_t now_ms);
+  explicit Wheel(Worker& worker, int64_t now_ms);
   void schedule(Timer& timer, int64_t deadline_ms);
   void advance(int64_t now_ms);              // fires what is due
   int64_t next_due_ms() const;               // when advance() has something to look at; INT64_MAX: never
-  static void unlink(Timer& timer);
+  void unlink(Timer& timer);
 
  private:
-  struct Anchor;
+  void look_at(size_t slot, int64_t now_ms);
   void mark(size_t slot) { used_[slot / 64] |= 1ull << (slot % 64); }
+  Worker& worker_;
   Timer* slots_[slot_count] = {};
   uint64_t used_[slot_count / 64] = {};
   int64_t tick_ = 0;                         // the last tick advanced over
@@ -73,19 +72,22 @@ class Worker {
 
  private:
   friend struct EventTrampoline;
+  friend class Wheel;
   struct Queue {
-    Queue();
+    Queue() { anchor.previous_ = anchor.next_ = &anchor; }
     struct Anchor final : Runnable {
       void run() override {}
     } anchor;
+    bool empty() const { return anchor.next_ == &anchor; }
   };
   void open_mailbox();
   void on_mail(Ready ready);
-  void push(Queue& queue, Runnable& work);
-  bool take(Queue& queue, Runnable*& work);
+  static void push(Queue& queue, Runnable& work);
+  static Runnable* take(Queue& queue);
   void begin_callback();                     // refreshes the time
   void end_callback();                       // run queue, graves
-  void arm_wheel(int64_t wait_ms);
+  void fire_timers();
+  void wait_for_events(int64_t wait_ms);
 
   int id_;
   std::string name_;

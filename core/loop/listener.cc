@@ -1,0 +1,123 @@
+#include "core/loop/listener.hh"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "core/base/log.hh"
+
+namespace portolan::loop {
+namespace {
+
+constexpr int accepts_a_turn = 64;
+constexpr int64_t retry_ms = 50;
+
+const metrics::Family shed_connections{
+    "portolan_connections_shed_total",
+    "Client connections closed at once for want of descriptors or memory.",
+    metrics::Type::counter,
+    {}};
+
+Error bind_error(const SocketAddress& address) {
+  int code = errno;
+  std::string what = "cannot bind " + address.to_string();
+  Error error = system_error(what, code);
+  if (code == EACCES && address.port < 1024)
+    error.text += "; ports under 1024 need root or CAP_NET_BIND_SERVICE";
+  if (code == EADDRINUSE) error.text += "; another program listens there (ss -lntup shows which)";
+  if (code == EADDRNOTAVAIL) error.text += "; no interface of this machine has that address";
+  return error;
+}
+
+Result<UniqueFd> open_bound(const SocketAddress& address, int type) {
+  UniqueFd fd(::socket(address.domain(), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("cannot open a socket for " + address.to_string());
+  int one = 1;
+  if (!address.is_unix()) {
+    if (type == SOCK_STREAM) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    if (address.ip.is_v6())
+      setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    if (type == SOCK_STREAM) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  } else {
+    struct stat s{};
+    if (::lstat(address.path.c_str(), &s) == 0 && S_ISSOCK(s.st_mode)) ::unlink(address.path.c_str());
+  }
+  sockaddr_storage storage;
+  socklen_t length = address.to(storage);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) return bind_error(address);
+  return fd;
+}
+
+}  // namespace
+
+Result<UniqueFd> open_listener(const SocketAddress& address, int backlog) {
+  auto fd = open_bound(address, SOCK_STREAM);
+  if (!fd) return fd;
+  if (::listen(fd->get(), backlog) != 0) return bind_error(address);
+  return fd;
+}
+
+Result<UniqueFd> open_datagram(const SocketAddress& address) {
+  return open_bound(address, SOCK_DGRAM);
+}
+
+Listener::Listener(Worker& worker, int fd, OnAccept on_accept)
+    : worker_(worker),
+      fd_(fd),
+      on_accept_(std::move(on_accept)),
+      reserve_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
+      retry_(worker, this, &Calls<&Listener::on_retry>::call),
+      event_(worker, fd, SocketEvent::Mode::level_read, this, &Calls<&Listener::on_acceptable>::call) {}
+
+void Listener::stop() {
+  event_.pause();
+  retry_.cancel();
+}
+
+void Listener::on_acceptable(Ready) {
+  for (int i = 0; i < accepts_a_turn; ++i) {
+    sockaddr_storage address;
+    socklen_t length = sizeof address;
+    UniqueFd socket(::accept4(fd_, reinterpret_cast<sockaddr*>(&address), &length,
+                              SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket) {
+      on_accept_(std::move(socket), SocketAddress::from(reinterpret_cast<sockaddr*>(&address), length));
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+      return shed(errno);
+    if (errno == EAGAIN) return;
+  }
+}
+
+// Gives up the reserve descriptor to take one waiting connection and close it, so that its client learns at once.
+void Listener::shed(int reason) {
+  static log::Limit limit;
+  if (limit.pass(worker_.now_ms()))
+    log::warning("shedding new connections",
+                 {{"reason", system_error("accept", reason).text},
+                  {"remedy", "raise LimitNOFILE, or lower server.max_connections"}});
+  for (int i = 0; i < accepts_a_turn; ++i) {
+    reserve_.reset();
+    UniqueFd socket(::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    bool took = static_cast<bool>(socket);
+    if (took) worker_.metrics().counter(shed_connections).add();
+    socket.reset();
+    reserve_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!took || !reserve_) break;
+  }
+  event_.pause();
+  retry_.set(retry_ms);
+}
+
+void Listener::on_retry() {
+  if (!reserve_) reserve_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  event_.resume();
+}
+
+}  // namespace portolan::loop

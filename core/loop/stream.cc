@@ -1,0 +1,155 @@
+#include "core/loop/stream.hh"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace portolan::loop {
+namespace {
+
+constexpr size_t most_segments = 64;                  // of one writev
+constexpr uint64_t most_file_bytes = 1 << 20;         // of one sendfile: other connections wait meanwhile
+
+}  // namespace
+
+Stream::Stream(Worker& worker, UniqueFd fd, StreamHandler& handler)
+    : worker_(worker),
+      handler_(handler),
+      fd_(std::move(fd)),
+      event_(worker, fd_.get(), SocketEvent::Mode::edge_read_write, this, &Stream::on_event) {}
+
+Result<std::unique_ptr<Stream>> Stream::connect(Worker& worker, const SocketAddress& to,
+                                                StreamHandler& handler) {
+  UniqueFd fd(::socket(to.domain(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("cannot open a socket");
+  int one = 1;
+  if (!to.is_unix()) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  sockaddr_storage address;
+  socklen_t length = to.to(address);
+  int rc = ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length);
+  if (rc != 0 && errno != EINPROGRESS) return system_error("cannot connect to " + to.to_string());
+  bool connecting = rc != 0;
+  auto stream = std::make_unique<Stream>(worker, std::move(fd), handler);
+  stream->connecting_ = connecting;
+  stream->writable_ = !connecting;
+  stream->readable_ = false;
+  return stream;
+}
+
+void Stream::on_event(void* self, Ready ready) {
+  auto* stream = static_cast<Stream*>(self);
+  if (ready.readable) stream->readable_ = true;
+  if (ready.writable) stream->writable_ = true;
+  if (ready.closed) stream->peer_closed_ = stream->readable_ = true;
+  stream->handler_.on_ready();
+}
+
+Io Stream::fail(int code) {
+  error_ = code;
+  return Io::error;
+}
+
+Io Stream::connected() {
+  if (!connecting_) return error_ ? Io::error : Io::done;
+  if (!writable_) return Io::would_block;
+  int code = 0;
+  socklen_t size = sizeof code;
+  getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &code, &size);
+  connecting_ = false;
+  return code ? fail(code) : Io::done;
+}
+
+Io Stream::read(char* buffer, size_t size, size_t& got) {
+  got = 0;
+  if (error_) return Io::error;
+  if (!readable_) return Io::would_block;
+  for (;;) {
+    ssize_t n = ::recv(fd_.get(), buffer, size, 0);
+    if (n > 0) {
+      got = static_cast<size_t>(n);
+      // A short read drained the socket, unless the peer's end is waiting behind it: that brings no new edge.
+      if (got < size && !peer_closed_) readable_ = false;
+      return Io::done;
+    }
+    if (n == 0) return Io::eof;
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return fail(errno);
+    readable_ = false;
+    return Io::would_block;
+  }
+}
+
+Io Stream::write(Body& out) {
+  if (error_) return Io::error;
+  while (!out.empty()) {
+    if (!writable_) return Io::would_block;
+    Io io = out.begin()->file ? write_file(out) : write_segments(out);
+    if (io != Io::done) return io;
+  }
+  return Io::done;
+}
+
+Io Stream::write_segments(Body& out) {
+  iovec vector[most_segments];
+  size_t count = 0;
+  size_t total = 0;
+  const Segment* s = out.begin();
+  for (; s != out.end() && !s->file && count < most_segments; ++s) {
+    vector[count++] = {const_cast<char*>(s->bytes.data), s->bytes.size};
+    total += s->bytes.size;
+  }
+  msghdr message{};
+  message.msg_iov = vector;
+  message.msg_iovlen = count;
+  int flags = MSG_NOSIGNAL | (s != out.end() ? MSG_MORE : 0);
+  ssize_t n = ::sendmsg(fd_.get(), &message, flags);
+  if (n < 0) {
+    if (errno == EINTR) return Io::done;
+    if (errno != EAGAIN) return fail(errno);
+    writable_ = false;
+    return Io::would_block;
+  }
+  out.consume(static_cast<uint64_t>(n));
+  if (static_cast<size_t>(n) == total) return Io::done;
+  writable_ = false;
+  return Io::would_block;
+}
+
+Io Stream::write_file(Body& out) {
+  const Segment& s = *out.begin();
+  off_t offset = s.offset;
+  size_t want = static_cast<size_t>(std::min(s.length, most_file_bytes));
+  ssize_t n = ::sendfile(fd_.get(), s.file->fd(), &offset, want);
+  if (n < 0) {
+    if (errno == EINTR) return Io::done;
+    if (errno != EAGAIN) return fail(errno);
+    writable_ = false;
+    return Io::would_block;
+  }
+  if (n == 0) return fail(EIO);   // the file became shorter than what was promised
+  out.consume(static_cast<uint64_t>(n));
+  return Io::done;
+}
+
+void Stream::shut_write() {
+  ::shutdown(fd_.get(), SHUT_WR);
+}
+
+void Stream::reset_on_close() {
+  linger hard{1, 0};
+  setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
+SocketAddress local_address(int fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+  return SocketAddress::from(reinterpret_cast<sockaddr*>(&address), length);
+}
+
+}  // namespace portolan::loop

@@ -1,0 +1,175 @@
+#include "geodns/answer.hh"
+
+#include "core/dns/compose.hh"
+
+namespace portolan::geodns {
+namespace {
+
+using dns::Section;
+constexpr unsigned max_links = 16;
+// RFC 8482 §4.2: ANY gets a HINFO that says so.
+constexpr std::string_view any_hinfo("\x07RFC8482\x00", 9);
+constexpr uint32_t any_ttl_s = 3600;
+
+// One query on its way to its answer within one zone.
+class Exchange {
+ public:
+  Exchange(const dns::Query& query, const IpAddress& client, const View& view, const Zone& zone,
+           Rng& rng, dns::Composer& composer, AnswerInfo& info)
+      : query_(query), client_(client), view_(view), zone_(zone), rng_(rng), composer_(composer),
+        info_(info) {}
+
+  // Follows CNAMEs as far as they stay in the zone; RFC 2308 §2: the rcode is that of the last name.
+  void run() {
+    std::string_view owner = query_.key.wire();
+    for (unsigned links = 0; links <= max_links; links++) {
+      const Node* node = zone_.find(owner);
+      if (!node) {
+        info_.rcode = dns::nxdomain;
+        return negative();
+      }
+      const RecordSet* cname = node->find(dns::type_cname);
+      if (!cname || query_.type == dns::type_cname) return solve_node(*node, owner);
+      add_all(*cname, owner);
+      owner = cname->data.front();
+      if (query_.type == dns::type_any || view_.zones->find(owner) != info_.zone) return;
+    }
+  }
+
+ private:
+  void solve_node(const Node& node, std::string_view owner) {
+    const bool address = query_.type == dns::type_a || query_.type == dns::type_aaaa;
+    if (node.empty()) return negative();
+    if (query_.type == dns::type_any) {
+      composer_.add(Section::answer, owner, dns::type_hinfo, any_ttl_s, any_hinfo);
+      return;
+    }
+    if (node.service && address) return solve_service(*node.service, owner);
+    const RecordSet* set = node.find(query_.type);
+    if (!set) return negative();
+    add_all(*set, owner);
+    add_glue(*set);
+  }
+
+  void solve_service(const ServiceRecord& record, std::string_view owner) {
+    const bool v6 = query_.type == dns::type_aaaa;
+    const Service& service = view_.directory->services[record.service];
+    const size_t count = gather(record, service, v6);
+    if (count == 0) return negative();
+    const Policy& policy = *record.policy->policy;
+    if (policy.needs_location()) locate();
+    const Choice choice = policy.choose({candidates_, count}, has_place_ ? &place_ : nullptr, rng_);
+    info_.policy = record.policy->name;
+    if (choice.by_location) composer_.set_scope(scope_);
+    if (choice.candidate == Choice::all) {
+      info_.datacenter = AnswerInfo::every_datacenter;
+      return add_addresses(record, owner, service.all(v6));
+    }
+    const Site& site = service.sites[candidates_[choice.candidate].site];
+    info_.datacenter = site.datacenter;
+    add_addresses(record, owner, site.of(v6));
+  }
+
+  // The sites that have addresses of the asked family.
+  size_t gather(const ServiceRecord& record, const Service& service, bool v6) {
+    size_t count = 0;
+    for (size_t i = 0; i < service.sites.size(); i++) {
+      const Site& site = service.sites[i];
+      if (site.of(v6).empty()) continue;
+      const Datacenter& datacenter = view_.directory->datacenters[site.datacenter];
+      const auto& preference = record.preferences[i];
+      candidates_[count++] = {static_cast<uint16_t>(i), view_.states.of(record.service, site.datacenter),
+                              preference.weight, preference.rank,
+                              datacenter.has_location ? &datacenter.location : nullptr};
+    }
+    return count;
+  }
+
+  // RFC 7871 §7.1.2, §7.2.1: the subnet the resolver names, else who asks; source /0 means "don't use my subnet". The
+  // scope is the prefix the location came from, also where that location is "nothing known".
+  void locate() {
+    if (!view_.geo) return;
+    const bool by_subnet = query_.has_subnet && query_.subnet.source > 0;
+    const geo::Found found = view_.geo->find(by_subnet ? query_.subnet.address : client_);
+    if (by_subnet) scope_ = static_cast<uint8_t>(found.prefix_length);
+    has_place_ = found.location && found.location->has_coordinates;
+    if (has_place_)
+      place_ = Point::from_degrees(found.location->latitude, found.location->longitude);
+  }
+
+  // From a random one on, so that clients taking the first are spread.
+  void add_addresses(const ServiceRecord& record, std::string_view owner, const Addresses& list) {
+    const size_t first = list.size() > 1 ? rng_.below(list.size()) : 0;
+    for (size_t i = 0; i < list.size(); i++)
+      composer_.add(Section::answer, owner, query_.type, record.ttl_s,
+                    list[(first + i) % list.size()]);
+  }
+
+  void add_all(const RecordSet& set, std::string_view owner) {
+    for (const std::string& data : set.data)
+      composer_.add(Section::answer, owner, set.type, set.ttl_s, data);
+  }
+
+  // Addresses of the zone's own names behind NS and MX, while they fit. Never a service's: those depend on the asker.
+  void add_glue(const RecordSet& set) {
+    if (set.type != dns::type_ns && set.type != dns::type_mx) return;
+    for (const std::string& data : set.data) {
+      const std::string_view target = std::string_view(data).substr(set.type == dns::type_mx ? 2 : 0);
+      const Node* node = view_.zones->find(target) == info_.zone ? zone_.find(target) : nullptr;
+      if (!node) continue;
+      for (uint16_t type : {dns::type_a, dns::type_aaaa}) {
+        const RecordSet* addresses = node->find(type);
+        if (!addresses) continue;
+        for (const std::string& address : addresses->data)
+          composer_.add(Section::additional, target, type, addresses->ttl_s, address);
+      }
+    }
+  }
+
+  // RFC 2308 §3: the SOA, with the TTL that says how long "no" may be kept.
+  void negative() {
+    composer_.add(Section::authority, zone_.name().wire(), dns::type_soa, zone_.negative_ttl_s(),
+                  zone_.soa().data.front());
+  }
+
+  const dns::Query& query_;
+  const IpAddress& client_;
+  const View& view_;
+  const Zone& zone_;
+  Rng& rng_;
+  dns::Composer& composer_;
+  AnswerInfo& info_;
+  bool has_place_ = false;
+  Point place_;
+  uint8_t scope_ = 0;
+  Candidate candidates_[Directory::max_datacenters];
+};
+
+}  // namespace
+
+size_t Answerer::answer(std::span<const uint8_t> packet, const IpAddress& client,
+                        Transport transport, const View& view, std::span<uint8_t> out,
+                        AnswerInfo& info) {
+  info = AnswerInfo{};
+  dns::Query query;
+  const dns::Verdict verdict = dns::parse_query(packet, query);
+  if (verdict == dns::Verdict::drop) return 0;
+  if (query.has_question) info.type = query.type;
+  if (verdict != dns::Verdict::answer) {
+    info.rcode = dns::rcode_of(verdict);
+    return dns::compose_error(out, packet, query, verdict);
+  }
+  const bool tcp = transport == Transport::tcp;
+  dns::Composer composer(out, packet, query, dns::answer_limit(query, tcp));
+  info.zone = view.zones->find(query.key.wire());
+  if (info.zone == ZoneSet::none) {
+    info.rcode = dns::refused;
+    return composer.finish(dns::refused, false);
+  }
+  Exchange exchange(query, client, view, view.zones->at(info.zone), rng_, composer, info);
+  exchange.run();
+  info.truncated = composer.truncated();
+  return composer.finish(info.rcode, true);
+}
+
+}  // namespace portolan::geodns

@@ -1,0 +1,173 @@
+#include "geodns/config_fields.hh"
+
+#include "core/base/registry.hh"
+#include "geodns/policy/policy.hh"
+#include "geodns/service_fields.hh"
+
+namespace portolan::geodns {
+namespace {
+
+using conf::Binder;
+using conf::row;
+using conf::row_of;
+using conf::Value;
+
+std::vector<std::string> policies() {
+  std::vector<std::string> names;
+  for (const PolicyPart* part : Registration<PolicyPart>::all()) names.emplace_back(part->name);
+  return names;
+}
+
+conf::Type<uint32_t> ttl() { return conf::duration<uint32_t>(0, 7 * 86'400'000ll, 1000); }
+conf::Type<uint32_t> soa_time() { return conf::duration<uint32_t>(1000, 365 * 86'400'000ll, 1000); }
+
+bool check_record(Binder& binder, const Value& value, RecordConfig&) {
+  bool good = true;
+  auto fail = [&](const conf::Place& where, const std::string& what) {
+    binder.error(where, what);
+    good = false;
+  };
+  const std::string in = " in " + binder.context();
+  const conf::Member* type = value.find("type");
+  const conf::Member* service = value.find("service");
+  if (type && service) fail(service->where, "a record" + in + " has both type and service; keep one");
+  if (!type && !service)
+    fail(value.where, "a record" + in + " has neither type (with value) nor service");
+  if (type && !service && !value.find("value")) fail(value.where, "value is missing" + in);
+  if (service && value.find("value"))
+    fail(value.find("value")->where, "a service record" + in + " has no value");
+  for (const char* key : {"policy", "weights", "order"})
+    if (!service && value.find(key))
+      fail(value.find(key)->where, std::string(key) + in + " needs service");
+  return good;
+}
+
+const conf::Table<RecordConfig>& record_fields() {
+  static const conf::Table<RecordConfig> table{
+      {
+          row("name", &RecordConfig::name, conf::string("\"www\""),
+              "Relative to the zone; \"@\" is the zone itself; \"*\" may be its first label.")
+              .require(),
+          row("type", &RecordConfig::type, conf::one_of({"A", "AAAA", "CNAME", "MX", "NS", "TXT"}),
+              "With value. Either type or service."),
+          row("value", &RecordConfig::value, conf::text(), "As in a zone file.")
+              .example("\"192.0.2.53\"")
+              .otherwise("none"),
+          row("ttl", &RecordConfig::ttl_s, conf::optional(ttl()), "How long it may be kept.")
+              .otherwise("the zone's ttl; \"30s\" with service"),
+          row("service", &RecordConfig::service, conf::reference("service"),
+              "A and AAAA of this [service.NAME], chosen by policy."),
+          row("policy", &RecordConfig::policy, conf::one_of(policies), "Which datacentre is answered.")
+              .otherwise("\"nearest\""),
+          row("weights", &RecordConfig::weights,
+              conf::by_name<std::vector<std::pair<std::string, uint32_t>>>(
+                  "datacenter", conf::integer<uint32_t>(0, 1'000'000)),
+              "weighted: of each datacentre; those left out count 1.")
+              .example("{ us-east = 70, us-west = 30 }"),
+          row("order", &RecordConfig::order, conf::list(conf::reference("datacenter")),
+              "failover: datacentres, first choice first.")
+              .example("[\"us-east\", \"us-west\"]")
+              .otherwise("by name"),
+      },
+      check_record};
+  return table;
+}
+
+bool read_location(Binder& binder, const Value& value, DatacenterConfig& out) {
+  auto degrees = [](const Value& v, double limit, double& n) {
+    n = v.kind == Value::Kind::integer ? static_cast<double>(v.integer) : v.real;
+    bool number = v.kind == Value::Kind::integer || v.kind == Value::Kind::real;
+    return number && n >= -limit && n <= limit;
+  };
+  if (value.kind != Value::Kind::array || value.items.size() != 2 ||
+      !degrees(value.items[0], 90, out.latitude) || !degrees(value.items[1], 180, out.longitude))
+    return binder.must_be(value, "[latitude, longitude] within -90 to 90 and -180 to 180");
+  out.has_location = true;
+  return true;
+}
+
+conf::Type<DatacenterConfig> location() {
+  conf::Type<DatacenterConfig> t;
+  t.name = "[latitude, longitude]";
+  t.bounds = [] { return std::string("-90 to 90 and -180 to 180 degrees"); };
+  t.example = "[39.04, -77.49]";
+  t.read = read_location;
+  return t;
+}
+
+}  // namespace
+
+const conf::Table<GeodnsConfig>& geodns_fields() {
+  static const conf::Table<GeodnsConfig> table{
+      row("listen", &GeodnsConfig::listen, conf::one_or_many(conf::address()),
+          "Where questions arrive, by UDP and TCP; answers leave from the address that was asked.")
+          .require()
+          .example("[\"0.0.0.0:53\", \"[::]:53\"]"),
+      row("tcp_connections", &GeodnsConfig::tcp_connections, conf::integer<uint32_t>(1, 1'000'000),
+          "TCP connections a worker holds at once."),
+      row("tcp_idle_timeout", &GeodnsConfig::tcp_idle_timeout_ms, conf::duration<int64_t>(100, 3'600'000),
+          "A TCP connection that asks nothing for so long is closed."),
+  };
+  return table;
+}
+
+const conf::Table<DatacenterConfig>& datacenter_fields() {
+  static const conf::Table<DatacenterConfig> table{
+      row_of<DatacenterConfig, DatacenterConfig>("location", std::identity(), location(),
+                                                 "Where it stands; `nearest` needs it."),
+  };
+  return table;
+}
+
+const conf::Table<ZoneConfig>& zone_fields() {
+  static const conf::Table<ZoneConfig> table{
+      row("nameservers", &ZoneConfig::nameservers, conf::list(conf::string("\"ns1.example.com\""), 1),
+          "The zone's NS records.")
+          .require(),
+      row("contact", &ZoneConfig::contact, conf::string("\"hostmaster@example.com\""),
+          "Whom to write to about the zone; in its SOA.")
+          .otherwise("hostmaster@ the zone"),
+      row("ttl", &ZoneConfig::ttl_s, ttl(), "Of records without their own."),
+      row("refresh", &ZoneConfig::refresh_s, soa_time(), "SOA REFRESH."),
+      row("retry", &ZoneConfig::retry_s, soa_time(), "SOA RETRY."),
+      row("expire", &ZoneConfig::expire_s, soa_time(), "SOA EXPIRE."),
+      row("negative_ttl", &ZoneConfig::negative_ttl_s, ttl(),
+          "How long it may be remembered that a name doesn't exist; SOA MINIMUM."),
+      row("records", &ZoneConfig::records, conf::list(conf::table(record_fields())),
+          "What the zone holds, one table a record."),
+  };
+  return table;
+}
+
+conf::Type<std::vector<ServiceConfig>> services() {
+  conf::Type<std::vector<ServiceConfig>> t;
+  auto sites = conf::by_name<std::map<std::string, ServiceSite>>("datacenter",
+                                                                 conf::table(site_fields()));
+  t.name = "tables by name";
+  t.read = [sites](Binder& binder, const Value& value, std::vector<ServiceConfig>& out) {
+    if (value.kind != Value::Kind::table) return binder.must_be(value, "a table of tables");
+    Binder::Scope scope(binder, Binder::Scope::Shape::map);
+    bool good = true;
+    for (const conf::Member& member : value.members) {
+      ServiceConfig service;
+      service.where = member.value.where.text();
+      service.name = member.key;
+      binder.key = member.key;
+      good = sites.read(binder, member.value, service.sites) && good;
+      out.push_back(std::move(service));
+    }
+    return good;
+  };
+  t.shape = conf::Described::Shape::map;
+  t.rows = [sites] {
+    conf::Described d;
+    d.key = "DATACENTER";
+    d.help = "The service in this datacentre.";
+    d.shape = conf::Described::Shape::table;
+    d.rows = sites.rows();
+    return std::vector<conf::Described>{d};
+  };
+  return t;
+}
+
+}  // namespace portolan::geodns

@@ -1,0 +1,79 @@
+#include "geodns/directory.hh"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace portolan::geodns {
+namespace {
+
+void add_unique(Addresses& list, const std::string& address) {
+  if (std::find(list.begin(), list.end(), address) == list.end()) list.push_back(address);
+}
+
+void add_address(const IpAddress& ip, Site& site, Service& service) {
+  const std::string wire(reinterpret_cast<const char*>(ip.bytes.data()), ip.size());
+  add_unique(ip.is_v4() ? site.v4 : site.v6, wire);
+  add_unique(ip.is_v4() ? service.all_v4 : service.all_v6, wire);
+}
+
+Service build_service(const ServiceConfig& config, const Directory& directory,
+                      std::vector<Mistake>& mistakes) {
+  Service service;
+  service.name = config.name;
+  for (const auto& [name, site] : config.sites)
+    if (directory.find_datacenter(name) < 0)
+      mistakes.push_back({site.where, "service \"" + config.name + "\" stands in \"" + name +
+                                          "\", but there is no [datacenter." + name + "]"});
+  for (size_t i = 0; i < directory.datacenters.size(); i++) {
+    auto found = config.sites.find(directory.datacenters[i].name);
+    if (found == config.sites.end()) continue;
+    Site site;
+    site.datacenter = static_cast<uint16_t>(i);
+    for (const IpAddress& ip : found->second.addresses) add_address(ip, site, service);
+    if (found->second.addresses.empty())
+      mistakes.push_back({found->second.where, "service \"" + config.name + "\" has no addresses in \"" +
+                                                   found->first + "\""});
+    service.sites.push_back(std::move(site));
+  }
+  if (config.sites.empty())
+    mistakes.push_back({config.where, "service \"" + config.name + "\" stands in no datacentre"});
+  return service;
+}
+
+template <class List>
+int find_by_name(const List& list, const std::string& name) {
+  for (size_t i = 0; i < list.size(); i++)
+    if (list[i].name == name) return static_cast<int>(i);
+  return -1;
+}
+
+}  // namespace
+
+Point Point::from_degrees(double latitude, double longitude) {
+  const double radians = std::numbers::pi / 180;
+  const double phi = latitude * radians, lambda = longitude * radians;
+  return {std::cos(phi) * std::cos(lambda), std::cos(phi) * std::sin(lambda), std::sin(phi)};
+}
+
+int Directory::find_datacenter(const std::string& name) const {
+  return find_by_name(datacenters, name);
+}
+int Directory::find_service(const std::string& name) const { return find_by_name(services, name); }
+
+Directory build_directory(const GeodnsConfig& config, std::vector<Mistake>& mistakes) {
+  Directory directory;
+  for (const DatacenterConfig& written : config.datacenters) {
+    Datacenter datacenter{written.name, written.has_location, {}};
+    if (written.has_location)
+      datacenter.location = Point::from_degrees(written.latitude, written.longitude);
+    directory.datacenters.push_back(std::move(datacenter));
+  }
+  if (directory.datacenters.size() > Directory::max_datacenters)
+    mistakes.push_back({config.datacenters.back().where, "more than 256 datacentres"});
+  for (const ServiceConfig& written : config.services)
+    directory.services.push_back(build_service(written, directory, mistakes));
+  return directory;
+}
+
+}  // namespace portolan::geodns

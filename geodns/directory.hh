@@ -1,0 +1,74 @@
+#pragma once
+// Datacentres and the services in them as the answer path reads them: indices instead of names, addresses already in
+// wire form. Immutable once built; shared by all workers.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "geodns/config.hh"
+
+namespace portolan::geodns {
+
+// A mistake in what the operator wrote, at its place ("file:line:col").
+struct Mistake {
+  std::string where;
+  std::string text;
+};
+
+// A place on the unit sphere. Great-circle distance grows with the chord, so nearest needs no arc.
+struct Point {
+  double x = 0, y = 0, z = 0;
+  static Point from_degrees(double latitude, double longitude);
+  double chord_squared(const Point& o) const {
+    const double dx = x - o.x, dy = y - o.y, dz = z - o.z;
+    return dx * dx + dy * dy + dz * dz;
+  }
+};
+
+struct Datacenter {
+  std::string name;
+  bool has_location = false;
+  Point location;
+};
+
+// Addresses of one family in wire form, without duplicates.
+using Addresses = std::vector<std::string>;
+
+struct Site {
+  uint16_t datacenter = 0;
+  Addresses v4, v6;
+  const Addresses& of(bool v6_asked) const { return v6_asked ? v6 : v4; }
+};
+
+struct Service {
+  std::string name;
+  std::vector<Site> sites;                       // in the order of Directory::datacenters
+  Addresses all_v4, all_v6;                      // of every site: what is answered when all are down
+  const Addresses& all(bool v6_asked) const { return v6_asked ? all_v6 : all_v4; }
+};
+
+struct Directory {
+  static constexpr size_t max_datacenters = 256;
+  std::vector<Datacenter> datacenters;
+  std::vector<Service> services;
+  int find_datacenter(const std::string& name) const;   // -1: none
+  int find_service(const std::string& name) const;
+};
+
+// Indices follow the order of `config`. Whatever is wrong is appended to `mistakes`, and what is right is still built.
+Directory build_directory(const GeodnsConfig& config, std::vector<Mistake>& mistakes);
+
+// Of a service in a datacentre. Unknown is not down: it is answered until a check has said otherwise.
+enum class State : uint8_t { unknown, up, down, draining };
+inline bool usable(State state) { return state == State::unknown || state == State::up; }
+
+// [service][datacenter], by Directory's indices; what is missing counts as unknown.
+struct ServiceStates {
+  std::vector<std::vector<State>> states;
+  State of(size_t service, size_t datacenter) const {
+    if (service >= states.size() || datacenter >= states[service].size()) return State::unknown;
+    return states[service][datacenter];
+  }
+};
+
+}  // namespace portolan::geodns

@@ -1,0 +1,34 @@
+#include "geodns/policy/policy.hh"
+
+namespace portolan::geodns {
+namespace {
+
+// A usable datacentre at random, by weight, afresh for every question. Weight 0 counts only where every usable one has it.
+class Weighted final : public Policy {
+ public:
+  Choice choose(std::span<const Candidate> candidates, const Point*, Rng& rng) const override {
+    uint64_t total = 0, usable_count = 0;
+    for (const Candidate& c : candidates)
+      if (usable(c.state)) {
+        total += c.weight;
+        usable_count++;
+      }
+    if (usable_count == 0) return {};
+    const bool equal = total == 0;
+    uint64_t ticket = rng.below(equal ? usable_count : total);
+    size_t i = 0;
+    for (;; i++) {
+      const Candidate& c = candidates[i];
+      const uint64_t share = !usable(c.state) ? 0 : equal ? 1 : c.weight;
+      if (ticket < share) break;
+      ticket -= share;
+    }
+    return {static_cast<int>(i), false};
+  }
+};
+
+const Weighted weighted;
+const Registration<PolicyPart> registered{{"weighted", &weighted}};
+
+}  // namespace
+}  // namespace portolan::geodns

@@ -1,0 +1,288 @@
+#include <algorithm>
+#include <set>
+
+#include "geodns/rdata.hh"
+#include "geodns/zone.hh"
+
+namespace portolan::geodns {
+
+constexpr uint32_t service_ttl_s = 30;
+constexpr uint32_t max_ttl_s = 0x7fffffff;       // RFC 2181 §8
+constexpr size_t max_set_size = 60000;           // a set must fit into one message
+constexpr unsigned max_chain = 16;
+
+// Builds one ZoneSet; all that is wrong with all of it is told at once.
+class ZoneBuilder {
+ public:
+  ZoneBuilder(const Directory& directory, uint32_t serial, std::vector<Mistake>& mistakes)
+      : directory_(directory), serial_(serial), mistakes_(mistakes) {}
+
+  std::shared_ptr<const ZoneSet> build(const std::vector<ZoneConfig>& zones) {
+    auto set = std::make_shared<ZoneSet>();
+    set_ = set.get();
+    for (const ZoneConfig& config : zones) name_zone(config);
+    for (const auto& [config, name] : named_) {
+      auto zone = build_zone(*config, name);
+      set->zones_.push_back(std::move(zone));
+    }
+    return set;
+  }
+
+ private:
+  struct Place {
+    std::string where;
+    std::string text;
+  };
+
+  void complain(const std::string& where, std::string text) {
+    mistakes_.push_back({where, std::move(text)});
+  }
+
+  void name_zone(const ZoneConfig& config) {
+    auto name = dns::Name::parse(config.name);
+    if (!name) return complain(config.where, name.error().text);
+    const dns::Name lowered = name->lowered();
+    auto [at, fresh] = set_->index_.emplace(lowered.wire(), static_cast<int>(named_.size()));
+    if (!fresh) return complain(config.where, "zone \"" + config.name + "\" is there twice");
+    set_->depth_ = std::max(set_->depth_, lowered.labels());
+    named_.emplace_back(&config, lowered);
+  }
+
+  std::unique_ptr<const Zone> build_zone(const ZoneConfig& config, const dns::Name& name) {
+    auto zone = std::make_unique<Zone>();
+    zone_ = zone.get();
+    places_.clear();
+    zone->name_ = name;
+    zone->text_ = name.to_string();
+    if (zone->text_.size() > 1) zone->text_.pop_back();
+    zone->apex_ = &make_node(name.wire());
+    add_soa(config);
+    for (const std::string& server : config.nameservers) add_nameserver(config, server);
+    for (const RecordConfig& record : config.records) add_record(config, record);
+    link_wildcards();
+    check_sizes(config);
+    check_nameservers(config);
+    check_cnames();
+    return zone;
+  }
+
+  // Makes the node and every empty non-terminal above it.
+  Node& make_node(std::string_view key) {
+    auto [at, fresh] = zone_->nodes_.try_emplace(std::string(key));
+    Node& node = at->second;
+    zone_->depth_ = std::max(zone_->depth_, dns::label_count(key));
+    if (fresh && key != zone_->name_.wire()) make_node(dns::parent(key));
+    return node;
+  }
+
+  void add_soa(const ZoneConfig& config) {
+    if (config.nameservers.empty())
+      return complain(config.where, "zone \"" + config.name + "\" has no nameservers");
+    auto primary = value_name(config.nameservers.front(), zone_->name_);
+    auto contact = contact_name(config.contact.empty() ? "hostmaster." + zone_->name_.to_string()
+                                                       : config.contact);
+    if (!contact) return complain(config.where, "contact: " + contact.error().text);
+    if (!primary) return;                        // told by add_nameserver
+    std::string data = std::string(primary->wire()) + std::string(contact->wire());
+    uint8_t numbers[20];
+    const uint32_t fields[] = {serial_, config.refresh_s, config.retry_s, config.expire_s,
+                               config.negative_ttl_s};
+    for (size_t i = 0; i < 5; i++) dns::store32(numbers + 4 * i, fields[i]);
+    data.append(reinterpret_cast<const char*>(numbers), sizeof numbers);
+    Node& apex = make_node(zone_->name_.wire());
+    apex.sets.push_back({dns::type_soa, config.ttl_s, {std::move(data)}});
+    zone_->negative_ttl_s_ = std::min(config.ttl_s, config.negative_ttl_s);
+  }
+
+  void add_nameserver(const ZoneConfig& config, const std::string& server) {
+    auto name = value_name(server, zone_->name_);
+    if (!name) return complain(config.where, "nameservers: " + name.error().text);
+    put(make_node(zone_->name_.wire()), dns::type_ns, config.ttl_s, std::string(name->wire()),
+        config.where);
+  }
+
+  void put(Node& node, uint16_t type, uint32_t ttl_s, std::string data, const std::string& where) {
+    for (RecordSet& set : node.sets) {
+      if (set.type != type) continue;
+      if (set.ttl_s != ttl_s)
+        complain(where, "records of one name and type must have one ttl (RFC 2181 section 5.2)");
+      if (std::find(set.data.begin(), set.data.end(), data) != set.data.end())
+        return complain(where, "the same record is there twice");
+      set.data.push_back(std::move(data));
+      return;
+    }
+    node.sets.push_back({type, ttl_s, {std::move(data)}});
+  }
+
+  void add_record(const ZoneConfig& config, const RecordConfig& record) {
+    auto name = owner_name(record.name, zone_->name_);
+    if (!name) return complain(record.where, "name: " + name.error().text);
+    const std::string key(name->wire());
+    if (key.find("\1*", 1) != std::string::npos)
+      return complain(record.where, "\"*\" may only be the first label of a name");
+    if (set_->find(key) != set_->index_.find(zone_->name_.wire())->second)
+      return complain(record.where, "\"" + record.name + "\" belongs to another zone of this file");
+    if (record.ttl_s.value_or(0) > max_ttl_s) return complain(record.where, "ttl is over 2147483647 s");
+    places_[key] = {record.where, record.name};
+    if (!record.service.empty()) {
+      add_service(record, make_node(key));
+    } else {
+      add_static(config, record, make_node(key));
+    }
+    check_siblings(record, key);
+  }
+
+  void add_static(const ZoneConfig& config, const RecordConfig& record, Node& node) {
+    const uint16_t type = record_type(record.type);
+    if (type == 0)
+      return complain(record.where, record.type.empty()
+                                        ? "a record needs a type and a value, or a service"
+                                        : "type \"" + record.type +
+                                              "\" is not one of A, AAAA, CNAME, MX, NS, TXT");
+    if (!record.policy.empty() || !record.weights.empty() || !record.order.empty())
+      complain(record.where, "policy, weights and order belong to service records");
+    if (type == dns::type_ns && &node != zone_->apex_)
+      return complain(record.where, "NS records below the zone's own name (delegations) are not served");
+    auto data = parse_rdata(type, record.value, zone_->name_);
+    if (!data) return complain(record.where, "value: " + data.error().text);
+    put(node, type, record.ttl_s.value_or(config.ttl_s), std::move(*data), record.where);
+  }
+
+  void add_service(const RecordConfig& record, Node& node) {
+    if (!record.type.empty() || !record.value.empty())
+      return complain(record.where, "a record has a type and a value, or a service; not both");
+    const int service = directory_.find_service(record.service);
+    if (service < 0)
+      return complain(record.where, "there is no [service." + record.service + "]");
+    const std::string policy = record.policy.empty() ? "nearest" : record.policy;
+    const PolicyPart* part = Registration<PolicyPart>::find(policy);
+    if (!part) return complain(record.where, "policy \"" + policy + "\" is not one of " + policies());
+    if (node.service) return complain(record.where, "this name has a service already");
+    if (!record.weights.empty() && policy != "weighted")
+      complain(record.where, "weights belong to policy = \"weighted\"");
+    if (!record.order.empty() && policy != "failover")
+      complain(record.where, "order belongs to policy = \"failover\"");
+    node.service = std::make_unique<ServiceRecord>();
+    node.service->service = static_cast<uint32_t>(service);
+    node.service->policy = part;
+    node.service->ttl_s = record.ttl_s.value_or(service_ttl_s);
+    node.service->preferences = preferences(record, directory_.services[static_cast<size_t>(service)]);
+  }
+
+  static std::string policies() {
+    std::string text;
+    for (const PolicyPart* part : Registration<PolicyPart>::all())
+      text += (text.empty() ? "" : ", ") + std::string(part->name);
+    return text;
+  }
+
+  std::vector<ServiceRecord::Preference> preferences(const RecordConfig& record,
+                                                     const Service& service) {
+    std::vector<ServiceRecord::Preference> list(service.sites.size());
+    const auto last = static_cast<uint32_t>(record.order.size());
+    for (auto& p : list) p = {record.weights.empty() ? 1u : 0u, last};
+    uint64_t total = 0;
+    for (const auto& [name, weight] : record.weights) {
+      total += weight;
+      if (auto* p = preference(record, service, name, list)) p->weight = weight;
+    }
+    if (!record.weights.empty() && total == 0) complain(record.where, "all weights are 0");
+    for (uint32_t i = 0; i < last; i++) {
+      auto* p = preference(record, service, record.order[i], list);
+      if (p && p->rank != last)
+        complain(record.where, "order names \"" + record.order[i] + "\" twice");
+      else if (p)
+        p->rank = i;
+    }
+    return list;
+  }
+
+  ServiceRecord::Preference* preference(const RecordConfig& record, const Service& service,
+                                        const std::string& name,
+                                        std::vector<ServiceRecord::Preference>& list) {
+    const int datacenter = directory_.find_datacenter(name);
+    for (size_t i = 0; datacenter >= 0 && i < service.sites.size(); i++)
+      if (service.sites[i].datacenter == datacenter) return &list[i];
+    complain(record.where, "service \"" + service.name + "\" does not stand in \"" + name + "\"");
+    return nullptr;
+  }
+
+  // RFC 1034 §3.6.2: a CNAME stands alone. A service answers A and AAAA, so nothing else may.
+  void check_siblings(const RecordConfig& record, const std::string& key) {
+    const Node& node = *zone_->find_exact(key);
+    const RecordSet* cname = node.find(dns::type_cname);
+    if (cname && &node == zone_->apex_)
+      return complain(record.where, "the zone itself can't be a CNAME (it has SOA and NS records)");
+    if (cname && (node.sets.size() > 1 || cname->data.size() > 1 || node.service))
+      return complain(record.where, "\"" + record.name + "\" has a CNAME and other records; a CNAME stands alone");
+    if (node.service && (node.find(dns::type_a) || node.find(dns::type_aaaa)))
+      complain(record.where, "\"" + record.name + "\" has a service and addresses of its own");
+  }
+
+  void link_wildcards() {
+    for (auto& [key, node] : zone_->nodes_) {
+      const Node* star = zone_->find_exact("\1*" + key);
+      if (star) node.wildcard = star;
+    }
+  }
+
+  void check_sizes(const ZoneConfig& config) {
+    for (auto& [key, node] : zone_->nodes_)
+      for (const RecordSet& set : node.sets) {
+        size_t size = 0;
+        for (const std::string& data : set.data) size += data.size() + 12;
+        if (size <= max_set_size) continue;
+        auto place = places_.find(key);
+        complain(place == places_.end() ? config.where : place->second.where,
+                 "more records of one name and type than fit into a message");
+      }
+  }
+
+  // A server named inside the zone that has no address there could never be reached.
+  void check_nameservers(const ZoneConfig& config) {
+    const RecordSet* servers = zone_->apex_->find(dns::type_ns);
+    if (!servers) return;
+    for (const std::string& target : servers->data) {
+      if (set_->find(target) != set_->index_.find(zone_->name_.wire())->second) continue;
+      const Node* node = zone_->find(target);
+      if (node && (node->service || node->find(dns::type_a) || node->find(dns::type_aaaa))) continue;
+      size_t offset = 0;
+      dns::Name name;
+      name.read({reinterpret_cast<const uint8_t*>(target.data()), target.size()}, offset, false);
+      complain(config.where, "nameserver \"" + name.to_string() +
+                                 "\" is inside the zone but has no A or AAAA record");
+    }
+  }
+
+  void check_cnames() {
+    for (const auto& [key, place] : places_) {
+      const Node* node = zone_->find_exact(key);
+      unsigned links = 0;
+      while (node && links <= max_chain) {
+        const RecordSet* cname = node->find(dns::type_cname);
+        if (!cname) break;
+        links++;
+        const std::string& target = cname->data.front();
+        node = dns::is_within(target, zone_->name_.wire()) ? zone_->find(target) : nullptr;
+      }
+      if (links > max_chain)
+        complain(place.where, "the CNAMEs from \"" + place.text + "\" go round in a circle, or on for more than 16");
+    }
+  }
+
+  const Directory& directory_;
+  uint32_t serial_;
+  std::vector<Mistake>& mistakes_;
+  std::vector<std::pair<const ZoneConfig*, dns::Name>> named_;
+  ZoneSet* set_ = nullptr;
+  Zone* zone_ = nullptr;
+  std::map<std::string, Place> places_;          // of each name with records: its last one
+};
+
+std::shared_ptr<const ZoneSet> build_zones(const std::vector<ZoneConfig>& zones,
+                                           const Directory& directory, uint32_t serial,
+                                           std::vector<Mistake>& mistakes) {
+  return ZoneBuilder(directory, serial, mistakes).build(zones);
+}
+
+}  // namespace portolan::geodns

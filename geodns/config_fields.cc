@@ -62,7 +62,7 @@ const conf::Table<RecordConfig>& record_fields() {
           row("weights", &RecordConfig::weights,
               conf::by_name<std::vector<std::pair<std::string, uint32_t>>>(
                   "datacenter", conf::integer<uint32_t>(0, 1'000'000)),
-              "weighted: of each datacentre; those left out count 1.")
+              "weighted: of each datacentre; one left out gets 0, and without weights each counts 1.")
               .example("{ us-east = 70, us-west = 30 }"),
           row("order", &RecordConfig::order, conf::list(conf::reference("datacenter")),
               "failover: datacentres, first choice first.")

@@ -1,0 +1,112 @@
+#include "daemon/config_check.hh"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+
+#include "core/conf/words.hh"
+
+namespace portolan::daemon {
+namespace {
+
+using conf::Member;
+using conf::Value;
+
+// The value under a path of keys, or null.
+const Value* at(const Value& root, std::initializer_list<std::string_view> keys) {
+  const Value* value = &root;
+  for (std::string_view key : keys) {
+    const Member* member = value->find(key);
+    if (!member) return nullptr;
+    value = &member->value;
+  }
+  return value;
+}
+
+void fail(Errors& errors, const Value* where, const std::string& what) {
+  errors.push_back((where ? where->where.text() : "?:1:1") + ": " + what);
+}
+
+class Addresses {
+ public:
+  explicit Addresses(Errors& errors) : errors_(errors) {}
+
+  // `listen` is one address or a list of them.
+  void add(const std::vector<SocketAddress>& addresses, const Value* listen, const std::string& who) {
+    for (size_t i = 0; i < addresses.size(); ++i) {
+      const Value* place = listen && i < listen->items.size() ? &listen->items[i] : listen;
+      auto [it, fresh] = taken_.emplace(addresses[i], std::pair(who, place));
+      if (fresh) continue;
+      fail(errors_, place, fmt::format("{} in {} is taken by {} at {}", addresses[i].to_string(), who,
+                                       it->second.first, it->second.second ? it->second.second->where.text() : "?"));
+    }
+  }
+
+ private:
+  Errors& errors_;
+  std::map<SocketAddress, std::pair<std::string, const Value*>> taken_;
+};
+
+std::string plural(const std::string& kind) { return kind == "cache" ? "caches" : kind + "s"; }
+
+}  // namespace
+
+void check_references(const Value& root, const std::vector<conf::Binder::Reference>& references,
+                      Errors& errors) {
+  for (const conf::Binder::Reference& r : references) {
+    const Value* table = at(root, {r.kind});
+    // A node may say where it stands without knowing the others.
+    if (!table && r.kind == "datacenter" && r.context == "[server]") continue;
+    std::vector<std::string> names;
+    if (table)
+      for (const Member& member : table->members) names.push_back(member.key);
+    if (table && table->find(r.name)) continue;
+    std::string remedy = names.empty() ? fmt::format("; there is no [{}.{}]", r.kind, conf::key_text(r.name))
+                                       : conf::remedy(r.name, names, plural(r.kind));
+    errors.push_back(fmt::format("{}: {} in {} is not the name of a {}{}", r.where.text(),
+                                 conf::quoted(r.name), r.context, r.kind, remedy));
+  }
+}
+
+void check_addresses(const Value& root, const Config& config, Errors& errors) {
+  Addresses tcp(errors);
+  for (const proxy::ListenerConfig& listener : config.listeners)
+    tcp.add(listener.listen, at(root, {"listener", listener.name, "listen"}),
+            "[listener." + conf::key_text(listener.name) + "]");
+  if (auto metrics = SocketAddress::parse(config.server.metrics))
+    tcp.add({*metrics}, at(root, {"server", "metrics"}), "metrics in [server]");
+  tcp.add(config.server.peers.listen, at(root, {"server", "peers", "listen"}), "peers in [server]");
+  tcp.add(config.geodns.listen, at(root, {"geodns", "listen"}), "[geodns]");
+}
+
+void check_files(const Value& root, const Config& config, Errors& errors) {
+  const Value* routes = at(root, {"route"});
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    const auto& files = config.routes[i].files;
+    if (!files || files->root.empty()) continue;
+    struct stat status {};
+    std::string what;
+    if (::stat(files->root.c_str(), &status) != 0) {
+      if (errno != ENOENT && errno != ENOTDIR) continue;
+      what = "does not exist";
+    } else if (!S_ISDIR(status.st_mode)) {
+      what = "is not a directory";
+    }
+    const Value* place = routes && i < routes->items.size() ? at(routes->items[i], {"files", "root"}) : nullptr;
+    if (!what.empty())
+      fail(errors, place, fmt::format("root in [[route]].files: {} {}", conf::quoted(files->root), what));
+  }
+  const Value* databases = at(root, {"geo", "databases"});
+  for (size_t i = 0; i < config.geo_databases.size(); ++i) {
+    const std::string& path = config.geo_databases[i].path;
+    struct stat status {};
+    if (path.empty() || ::stat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR)) continue;
+    const Value* place = databases && i < databases->items.size() ? &databases->items[i] : databases;
+    fail(errors, place, fmt::format("databases in [geo]: {} does not exist", conf::quoted(path)));
+  }
+}
+
+}  // namespace portolan::daemon

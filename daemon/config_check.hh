@@ -1,0 +1,27 @@
+#pragma once
+// What one key alone can't say. Each appends "file:line:col: what; remedy" to `errors`.
+#include <string>
+#include <vector>
+
+#include "core/conf/field.hh"
+#include "daemon/config.hh"
+
+namespace portolan::daemon {
+
+using Errors = std::vector<std::string>;
+
+// Names of pools, caches, listeners, services and datacentres that don't exist.
+void check_references(const conf::Value& root, const std::vector<conf::Binder::Reference>& references,
+                      Errors& errors);
+// One address for two listeners, or for one of them and metrics, peers or DNS.
+void check_addresses(const conf::Value& root, const Config& config, Errors& errors);
+// Directories and files that are not there.
+void check_files(const conf::Value& root, const Config& config, Errors& errors);
+// Names routes that have none, and finds names used twice.
+void name_routes(std::vector<proxy::RouteConfig>& routes, Errors& errors);
+// Two routes that match the same request with equal rank.
+void check_ties(const std::vector<proxy::RouteConfig>& routes, Errors& errors);
+// Mistakes in zones and services, as the DNS server finds them.
+void check_zones(const Config& config, Errors& errors);
+
+}  // namespace portolan::daemon

@@ -1,0 +1,130 @@
+#include "proxy/config_fields.hh"
+
+#include "core/conf/types.hh"
+#include "core/health/config_fields.hh"
+#include "proxy/route_fields.hh"
+
+namespace portolan::proxy {
+namespace {
+
+using conf::Binder;
+using conf::row;
+using conf::row_of;
+using conf::Value;
+
+std::vector<std::string> balancers() { return {"least-connections", "round-robin"}; }
+
+conf::Type<int64_t> timeout() { return conf::duration<int64_t>(1, 86'400'000); }
+
+const conf::Table<RetryConfig>& retry_fields() {
+  static const conf::Table<RetryConfig> table{
+      row("attempts", &RetryConfig::attempts, conf::integer<int>(0, 10),
+          "Further tries after the first, each on another server where there is one."),
+      row("budget", &RetryConfig::budget, conf::share(0, 1),
+          "Retries as a share of the requests of the last ten seconds; at least ten a second are allowed."),
+  };
+  return table;
+}
+
+const conf::Table<ServerConfig>& server_fields() {
+  static const conf::Table<ServerConfig> table{
+      row("address", &ServerConfig::address, conf::host_port(),
+          "Where it listens. A name stands for all its addresses, asked again by TTL.")
+          .require(),
+      row("weight", &ServerConfig::weight, conf::integer<int>(1, 1000),
+          "Its share against the other servers'."),
+      row("max_connections", &ServerConfig::max_connections, conf::integer<int>(0, 1'000'000),
+          "Requests in flight to it at once; 0: no limit."),
+      row("backup", &ServerConfig::backup, conf::boolean(),
+          "Gets requests only while no other server can."),
+  };
+  return table;
+}
+
+bool no_server_twice(Binder& binder, const Value& value, PoolConfig& pool) {
+  const conf::Member* servers = value.find("servers");
+  bool good = true, primary = false;
+  for (size_t i = 0; i < pool.servers.size(); ++i) {
+    primary = primary || !pool.servers[i].backup;
+    for (size_t j = 0; j < i; ++j) {
+      if (pool.servers[i].address != pool.servers[j].address) continue;
+      binder.error(servers->value.items[i].where,
+                   pool.servers[i].address.to_string() + " stands twice in " + binder.context() +
+                       ".servers; use weight to give it more");
+      good = false;
+      break;
+    }
+  }
+  if (primary) return good;
+  binder.error(servers->where, binder.context() + ".servers has backups only");
+  return false;
+}
+
+}  // namespace
+
+const conf::Table<Timeouts>& timeout_fields() {
+  static const conf::Table<Timeouts> table{
+      row("header", &Timeouts::header, timeout(), "A request's whole head, from its first byte."),
+      row("connect", &Timeouts::connect, timeout(), "Connecting to a server."),
+      row("response", &Timeouts::response, timeout(),
+          "From the request sent to the first byte of the answer."),
+      row("idle", &Timeouts::idle, timeout(), "No progress on a body, either way."),
+      row("keepalive", &Timeouts::keepalive, timeout(),
+          "An idle connection, to a client or to a server."),
+  };
+  return table;
+}
+
+const conf::Table<TimeoutOverrides>& timeout_override_fields() {
+  auto over = [] { return conf::optional(timeout()); };
+  static const conf::Table<TimeoutOverrides> table{
+      row("header", &TimeoutOverrides::header, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("connect", &TimeoutOverrides::connect, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("response", &TimeoutOverrides::response, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("idle", &TimeoutOverrides::idle, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("keepalive", &TimeoutOverrides::keepalive, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+  };
+  return table;
+}
+
+const conf::Table<ListenerConfig>& listener_fields() {
+  static const conf::Table<ListenerConfig> table{
+      row("listen", &ListenerConfig::listen, conf::one_or_many(conf::address()),
+          "Where clients arrive; [::] means IPv6 alone.")
+          .require()
+          .example("[\"0.0.0.0:80\", \"[::]:80\"]"),
+      row_of<ListenerConfig, ListenerConfig>(
+          "protocol", std::identity(),
+          conf::through<ListenerConfig, std::string>(
+              conf::one_of({"http"}),
+              [](Binder&, const Value&, ListenerConfig&, std::string&) { return true; },
+              [](const ListenerConfig&) { return std::string("\"http\""); }),
+          "What is spoken there."),
+      row("proxy_protocol", &ListenerConfig::proxy_protocol, conf::boolean(),
+          "Every connection must begin with PROXY v1 or v2, from `trusted` only."),
+      row("timeouts", &ListenerConfig::timeouts, conf::table(timeout_override_fields()),
+          "What differs from [timeouts] here."),
+  };
+  return table;
+}
+
+const conf::Table<PoolConfig>& pool_fields() {
+  static const conf::Table<PoolConfig> table{
+      {
+          row("balance", &PoolConfig::balance, conf::one_of(balancers), "How a server is chosen."),
+          row("servers", &PoolConfig::servers,
+              conf::list(conf::table_or(server_fields(), &ServerConfig::address, conf::host_port()), 1),
+              "Who answers: addresses, or tables where more is to be said.")
+              .require(),
+          row("health", &PoolConfig::health, conf::table(health::check_fields()),
+              "How each server is checked; left out: only by the requests it answers."),
+          row("retry", &PoolConfig::retry, conf::table(retry_fields()),
+              "When a server refuses, resets or times out and the request allows it."),
+          row("timeouts", &PoolConfig::timeouts, conf::table(timeout_override_fields()),
+              "What differs from [timeouts] here."),
+      },
+      no_server_twice};
+  return table;
+}
+
+}  // namespace portolan::proxy

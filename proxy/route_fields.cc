@@ -1,0 +1,202 @@
+#include "proxy/route_fields.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/conf/types.hh"
+#include "core/conf/words.hh"
+#include "proxy/config_fields.hh"
+
+namespace portolan::proxy {
+namespace {
+
+using conf::Binder;
+using conf::row;
+using conf::Value;
+
+bool is_label(std::string_view label) {
+  return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
+         std::all_of(label.begin(), label.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+         });
+}
+
+bool is_host(std::string_view host) {
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    auto ip = IpAddress::parse(host.substr(1, host.size() - 2));
+    return ip && ip->is_v6();
+  }
+  if (host.substr(0, 2) == "*.") host.remove_prefix(2);
+  if (host.size() > 253) return false;
+  for (;;) {
+    size_t dot = host.find('.');
+    if (!is_label(host.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    host.remove_prefix(dot + 1);
+  }
+}
+
+// Lower case, without a final dot: as the router compares.
+conf::Type<std::string> host() {
+  conf::Type<std::string> t = conf::string("\"www.example.com\"");
+  t.name = "host name";
+  t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
+    if (!read(binder, value, out)) return false;
+    for (char& c : out)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    if (out.size() > 1 && out.back() == '.') out.pop_back();
+    return is_host(out) ||
+           binder.must_be(value, "a host name without port, such as \"www.example.com\" or \"*.example.com\"");
+  };
+  return t;
+}
+
+conf::Type<std::string> url_path(std::string example) {
+  conf::Type<std::string> t = conf::string(std::move(example));
+  t.name = "path";
+  t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
+    if (!read(binder, value, out)) return false;
+    return (out[0] == '/' && out.find_first_of(" ?#") == std::string::npos) ||
+           binder.must_be(value, "a path that begins with \"/\", without \"?\" or \"#\"");
+  };
+  return t;
+}
+
+conf::Type<std::string> method() {
+  conf::Type<std::string> t = conf::string("\"GET\"");
+  t.name = "method";
+  t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
+    if (!read(binder, value, out)) return false;
+    return std::all_of(out.begin(), out.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; }) ||
+           binder.must_be(value, "a method in capitals, such as \"GET\"");
+  };
+  return t;
+}
+
+conf::Type<std::string> redirect() {
+  conf::Type<std::string> t = conf::string("\"https\"");
+  t.bounds = [] { return std::string("\"https\", a URL, or a path that begins with \"/\""); };
+  t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
+    if (!read(binder, value, out)) return false;
+    bool url = out.rfind("http://", 0) == 0 || out.rfind("https://", 0) == 0;
+    bool plain = std::all_of(out.begin(), out.end(), [](char c) { return c > ' ' && c < 0x7f; });
+    return (plain && (out == "https" || out[0] == '/' || (url && out.size() > 8))) ||
+           binder.must_be(value, "\"https\", a URL, or a path that begins with \"/\"");
+  };
+  return t;
+}
+
+conf::Type<int> redirect_status() {
+  conf::Type<int> t = conf::integer<int>(301, 308);
+  t.bounds = [] { return std::string("301 | 302 | 303 | 307 | 308"); };
+  t.read = [](Binder& binder, const Value& value, int& out) {
+    int64_t n = value.kind == Value::Kind::integer ? value.integer : 0;
+    if (n != 301 && n != 302 && n != 303 && n != 307 && n != 308)
+      return binder.not_one_of(value, {"301", "302", "303", "307", "308"});
+    out = static_cast<int>(n);
+    return true;
+  };
+  return t;
+}
+
+conf::Type<std::string> index_file() {
+  conf::Type<std::string> t = conf::string("\"index.html\"");
+  t.name = "file name";
+  t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
+    if (!read(binder, value, out)) return false;
+    return (out.find('/') == std::string::npos && out != "." && out != "..") ||
+           binder.must_be(value, "a file name without \"/\"");
+  };
+  return t;
+}
+
+const conf::Table<FilesConfig>& files_fields() {
+  static const conf::Table<FilesConfig> table{
+      row("root", &FilesConfig::root, conf::path("\"/srv/www\""),
+          "The directory; nothing outside of it is ever served.")
+          .require(),
+      row("strip_prefix", &FilesConfig::strip_prefix, url_path("\"/assets/\""),
+          "Taken off the path before it is looked up under root.")
+          .otherwise("nothing: the whole path is looked up"),
+      row("index", &FilesConfig::index, conf::list(index_file()), "What a directory answers with."),
+  };
+  return table;
+}
+
+const conf::Table<RespondConfig>& respond_fields() {
+  static const conf::Table<RespondConfig> table{
+      row("status", &RespondConfig::status, conf::integer<int>(200, 599), "The status."),
+      row("body", &RespondConfig::body, conf::text(), "The body."),
+      row("content_type", &RespondConfig::content_type, conf::string(), "Its Content-Type."),
+  };
+  return table;
+}
+
+bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
+  std::vector<std::string> answers;
+  for (const char* key : {"pool", "files", "respond", "redirect"})
+    if (value.find(key)) answers.push_back(key);
+  auto fail = [&](const conf::Place& where, const std::string& what) {
+    binder.error(where, what);
+    return false;
+  };
+  if (answers.empty())
+    return fail(value.where, "[[route]] answers with nothing; set one of pool, files, respond, redirect");
+  if (answers.size() > 1)
+    return fail(value.find(answers[1])->where,
+                fmt::format("[[route]] has both {} and {}; keep one", answers[0], answers[1]));
+  if (value.find("path") && value.find("path_exact"))
+    return fail(value.find("path_exact")->where, "[[route]] has both path and path_exact; keep one");
+  if (value.find("redirect_status") && route.redirect.empty())
+    return fail(value.find("redirect_status")->where, "redirect_status in [[route]] needs redirect");
+  const std::string& path = route.path_exact.empty() ? route.path : route.path_exact;
+  if (route.files && !route.files->strip_prefix.empty() &&
+      path.rfind(route.files->strip_prefix, 0) != 0 && path + "/" != route.files->strip_prefix)
+    return fail(value.find("files")->where,
+                fmt::format("strip_prefix in [[route]].files is {}, which is not the beginning of the "
+                            "route's path {}",
+                            conf::quoted(route.files->strip_prefix), conf::quoted(path)));
+  return true;
+}
+
+}  // namespace
+
+const conf::Table<RouteConfig>& route_fields() {
+  static const conf::Table<RouteConfig> table{
+      {
+          row("name", &RouteConfig::name, conf::string("\"shop\""), "In metrics and logs; unique.")
+              .otherwise("made from host and path"),
+          row("listener", &RouteConfig::listener, conf::reference("listener"),
+              "Only what arrives at this [listener.NAME].")
+              .otherwise("every HTTP listener"),
+          row("host", &RouteConfig::hosts, conf::one_or_many(host()),
+              "The host asked for: exact, or \"*.example.com\" for all names below it.")
+              .otherwise("any"),
+          row("path", &RouteConfig::path, url_path("\"/assets/\""), "A prefix of the path, by whole segments.")
+              .otherwise("any"),
+          row("path_exact", &RouteConfig::path_exact, url_path("\"/favicon.ico\""),
+              "The whole path. Either path or path_exact."),
+          row("method", &RouteConfig::methods, conf::one_or_many(method()), "The methods.")
+              .otherwise("any"),
+          row("pool", &RouteConfig::pool, conf::reference("pool"),
+              "Answered by the servers of this [pool.NAME]. A route has exactly one of pool, files, respond "
+              "and redirect."),
+          row("files", &RouteConfig::files, conf::optional(conf::table(files_fields())),
+              "Answered from a directory."),
+          row("respond", &RouteConfig::respond, conf::optional(conf::table(respond_fields())),
+              "Answered as written here."),
+          row("redirect", &RouteConfig::redirect, redirect(),
+              "Sent elsewhere: \"https\" keeps host and path; a URL or a path is sent as it is."),
+          row("redirect_status", &RouteConfig::redirect_status, redirect_status(),
+              "The status of a redirect."),
+          row("cache", &RouteConfig::cache, conf::reference("cache"), "Kept in this [cache.NAME].")
+              .otherwise("not cached"),
+          row("timeouts", &RouteConfig::timeouts, conf::table(timeout_override_fields()),
+              "What differs from [timeouts] here."),
+      },
+      check_route};
+  return table;
+}
+
+}  // namespace portolan::proxy

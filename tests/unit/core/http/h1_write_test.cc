@@ -27,7 +27,8 @@ TEST(HeadWriterTest, ResponseAndFraming) {
   w.status_line(299);
   w.framing(Framing::until_close, 3);
   EXPECT_EQ(out,
-            "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\nHTTP/1.1 404 Nope\r\nTransfer-Encoding: "
+            "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\nHTTP/1.1 404 "
+            "Nope\r\nTransfer-Encoding: "
             "chunked\r\nHTTP/1.1 299 \r\n");
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// Runs a parser over bytes given in pieces, as a connection would, and writes down what came out. Every call gets its
-// bytes in a fresh heap copy of the exact size, so that a kept view or a read past the end is seen by the sanitizers.
+// Runs a parser over bytes given in pieces, as a connection would, and writes down what came out.
+// Every call gets its bytes in a fresh heap copy of the exact size, so that a kept view or a read
+// past the end is seen by the sanitizers.
 #include <fmt/format.h>
 
 #include <memory>
@@ -14,14 +15,16 @@ namespace portolan::http::test {
 
 inline std::string show(const Fields& fields) {
   std::string out;
-  for (const Field& f : fields) out += fmt::format("{}={}({})|", f.name, f.value, static_cast<int>(f.id));
+  for (const Field& f : fields)
+    out += fmt::format("{}={}({})|", f.name, f.value, static_cast<int>(f.id));
   return out;
 }
 
 inline std::string show(const RequestHead& h) {
-  return fmt::format("{} {} s={} a={} p={} q={}{} 1.{} f={} n={} ka={} ex={} {}", h.method_text, h.target, h.scheme,
-                     h.authority, h.path, h.has_query ? "?" : "", h.query, h.minor_version,
-                     static_cast<int>(h.framing), h.content_length, h.keep_alive, h.expect_continue, show(h.fields));
+  return fmt::format("{} {} s={} a={} p={} q={}{} 1.{} f={} n={} ka={} ex={} {}", h.method_text,
+                     h.target, h.scheme, h.authority, h.path, h.has_query ? "?" : "", h.query,
+                     h.minor_version, static_cast<int>(h.framing), h.content_length, h.keep_alive,
+                     h.expect_continue, show(h.fields));
 }
 
 inline std::string show(const ResponseHead& h) {
@@ -29,16 +32,21 @@ inline std::string show(const ResponseHead& h) {
                      static_cast<int>(h.framing), h.content_length, h.keep_alive, show(h.fields));
 }
 
-inline int status_of(const RequestParser& p) { return p.status(); }
-inline int status_of(const ResponseParser&) { return 502; }
+inline int status_of(const RequestParser& p) {
+  return p.status();
+}
+inline int status_of(const ResponseParser&) {
+  return 502;
+}
 
-// What came of some bytes: one line an event, the pieces of a body joined. Ends at an error or with the bytes.
+// What came of some bytes: one line an event, the pieces of a body joined. Ends at an error or with
+// the bytes.
 struct Record {
   std::string text;
-  int status = 0;               // of the error; 0: none
+  int status = 0;  // of the error; 0: none
   std::string reason;
   int heads = 0, ends = 0;
-  size_t left = 0;              // bytes not consumed at the end
+  size_t left = 0;  // bytes not consumed at the end
   bool operator==(const Record& o) const {
     return text == o.text && status == o.status && reason == o.reason && left == o.left;
   }
@@ -111,7 +119,8 @@ class Replay {
 };
 
 // `cuts` are ascending positions in `bytes`.
-inline Record run_request(std::string_view bytes, const std::vector<size_t>& cuts = {}, const Limits& limits = {}) {
+inline Record run_request(std::string_view bytes, const std::vector<size_t>& cuts = {},
+                          const Limits& limits = {}) {
   RequestParser parser(limits);
   Replay<RequestParser> replay(parser);
   size_t from = 0;
@@ -123,8 +132,8 @@ inline Record run_request(std::string_view bytes, const std::vector<size_t>& cut
   return replay.finish();
 }
 
-inline Record run_response(std::string_view bytes, const std::vector<size_t>& cuts = {}, const Limits& limits = {},
-                           Method method = Method::get) {
+inline Record run_response(std::string_view bytes, const std::vector<size_t>& cuts = {},
+                           const Limits& limits = {}, Method method = Method::get) {
   ResponseParser parser(limits);
   parser.start(method);
   Replay<ResponseParser> replay(parser);
@@ -135,7 +144,8 @@ inline Record run_response(std::string_view bytes, const std::vector<size_t>& cu
   }
   replay.feed(bytes.substr(from));
   Record record = replay.finish();
-  if (!record.status) record.text += parser.finish_at_close() ? "whole at close\n" : "short at close\n";
+  if (!record.status)
+    record.text += parser.finish_at_close() ? "whole at close\n" : "short at close\n";
   return record;
 }
 

@@ -24,8 +24,8 @@ inline std::vector<size_t> every_byte(size_t size) {
   return cuts;
 }
 
-// Runs `run(cuts)` whole, byte by byte, cut in two everywhere and at random; true when all records are alike. `differs`
-// is the first that isn't.
+// Runs `run(cuts)` whole, byte by byte, cut in two everywhere and at random; true when all records
+// are alike. `differs` is the first that isn't.
 template <class Run>
 bool same_however_split(Run run, size_t size, uint32_t seed, Record& whole, Record& differs) {
   whole = run(std::vector<size_t>{});

@@ -1,5 +1,6 @@
 #pragma once
-// What is known of the place of an address, and the distance between two places. Plain values, any thread.
+// What is known of the place of an address, and the distance between two places. Plain values, any
+// thread.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -7,17 +8,18 @@
 
 namespace portolan::geo {
 
-// Codes are upper case ASCII (ISO 3166-1 alpha-2; continents AF AN AS EU NA OC SA), two zero bytes where unknown.
-// Coordinates are degrees, WGS 84. Tables keep each distinct Location once: compare by address or by value.
+// Codes are upper case ASCII (ISO 3166-1 alpha-2; continents AF AN AS EU NA OC SA), two zero bytes
+// where unknown. Coordinates are degrees, WGS 84. Tables keep each distinct Location once: compare
+// by address or by value.
 struct Location {
-  double latitude = 0;                  // [-90, 90]; meaningful with has_coordinates
-  double longitude = 0;                 // [-180, 180]
-  uint16_t accuracy_radius_km = 0;      // 0: the database does not say
+  double latitude = 0;              // [-90, 90]; meaningful with has_coordinates
+  double longitude = 0;             // [-180, 180]
+  uint16_t accuracy_radius_km = 0;  // 0: the database does not say
   bool has_coordinates = false;
   std::array<char, 2> country{};
   std::array<char, 2> continent{};
 
-  std::string_view country_code() const { return code(country); }        // empty where unknown
+  std::string_view country_code() const { return code(country); }  // empty where unknown
   std::string_view continent_code() const { return code(continent); }
   // False when nothing at all is known.
   bool known() const { return has_coordinates || country[0] || continent[0]; }
@@ -36,7 +38,8 @@ struct LocationHash {
 // `under` with every field `over` knows taken from `over`; the radius goes with the coordinates.
 Location combine(const Location& under, const Location& over);
 
-// Great-circle distance on a sphere of the Earth's mean radius (haversine), in kilometres. Degrees in.
+// Great-circle distance on a sphere of the Earth's mean radius (haversine), in kilometres. Degrees
+// in.
 double distance_km(double latitude1, double longitude1, double latitude2, double longitude2);
 
 }  // namespace portolan::geo

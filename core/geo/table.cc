@@ -1,5 +1,6 @@
 #include "core/geo/table.hh"
 
+#include <algorithm>
 #include <bit>
 
 #include "core/geo/trie.hh"
@@ -20,9 +21,9 @@ inline uint64_t big_endian(const uint8_t* p, unsigned count) {
 
 // The 32 bits that follow the first `from` bits; from <= 96.
 inline uint32_t bits_after(const Key& key, unsigned from) {
-  uint64_t window = from == 0    ? key.high
-                    : from < 64  ? key.high << from | key.low >> (64 - from)
-                                 : key.low << (from - 64);
+  uint64_t window = from == 0   ? key.high
+                    : from < 64 ? key.high << from | key.low >> (64 - from)
+                                : key.low << (from - 64);
   return static_cast<uint32_t>(window >> 32);
 }
 
@@ -133,7 +134,7 @@ class Table::Packer {
   }
 
   struct Slots {
-    std::array<uint32_t, 64> value;     // leaf value, or Ref where inner
+    std::array<uint32_t, 64> value;  // leaf value, or Ref where inner
     uint64_t inner = 0;
   };
 

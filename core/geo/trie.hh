@@ -1,6 +1,6 @@
 #pragma once
-// The binary prefix trie a Table is made from: built bottom up, equal neighbours merged as they meet, subtrees shared.
-// Used by one thread while a database loads; gone afterwards.
+// The binary prefix trie a Table is made from: built bottom up, equal neighbours merged as they
+// meet, subtrees shared. Used by one thread while a database loads; gone afterwards.
 #include <array>
 #include <cstdint>
 #include <unordered_map>
@@ -17,8 +17,9 @@ class Trie {
   // A leaf (top bit set, below it the id of a location) or the index of a node.
   using Ref = uint32_t;
   static constexpr Ref leaf_bit = 0x80000000;
-  static constexpr uint32_t nothing_id = 0;          // no location known
-  static constexpr uint32_t alias_id = 0xffffff;     // the next 32 bits are an IPv4 address: ask the IPv4 trie
+  static constexpr uint32_t nothing_id = 0;  // no location known
+  static constexpr uint32_t alias_id =
+      0xffffff;  // the next 32 bits are an IPv4 address: ask the IPv4 trie
   static constexpr Ref nothing = leaf_bit | nothing_id;
   static constexpr Ref alias = leaf_bit | alias_id;
 
@@ -35,7 +36,8 @@ class Trie {
 
   // The leaf of a location; fails past 2^24 - 2 distinct ones.
   Result<Ref> leaf(const Location& location);
-  // The node over two halves, or their common leaf. Two aliases stay apart: they mean different addresses.
+  // The node over two halves, or their common leaf. Two aliases stay apart: they mean different
+  // addresses.
   Ref join(Ref left, Ref right) {
     if (left == right && is_leaf(left) && left != alias) return left;
     nodes_.push_back({left, right});
@@ -55,7 +57,7 @@ class Trie {
   Ref overlay_leaves(Ref under, Ref over);
 
   std::vector<std::array<Ref, 2>> nodes_;
-  std::vector<Location> locations_;                  // [0] is the one nothing is known of
+  std::vector<Location> locations_;  // [0] is the one nothing is known of
   std::unordered_map<Location, uint32_t, LocationHash> ids_;
   std::unordered_map<uint64_t, Ref> combined_;
   bool overflowed_ = false;

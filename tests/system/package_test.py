@@ -165,15 +165,16 @@ class Package(unittest.TestCase):
         notify.bind(self.path('/run/notify'))
         notify.settimeout(harness.START_S)
         os.chmod(self.path('/run/notify'), 0o666)
-        # A network and a /proc of its own; the unit's user with the unit's one capability, and no way to get more.
+        run('mount', '-t', 'proc', 'proc', self.path('/proc'))
+        self.addCleanup(run, 'umount', '--lazy', self.path('/proc'))
+        # A network of its own; the unit's user with the unit's one capability, and no way to get more.
         capability = self.unit_values('AmbientCapabilities')[0].replace('CAP_', '').lower()
         privileges = ['setpriv', '--reuid', user, '--regid', self.unit_values('Group')[0], '--init-groups',
                       '--inh-caps', f'-all,+{capability}', '--ambient-caps', f'-all,+{capability}',
                       '--bounding-set', f'-all,+{capability}', '--no-new-privs']
         command = shlex.split(self.unit_values('ExecStart')[0])
         child = subprocess.Popen(
-            ['unshare', '--net', '--mount', 'sh', '-c',
-             'ip link set lo up && mount --bind /proc "$1/proc" && shift && exec "$@"', 'sh', self.root,
+            ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh',
              'chroot', self.root, *privileges, *command],
             env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'NOTIFY_SOCKET': '/run/notify', 'WATCHDOG_USEC': '1000000'},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -1,16 +1,19 @@
 #pragma once
-// The edge cache: a library without sockets, threads or clocks. One Cache a [cache.NAME], shared by all workers:
-// every function may be called from any thread; a hit takes one shard's lock for some hundred nanoseconds.
+// The edge cache: a library without sockets, threads or clocks. One Cache a [cache.NAME], shared by
+// all workers: every function may be called from any thread; a hit takes one shard's lock for some
+// hundred nanoseconds.
 //
 // A request's way:   Lookup l = cache.find({head, scheme, authority, now});
-//   bypass               forward untouched, store nothing. For an unsafe method call invalidate() with the response.
-//   hit                  answer from l.object: evaluate conditionals and ranges, `Reader reader(l.object)`.
-//   miss                 start a fetch that owns l.writer; the exchange itself follows l.reader like anybody else.
-//   stale                as miss, with Writer::add_conditional_fields; l.object is the stale one.
-//   follow               somebody fetches: follow l.reader (its state may be `pending`).
-//   only_if_cached_miss  504 (RFC 9111 §5.2.1.7).
+//   bypass               forward untouched, store nothing. For an unsafe method call invalidate()
+//   with the response. hit                  answer from l.object: evaluate conditionals and ranges,
+//   `Reader reader(l.object)`. miss                 start a fetch that owns l.writer; the exchange
+//   itself follows l.reader like anybody else. stale                as miss, with
+//   Writer::add_conditional_fields; l.object is the stale one. follow               somebody
+//   fetches: follow l.reader (its state may be `pending`). only_if_cached_miss  504 (RFC 9111
+//   §5.2.1.7).
 // The fetch then says writer->head(), append()…, finish(). Readers are woken as things happen.
-// A forwarded fetch must not carry the client's conditionals nor Range (`drop_for_fetch`), nor ignored cookies
+// A forwarded fetch must not carry the client's conditionals nor Range (`drop_for_fetch`), nor
+// ignored cookies
 // (`filter_cookies`).
 #include <cstdint>
 #include <memory>
@@ -31,10 +34,10 @@ class Store;
 class Fill;
 
 struct RequestView {
-  const http::RequestHead& head;           // only read during the call; what is needed later is copied
-  std::string_view scheme;                 // "http" | "https"
-  std::string_view authority;              // normalised: lower case, no default port, no final dot
-  int64_t now_ms = 0;                      // wall clock
+  const http::RequestHead& head;  // only read during the call; what is needed later is copied
+  std::string_view scheme;        // "http" | "https"
+  std::string_view authority;     // normalised: lower case, no default port, no final dot
+  int64_t now_ms = 0;             // wall clock
 };
 
 enum class Outcome : uint8_t { bypass, miss, follow, hit, stale, only_if_cached_miss };
@@ -47,10 +50,10 @@ class Writer;
 struct Lookup {
   Outcome outcome = Outcome::bypass;
   Forward forward = Forward::none;
-  ObjectRef object;                        // hit, stale
-  std::unique_ptr<Writer> writer;          // miss, stale
-  std::unique_ptr<Reader> reader;          // miss, stale, follow
-  const char* detail = nullptr;            // a token for Cache-Status: "cookie", "range", …
+  ObjectRef object;                // hit, stale
+  std::unique_ptr<Writer> writer;  // miss, stale
+  std::unique_ptr<Reader> reader;  // miss, stale, follow
+  const char* detail = nullptr;    // a token for Cache-Status: "cookie", "range", …
 };
 
 // The one who fetches. Used by one thread at a time. Destroying it without finish() is abort().
@@ -59,39 +62,44 @@ class Writer {
   enum class Verdict : uint8_t {
     stored,          // goes on: append(), finish(); all who wait now read along
     not_modified,    // the stored object was refreshed and is served; the writer is done
-    stale_on_error,  // the answer was an error and the stale object is served (RFC 5861); the writer is done, drop the body
-    uncacheable,     // all other readers are released. The leader's own reader still works: it gets an object that
-                     // isn't stored, through a bounded window: go on with append(), writable(), finish(). Or deliver
-                     // the response by other means and destroy writer and reader.
+    stale_on_error,  // the answer was an error and the stale object is served (RFC 5861); the
+                     // writer is done, drop the body
+    uncacheable,  // all other readers are released. The leader's own reader still works: it gets an
+                  // object that isn't stored, through a bounded window: go on with append(),
+                  // writable(), finish(). Or deliver the response by other means and destroy writer
+                  // and reader.
   };
 
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  // Adds If-None-Match and If-Modified-Since for a revalidation (RFC 9111 §4.3.1); nothing for a miss. The values
-  // live as long as the writer.
+  // Adds If-None-Match and If-Modified-Since for a revalidation (RFC 9111 §4.3.1); nothing for a
+  // miss. The values live as long as the writer.
   void add_conditional_fields(http::Fields& out) const;
   bool revalidates() const;
-  // The final response head (never a 1xx). Wall times: when the request was sent, when the response came.
+  // The final response head (never a 1xx). Wall times: when the request was sent, when the response
+  // came.
   Verdict head(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
-  // Body bytes, framing removed. False: what arrives isn't stored (any more); it still reaches the readers.
+  // Body bytes, framing removed. False: what arrives isn't stored (any more); it still reaches the
+  // readers.
   bool append(Slice bytes);
-  // False: stop reading from the origin until `waker` of wait_writable fires. Always true while it is being stored.
+  // False: stop reading from the origin until `waker` of wait_writable fires. Always true while it
+  // is being stored.
   bool writable() const;
   void wait_writable(std::shared_ptr<Waker> waker);
   // False: nothing is stored and nobody reads: the fetch may as well end.
   bool wanted() const;
   // The body is whole. False: it isn't (Content-Length disagrees): taken as abort().
   bool finish(const http::Fields& trailers = {});
-  // The fetch failed; `status` (502, 504…) is what readers who have no head yet should answer. Where RFC 5861 lets a
-  // stale object stand in, they get that instead.
+  // The fetch failed; `status` (502, 504…) is what readers who have no head yet should answer.
+  // Where RFC 5861 lets a stale object stand in, they get that instead.
   void abort(int64_t now_ms = 0, int status = 502);
   // For Cache-Status: this answer is (being) stored.
   bool stored() const;
 
  private:
-  friend class Cache;
+  friend class Store;
   explicit Writer(std::shared_ptr<Fill> fill);
   std::shared_ptr<Fill> fill_;
   bool done_ = false;
@@ -99,13 +107,13 @@ class Writer {
 
 struct Stats {
   uint64_t objects = 0;
-  uint64_t bytes = 0;                      // stored and being filled, overhead included; never above `budget`
+  uint64_t bytes = 0;  // stored and being filled, overhead included; never above `budget`
   uint64_t budget = 0;
-  uint64_t filling = 0;                    // fetches in progress
-  uint64_t passing_bytes = 0;              // in the windows of bodies that aren't stored
+  uint64_t filling = 0;        // fetches in progress
+  uint64_t passing_bytes = 0;  // in the windows of bodies that aren't stored
   uint64_t hits = 0, misses = 0, stale = 0, bypasses = 0, collapsed = 0;
-  uint64_t fills = 0;                      // objects stored
-  uint64_t validated = 0;                  // 304s
+  uint64_t fills = 0;      // objects stored
+  uint64_t validated = 0;  // 304s
   uint64_t evictions = 0, purged = 0, too_large = 0;
 };
 
@@ -118,37 +126,43 @@ class Cache {
   Cache& operator=(const Cache&) = delete;
 
   Lookup find(const RequestView& request);
-  // Removes every variant of an URL ("https://host/path?query", as clients ask for it) and detaches what is being
-  // fetched for it. Counts what it removed. With key_headers or key_cookies: all values of those.
+  // Removes every variant of an URL ("https://host/path?query", as clients ask for it) and detaches
+  // what is being fetched for it. Counts what it removed. With key_headers or key_cookies: all
+  // values of those.
   size_t purge(std::string_view url);
-  // After the response to an unsafe method (RFC 9111 §4.4): a 2xx or 3xx invalidates the target and, of the same
-  // origin, Location and Content-Location. Does nothing for safe methods.
+  // After the response to an unsafe method (RFC 9111 §4.4): a 2xx or 3xx invalidates the target
+  // and, of the same origin, Location and Content-Location. Does nothing for safe methods.
   void invalidate(const RequestView& request, const http::ResponseHead& response);
-  // Takes a new configuration; objects stay as far as memory allows. A change of what is in the key makes the old
-  // objects unreachable; they age out.
+  // Takes a new configuration; objects stay as far as memory allows. A change of what is in the key
+  // makes the old objects unreachable; they age out.
   void reconfigure(const CacheConfig& config);
   Stats stats() const;
   const std::string& name() const;
 
-  // The Cookie field to forward: `cookie` without the ignored ones; nullopt when nothing is left or none was there.
+  // The Cookie field to forward: `cookie` without the ignored ones; nullopt when nothing is left or
+  // none was there.
   std::optional<std::string> filter_cookies(const http::RequestHead& request) const;
+  // The target to forward: path and the part of the query that is in the key, so that nothing
+  // unkeyed can change the answer. The target as received where the key takes the whole query.
+  std::string forward_target(const http::RequestHead& request) const;
 
  private:
   std::shared_ptr<Store> store_;
 };
 
-// Fields of the client's request that a fetch on behalf of the cache doesn't forward: conditionals and Range.
+// Fields of the client's request that a fetch on behalf of the cache doesn't forward: conditionals
+// and Range.
 bool drop_for_fetch(http::FieldId id);
 
-// True when the client's own conditionals (If-None-Match, else If-Modified-Since; RFC 9110 §13.2.2) hold for a stored
-// object: answer 304 with its fields.
+// True when the client's own conditionals (If-None-Match, else If-Modified-Since; RFC 9110 §13.2.2)
+// hold for a stored object: answer 304 with its fields.
 bool not_modified(const http::RequestHead& request, const Object& object);
 
 // RFC 9211: the value this cache appends to Cache-Status.
 struct StatusNote {
   Outcome outcome = Outcome::bypass;
   Forward forward = Forward::none;
-  int forward_status = 0;                  // fwd-status; 0: left out
+  int forward_status = 0;  // fwd-status; 0: left out
   std::optional<int64_t> ttl_s;
   bool stored = false;
   bool collapsed = false;

@@ -9,19 +9,21 @@ namespace portolan::edge {
 // Which query parameters belong to the key.
 struct QueryKey {
   enum class Mode : uint8_t { all, none, allow, drop } mode = Mode::all;
-  std::vector<std::string> names;              // of allow and drop; exact, or a prefix with a final '*'
+  std::vector<std::string> names;  // of allow and drop; exact, or a prefix with a final '*'
   bool operator==(const QueryKey&) const = default;
 };
 
 struct CacheConfig {
   std::string name;
-  uint64_t memory_bytes = 256ull << 20;        // all that is stored, overhead included, and what is being filled
-  uint64_t max_object_bytes = 16ull << 20;     // larger bodies stream through unstored; at most memory / 4
-  std::string eviction = "lru";                // the name of a registered Eviction
-  std::string profile = "cdn-safe";            // cdn-safe | rfc
-  std::vector<std::string> ignore_cookies;     // names, or prefixes with a final '*'
+  uint64_t memory_bytes =
+      256ull << 20;  // all that is stored, overhead included, and what is being filled
+  uint64_t max_object_bytes = 16ull
+                              << 20;  // larger bodies stream through unstored; at most memory / 4
+  std::string eviction = "lru";       // the name of a registered Eviction
+  std::string profile = "cdn-safe";   // cdn-safe | rfc
+  std::vector<std::string> ignore_cookies;  // names, or prefixes with a final '*'
   QueryKey query;
-  std::vector<std::string> key_headers;        // lower case
+  std::vector<std::string> key_headers;  // lower case
   std::vector<std::string> key_cookies;
   bool operator==(const CacheConfig&) const = default;
 };

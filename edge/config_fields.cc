@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "core/base/registry.hh"
 #include "core/conf/types.hh"
+#include "edge/evict/policy.hh"
 
 namespace portolan::edge {
 namespace {
@@ -13,7 +15,11 @@ using conf::row_of;
 using conf::Value;
 using Strings = std::vector<std::string>;
 
-std::vector<std::string> evictions() { return {"lru"}; }
+std::vector<std::string> evictions() {
+  std::vector<std::string> names;
+  for (const EvictionPart* part : Registration<EvictionPart>::all()) names.emplace_back(part->name);
+  return names;
+}
 
 // "_ga*": a '*' stands only at the end. `what` says what else a name may not have.
 bool check_patterns(Binder& binder, const Value& value, const Strings& names) {
@@ -108,7 +114,8 @@ const conf::Table<CacheConfig>& key_fields() {
       row("headers", &CacheConfig::key_headers, header_names(),
           "Request header fields that belong to the key, before any Vary."),
       row("cookies", &CacheConfig::key_cookies, conf::list(conf::string("\"currency\"")),
-          "Cookies that belong to the key; a request with them alone may be answered from the cache."),
+          "Cookies that belong to the key; a request with them alone may be answered from the "
+          "cache."),
   };
   return table;
 }
@@ -125,17 +132,19 @@ const conf::Table<CacheConfig>& cache_fields() {
           row("eviction", &CacheConfig::eviction, conf::one_of(evictions),
               "What leaves first when the memory is full."),
           row("profile", &CacheConfig::profile, conf::one_of({"cdn-safe", "rfc"}),
-              "What may be kept: cdn-safe is what a shared cache on the open Internet may keep; rfc is RFC "
+              "What may be kept: cdn-safe is what a shared cache on the open Internet may keep; "
+              "rfc is RFC "
               "9111 to the letter (cookies don't matter)."),
           row("ignore_cookies", &CacheConfig::ignore_cookies, patterns("\"_ga*\""),
               "Cookies that don't keep a request from the cache. A name may end in \"*\"."),
-          row_of<CacheConfig, CacheConfig>("key", std::identity(), conf::table(key_fields()),
-                                           "What belongs to the key besides scheme, host and path."),
+          row_of<CacheConfig, CacheConfig>(
+              "key", std::identity(), conf::table(key_fields()),
+              "What belongs to the key besides scheme, host and path."),
       },
       [](Binder& binder, const Value& value, CacheConfig& cache) {
         const conf::Member* set = value.find("max_object");
         if (cache.max_object_bytes <= cache.memory_bytes / 4) return true;
-        if (!set) {                                  // the default follows a small memory
+        if (!set) {  // the default follows a small memory
           cache.max_object_bytes = cache.memory_bytes / 4;
           return true;
         }

@@ -1,6 +1,7 @@
 #pragma once
-// A stored response: an immutable head and a body that may still be growing. Refcounted; shared by all threads.
-// A 304 makes a new Object over the same body (RFC 9111 §3.2), so nobody ever sees a head change.
+// A stored response: an immutable head and a body that may still be growing. Refcounted; shared by
+// all threads. A 304 makes a new Object over the same body (RFC 9111 §3.2), so nobody ever sees a
+// head change.
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,7 +20,8 @@ struct Freshness {
   int64_t lifetime_ms = 0;        // freshness_lifetime, §4.2.1; 0: stale from the start
   int64_t stale_if_error_ms = 0;  // RFC 5861 §4
   bool no_cache = false;          // validate before every use, §5.2.2.4
-  bool must_revalidate = false;   // never served stale: must-revalidate, proxy-revalidate or s-maxage
+  bool must_revalidate =
+      false;  // never served stale: must-revalidate, proxy-revalidate or s-maxage
   bool heuristic = false;
 };
 
@@ -27,12 +29,13 @@ class Object {
  public:
   int status() const { return status_; }
   std::string_view reason() const { return reason_; }
-  // End-to-end fields: without hop-by-hop ones, those Connection named, Age, Content-Length and Cache-Status.
+  // End-to-end fields: without hop-by-hop ones, those Connection named, Age, Content-Length and
+  // Cache-Status.
   const http::Fields& fields() const { return fields_; }
   // Of the whole body, when known: always once it is complete.
   std::optional<uint64_t> content_length() const;
   bool complete() const;
-  bool stored() const { return stored_; }          // false: only for those who follow its fetch
+  bool stored() const;                             // false: only for those who follow its fetch
   std::string_view etag() const { return etag_; }  // as received, "W/" included; may be empty
   std::string_view last_modified() const { return last_modified_; }
   const Freshness& freshness() const { return freshness_; }
@@ -40,8 +43,10 @@ class Object {
   int64_t age_s(int64_t now_ms) const;
   // Freshness left, negative when stale: the ttl of Cache-Status.
   int64_t ttl_s(int64_t now_ms) const;
+  int64_t left_ms(int64_t now_ms) const;  // the same in milliseconds
   bool fresh(int64_t now_ms) const;
-  // True when the fetch that should have replaced or validated it failed, and it may be served instead (RFC 5861).
+  // True when the fetch that should have replaced or validated it failed, and it may be served
+  // instead (RFC 5861).
   bool may_serve_stale_on_error(int64_t now_ms) const;
   // Grows with every object this cache stores: orders a purge against fills.
   uint64_t sequence() const { return sequence_; }
@@ -53,14 +58,12 @@ class Object {
   Object() = default;
   int64_t age_ms(int64_t now_ms) const;
   int status_ = 0;
-  bool stored_ = false;
   uint64_t sequence_ = 0;
   size_t head_bytes_ = 0;
   Freshness freshness_;
   std::string_view reason_, etag_, last_modified_;
   http::Fields fields_;
   BlockRef storage_;
-  std::optional<uint64_t> declared_length_;
   std::shared_ptr<Content> content_;
 };
 using ObjectRef = std::shared_ptr<const Object>;

@@ -1,0 +1,139 @@
+#include "edge/cache.hh"
+
+#include "core/http/semantics.hh"
+#include "edge/collapse/fill.hh"
+#include "edge/memory.hh"
+
+namespace portolan::edge {
+
+// ── Writer ──
+
+Writer::Writer(std::shared_ptr<Fill> fill) : fill_(std::move(fill)) {}
+
+Writer::~Writer() {
+  abort();
+}
+
+bool Writer::revalidates() const {
+  return fill_->stale() != nullptr;
+}
+
+void Writer::add_conditional_fields(http::Fields& out) const {
+  const ObjectRef& stale = fill_->stale();
+  if (!stale) return;
+  if (!stale->etag().empty()) out.add("If-None-Match", stale->etag());
+  if (!stale->last_modified().empty()) out.add("If-Modified-Since", stale->last_modified());
+}
+
+Writer::Verdict Writer::head(const http::ResponseHead& response, int64_t request_ms,
+                             int64_t response_ms) {
+  Verdict verdict = fill_->head(response, request_ms, response_ms);
+  done_ = verdict == Verdict::not_modified || verdict == Verdict::stale_on_error;
+  return verdict;
+}
+
+bool Writer::append(Slice bytes) {
+  return !done_ && fill_->append(std::move(bytes));
+}
+bool Writer::writable() const {
+  return done_ || fill_->content().writable();
+}
+
+void Writer::wait_writable(std::shared_ptr<Waker> waker) {
+  fill_->content().wait_writable(std::move(waker));
+}
+
+bool Writer::wanted() const {
+  return !done_ && fill_->content().wanted();
+}
+
+bool Writer::finish(const http::Fields& trailers) {
+  if (done_) return false;
+  done_ = true;
+  return fill_->finish(trailers);
+}
+
+void Writer::abort(int64_t now_ms, int status) {
+  if (done_) return;
+  done_ = true;
+  fill_->abort(now_ms, status);
+}
+
+bool Writer::stored() const {
+  return !fill_->content().windowed() && fill_->content().phase() != Content::Phase::failed;
+}
+
+// ── Cache ──
+
+Cache::Cache(const CacheConfig& config, uint64_t seed)
+    : store_(std::make_shared<Store>(config, seed)) {}
+Cache::~Cache() = default;
+
+Lookup Cache::find(const RequestView& request) {
+  return store_->find(request);
+}
+size_t Cache::purge(std::string_view url) {
+  return store_->purge(url);
+}
+
+void Cache::invalidate(const RequestView& request, const http::ResponseHead& response) {
+  store_->invalidate(request, response);
+}
+
+void Cache::reconfigure(const CacheConfig& config) {
+  store_->reconfigure(config);
+}
+Stats Cache::stats() const {
+  return store_->stats();
+}
+const std::string& Cache::name() const {
+  return store_->rules().config.name;
+}
+
+std::optional<std::string> Cache::filter_cookies(const http::RequestHead& request) const {
+  std::string out;
+  for (const http::Field& f : request.fields) {
+    if (f.id != http::FieldId::cookie) continue;
+    std::string kept = without_ignored(store_->rules(), f.value);
+    if (kept.empty()) continue;
+    if (!out.empty()) out += "; ";
+    out += kept;
+  }
+  if (out.empty()) return std::nullopt;
+  return out;
+}
+
+std::string Cache::forward_target(const http::RequestHead& request) const {
+  std::string out(request.path);
+  std::optional<std::string_view> query;
+  if (request.has_query) query = request.query;
+  if (auto kept = kept_query(store_->rules(), query)) out.append("?").append(*kept);
+  return out;
+}
+
+bool drop_for_fetch(http::FieldId id) {
+  switch (id) {
+    case http::FieldId::if_none_match:
+    case http::FieldId::if_modified_since:
+    case http::FieldId::if_range:
+    case http::FieldId::range:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool not_modified(const http::RequestHead& request, const Object& object) {
+  if (object.status() != 200) return false;  // RFC 9110 §13.2.1
+  std::optional<std::string_view> etag;
+  if (!object.etag().empty()) etag = object.etag();
+  int64_t now_s = object.freshness().response_ms / 1000;
+  // Without Last-Modified a date is compared with the answer's own (RFC 9111 §4.3.2).
+  auto date = object.fields().find(http::FieldId::last_modified);
+  if (!date) date = object.fields().find(http::FieldId::date);
+  std::optional<int64_t> modified_s = date ? http::parse_date(*date, now_s) : now_s;
+  return http::evaluate_conditions(request.fields, etag, modified_s, request.method, now_s) ==
+         http::Condition::not_modified;
+}
+
+}  // namespace portolan::edge

@@ -1,0 +1,228 @@
+#include "edge/collapse/fill.hh"
+
+#include "core/http/semantics.hh"
+
+namespace portolan::edge {
+namespace {
+
+using Settlement = Content::Settlement;
+using Kind = Content::Settlement::Kind;
+
+// How long requests of a key don't wait for each other after its answer turned out not to be
+// shared.
+constexpr int64_t note_ms = 60'000;
+constexpr int64_t error_note_ms = 1'000;
+// What a stored object costs beside its head and body: index entry, variant, table node, allocator.
+constexpr size_t index_bytes = sizeof(Entry) + sizeof(Variant) + sizeof(Content) + 160;
+
+bool is_server_error(int status) {  // RFC 5861 §4
+  return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+std::optional<uint64_t> length_of(const http::ResponseHead& response) {
+  if (response.framing == http::Framing::length) return response.content_length;
+  if (response.framing == http::Framing::none) return 0;
+  return std::nullopt;
+}
+
+// A 304 that carries another strong tag speaks of something else (RFC 9111 §4.3.4).
+bool names_another(const Object& stored, const http::ResponseHead& response) {
+  auto text = response.fields.find(http::FieldId::etag);
+  if (!text) return false;
+  auto theirs = http::parse_etag(*text);
+  auto ours = http::parse_etag(stored.etag());
+  return theirs && ours && !http::weak_match(*theirs, *ours);
+}
+
+}  // namespace
+
+Fill::Fill(std::shared_ptr<Store> store, const Rules& rules, const RequestFacts& facts,
+           const RequestView& request)
+    : store_(std::move(store)),
+      rules_(rules),
+      facts_(facts),
+      request_(request.head),
+      found_ms_(request.now_ms),
+      content_(std::make_shared<Content>(store_->ledger())) {
+  store_->counters().filling.fetch_add(1, std::memory_order_relaxed);
+}
+
+Fill::~Fill() {
+  store_->counters().filling.fetch_sub(1, std::memory_order_relaxed);
+}
+
+uint64_t Fill::cost() const {
+  return sizeof(Fill) + index_bytes + key_bytes_ * 2 + request_.text.size() +
+         request_.fields.size() * sizeof(http::Field);
+}
+
+std::unique_ptr<Reader> Fill::leader() {
+  return std::unique_ptr<Reader>(new Reader(content_, nullptr, nullptr));
+}
+
+std::unique_ptr<Reader> Fill::follower(const RequestView& request) {
+  auto copy = object_ ? nullptr : std::make_unique<RequestCopy>(request.head);
+  return std::unique_ptr<Reader>(new Reader(content_, std::move(copy), object_));
+}
+
+bool Fill::fits(const Reader& reader, const std::string& names, const std::string& values) const {
+  if (!reader.request_) return true;
+  std::string theirs;
+  vary_values(names, reader.request_->fields, theirs);
+  return theirs == values;
+}
+
+Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_ms,
+                           int64_t response_ms) {
+  if (stale_ && response.status == 304) return refresh(response, request_ms, response_ms);
+  if (stale_ && is_server_error(response.status) && stale_->may_serve_stale_on_error(response_ms)) {
+    serve_stale();
+    return Writer::Verdict::stale_on_error;
+  }
+  Freshness fresh = freshness(rules_, response, request_ms, response_ms);
+  if (!storable(rules_, facts_, response, fresh).store)
+    return let_pass(response, fresh, response_ms, false);
+  auto length = length_of(response);
+  if (length && *length > rules_.config.max_object_bytes) {
+    store_->counters().too_large.fetch_add(1, std::memory_order_relaxed);
+    return let_pass(response, fresh, response_ms, false);
+  }
+  return keep(response, fresh, response_ms);
+}
+
+Writer::Verdict Fill::keep(const http::ResponseHead& response, const Freshness& fresh,
+                           int64_t response_ms) {
+  std::string names = vary_names(response.fields).value_or(std::string{});
+  std::string values;
+  vary_values(names, request_.fields, values);
+  ObjectRef object = ObjectBuilder::make(response, fresh, content_, store_->next_sequence());
+  uint64_t fixed =
+      index_bytes + key_bytes_ + object->head_bytes() + (names.size() + values.size()) * 2;
+  content_->set_fixed_cost(fixed);
+  uint64_t held = content_->charge().held();
+  if (fixed > held && !store_->reserve(content_->charge(), fixed - held))
+    return let_pass(response, fresh, response_ms, false);
+  content_->declare(length_of(response));
+  if (!store_->announce(*this, object, names, values))
+    return let_pass(response, fresh, response_ms, true);
+  // Waiting for an answer that is stale when it comes is no better than asking oneself.
+  bool shareable = object->fresh(response_ms) && !fresh.no_cache;
+  content_->settle([&](const Reader& reader) {
+    Settlement s;
+    bool mine = !reader.request_ || (shareable && fits(reader, names, values));
+    s.kind = mine ? Kind::object : Kind::retry;
+    if (mine) s.object = object;
+    return s;
+  });
+  return Writer::Verdict::stored;
+}
+
+Writer::Verdict Fill::let_pass(const http::ResponseHead& response, const Freshness& fresh,
+                               int64_t response_ms, bool retry) {
+  int64_t note = response_ms + (response.status >= 500 ? error_note_ms : note_ms);
+  if (retry || facts_.authorization) note = 0;  // says nothing of other requests
+  store_->retire(*this, note, response.status < 500);
+  ObjectRef object = ObjectBuilder::make(response, fresh, content_, 0);
+  content_->declare(length_of(response));
+  content_->window();
+  content_->settle([&](const Reader& reader) {
+    Settlement s;
+    s.kind = !reader.request_ ? Kind::object : retry ? Kind::retry : Kind::released;
+    if (!reader.request_) s.object = object;
+    return s;
+  });
+  return Writer::Verdict::uncacheable;
+}
+
+Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t request_ms,
+                              int64_t response_ms) {
+  if (names_another(*stale_, response)) {
+    store_->retire(*this, 0, true);
+    content_->settle([](const Reader&) { return Settlement{Kind::retry, {}, 0, false, false}; });
+    return Writer::Verdict::not_modified;
+  }
+  ObjectRef fresh = ObjectBuilder::refreshed(*stale_, response, rules_, request_ms, response_ms,
+                                             store_->next_sequence());
+  http::ResponseHead merged;
+  merged.status = fresh->status();
+  merged.fields = fresh->fields();
+  bool good = storable(rules_, facts_, merged, fresh->freshness()).store;
+  if (good) {
+    store_->replace(*this, fresh);
+  } else {
+    store_->retire(*this, 0, true);
+  }
+  store_->counters().validated.fetch_add(1, std::memory_order_relaxed);
+  bool shareable = good && fresh->fresh(response_ms) && !fresh->freshness().no_cache;
+  std::string names = vary_names(fresh->fields()).value_or(std::string{});
+  std::string values;
+  vary_values(names, request_.fields, values);
+  content_->settle([&](const Reader& reader) {
+    Settlement s;
+    bool mine = !reader.request_ || (shareable && fits(reader, names, values));
+    s.kind = mine ? Kind::object : Kind::retry;
+    if (mine) s.object = fresh;
+    s.validated = true;
+    return s;
+  });
+  return Writer::Verdict::not_modified;
+}
+
+void Fill::serve_stale() {
+  store_->retire(*this, 0, false);
+  content_->settle([&](const Reader& reader) {
+    Settlement s;
+    bool mine = fits(reader, stale_names_, stale_values_);
+    s.kind = mine ? Kind::object : Kind::retry;
+    if (mine) s.object = stale_;
+    s.stale_on_error = true;
+    return s;
+  });
+}
+
+void Fill::stop_storing() {
+  store_->retire(*this, found_ms_ + note_ms, true);
+  content_->window();
+}
+
+bool Fill::append(Slice bytes) {
+  uint64_t size = content_->size() + bytes.size;
+  auto declared = content_->declared();
+  if (declared && size > *declared) {
+    abort(0, 502);
+    return false;
+  }
+  if (!content_->windowed()) {
+    bool large = size > rules_.config.max_object_bytes;
+    if (large) store_->counters().too_large.fetch_add(1, std::memory_order_relaxed);
+    if (large || !store_->reserve(content_->charge(), content_->cost_of(bytes))) stop_storing();
+  }
+  content_->append(std::move(bytes));
+  return !content_->windowed();
+}
+
+bool Fill::finish(const http::Fields& trailers) {
+  auto declared = content_->declared();
+  if ((declared && *declared != content_->size()) || content_->phase() != Content::Phase::growing) {
+    abort(0, 502);
+    return false;
+  }
+  content_->complete(trailers);
+  store_->commit(*this);
+  return true;
+}
+
+void Fill::abort(int64_t now_ms, int status) {
+  if (now_ms == 0) now_ms = found_ms_;
+  if (status != 0 && stale_ && stale_->may_serve_stale_on_error(now_ms)) serve_stale();
+  store_->retire(*this, 0, false);
+  content_->settle([&](const Reader&) {
+    Settlement s;
+    s.kind = status == 0 ? Kind::released : Kind::failed;
+    s.status = status;
+    return s;
+  });
+  content_->fail();
+}
+
+}  // namespace portolan::edge

@@ -1,0 +1,67 @@
+#pragma once
+// One fetch in progress, as the cache sees it: the request that began it, the object it validates,
+// the body it fills and its place in the index. Its Writer drives it; the index points at it so
+// that others can follow.
+#include <memory>
+#include <string>
+
+#include "edge/cache.hh"
+#include "edge/memory.hh"
+
+namespace portolan::edge {
+
+class Fill : public std::enable_shared_from_this<Fill> {
+ public:
+  Fill(std::shared_ptr<Store> store, const Rules& rules, const RequestFacts& facts,
+       const RequestView& request);
+  ~Fill();
+
+  Writer::Verdict head(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
+  bool append(Slice bytes);
+  bool finish(const http::Fields& trailers);
+  void abort(int64_t now_ms, int status);
+
+  // A reader of this fill's answer. The leader's fits whatever comes; a follower's request is
+  // compared.
+  std::unique_ptr<Reader> leader();
+  std::unique_ptr<Reader> follower(const RequestView& request);
+
+  uint64_t cost() const;  // memory of its own, before any answer
+  Content& content() { return *content_; }
+  const std::shared_ptr<Content>& content_ref() { return content_; }
+  const http::Fields& request_fields() const { return request_.fields; }
+  const ObjectRef& stale() const { return stale_; }
+
+ private:
+  friend class Store;
+  Writer::Verdict refresh(const http::ResponseHead& response, int64_t request_ms,
+                          int64_t response_ms);
+  Writer::Verdict keep(const http::ResponseHead& response, const Freshness& freshness,
+                       int64_t response_ms);
+  Writer::Verdict let_pass(const http::ResponseHead& response, const Freshness& freshness,
+                           int64_t response_ms, bool retry);
+  void serve_stale();
+  void stop_storing();
+  bool fits(const Reader& reader, const std::string& names, const std::string& values) const;
+
+  std::shared_ptr<Store> store_;
+  const Rules& rules_;
+  RequestFacts facts_;
+  RequestCopy request_;
+  int64_t found_ms_;
+  std::shared_ptr<Content> content_;
+  ObjectRef stale_;  // what it validates
+  std::string stale_names_, stale_values_;
+  size_t key_bytes_ = 0;
+
+  // Guarded by the shard's lock.
+  Shard* shard_ = nullptr;
+  Entry* entry_ = nullptr;  // null: not in the index (any more)
+  bool shared_ = true;
+  Fill* previous_ = nullptr;
+  Fill* next_ = nullptr;
+  ObjectRef object_;            // once its head is known and storable
+  std::string names_, values_;  // its Vary
+};
+
+}  // namespace portolan::edge

@@ -1,0 +1,223 @@
+// Store::find and what removes on request.
+#include <vector>
+
+#include "edge/collapse/fill.hh"
+#include "edge/memory.hh"
+
+namespace portolan::edge {
+
+Variant* Store::match(Entry& entry, const http::Fields& request) {
+  thread_local std::string values;
+  for (auto at = entry.variants.rbegin(); at != entry.variants.rend(); ++at) {
+    Variant& v = **at;
+    if (v.names.empty()) return &v;
+    values.clear();
+    vary_values(v.names, request, values);
+    if (values == v.values) return &v;
+  }
+  return nullptr;
+}
+
+Fill* Store::followable(Entry& entry, const RequestFacts& facts, const RequestView& request) {
+  thread_local std::string mine, theirs;
+  for (Fill* f = entry.shared_fills; f; f = f->next_) {
+    const std::string& names = f->object_ ? f->names_ : entry.names;
+    mine.clear();
+    vary_values(names, request.head.fields, mine);
+    if (f->object_) {
+      if (mine == f->values_ && judge(*f->object_, facts, request.now_ms) == Use::serve) return f;
+      continue;
+    }
+    theirs.clear();
+    vary_values(names, f->request_fields(), theirs);
+    if (mine == theirs) return f;
+  }
+  return nullptr;
+}
+
+Lookup Store::find(const RequestView& request) {
+  const Rules& rules = this->rules();
+  RequestFacts facts = examine(rules, request);
+  if (!facts.lookup) {
+    counters_.bypasses.fetch_add(1, std::memory_order_relaxed);
+    Lookup lookup;
+    lookup.forward = facts.forward;
+    lookup.detail = facts.detail;
+    return lookup;
+  }
+  thread_local std::string key;
+  size_t primary = compose_key(rules, request, key);
+  Place at = place(key, primary);
+  std::shared_ptr<Fill> led;
+  Lookup lookup = look(at, rules, facts, request, led);
+  if (led && !reserve(led->content().charge(), led->cost())) {
+    led->abort(request.now_ms, 0);
+    lookup = Lookup{};
+    lookup.forward = Forward::bypass;
+    lookup.detail = "memory";
+  }
+  switch (lookup.outcome) {
+    case Outcome::hit:
+      counters_.hits.fetch_add(1, std::memory_order_relaxed);
+      break;
+    case Outcome::follow:
+      counters_.collapsed.fetch_add(1, std::memory_order_relaxed);
+      break;
+    case Outcome::stale:
+      counters_.stale.fetch_add(1, std::memory_order_relaxed);
+      break;
+    case Outcome::bypass:
+      counters_.bypasses.fetch_add(1, std::memory_order_relaxed);
+      break;
+    case Outcome::miss:
+    case Outcome::only_if_cached_miss:
+      counters_.misses.fetch_add(1, std::memory_order_relaxed);
+      break;
+  }
+  return lookup;
+}
+
+Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts,
+                   const RequestView& request, std::shared_ptr<Fill>& led) {
+  Lookup l;
+  l.forward = Forward::uri_miss;
+  bool shared = !facts.authorization;
+  Variant* variant = nullptr;
+  std::lock_guard lock(at.shard.mutex);
+  auto it = at.shard.entries.find(at.key);
+  if (it != at.shard.entries.end()) {
+    Entry& entry = *it->second;
+    variant = match(entry, request.head.fields);
+    if (!variant && !entry.variants.empty()) l.forward = Forward::vary_miss;
+    if (variant) {
+      Use use = judge(*variant->object, facts, request.now_ms);
+      if (use == Use::serve) {
+        at.shard.policy->touch(*variant);
+        l.outcome = Outcome::hit;
+        l.forward = Forward::none;
+        l.object = variant->object;
+        return l;
+      }
+      l.forward = use == Use::validate_stale ? Forward::stale : Forward::request;
+      // An answer that is never fresh can't serve those who wait for it, either.
+      const Freshness& f = variant->object->freshness();
+      if (f.no_cache || f.lifetime_ms == 0) shared = false;
+    }
+    if (entry.note && entry.note->note_until_ms > request.now_ms) shared = false;
+    Fill* fill = shared ? followable(entry, facts, request) : nullptr;
+    bool known = fill && fill->object_;
+    if (fill && (known || (!facts.head && !facts.range && !facts.only_if_cached))) {
+      l.outcome = Outcome::follow;
+      l.reader = fill->follower(request);
+      return l;
+    }
+  }
+  if (facts.only_if_cached) {
+    l.outcome = Outcome::only_if_cached_miss;
+    return l;
+  }
+  bool lead_it = facts.may_store && !facts.head && (variant || !facts.range);
+  if (lead_it) {
+    lead(at, rules, facts, request, variant, shared, l, led);
+  } else {
+    l.detail = facts.head ? "head" : facts.range ? "range" : "no-store";
+  }
+  return l;
+}
+
+void Store::lead(Place& at, const Rules& rules, const RequestFacts& facts,
+                 const RequestView& request, Variant* stale, bool shared, Lookup& l,
+                 std::shared_ptr<Fill>& led) {
+  led = std::make_shared<Fill>(shared_from_this(), rules, facts, request);
+  Fill& fill = *led;
+  if (stale) {
+    fill.stale_ = l.object = stale->object;
+    fill.stale_names_ = stale->names;
+    fill.stale_values_ = stale->values;
+  }
+  Entry& entry = entry_for(at.shard, at.key);
+  fill.key_bytes_ = at.key.key.size();
+  fill.shard_ = &at.shard;
+  fill.entry_ = &entry;
+  fill.shared_ = shared;
+  Fill*& first = shared ? entry.shared_fills : entry.private_fills;
+  fill.next_ = first;
+  if (first) first->previous_ = &fill;
+  first = &fill;
+  l.outcome = stale ? Outcome::stale : Outcome::miss;
+  l.reader = fill.leader();
+  l.writer = std::unique_ptr<Writer>(new Writer(led));
+}
+
+// ── removal ──
+
+size_t Store::clear(Shard& shard, Entry& entry, Graveyard& graves,
+                    std::vector<std::shared_ptr<Content>>& cut) {
+  size_t removed = entry.variants.size();
+  while (!entry.variants.empty()) remove(shard, *entry.variants.back(), graves);
+  if (entry.note) remove(shard, *entry.note, graves);
+  for (Fill* Entry::*list : {&Entry::shared_fills, &Entry::private_fills}) {
+    while (Fill* fill = entry.*list) {
+      cut.push_back(fill->content_);
+      unlink(entry, *fill);
+    }
+  }
+  drop_if_idle(shard, entry);
+  return removed;
+}
+
+size_t Store::purge_key(std::string_view primary) {
+  Place at = place(primary, primary.size());
+  Graveyard graves;
+  std::vector<std::shared_ptr<Content>> cut;
+  size_t removed = 0;
+  {
+    std::lock_guard lock(at.shard.mutex);
+    std::vector<Entry*> doomed;
+    if (auto it = at.shard.entries.find(at.key); it != at.shard.entries.end())
+      doomed.push_back(it->second.get());
+    if (rules().extra_keys) {
+      for (auto& [key, entry] : at.shard.entries)
+        if (key.key.size() > primary.size() && key.key.starts_with(primary))
+          doomed.push_back(entry.get());
+    }
+    for (Entry* e : doomed) removed += clear(at.shard, *e, graves, cut);
+  }
+  // Those who read along keep their bytes; nothing of them is stored.
+  for (auto& content : cut) content->window();
+  return removed;
+}
+
+size_t Store::purge(std::string_view url) {
+  std::optional<Url> parsed = parse_url(url);
+  if (!parsed) return 0;
+  std::string key;
+  std::optional<std::string_view> query;
+  if (parsed->query) query = *parsed->query;
+  compose_url_key(rules(), parsed->scheme, parsed->authority, parsed->path, query, key);
+  size_t removed = purge_key(key);
+  counters_.purged.fetch_add(removed, std::memory_order_relaxed);
+  return removed;
+}
+
+void Store::invalidate(const RequestView& request, const http::ResponseHead& response) {
+  if (http::is_safe(request.head.method) || response.status < 200 || response.status >= 400) return;
+  std::string key;
+  std::optional<std::string_view> query;
+  if (request.head.has_query) query = request.head.query;
+  compose_url_key(rules(), request.scheme, request.authority, request.head.path, query, key);
+  purge_key(key);
+  for (http::FieldId id : {http::FieldId::location, http::FieldId::content_location}) {
+    std::optional<std::string_view> where = response.fields.find(id);
+    if (!where) continue;
+    std::optional<Url> url = resolve(request, *where);
+    if (!url || url->scheme != request.scheme || url->authority != request.authority) continue;
+    key.clear();
+    query.reset();
+    if (url->query) query = *url->query;
+    compose_url_key(rules(), url->scheme, url->authority, url->path, query, key);
+    purge_key(key);
+  }
+}
+
+}  // namespace portolan::edge

@@ -1,0 +1,138 @@
+#pragma once
+// The index: sharded, each shard with its lock, its entries and its eviction policy. An entry is
+// one primary key; its variants are stored objects, its fills the fetches in progress for it.
+// Memory is accounted globally in a Ledger.
+//
+// Locks: a shard's, then a content's; never two shards'. Objects are destroyed outside of locks.
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "edge/cache.hh"
+#include "edge/content.hh"
+#include "edge/evict/policy.hh"
+#include "edge/rules.hh"
+
+namespace portolan::edge {
+
+class Fill;
+struct Entry;
+
+// A stored object, or (without one) the note that answers for this key are not shared for a while:
+// requests that find it fetch side by side instead of one after the other.
+struct Variant : Resident {
+  Entry* entry = nullptr;
+  ObjectRef object;
+  std::string names;   // of vary_names()
+  std::string values;  // of vary_values()
+  int64_t note_until_ms = 0;
+  std::shared_ptr<Content> held;  // of a note: carries its charge
+};
+
+struct Entry {
+  std::string key;
+  uint64_t hash = 0;
+  std::string names;  // Vary of the newest answer: guesses who may wait for whom
+  std::vector<std::unique_ptr<Variant>> variants;  // the newest last
+  std::unique_ptr<Variant> note;
+  Fill* shared_fills = nullptr;  // others may follow
+  Fill* private_fills = nullptr;
+  bool idle() const { return variants.empty() && !note && !shared_fills && !private_fills; }
+};
+
+struct KeyHash {
+  std::string_view key;
+  uint64_t hash = 0;
+  bool operator==(const KeyHash& o) const { return hash == o.hash && key == o.key; }
+};
+struct TakeHash {
+  size_t operator()(const KeyHash& k) const { return k.hash; }
+};
+
+struct Shard {
+  std::mutex mutex;
+  std::unordered_map<KeyHash, std::unique_ptr<Entry>, TakeHash> entries;
+  std::unique_ptr<Eviction> policy;
+};
+
+struct Counters {
+  std::atomic<uint64_t> objects{0}, hits{0}, misses{0}, stale{0}, bypasses{0}, collapsed{0};
+  std::atomic<uint64_t> fills{0}, filling{0}, validated{0}, evictions{0}, purged{0}, too_large{0};
+};
+
+class Store : public std::enable_shared_from_this<Store> {
+ public:
+  Store(const CacheConfig& config, uint64_t seed);
+  ~Store();
+
+  Lookup find(const RequestView& request);
+  size_t purge(std::string_view url);
+  void invalidate(const RequestView& request, const http::ResponseHead& response);
+  void reconfigure(const CacheConfig& config);
+  Stats stats() const;
+  // Lives as long as the store.
+  const Rules& rules() const { return *rules_.load(std::memory_order_acquire); }
+
+  // ── for fills ──
+  // Takes `bytes` on `charge`, evicting what it must, but never more than it asks for. False: no
+  // room.
+  bool reserve(Charge& charge, uint64_t bytes);
+  uint64_t next_sequence() { return sequence_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  // True while the fill is still the index's; then notes what is known of its answer, so that
+  // others may follow.
+  bool announce(Fill& fill, ObjectRef object, std::string names, std::string values);
+  // The fill's object becomes a variant, replacing what matched its request.
+  void commit(Fill& fill);
+  // The stale object of `fill` becomes `fresh`.
+  void replace(Fill& fill, ObjectRef fresh);
+  // Takes the fill out of the index. `note_ms` > 0: and requests of its key don't wait for each
+  // other until then. `drop_stale`: the object it was to validate is no longer good.
+  void retire(Fill& fill, int64_t note_until_ms, bool drop_stale);
+  Counters& counters() { return counters_; }
+  const std::shared_ptr<Ledger>& ledger() { return ledger_; }
+
+ private:
+  using Graveyard = std::vector<std::unique_ptr<Variant>>;
+  struct Place {
+    Shard& shard;
+    KeyHash key;
+  };
+  Place place(std::string_view key, size_t primary_length);
+  Shard& shard_of(uint64_t primary_hash);
+  // These: the shard's lock held.
+  Entry& entry_for(Shard& shard, KeyHash key);
+  Variant* match(Entry& entry, const http::Fields& request);
+  Fill* followable(Entry& entry, const RequestFacts& facts, const RequestView& request);
+  void remove(Shard& shard, Variant& variant, Graveyard& graves);
+  void insert(Shard& shard, Entry& entry, std::unique_ptr<Variant> variant);
+  void drop_if_idle(Shard& shard, Entry& entry);
+  void unlink(Entry& entry, Fill& fill);
+  void write_note(Shard& shard, Entry& entry, int64_t until_ms, Graveyard& graves);
+  size_t clear(Shard& shard, Entry& entry, Graveyard& graves,
+               std::vector<std::shared_ptr<Content>>& cut);
+
+  Lookup look(Place& place, const Rules& rules, const RequestFacts& facts,
+              const RequestView& request, std::shared_ptr<Fill>& led);
+  void lead(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,
+            Variant* stale, bool shared, Lookup& lookup, std::shared_ptr<Fill>& led);
+  size_t purge_key(std::string_view primary);
+  bool evict_one(uint64_t& freed);
+  void shrink();
+
+  std::atomic<const Rules*> rules_{nullptr};
+  std::mutex reconfigure_mutex_;
+  std::vector<std::unique_ptr<const Rules>>
+      all_rules_;  // fetches keep using the ones they began with
+  uint64_t seed_;
+  std::shared_ptr<Ledger> ledger_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::atomic<size_t> hand_{0};
+  std::atomic<uint64_t> sequence_{0};
+  mutable Counters counters_;
+};
+
+}  // namespace portolan::edge

@@ -1,0 +1,124 @@
+#include "edge/object.hh"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/http/semantics.hh"
+#include "edge/content.hh"
+#include "edge/rules.hh"
+
+namespace portolan::edge {
+namespace {
+
+http::Fields end_to_end(const http::Fields& fields) {
+  std::string connection = fields.joined(http::FieldId::connection).value_or(std::string{});
+  http::Fields out;
+  for (const http::Field& f : fields) {
+    if (!stored_field(f.id)) continue;
+    if (http::is_hop_by_hop(f, connection)) continue;
+    out.add(f);
+  }
+  return out;
+}
+
+// Content-Length describes the 304 and what encoding the body has doesn't change under us.
+bool updated_by_304(http::FieldId id) {
+  return id != http::FieldId::content_encoding && id != http::FieldId::content_range;
+}
+
+}  // namespace
+
+std::optional<uint64_t> Object::content_length() const {
+  if (content_->phase() == Content::Phase::complete) return content_->size();
+  return content_->declared();
+}
+
+bool Object::complete() const {
+  return content_->phase() == Content::Phase::complete;
+}
+bool Object::stored() const {
+  return !content_->windowed();
+}
+
+int64_t Object::age_ms(int64_t now_ms) const {
+  return freshness_.initial_age_ms + std::max<int64_t>(0, now_ms - freshness_.response_ms);
+}
+
+int64_t Object::age_s(int64_t now_ms) const {
+  return age_ms(now_ms) / 1000;
+}
+
+int64_t Object::left_ms(int64_t now_ms) const {
+  return freshness_.lifetime_ms - age_ms(now_ms);
+}
+
+int64_t Object::ttl_s(int64_t now_ms) const {
+  int64_t left = left_ms(now_ms);
+  return left >= 0 ? left / 1000 : -((-left + 999) / 1000);
+}
+
+bool Object::fresh(int64_t now_ms) const {
+  return left_ms(now_ms) > 0;
+}
+
+bool Object::may_serve_stale_on_error(int64_t now_ms) const {
+  if (freshness_.no_cache || freshness_.must_revalidate) return false;
+  return age_ms(now_ms) - freshness_.lifetime_ms < freshness_.stale_if_error_ms;
+}
+
+ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshness& freshness,
+                              std::shared_ptr<Content> content, uint64_t sequence) {
+  std::shared_ptr<Object> object(new Object);
+  http::Fields kept = end_to_end(response.fields);
+  size_t bytes = response.reason.size();
+  for (const http::Field& f : kept) bytes += f.name.size() + f.value.size();
+  object->storage_ = BlockRef::make(std::max<size_t>(bytes, 1));
+  char* at = object->storage_->data();
+  auto keep = [&at](std::string_view text) {
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
+    std::string_view copy(at, text.size());
+    at += text.size();
+    return copy;
+  };
+  object->reason_ = keep(response.reason);
+  object->fields_.list().reserve(kept.size());
+  for (const http::Field& f : kept) {
+    std::string_view name = keep(f.name);
+    object->fields_.add(http::Field{name, keep(f.value), f.id});
+  }
+  object->status_ = response.status;
+  object->sequence_ = sequence;
+  object->freshness_ = freshness;
+  object->etag_ = object->fields_.find(http::FieldId::etag).value_or(std::string_view{});
+  object->last_modified_ =
+      object->fields_.find(http::FieldId::last_modified).value_or(std::string_view{});
+  object->content_ = std::move(content);
+  object->head_bytes_ =
+      sizeof(Object) + sizeof(Block) + bytes + kept.size() * sizeof(http::Field) + 4 * 16;
+  return object;
+}
+
+ObjectRef ObjectBuilder::refreshed(const Object& old, const http::ResponseHead& response,
+                                   const Rules& rules, int64_t request_ms, int64_t response_ms,
+                                   uint64_t sequence) {
+  http::ResponseHead merged;
+  merged.status = old.status_;
+  merged.reason = old.reason_;
+  http::Fields fresh = end_to_end(response.fields);
+  for (const http::Field& f : old.fields_) {
+    bool replaced = updated_by_304(f.id) && fresh.find(f.name).has_value();
+    if (f.id == http::FieldId::date) replaced = true;  // without one, it is as old as its receipt
+    if (!replaced) merged.fields.add(f);
+  }
+  for (const http::Field& f : fresh) {
+    if (updated_by_304(f.id)) merged.fields.add(f);
+  }
+  // Age is never stored, yet it counts for the new freshness.
+  http::ResponseHead timed = merged;
+  for (const http::Field& f : response.fields)
+    if (f.id == http::FieldId::age) timed.fields.add(f);
+  Freshness freshness_now = freshness(rules, timed, request_ms, response_ms);
+  return make(merged, freshness_now, old.content_, sequence);
+}
+
+}  // namespace portolan::edge

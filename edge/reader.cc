@@ -1,0 +1,154 @@
+#include "edge/reader.hh"
+
+#include <algorithm>
+
+#include "edge/rules.hh"
+
+namespace portolan::edge {
+
+Reader::Reader(ObjectRef object)
+    : source_(object->content()), object_(std::move(object)), link_(Link::open), settled_(true) {
+  if (source_->immutable()) return;
+  std::lock_guard lock(source_->mutex_);
+  if (source_->base_ > 0) {  // its beginning is gone already
+    link_ = Link::failed;
+    status_ = 502;
+    return;
+  }
+  source_->link(*this);
+}
+
+Reader::Reader(std::shared_ptr<Content> source, std::unique_ptr<RequestCopy> request,
+               ObjectRef object)
+    : source_(std::move(source)), request_(std::move(request)), object_(std::move(object)) {
+  std::lock_guard lock(source_->mutex_);
+  if (object_) link_ = Link::open;
+  source_->link(*this);
+}
+
+Reader::~Reader() {
+  if (settled_ && source_->immutable() && !listed_) return;
+  Wakes wakes;
+  std::lock_guard lock(source_->mutex_);
+  if (!listed_) return;
+  source_->unlink(*this);
+  if (source_->windowed()) source_->drop_passed(wakes);
+}
+
+void Reader::settle(Content::Settlement s) {
+  using Kind = Content::Settlement::Kind;
+  switch (s.kind) {
+    case Kind::object:
+      link_ = Link::open;
+      object_ = std::move(s.object);
+      break;
+    case Kind::released:
+      link_ = Link::released;
+      break;
+    case Kind::retry:
+      link_ = Link::retry;
+      break;
+    case Kind::failed:
+      link_ = Link::failed;
+      break;
+  }
+  status_ = s.status;
+  validated_ = s.validated;
+  stale_on_error_ = s.stale_on_error;
+}
+
+bool Reader::settled() {
+  if (settled_) return true;
+  std::lock_guard lock(source_->mutex_);
+  settled_ = link_ != Link::pending;
+  return settled_;
+}
+
+Reader::State Reader::state() {
+  if (!settled()) return State::pending;
+  if (link_ == Link::released || link_ == Link::retry) return State::released;
+  if (link_ == Link::failed) return State::failed;
+  Content& body = *object_->content();
+  if (body.immutable()) return position_ < std::min(stop_, body.size()) ? State::more : State::end;
+  std::lock_guard lock(body.mutex_);
+  if (position_ >= stop_) return State::end;
+  if (position_ < body.size()) return State::more;
+  switch (body.phase()) {
+    case Content::Phase::growing:
+      return State::wait;
+    case Content::Phase::complete:
+      return State::end;
+    case Content::Phase::failed:
+      break;
+  }
+  return State::failed;
+}
+
+const ObjectRef& Reader::object() {
+  static const ObjectRef none;
+  return settled() ? object_ : none;
+}
+
+bool Reader::retry() {
+  return settled() && link_ == Link::retry;
+}
+int Reader::error_status() {
+  return settled() ? status_ : 0;
+}
+bool Reader::validated() {
+  return settled() && validated_;
+}
+bool Reader::stale_on_error() {
+  return settled() && stale_on_error_;
+}
+
+void Reader::select(uint64_t first, uint64_t count) {
+  if (!settled() || link_ != Link::open) return;
+  Wakes wakes;
+  Content& body = *object_->content();
+  std::lock_guard lock(body.mutex_);
+  position_ = first;
+  stop_ = first + count;
+  if (body.windowed()) body.drop_passed(wakes);
+}
+
+size_t Reader::read(Body& out, size_t max) {
+  if (!settled() || link_ != Link::open) return 0;
+  Content& body = *object_->content();
+  uint64_t count = std::min<uint64_t>(max, stop_ - std::min(stop_, position_));
+  if (body.immutable()) {
+    uint64_t n = body.copy_out(position_, count, out);
+    position_ += n;
+    return n;
+  }
+  Wakes wakes;
+  std::lock_guard lock(body.mutex_);
+  if (position_ < body.base_ || position_ >= body.size()) return 0;
+  uint64_t from = position_;
+  uint64_t n = body.copy_out(from, count, out);
+  position_ += n;
+  // Only a reader at the very end of the window can move it.
+  if (body.windowed() && from < body.base_ + Content::window_bytes) body.drop_passed(wakes);
+  return n;
+}
+
+void Reader::wait(std::shared_ptr<Waker> waker) {
+  Wakes wakes;
+  Content& at = settled() && link_ == Link::open ? *object_->content() : *source_;
+  std::lock_guard lock(at.mutex_);
+  bool ready = link_ != Link::pending;
+  if (link_ == Link::open)
+    ready = &at != object_->content().get() || position_ < at.size() || position_ >= stop_ ||
+            at.phase() != Content::Phase::growing;
+  if (ready) {
+    wakes.list.push_back(std::move(waker));
+  } else {
+    waker_ = std::move(waker);
+  }
+}
+
+const http::Fields& Reader::trailers() const {
+  return object_->content()->trailers();
+}
+
+}  // namespace portolan::edge

@@ -1,0 +1,117 @@
+#pragma once
+// What may be stored, under which key, and for how long: pure functions over heads (RFC 9111; RFC
+// 5861).
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/bytes.hh"
+#include "core/http/message.hh"
+#include "edge/cache.hh"
+#include "edge/config.hh"
+#include "edge/object.hh"
+
+namespace portolan::edge {
+
+// A configuration ready for use.
+struct Rules {
+  explicit Rules(const CacheConfig& config);
+  CacheConfig config;
+  bool cdn_safe = true;
+  bool extra_keys = false;  // fields or cookies are in the key
+};
+
+// ── the request ──
+
+struct RequestFacts {
+  bool lookup = false;    // may be answered from the store at all
+  bool may_store = true;  // its response may be kept
+  bool head = false;
+  bool range = false;
+  bool authorization = false;
+  bool no_cache = false;
+  bool only_if_cached = false;
+  std::optional<int64_t> max_age_s, min_fresh_s;
+  std::optional<int64_t> max_stale_s;  // INT64_MAX: any
+  Forward forward = Forward::none;     // why not, when `lookup` is false
+  const char* detail = nullptr;
+};
+RequestFacts examine(const Rules& rules, const RequestView& request);
+
+// The primary key: scheme, authority, path, and the query as the rules want it, each ended by a
+// newline (which none can contain). Then, length-prefixed, the key headers and key cookies. Returns
+// the length of the first part, which is what a purge by URL names.
+size_t compose_key(const Rules& rules, const RequestView& request, std::string& out);
+void compose_url_key(const Rules& rules, std::string_view scheme, std::string_view authority,
+                     std::string_view path, std::optional<std::string_view> query,
+                     std::string& out);
+
+// "https://Host:443/path?query#x" taken apart, the authority normalised; nullopt when it isn't
+// absolute http(s).
+struct Url {
+  std::string scheme, authority, path;
+  std::optional<std::string> query;
+};
+std::optional<Url> parse_url(std::string_view text);
+// A URI reference of a response (Location) against the request's target; nullopt for what isn't
+// http(s).
+std::optional<Url> resolve(const RequestView& request, std::string_view reference);
+// The query the key keeps and a fetch forwards; nullopt: none.
+std::optional<std::string> kept_query(const Rules& rules, std::optional<std::string_view> query);
+
+// A list of names, "prefix*" included.
+bool name_listed(const std::vector<std::string>& list, std::string_view name);
+// The Cookie value without ignored cookies; empty when nothing is left.
+std::string without_ignored(const Rules& rules, std::string_view cookie);
+
+// A request's fields, kept for later Vary comparisons.
+struct RequestCopy {
+  explicit RequestCopy(const http::RequestHead& head);
+  RequestCopy(const RequestCopy&) = delete;  // the fields are views into the text
+  RequestCopy& operator=(const RequestCopy&) = delete;
+  http::Fields fields;
+  std::string text;
+};
+
+// ── Vary (RFC 9111 §4.1) ──
+
+// The names of all Vary fields: lower case, sorted, each once, ended by '\n'. nullopt when one is
+// "*".
+std::optional<std::string> vary_names(const http::Fields& response);
+// The request's values of those names, normalised (whitespace; the list order of Accept-Encoding
+// and the like stays), length-prefixed; appended to `out`.
+void vary_values(std::string_view names, const http::Fields& request, std::string& out);
+
+// ── the response ──
+
+struct Storability {
+  bool store = false;
+  const char* reason = nullptr;  // a token, when not
+};
+Storability storable(const Rules& rules, const RequestFacts& request,
+                     const http::ResponseHead& response, const Freshness& freshness);
+Freshness freshness(const Rules& rules, const http::ResponseHead& response, int64_t request_ms,
+                    int64_t response_ms);
+bool heuristically_cacheable(const Rules& rules, int status);
+
+// What to do with a stored object for this request (RFC 9111 §4, §5.2.1).
+enum class Use : uint8_t { serve, validate_stale, validate_request };
+Use judge(const Object& object, const RequestFacts& request, int64_t now_ms);
+
+// False: a field that is never stored (RFC 9111 §3.1) or that is made anew.
+bool stored_field(http::FieldId id);
+
+// Builds heads.
+class ObjectBuilder {
+ public:
+  static ObjectRef make(const http::ResponseHead& response, const Freshness& freshness,
+                        std::shared_ptr<Content> content, uint64_t sequence);
+  // `old` with the fields of a 304 (RFC 9111 §3.2), over the same body.
+  static ObjectRef refreshed(const Object& old, const http::ResponseHead& response,
+                             const Rules& rules, int64_t request_ms, int64_t response_ms,
+                             uint64_t sequence);
+};
+
+}  // namespace portolan::edge

@@ -1,7 +1,9 @@
 #include "proxy/config_fields.hh"
 
+#include "core/base/registry.hh"
 #include "core/conf/types.hh"
 #include "core/health/config_fields.hh"
+#include "proxy/balance/balancer.hh"
 #include "proxy/route_fields.hh"
 
 namespace portolan::proxy {
@@ -12,7 +14,11 @@ using conf::row;
 using conf::row_of;
 using conf::Value;
 
-std::vector<std::string> balancers() { return {"least-connections", "round-robin"}; }
+std::vector<std::string> balancers() {
+  std::vector<std::string> names;
+  for (const BalancerKind* kind : Registration<BalancerKind>::all()) names.emplace_back(kind->name);
+  return names;
+}
 
 conf::Type<int64_t> timeout() { return conf::duration<int64_t>(1, 86'400'000); }
 

@@ -89,6 +89,9 @@ bool read_members(Binder& binder, const Value& value, const std::vector<const Ke
     if (it == keys.end()) {
       std::vector<std::string> names;
       for (const Key* key : keys) names.push_back(key->name);
+      const std::string meant = nearest(member.key, names);
+      for (size_t i = 0; i < names.size(); ++i)
+        if (names[i] == meant) seen[i] = true;         // misspelt is not missing as well
       binder.error(member.where,
                    fmt::format("unknown key {}{}{}", quoted(member.key),
                                context.empty() ? "" : " in " + context,

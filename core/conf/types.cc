@@ -40,11 +40,12 @@ std::optional<uint64_t> scaled(uint64_t n, std::string_view unit, const Unit (&u
 }
 
 template <size_t N>
-std::string largest_unit(uint64_t n, const Unit (&units)[N], std::string_view space) {
+std::string largest_unit(uint64_t n, const Unit (&units)[N], std::string_view space,
+                         std::string_view unit_of_zero) {
   for (const Unit& u : units)
-    if (n % u.factor == 0 && (n > 0 || u.factor == 1))
+    if (n > 0 && n % u.factor == 0)
       return fmt::format("\"{}{}{}\"", n / u.factor, space, u.name);
-  return {};
+  return fmt::format("\"0{}{}\"", space, unit_of_zero);
 }
 
 bool has_control(std::string_view text) {
@@ -59,7 +60,7 @@ Type<T> parsed(std::string name, std::string example) {
   Type<T> t;
   t.name = name;
   t.example = std::move(example);
-  t.read = [what = "a string with a " + name](Binder& binder, const Value& value, T& out) {
+  t.read = [what = "a string (" + name + ")"](Binder& binder, const Value& value, T& out) {
     if (value.kind != Value::Kind::string) return binder.must_be(value, what);
     auto result = T::parse(value.string);
     if (!result) {
@@ -115,10 +116,10 @@ std::optional<double> parse_share(std::string_view text) {
 }
 
 std::string show_duration_ms(int64_t ms) {
-  return largest_unit(static_cast<uint64_t>(ms), durations, "");
+  return largest_unit(static_cast<uint64_t>(ms), durations, "", "s");
 }
 
-std::string show_size(uint64_t bytes) { return largest_unit(bytes, sizes, " "); }
+std::string show_size(uint64_t bytes) { return largest_unit(bytes, sizes, " ", "B"); }
 
 std::string show_string(std::string_view text) {
   std::string out = "\"";

@@ -1,4 +1,6 @@
-#define TOML_EXCEPTIONS 0
+// Without exceptions the parser goes on after some errors and trips over its own assertions: it throws, and parse()
+// catches.
+#define TOML_EXCEPTIONS 1
 #define TOML_ENABLE_FORMATTERS 0
 #include "core/conf/value.hh"
 
@@ -124,15 +126,17 @@ Result<Value> parse(std::string_view text, const std::string& name) {
   auto file = std::make_shared<const std::string>(name);
   if (uint32_t line = line_with_too_many_dots(text))
     return Error{fmt::format("{}:{}:1: a line with more than 500 dots", name, line)};
-  toml::parse_result result = toml::parse(text, name);
-  if (!result) {
-    std::string what(result.error().description());
+  toml::table table;
+  try {
+    table = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    std::string what(error.description());
     for (char& c : what)
-      if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-    return Error{place(file, result.error().source()).text() + ": " + what};
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+    return Error{place(file, error.source()).text() + ": " + what};
   }
   Value root;
-  if (!convert(result.table(), file, 0, root))
+  if (!convert(table, file, 0, root))
     return Error{fmt::format("{}:1:1: tables or lists nested more than {} deep", name, deepest)};
   root.where = Place{file, 1, 1};
   return root;

@@ -53,7 +53,7 @@ std::vector<DemoCity> make_cities() {
                : fmt::format("198.51.100.{}/28", (i - 16) * 16),
         fmt::format("198.18.{}.0/21", i * 8),
         fmt::format("203.0.113.{}/29", i * 8),
-        fmt::format("2001:db8:{:x}::/48", i),
+        i == 0 ? "2001:db8::/48" : fmt::format("2001:db8:{:x}::/48", i),
     };
   }
   return cities;

@@ -27,6 +27,7 @@ struct Health {
   State state = State::unknown;
   std::string reason;                        // "HTTP 503", "connection refused", "drained by an operator"
   int64_t since_ms = 0;                      // wall clock
+  bool operator==(const Health&) const = default;
 };
 
 // One address of a pool: a configured server, or one of the addresses its name stands for.
@@ -38,20 +39,24 @@ struct Member {
   bool backup = false;
   Health health;
   std::shared_ptr<ServerState> state;        // counts shared by all workers; outlives boards
+  bool operator==(const Member&) const = default;
 };
 
 struct Pool {
   std::string name;
   std::vector<Member> members;               // in the file's order
   std::shared_ptr<PoolState> state;
+  const Member* find(const SocketAddress& address) const;   // nullptr: none
   size_t serving() const;                    // members that serve
   double up_share() const;                   // serving / all, by weight of non-backup members; 0 when empty
+  bool operator==(const Pool&) const = default;
 };
 
 // A service in one datacentre.
 struct Site {
   std::string datacenter;
   Health health;
+  bool operator==(const Site&) const = default;
 };
 
 struct Board {

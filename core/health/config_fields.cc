@@ -34,7 +34,8 @@ bool set_tcp(Binder& binder, const Value& value, CheckConfig& check, bool& on) {
 
 bool names_a_check(Binder& binder, const Value& value, CheckConfig& check) {
   if (check.protocol.empty())
-    binder.error(value.where, binder.context() + " names no check; set http = \"/path\" or tcp = true");
+    binder.error(value.where,
+                 binder.context() + " names no check; set http = \"/path\" or tcp = true");
   else if (check.protocol != "http" && !check.http_host.empty())
     binder.error(value.where, binder.context() + ".host needs an http check");
   else

@@ -32,7 +32,6 @@ const char* parse_field_line(std::string_view line, bool refuse_underscores, Fie
 
 // Transfer-Encoding is one "chunked" and nothing else; `text` is known not to be that.
 Failure judge_transfer_encoding(std::string_view text) {
-  bool unknown = false;
   bool chunked = false;
   for (;;) {
     size_t comma = text.find(',');
@@ -40,17 +39,11 @@ Failure judge_transfer_encoding(std::string_view text) {
     std::string_view name = trim(coding.substr(0, coding.find(';')));
     if (!is_token(name)) return {400, "malformed Transfer-Encoding"};
     if (chunked) return {400, "chunked is not the last transfer coding"};
-    if (equal_ignoring_case(name, "chunked")) {
-      if (name.size() != coding.size()) return {400, "parameters on the chunked coding"};
-      chunked = true;
-    } else {
-      unknown = true;
-    }
-    if (comma == std::string_view::npos) break;
+    chunked = equal_ignoring_case(name, "chunked");
+    if (chunked && name.size() != coding.size()) return {400, "parameters on the chunked coding"};
+    if (comma == std::string_view::npos) return {501, "unknown transfer coding"};
     text.remove_prefix(comma + 1);
   }
-  if (unknown) return {501, "unknown transfer coding"};
-  return {400, "malformed Transfer-Encoding"};
 }
 
 void read_connection(std::string_view value, HeadFacts& facts) {

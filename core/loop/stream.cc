@@ -13,7 +13,7 @@ namespace portolan::loop {
 namespace {
 
 constexpr size_t most_segments = 64;                  // of one writev
-constexpr uint64_t most_file_bytes = 1 << 20;         // of one sendfile: other connections wait meanwhile
+constexpr uint64_t most_bytes_a_turn = 1 << 20;       // other connections wait meanwhile
 
 }  // namespace
 
@@ -86,8 +86,10 @@ Io Stream::read(char* buffer, size_t size, size_t& got) {
 
 Io Stream::write(Body& out) {
   if (error_) return Io::error;
+  uint64_t before = out.size();
   while (!out.empty()) {
     if (!writable_) return Io::would_block;
+    if (before - out.size() >= most_bytes_a_turn) return Io::more;
     Io io = out.begin()->file ? write_file(out) : write_segments(out);
     if (io != Io::done) return io;
   }
@@ -123,7 +125,7 @@ Io Stream::write_segments(Body& out) {
 Io Stream::write_file(Body& out) {
   const Segment& s = *out.begin();
   off_t offset = s.offset;
-  size_t want = static_cast<size_t>(std::min(s.length, most_file_bytes));
+  size_t want = static_cast<size_t>(std::min(s.length, most_bytes_a_turn));
   ssize_t n = ::sendfile(fd_.get(), s.file->fd(), &offset, want);
   if (n < 0) {
     if (errno == EINTR) return Io::done;

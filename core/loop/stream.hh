@@ -16,6 +16,7 @@ enum class Io : uint8_t {
   would_block,   // on_ready will be called when it is worth trying again
   eof,           // read only: the peer ended its side
   error,         // the connection is broken; Stream::error() has the errno
+  more,          // write only: as much as may go in one turn; go on in the next
 };
 
 class StreamHandler {
@@ -42,7 +43,7 @@ class Stream {
 
   Io read(char* buffer, size_t size, size_t& got);   // got > 0 exactly when done
   // Writes from the front of `out` and consumes what was taken. done: `out` is empty. File ranges leave by sendfile; a
-  // file that became shorter than its range is an error.
+  // file that became shorter than its range is an error. Stops with `more` after 1 MiB, for the sake of the others.
   Io write(Body& out);
   void shut_write();                                 // FIN after what has been written
   void reset_on_close();                             // close() sends RST: the peer learns that the answer was cut

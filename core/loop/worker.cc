@@ -8,6 +8,15 @@
 #include <cstdlib>
 
 namespace portolan::loop {
+namespace {
+
+thread_local Worker* running = nullptr;
+
+}  // namespace
+
+Worker* Worker::current() {
+  return running;
+}
 
 Worker::Worker(int id, std::string name, const Clock& clock, uint64_t seed, metrics::Shard& metrics)
     : id_(id),
@@ -35,6 +44,7 @@ Worker::Worker(int id, std::string name, const Clock& clock, uint64_t seed, metr
 Worker::~Worker() {
   stop();
   join();
+  if (running == this) running = nullptr;
   graves_.clear();
   mail_event_.reset();
   event_free(wheel_event_);
@@ -63,6 +73,7 @@ void Worker::join() {
 }
 
 void Worker::turn(int64_t wait_ms) {
+  running = this;
   now_ms_ = clock_.now_ms();
   last_turn_ms_.store(now_ms_, std::memory_order_relaxed);
   while (!next_turn_.empty()) push(soon_, *take(next_turn_));

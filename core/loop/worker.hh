@@ -53,6 +53,7 @@ class Worker {
   // One turn: waits for events at most `wait_ms` (0: not at all). For tests on a fake clock.
   void turn(int64_t wait_ms);
 
+  static Worker* current();                  // the one whose loop runs in this thread, or nullptr
   void post(std::function<void()> work);     // any thread: runs on this worker's loop, in order
   void run_soon(Runnable& work);             // later in this turn, after the current callback
   void run_next_turn(Runnable& work);        // after the loop has looked at the other sockets

@@ -1,0 +1,171 @@
+#include "core/health/monitor.hh"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/base/log.hh"
+
+namespace portolan::health {
+
+namespace {
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+Monitor::Monitor(loop::Worker& control, Resolve resolve, OnBoard on_board, StartProbe start_probe)
+    : worker_(control),
+      on_board_(std::move(on_board)),
+      checker_(control, *this, std::move(start_probe)),
+      names_(control, std::move(resolve), [this] { on_names_changed(); }),
+      peers_(control, names_, [this] { changed(); }),
+      ejection_over_(control, this, &loop::Calls<&Monitor::on_ejection_over>::call) {}
+
+Monitor::~Monitor() = default;
+
+void Monitor::apply(const MonitorSpec& spec) {
+  datacenters_ = spec.datacenters;
+  apply_pools(spec.pools);
+  apply_services(spec.services);
+  forget_gone_drains();
+  publish();
+  counts_.forget_unused();
+  checker_.size();
+}
+
+void Monitor::apply_pools(const std::vector<PoolSpec>& specs) {
+  auto previous = std::move(pools_);
+  pools_.clear();
+  for (const PoolSpec& spec : specs) {
+    auto& pool = pools_[spec.name];
+    auto before = previous.find(spec.name);
+    if (before != previous.end()) pool = std::move(before->second);
+    if (!pool) pool = std::make_unique<PoolMonitor>(worker_, checker_, names_, counts_);
+    pool->configure(spec);
+  }
+}
+
+// Sites are made before the old ones go: the targets and peers they share live on.
+void Monitor::apply_services(const std::vector<ServiceSpec>& specs) {
+  std::map<std::string, std::vector<SiteMonitor>> next;
+  for (const ServiceSpec& service : specs)
+    for (const SiteSpec& site : service.sites)
+      next[service.name].emplace_back(checker_, names_, peers_, service.name, site);
+  services_ = std::move(next);
+}
+
+void Monitor::forget_gone_drains() {
+  std::erase_if(drains_.servers, [&](const auto& drain) {
+    auto pool = pools_.find(drain.first);
+    return pool == pools_.end() || !pool->second->has_server(drain.second);
+  });
+  std::erase_if(drains_.datacenters, [&](const auto& drain) {
+    return std::find(datacenters_.begin(), datacenters_.end(), drain.first) == datacenters_.end();
+  });
+}
+
+void Monitor::on_check(const Target& target, bool good, bool news) {
+  for (auto& [name, pool] : pools_) news |= pool->on_check(target, good);
+  if (news) changed();
+}
+
+// Answers may come inside apply(), so members are looked at anew with the next board.
+void Monitor::on_names_changed() {
+  names_changed_ = true;
+  changed();
+}
+
+void Monitor::on_ejection_over() {
+  changed();
+}
+
+void Monitor::report_failure(const std::string& pool, const SocketAddress& server,
+                             const std::string& reason) {
+  auto it = pools_.find(pool);
+  if (it != pools_.end() && it->second->report_failure(server, reason)) changed();
+}
+
+Status Monitor::drain_server(const std::string& pool, const std::string& server, bool drain) {
+  auto it = pools_.find(pool);
+  if (it == pools_.end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, monitor] : pools_) names.push_back(name);
+    return Error{"no pool " + pool + "; there are: " + listed(names), 404};
+  }
+  if (!it->second->has_server(server))
+    return Error{"pool " + pool + " has no server " + server +
+                     "; it has: " + listed(it->second->server_names()),
+                 404};
+  bool was = drains_.servers.contains({pool, server});
+  if (drain)
+    drains_.servers.insert({pool, server});
+  else
+    drains_.servers.erase({pool, server});
+  if (was != drain) changed();
+  return {};
+}
+
+Status Monitor::drain_datacenter(const std::string& name, bool drain) {
+  if (std::find(datacenters_.begin(), datacenters_.end(), name) == datacenters_.end())
+    return Error{"no datacenter " + name + "; there are: " + listed(datacenters_), 404};
+  bool was = drains_.datacenters.contains(name);
+  if (was == drain) return {};
+  if (drain)
+    drains_.datacenters.emplace(name, worker_.wall_ms());
+  else
+    drains_.datacenters.erase(name);
+  log::info(
+      "datacenter changed",
+      {{"datacenter", name}, {"state", drain ? "draining" : "enabled"}, {"reason", "an operator"}});
+  changed();
+  return {};
+}
+
+void Monitor::publish() {
+  if (std::exchange(names_changed_, false)) {
+    for (auto& [name, pool] : pools_) pool->refresh_members();
+    for (auto& [name, sites] : services_)
+      for (SiteMonitor& site : sites) site.refresh();
+  }
+  int64_t next_ejection = std::numeric_limits<int64_t>::max();
+  for (auto& [name, pool] : pools_)
+    next_ejection = std::min(next_ejection, pool->expire_ejections());
+  if (next_ejection != std::numeric_limits<int64_t>::max())
+    ejection_over_.set(next_ejection - worker_.now_ms());
+
+  auto next = std::make_shared<Board>();
+  next->version = board_->version + 1;
+  bool news = publish_pools(*next);
+  for (const auto& [name, since_ms] : drains_.datacenters)
+    next->datacenters[name] = {State::draining, "drained by an operator", since_ms};
+  news |= next->datacenters != board_->datacenters;
+  news |= publish_services(*next);
+  if (!news && board_->version > 0) return;
+  board_ = std::move(next);
+  on_board_(board_);
+}
+
+bool Monitor::publish_pools(Board& next) {
+  for (auto& [name, pool] : pools_) next.pools[name] = pool->publish(drains_);
+  return next.pools != board_->pools;
+}
+
+bool Monitor::publish_services(Board& next) {
+  for (const auto& [name, sites] : services_) {
+    auto before = board_->services.find(name);
+    for (const SiteMonitor& site : sites) {
+      const Site* last = nullptr;
+      if (before != board_->services.end())
+        for (const Site& s : before->second)
+          if (s.datacenter == site.datacenter()) last = &s;
+      next.services[name].push_back(site.publish(next, drains_, last, worker_.wall_ms()));
+    }
+  }
+  return next.services != board_->services;
+}
+
+}  // namespace portolan::health

@@ -1,0 +1,80 @@
+#pragma once
+// Everything about health on the control worker: checks, names, peers, failed requests and
+// operators' wishes come in, boards go out. All members are called on that worker's thread; other
+// threads post to it. Reloads apply in place: what did not change keeps its state, its timing and
+// its counts.
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hh"
+#include "core/health/board.hh"
+#include "core/health/checker.hh"
+#include "core/health/names.hh"
+#include "core/health/peer.hh"
+#include "core/health/pool_monitor.hh"
+#include "core/health/site_monitor.hh"
+#include "core/health/spec.hh"
+
+namespace portolan::health {
+
+class Monitor final : private CheckObserver {
+ public:
+  // Called with every new board, at most once a turn of the loop, and once inside each apply() that
+  // changes something.
+  using OnBoard = std::function<void(std::shared_ptr<const Board>)>;
+  Monitor(loop::Worker& control, Resolve resolve, OnBoard on_board,
+          StartProbe start_probe = start_registered_probe());
+  ~Monitor();
+
+  void apply(const MonitorSpec& spec);
+  std::shared_ptr<const Board> board() const { return board_; }  // never nullptr
+
+  // A worker saw a request fail at a server (refused, reset, timed out) and has counted it in the
+  // ServerState. `fall` failures in a row take a checked server down at once, until `rise` good
+  // checks; without checks three in a row eject it for ten seconds, unless no other server of the
+  // pool is left.
+  void report_failure(const std::string& pool, const SocketAddress& server,
+                      const std::string& reason);
+
+  // Operators. A drained server keeps what it has and gets nothing new, until enabled; kept over
+  // reloads while the server is configured. Errors name what exists.
+  Status drain_server(const std::string& pool, const std::string& server, bool drain);
+  Status drain_datacenter(const std::string& name, bool drain);
+
+ private:
+  struct PublishSoon final : loop::Runnable {
+    explicit PublishSoon(Monitor& m) : monitor(m) {}
+    void run() override { monitor.publish(); }
+    Monitor& monitor;
+  };
+  void on_check(const Target& target, bool good, bool changed) override;
+  void on_names_changed();
+  void on_ejection_over();
+  void apply_pools(const std::vector<PoolSpec>& specs);
+  void apply_services(const std::vector<ServiceSpec>& specs);
+  void forget_gone_drains();
+  void changed() { worker_.run_next_turn(publish_soon_); }
+  void publish();
+  bool publish_pools(Board& next);
+  bool publish_services(Board& next);
+
+  loop::Worker& worker_;
+  OnBoard on_board_;
+  Checker checker_;
+  Names names_;
+  Peers peers_;
+  Counts counts_;
+  Drains drains_;
+  std::vector<std::string> datacenters_;
+  std::map<std::string, std::unique_ptr<PoolMonitor>> pools_;
+  std::map<std::string, std::vector<SiteMonitor>> services_;
+  std::shared_ptr<const Board> board_ = std::make_shared<Board>();
+  bool names_changed_ = false;
+  loop::Timer ejection_over_;
+  PublishSoon publish_soon_{*this};
+};
+
+}  // namespace portolan::health

@@ -1,0 +1,193 @@
+#include "core/health/pool_monitor.hh"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "core/base/log.hh"
+
+namespace portolan::health {
+
+std::shared_ptr<ServerState> Counts::server(const std::string& pool, const SocketAddress& address) {
+  auto& state = servers_[{pool, address}];
+  if (!state) state = std::make_shared<ServerState>();
+  return state;
+}
+
+std::shared_ptr<PoolState> Counts::pool(const std::string& name) {
+  auto& state = pools_[name];
+  if (!state) state = std::make_shared<PoolState>();
+  return state;
+}
+
+void Counts::forget_unused() {
+  std::erase_if(servers_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  std::erase_if(pools_, [](const auto& entry) { return entry.second.use_count() == 1; });
+}
+
+PoolMonitor::PoolMonitor(loop::Worker& worker, Checker& checker, Names& names, Counts& counts)
+    : worker_(worker), checker_(checker), names_(names), counts_(counts) {}
+
+void PoolMonitor::configure(const PoolSpec& spec) {
+  std::vector<Endpoint> endpoints;
+  for (const ServerSpec& server : spec.servers) endpoints.emplace_back(names_, server.address);
+  endpoints_ = std::move(endpoints);
+  spec_ = spec;
+  state_ = counts_.pool(spec_.name);
+  refresh_members();
+}
+
+void PoolMonitor::refresh_members() {
+  std::vector<Entry> previous = std::move(entries_);
+  entries_.clear();
+  for (size_t i = 0; i < spec_.servers.size(); ++i) {
+    for (const SocketAddress& address : endpoints_[i].addresses()) {
+      bool known = std::any_of(entries_.begin(), entries_.end(),
+                               [&](const Entry& e) { return e.address == address; });
+      if (!known) entries_.push_back(make_entry(spec_.servers[i], address, previous));
+    }
+  }
+}
+
+PoolMonitor::Entry PoolMonitor::make_entry(const ServerSpec& server, const SocketAddress& address,
+                                           std::vector<Entry>& previous) {
+  Entry entry;
+  auto before = std::find_if(previous.begin(), previous.end(),
+                             [&](const Entry& e) { return e.address == address; });
+  if (before != previous.end()) entry = *before;
+  entry.address = address;
+  entry.spec = &server;
+  entry.counts = counts_.server(spec_.name, address);
+  bool was_checked = entry.target != nullptr;
+  entry.target = spec_.check.protocol.empty() ? nullptr : checker_.watch(address, spec_.check);
+  if (was_checked != (entry.target != nullptr)) {
+    entry.failed = false;
+    entry.ejected_until_ms = -1;
+  }
+  return entry;
+}
+
+bool PoolMonitor::report_failure(const SocketAddress& address, const std::string& reason) {
+  auto it = std::find_if(entries_.begin(), entries_.end(),
+                         [&](const Entry& e) { return e.address == address; });
+  if (it == entries_.end() || it->failed || it->ejected_until_ms >= 0) return false;
+  // Read anew: an answer that came since the report was sent speaks for the server.
+  uint32_t failures = it->counts->failures_in_a_row.load(std::memory_order_relaxed);
+  uint32_t limit = it->target ? static_cast<uint32_t>(spec_.check.fall) : failures_to_eject;
+  if (failures < limit) return false;
+  it->failure = reason;
+  it->failures = failures;
+  if (!it->target) return eject(*it);
+  if (it->target->state() == State::down) return false;
+  it->failed = true;
+  it->good_checks = 0;
+  return true;
+}
+
+// The last server that still takes requests is never ejected: trying it is better than refusing
+// everybody for a while.
+bool PoolMonitor::eject(Entry& entry) {
+  bool another = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) {
+    return &e != &entry && !e.failed && e.ejected_until_ms < 0;
+  });
+  if (!another) return false;
+  entry.ejected_until_ms = worker_.now_ms() + ejection_ms;
+  return true;
+}
+
+bool PoolMonitor::on_check(const Target& target, bool good) {
+  bool changed = false;
+  for (Entry& entry : entries_) {
+    if (entry.target.get() != &target || !entry.failed) continue;
+    entry.good_checks = good ? entry.good_checks + 1 : 0;
+    // Once the check itself is down it alone says when the server comes back.
+    bool over = target.state() == State::down || entry.good_checks >= spec_.check.rise;
+    if (!over) continue;
+    entry.failed = false;
+    entry.counts->failures_in_a_row.store(0, std::memory_order_relaxed);
+    changed = true;
+  }
+  return changed;
+}
+
+int64_t PoolMonitor::expire_ejections() {
+  int64_t next = std::numeric_limits<int64_t>::max();
+  for (Entry& entry : entries_) {
+    if (entry.ejected_until_ms < 0) continue;
+    if (entry.ejected_until_ms > worker_.now_ms()) {
+      next = std::min(next, entry.ejected_until_ms);
+      continue;
+    }
+    entry.ejected_until_ms = -1;
+    entry.counts->failures_in_a_row.store(0, std::memory_order_relaxed);
+  }
+  return next;
+}
+
+bool PoolMonitor::has_server(const std::string& server) const {
+  auto names = server_names();
+  return std::find(names.begin(), names.end(), server) != names.end();
+}
+
+std::vector<std::string> PoolMonitor::server_names() const {
+  std::vector<std::string> names;
+  auto add = [&](std::string name) {
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(std::move(name));
+  };
+  for (const ServerSpec& server : spec_.servers) add(server.address.to_string());
+  for (const Entry& entry : entries_) add(entry.address.to_string());
+  return names;
+}
+
+Health PoolMonitor::health_of(const Entry& entry, const Drains& drains) const {
+  if (drains.has(spec_.name, entry.address.to_string()) ||
+      drains.has(spec_.name, entry.spec->address.to_string()))
+    return {State::draining, "drained by an operator", 0};
+  if (entry.target && entry.target->state() == State::down)
+    return {State::down, entry.target->reason(), 0};
+  if (entry.failed) return {State::down, "failed requests: " + entry.failure, 0};
+  if (entry.ejected_until_ms >= 0) return {State::ejected, "failed requests: " + entry.failure, 0};
+  if (entry.target) return {entry.target->state(), entry.target->reason(), 0};
+  return {State::unknown, "not checked", 0};
+}
+
+std::shared_ptr<const Pool> PoolMonitor::publish(const Drains& drains) {
+  auto pool = std::make_shared<Pool>();
+  pool->name = spec_.name;
+  pool->state = state_;
+  for (const Entry& entry : entries_) {
+    Member m{entry.address,      entry.spec->address.to_string(),
+             entry.spec->weight, entry.spec->max_connections,
+             entry.spec->backup, health_of(entry, drains),
+             entry.counts};
+    const Member* before = published_ ? published_->find(entry.address) : nullptr;
+    bool same_state = before && before->health.state == m.health.state;
+    m.health.since_ms = same_state ? before->health.since_ms : worker_.wall_ms();
+    if (!same_state && (before || !serves(m.health.state)))
+      log_change(entry, m.health, before ? before->health.state : State::unknown);
+    pool->members.push_back(std::move(m));
+  }
+  if (!published_ || *published_ != *pool) published_ = std::move(pool);
+  return published_;
+}
+
+// How many results in a row stand behind the state; 0 where that says nothing.
+int PoolMonitor::evidence_of(const Entry& entry) const {
+  if (entry.failed || entry.ejected_until_ms >= 0) return static_cast<int>(entry.failures);
+  return entry.target ? entry.target->in_a_row() : 0;
+}
+
+void PoolMonitor::log_change(const Entry& entry, const Health& now, State was) const {
+  auto level = now.state == State::down || now.state == State::ejected ? log::Level::warning
+                                                                       : log::Level::info;
+  log::write(level, "server changed",
+             {{"pool", spec_.name},
+              {"server", entry.address.to_string()},
+              {"state", to_string(now.state)},
+              {"was", to_string(was)},
+              {"reason", now.reason},
+              {"after", evidence_of(entry)}});
+}
+
+}  // namespace portolan::health

@@ -1,0 +1,91 @@
+#pragma once
+// One configured pool on the control worker: its servers' addresses, their checks, what failed
+// requests say of them, and what operators asked for; together they make the Pool of the next
+// board. Logs every change of a server's state.
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/health/checker.hh"
+#include "core/health/names.hh"
+#include "core/health/spec.hh"
+
+namespace portolan::health {
+
+// What operators took out of service. A server is named by its address or as its file writes it.
+struct Drains {
+  std::set<std::pair<std::string, std::string>> servers;    // pool, address
+  std::map<std::string, int64_t, std::less<>> datacenters;  // name → wall clock of the drain
+  bool has(const std::string& pool, const std::string& server) const {
+    return servers.contains({pool, server});
+  }
+};
+
+// Counts that outlive reloads: one ServerState a (pool, address), one PoolState a pool.
+class Counts {
+ public:
+  std::shared_ptr<ServerState> server(const std::string& pool, const SocketAddress& address);
+  std::shared_ptr<PoolState> pool(const std::string& name);
+  void forget_unused();  // those nobody holds any more
+
+ private:
+  std::map<std::pair<std::string, SocketAddress>, std::shared_ptr<ServerState>> servers_;
+  std::map<std::string, std::shared_ptr<PoolState>> pools_;
+};
+
+class PoolMonitor {
+ public:
+  static constexpr int64_t ejection_ms = 10'000;
+  static constexpr uint32_t failures_to_eject = 3;
+
+  PoolMonitor(loop::Worker& worker, Checker& checker, Names& names, Counts& counts);
+  void configure(const PoolSpec& spec);  // unchanged servers keep state, timing and counts
+  void refresh_members();                // a name's addresses changed
+
+  // A request failed at this server. True when that changed its state.
+  bool report_failure(const SocketAddress& address, const std::string& reason);
+  // A check's result, for servers that failed requests took out. True when it brought one back.
+  bool on_check(const Target& target, bool good);
+  int64_t expire_ejections();                        // when the next one ends; INT64_MAX: none
+  bool has_server(const std::string& server) const;  // by address or as written
+  std::vector<std::string> server_names() const;
+
+  // The pool as it is now; the previous object where nothing changed.
+  std::shared_ptr<const Pool> publish(const Drains& drains);
+
+ private:
+  struct Entry {
+    SocketAddress address;
+    const ServerSpec* spec = nullptr;
+    std::shared_ptr<ServerState> counts;
+    std::shared_ptr<Target> target;  // empty without active checks
+    // Failed requests: `down` until `rise` good checks, or ejected until a moment.
+    bool failed = false;
+    int good_checks = 0;
+    int64_t ejected_until_ms = -1;
+    std::string failure;
+    uint32_t failures = 0;
+  };
+  Entry make_entry(const ServerSpec& server, const SocketAddress& address,
+                   std::vector<Entry>& previous);
+  bool eject(Entry& entry);
+  Health health_of(const Entry& entry, const Drains& drains) const;
+  int evidence_of(const Entry& entry) const;
+  void log_change(const Entry& entry, const Health& now, State was) const;
+
+  loop::Worker& worker_;
+  Checker& checker_;
+  Names& names_;
+  Counts& counts_;
+  PoolSpec spec_;
+  std::vector<Endpoint> endpoints_;  // of spec_.servers
+  std::vector<Entry> entries_;
+  std::shared_ptr<PoolState> state_;
+  std::shared_ptr<const Pool> published_;
+};
+
+}  // namespace portolan::health

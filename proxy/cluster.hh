@@ -1,0 +1,29 @@
+#pragma once
+// A pool as one worker sees it: the board's latest state of its members, a balancer over those that serve, and one over
+// the backups. Immutable but for the balancers' own state; replaced when the board or the configuration changes.
+#include <memory>
+
+#include "core/health/board.hh"
+#include "proxy/balance/balancer.hh"
+#include "proxy/config.hh"
+
+namespace portolan::proxy {
+
+class Cluster {
+ public:
+  Cluster(std::shared_ptr<const health::Pool> pool, const PoolConfig& config);
+  // Servers first, backups when no server that serves is left. Counts the request in.
+  size_t pick(const Tried& tried);
+  const health::Member& member(size_t index) const { return pool_->members[index]; }
+  const health::Pool& pool() const { return *pool_; }
+  const std::shared_ptr<const health::Pool>& shared_pool() const { return pool_; }
+  const PoolConfig& config() const { return config_; }
+
+ private:
+  std::shared_ptr<const health::Pool> pool_;
+  PoolConfig config_;
+  std::unique_ptr<Balancer> servers_;
+  std::unique_ptr<Balancer> backups_;
+};
+
+}  // namespace portolan::proxy

@@ -1,0 +1,492 @@
+#include "proxy/exchange.hh"
+
+#include "proxy/connection.hh"
+#include "proxy/fetch.hh"
+#include "proxy/proxy.hh"
+#include "proxy/source/cached.hh"
+#include "proxy/source/files.hh"
+#include "proxy/source/respond.hh"
+#include "proxy/source/upstream.hh"
+
+namespace portolan::proxy {
+namespace {
+
+using http::FieldId;
+using http::Method;
+
+constexpr uint64_t portion = 128 * 1024;               // of a body, asked of a source at a time
+constexpr uint64_t most_discarded = 1 << 20;           // of a request's body that nobody wants
+constexpr uint64_t upload_a_turn = 256 * 1024;
+constexpr int most_lookups = 3;
+
+void lower_case(std::string& text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+}
+
+std::string_view without_port(std::string_view authority) {
+  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
+  return authority.substr(0, authority.find(':'));
+}
+
+// True when a segment is "..", plain or with dots as %2e: what it means depends on who reads it, so nobody gets to.
+bool climbs(std::string_view path) {
+  for (size_t at = 0; at < path.size();) {
+    size_t end = std::min(path.find('/', at), path.size());
+    std::string_view s = path.substr(at, end - at);
+    int dots = 0;
+    while (!s.empty()) {
+      if (s.front() == '.') {
+        s.remove_prefix(1);
+      } else if (s.size() >= 3 && s[0] == '%' && s[1] == '2' && (s[2] == 'e' || s[2] == 'E')) {
+        s.remove_prefix(3);
+      } else {
+        break;
+      }
+      ++dots;
+    }
+    if (s.empty() && dots == 2) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+}  // namespace
+
+// In the order they happen.
+const Exchange::Step Exchange::steps[] = {
+    {"route", &Exchange::route},     {"admit", &Exchange::admit},     {"lookup", &Exchange::lookup},
+    {"choose", &Exchange::choose},   {"connect", &Exchange::connect}, {"deliver", &Exchange::deliver},
+    {"finish", &Exchange::finish},
+};
+
+Exchange::Exchange(Connection& connection, http::RequestHead& head)
+    : connection_(connection),
+      proxy_(connection.proxy()),
+      snapshot_(proxy_.snapshot()),
+      head_(&head) {}
+
+Exchange::Exchange(Connection& connection, int status)
+    : connection_(connection),
+      proxy_(connection.proxy()),
+      snapshot_(proxy_.snapshot()),
+      refusal_(status) {
+  client_.address = client_.peer = connection.peer().ip.unmapped();
+}
+
+Exchange::~Exchange() = default;
+
+bool Exchange::run() {
+  while (!over_) {
+    size_t step = step_;
+    Next next = (this->*steps[step].run)();
+    if (next == Next::wait) return false;
+    if (next == Next::done) over_ = true;
+    if (step_ == step) ++step_;
+  }
+  return true;
+}
+
+// ── route: whose request is it, and which route does it take ──────────────────────────────────────────────────────
+
+Exchange::Next Exchange::route() {
+  if (!head_) return answer_error(refusal_);
+  client_ = identify_client(*head_, connection_.peer().ip, snapshot_->trusted);
+  host_ = without_port(head_->authority);
+  lower_case(host_);
+  if (host_.ends_with('.')) host_.pop_back();
+  authority_ = head_->authority;
+  lower_case(authority_);
+  std::string_view default_port = client_.scheme == "https" ? ":443" : ":80";
+  if (authority_.ends_with(default_port)) authority_.resize(authority_.size() - default_port.size());
+  if (climbs(head_->path)) return answer_error(400);
+  size_t found = snapshot_->router->match(
+      {connection_.listener(), host_, head_->path, head_->method_text});
+  if (found == Router::none) return answer_error(404);
+  route_ = &snapshot_->routes[found];
+  cache_ = snapshot_->route_caches[found].get();
+  timeouts_ = snapshot_->timeouts_of(connection_.listener_config(), *route_);
+  return Next::more;
+}
+
+// ── admit: may it pass ────────────────────────────────────────────────────────────────────────────────────────────
+
+Exchange::Next Exchange::admit() {
+  if (head_->method == Method::connect) return answer_error(405);
+  if (auto expect = head_->fields.find(FieldId::expect); expect && !head_->expect_continue)
+    return answer_error(417);
+  // RFC 9110 §7.6.2: at zero this is the last server, which for TRACE and OPTIONS means to answer itself.
+  if (head_->method == Method::trace || head_->method == Method::options)
+    if (head_->fields.find(FieldId::max_forwards) == "0") {
+      auto answer_here = std::make_unique<Respond>(head_->method == Method::trace ? 405 : 204, "", "");
+      answer_here->add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+      return answer(std::move(answer_here));
+    }
+  return Next::more;
+}
+
+// ── lookup: does the cache have it, or does somebody fetch it already ─────────────────────────────────────────────
+
+Exchange::Next Exchange::lookup() {
+  if (!cache_ || route_->pool.empty() || bypass_cache_ || head_->framing != http::Framing::none)
+    return Next::more;
+  edge::Lookup found = cache_->find({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()});
+  ++lookups_;
+  switch (found.outcome) {
+    case edge::Outcome::bypass:
+      forward_ = found.forward;
+      bypass_detail_ = found.detail;
+      return Next::more;
+    case edge::Outcome::only_if_cached_miss:
+      return answer_error(504);
+    case edge::Outcome::miss:
+    case edge::Outcome::stale:
+      return fetch_for_cache(std::move(found));
+    default:
+      break;
+  }
+  auto source = std::make_unique<Cached>(proxy_.worker(), connection_, *head_, std::move(found),
+                                         snapshot_->node, nullptr);
+  cached_ = source.get();
+  return answer(std::move(source));
+}
+
+Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
+  std::shared_ptr<Cluster> cluster = proxy_.cluster(route_->pool);
+  if (!cluster) return answer_error(503);
+  auto note = std::make_shared<FetchNote>();
+  auto writer = std::move(found.writer);
+  OriginRequest::Ask request = ask(true, writer.get());
+  auto fetch = std::make_unique<Fetch>(proxy_, std::move(cluster), std::move(request), std::move(writer),
+                                       snapshot_->route_caches[static_cast<size_t>(route_ - snapshot_->routes.data())],
+                                       note);
+  auto source = std::make_unique<Cached>(proxy_.worker(), connection_, *head_, std::move(found),
+                                         snapshot_->node, note);
+  cached_ = source.get();
+  Next next = answer(std::move(source));
+  proxy_.begin_fetch(std::move(fetch));
+  return next;
+}
+
+// ── choose: who answers ───────────────────────────────────────────────────────────────────────────────────────────
+
+Exchange::Next Exchange::choose() {
+  if (route_->respond)
+    return answer(std::make_unique<Respond>(route_->respond->status, route_->respond->body,
+                                            route_->respond->content_type));
+  if (!route_->redirect.empty())
+    return answer(Respond::redirect(route_->redirect_status, redirect_target()));
+  if (route_->files)
+    return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000));
+  std::shared_ptr<Cluster> cluster = proxy_.cluster(route_->pool);
+  if (!cluster) return answer_error(503);
+  auto upstream = std::make_unique<Upstream>(proxy_, std::move(cluster), ask(false, nullptr), connection_);
+  Upstream& started = *upstream;
+  Next next = answer(std::move(upstream));
+  started.start();
+  return next;
+}
+
+std::string Exchange::redirect_target() const {
+  if (route_->redirect != "https") return route_->redirect;
+  std::string target = "https://" + host_ + std::string(head_->path);
+  if (head_->has_query) target.append("?").append(head_->query);
+  return target;
+}
+
+OriginRequest::Ask Exchange::ask(bool for_cache, const edge::Writer* writer) {
+  OriginRequest::Ask request;
+  request.method = head_->method;
+  request.framing = head_->framing;
+  request.content_length = head_->content_length;
+  request.timeouts = timeouts_;
+  RequestFilter filter{client_, snapshot_->node, head_->authority};
+  if (filter.authority.empty()) filter.authority = route_->pool;
+  http::Fields conditionals;
+  if (for_cache) {
+    filter.for_cache = true;
+    filter.replace_cookie = true;
+    filter.cookie = cache_->filter_cookies(*head_);
+    writer->add_conditional_fields(conditionals);
+    filter.extra = &conditionals;
+  }
+  write_request(request.head, *head_, filter);
+  return request;
+}
+
+Exchange::Next Exchange::answer(std::unique_ptr<Source> source) {
+  source_ = std::move(source);
+  again(at_connect);
+  return Next::more;
+}
+
+Exchange::Next Exchange::answer_error(int status) {
+  cached_ = nullptr;
+  // What can't be read has no next request behind it that could be trusted.
+  if (!head_) connection_.close_after_answer();
+  return answer(Respond::error(status));
+}
+
+// ── connect: until the answer's head is there ─────────────────────────────────────────────────────────────────────
+
+Exchange::Next Exchange::connect() {
+  if (!upload()) return Next::more;
+  send_interims();
+  Answer head;
+  switch (source_->head(head)) {
+    case Source::Head::waiting:
+      return Next::wait;
+    case Source::Head::released:
+      bypass_cache_ = !cached_->retry() || lookups_ >= most_lookups;
+      if (bypass_cache_) bypass_detail_ = "collapse-miss";
+      cached_ = nullptr;
+      source_.reset();
+      again(bypass_cache_ ? at_choose : at_lookup);
+      return Next::more;
+    case Source::Head::failed:
+      return answer_error(source_->failure_status());
+    case Source::Head::ready:
+      break;
+  }
+  send_head(head);
+  return Next::more;
+}
+
+void Exchange::send_interims() {
+  std::string interim;
+  if (!source_->take_interim(interim)) return;
+  if (head_->minor_version == 1) connection_.out().append(Slice::copy_of(interim));
+}
+
+void Exchange::send_head(const Answer& head) {
+  status_ = head.status;
+  Method method = head_ ? head_->method : Method::get;
+  bool http_1_0 = head_ && head_->minor_version == 0;
+  ResponseFilter filter;
+  filter.node = snapshot_->node;
+  filter.date = proxy_.date();
+  bool has_body = status_ != 204 && status_ != 304;
+  body_follows_ = has_body && method != Method::head;
+  if (body_follows_) {
+    framing_ = head.length ? http::Framing::length
+               : http_1_0  ? http::Framing::until_close
+                           : http::Framing::chunked;
+    filter.length = head.length.value_or(0);
+    if (framing_ == http::Framing::until_close) connection_.close_after_answer();
+    filter.framing = framing_ == http::Framing::until_close ? http::Framing::none : framing_;
+    filter.send_length = false;
+  } else {
+    // A HEAD's answer says what GET's would: its own Content-Length field counts, not its empty body.
+    auto said = head.fields ? head.fields->find(FieldId::content_length) : std::nullopt;
+    filter.send_length = has_body && (said || (head.length && !source_->upload()));
+    filter.length = said ? std::strtoull(std::string(*said).c_str(), nullptr, 10) : head.length.value_or(0);
+  }
+  if (cache_ && head_) {
+    if (cached_) {
+      cache_status_ = cached_->cache_status();
+    } else if (!route_->pool.empty()) {
+      edge::StatusNote note;
+      note.forward = forward_ == edge::Forward::none ? edge::Forward::bypass : forward_;
+      note.detail = bypass_detail_;
+      cache_status_ = edge::cache_status(snapshot_->node, note);
+    }
+    filter.cache_status = cache_status_;
+    note_invalidation(head);
+  }
+  bool wont_read_request = head_ && head_->expect_continue && !upload_over_ && !source_->upload();
+  if (connection_.draining() || wont_read_request) connection_.close_after_answer();
+  filter.close = !head_ || !head_->keep_alive || connection_.draining() || wont_read_request ||
+                 framing_ == http::Framing::until_close;
+  filter.keep_alive_1_0 = http_1_0;
+  std::string& text = proxy_.scratch();
+  text.clear();
+  write_response(text, head, filter);
+  connection_.out().append(Slice::copy_of(text));
+  head_sent_ = true;
+}
+
+// RFC 9111 §4.4: a successful unsafe request makes what is stored of its target useless.
+void Exchange::note_invalidation(const Answer& head) {
+  if (http::is_safe(head_->method) || !head.fields) return;
+  http::ResponseHead response;
+  response.status = head.status;
+  response.fields = *head.fields;
+  cache_->invalidate({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()}, response);
+}
+
+// ── deliver: the body, at the client's speed ──────────────────────────────────────────────────────────────────────
+
+Exchange::Next Exchange::deliver() {
+  if (!upload()) return Next::more;
+  if (!source_over_) {
+    Next next = relay();
+    if (next != Next::done) return next;
+    source_over_ = true;
+  }
+  if (!connection_.out().empty()) return Next::wait;
+  return Next::more;
+}
+
+Exchange::Next Exchange::relay() {
+  if (!body_follows_) return Next::done;
+  while (!connection_.output_full()) {
+    Body part;
+    Source::Flow flow = source_->proceed(part, portion);
+    bytes_out_ += part.size();
+    if (!part.empty()) append_chunk(part);
+    if (flow == Source::Flow::wait) return Next::wait;
+    if (flow == Source::Flow::end) {
+      end_body();
+      return Next::done;
+    }
+    if (flow == Source::Flow::failed) {
+      note_ = "answer cut";
+      proxy_.count_cut(route_ ? route_->name : "", route_ ? route_->pool : "");
+      log();
+      connection_.cut();
+      return Next::wait;
+    }
+  }
+  return Next::wait;
+}
+
+void Exchange::append_chunk(Body& body) {
+  Body& out = connection_.out();
+  if (framing_ != http::Framing::chunked) return out.append(std::move(body));
+  char header[20];
+  out.append(Slice::copy_of({header, http::chunk_header(header, body.size())}));
+  out.append(std::move(body));
+  out.append(Slice::literal("\r\n"));
+}
+
+void Exchange::end_body() {
+  if (framing_ != http::Framing::chunked) return;
+  std::string last = "0\r\n";
+  http::HeadWriter writer(last);
+  if (const http::Fields* trailers = source_->trailers())
+    for (const http::Field& f : *trailers)
+      if (may_be_trailer(f)) writer.field(f.name, f.value);
+  writer.end();
+  connection_.out().append(Slice::copy_of(last));
+}
+
+// ── the request's body, beside connect and deliver ────────────────────────────────────────────────────────────────
+
+bool Exchange::waits_for_client() const {
+  if (!head_ || upload_over_ || !source_) return false;
+  OriginRequest* origin = source_->upload();
+  return origin ? origin->wants_body() : !head_->expect_continue;
+}
+
+bool Exchange::upload() {
+  if (!head_ || upload_over_) return true;
+  OriginRequest* origin = source_->upload();
+  if (!origin && head_->expect_continue) return true;        // the client waits for us: nothing will come
+  http::RequestParser& parser = connection_.parser();
+  uint64_t before = bytes_in_;
+  while (!upload_over_) {
+    if (origin ? !origin->wants_body() : bytes_in_ > most_discarded) return true;
+    if (bytes_in_ - before > upload_a_turn) {
+      proxy_.worker().run_next_turn(connection_);
+      return true;
+    }
+    Inbox& inbox = connection_.inbox();
+    http::Step step = parser.next(inbox.unread());
+    if (step.event == http::Event::body) {
+      Slice bytes = inbox.slice(step.data);
+      inbox.consume(step.consumed);
+      bytes_in_ += bytes.size;
+      if (origin) origin->send_body(std::move(bytes));
+    } else if (step.event == http::Event::end) {
+      if (origin) origin->end_body(parser.trailers());
+      inbox.consume(step.consumed);
+      upload_over_ = true;
+    } else if (step.event == http::Event::error) {
+      upload_failed(parser.status());
+      return false;
+    } else {
+      inbox.consume(step.consumed);
+      loop::Io io = connection_.fill();
+      if (io == loop::Io::would_block) return true;
+      if (io != loop::Io::done) {
+        upload_failed(400);
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+// The request turned out to be broken amid its body. What was begun at a server ends with the source.
+void Exchange::upload_failed(int status) {
+  upload_over_ = true;
+  connection_.close_after_answer();
+  note_ = "broken request body";
+  if (head_sent_) {
+    log();
+    connection_.cut();
+    again(at_finish);
+    return;
+  }
+  answer_error(status);
+}
+
+bool Exchange::fail_slow_request() {
+  if (head_sent_) return false;
+  upload_over_ = true;
+  connection_.close_after_answer();
+  note_ = "slow request body";
+  answer_error(408);
+  return true;
+}
+
+void Exchange::client_left() {
+  if (status_ == 0) status_ = 499;
+  if (!*note_) note_ = "client left";
+  log();
+}
+
+// ── finish: what the log and the metrics say of it ────────────────────────────────────────────────────────────────
+
+Exchange::Next Exchange::finish() {
+  if (head_ && !upload_over_ && !head_->expect_continue && bytes_in_ <= most_discarded) {
+    if (!upload()) return Next::more;
+    if (waits_for_client() && !upload_over_ && bytes_in_ <= most_discarded) return Next::wait;
+  }
+  log();
+  return Next::done;
+}
+
+void Exchange::log() {
+  if (std::exchange(logged_, true)) return;
+  int64_t duration_us = proxy_.worker().now_us() - connection_.request_started_us();
+  std::string server = source_ ? source_->server() : std::string();
+  std::string_view route = route_ ? std::string_view(route_->name) : std::string_view();
+  std::string_view pool = route_ ? std::string_view(route_->pool) : std::string_view();
+  proxy_.count_request({connection_.listener(), route, pool, server, status_}, duration_us, bytes_in_,
+                       bytes_out_);
+  LogEntry entry;
+  entry.wall_ms = proxy_.worker().wall_ms() - duration_us / 1000;
+  entry.duration_us = duration_us;
+  entry.client = client_.address;
+  entry.listener = connection_.listener();
+  entry.status = status_;
+  entry.bytes = bytes_out_;
+  entry.route = route;
+  entry.pool = pool;
+  entry.server = server;
+  entry.cache = cache_status_;
+  entry.tries = source_ ? source_->tries() : 0;
+  entry.note = note_;
+  if (head_) {
+    entry.method = head_->method_text;
+    entry.target = head_->target;
+    entry.host = head_->authority;
+    entry.minor_version = head_->minor_version;
+    entry.referer = head_->fields.find(FieldId::referer).value_or("");
+    entry.user_agent = head_->fields.find(FieldId::user_agent).value_or("");
+  }
+  proxy_.log(entry, snapshot_->log_format);
+}
+
+}  // namespace portolan::proxy

@@ -1,0 +1,101 @@
+#pragma once
+// One request and its answer: the file to read first. A table of named steps, run in the order they stand in; each says
+// `more` (go on), `wait` (somebody will run the connection again) or `done`.
+#include <memory>
+#include <string>
+
+#include "core/http/h1.hh"
+#include "proxy/filters.hh"
+#include "proxy/origin_request.hh"
+#include "proxy/snapshot.hh"
+#include "proxy/source/source.hh"
+
+namespace portolan::proxy {
+
+class Cached;
+class Connection;
+
+class Exchange {
+ public:
+  // `head` stays valid (and with it the bytes it views) until the exchange is destroyed.
+  Exchange(Connection& connection, http::RequestHead& head);
+  // A request that could not be read: answers `status`.
+  Exchange(Connection& connection, int status);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  bool run();                                // true: over, once the connection's output is empty
+  bool request_over() const { return upload_over_; }       // the whole request has been read
+  bool waits_for_client() const;             // for more of the request's body
+  bool fail_slow_request();                  // the body stalled: true when a 408 could still be sent
+  void client_left();
+
+ private:
+  enum class Next : uint8_t { more, wait, done };
+  struct Step {
+    const char* name;
+    Next (Exchange::*run)();
+  };
+  static const Step steps[];
+  enum StepIndex : size_t { at_route, at_admit, at_lookup, at_choose, at_connect, at_deliver, at_finish };
+
+  Next route();
+  Next admit();
+  Next lookup();
+  Next choose();
+  Next connect();
+  Next deliver();
+  Next finish();
+
+  void again(StepIndex step) { step_ = step; }
+  Next answer(std::unique_ptr<Source> source);       // from now on this is the answer
+  Next answer_error(int status);
+  Next expect_head(std::unique_ptr<Source> source);
+  bool upload();                             // moves the request's body; false: the request is broken
+  void upload_failed(int status);
+  OriginRequest::Ask ask(bool for_cache, const edge::Writer* writer);
+  Next fetch_for_cache(edge::Lookup lookup);
+  std::string redirect_target() const;
+  void send_head(const Answer& answer);
+  void send_interims();
+  Next relay();
+  void append_chunk(Body& body);
+  void end_body();
+  void note_invalidation(const Answer& answer);
+  void log();
+
+  Connection& connection_;
+  Proxy& proxy_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  http::RequestHead* head_ = nullptr;        // nullptr: the request could not be read
+  size_t step_ = at_route;
+  int refusal_ = 0;
+  Client client_;
+  std::string host_;                         // lower case, without port
+  std::string authority_;                    // lower case, without a default port
+  const RouteConfig* route_ = nullptr;
+  edge::Cache* cache_ = nullptr;
+  Timeouts timeouts_;
+  bool bypass_cache_ = false;
+  int lookups_ = 0;
+  const char* bypass_detail_ = nullptr;
+  edge::Forward forward_ = edge::Forward::none;
+  std::unique_ptr<Source> source_;
+  Cached* cached_ = nullptr;                 // source_, when it is one
+  std::string cache_status_;
+  bool upload_over_ = false;
+  bool upload_wanted_ = false;               // the source takes the request's body
+  int status_ = 0;
+  bool head_sent_ = false;
+  bool body_follows_ = false;
+  http::Framing framing_ = http::Framing::none;
+  bool source_over_ = false;
+  uint64_t bytes_in_ = 0;
+  uint64_t bytes_out_ = 0;
+  const char* note_ = "";
+  bool logged_ = false;
+  bool over_ = false;
+};
+
+}  // namespace portolan::proxy

@@ -1,0 +1,73 @@
+#include "proxy/fetch.hh"
+
+#include "proxy/proxy.hh"
+
+namespace portolan::proxy {
+
+Fetch::Fetch(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask,
+             std::unique_ptr<edge::Writer> writer, std::shared_ptr<edge::Cache> cache,
+             std::shared_ptr<FetchNote> note)
+    : proxy_(proxy),
+      cache_(std::move(cache)),
+      writer_(std::move(writer)),
+      note_(std::move(note)),
+      waker_(std::make_shared<WorkerWaker>(proxy.worker(), *this)),
+      asked_ms_(proxy.worker().wall_ms()),
+      origin_(proxy, std::move(cluster), std::move(ask), *this) {}
+
+Fetch::~Fetch() {
+  waker_->forget();
+}
+
+void Fetch::start() {
+  origin_.start();
+}
+
+void Fetch::take_notes() {
+  if (const health::Member* member = origin_.member()) note_->server = member->address.to_string();
+  note_->tries = origin_.tries();
+}
+
+void Fetch::on_head(http::ResponseHead& head) {
+  take_notes();
+  note_->status = head.status;
+  auto verdict = writer_->head(head, asked_ms_, proxy_.worker().wall_ms());
+  discard_ = verdict == edge::Writer::Verdict::not_modified ||
+             verdict == edge::Writer::Verdict::stale_on_error;
+}
+
+void Fetch::on_body(Slice bytes) {
+  if (discard_ || over_) return;
+  writer_->append(std::move(bytes));
+  if (!writer_->wanted()) end();
+}
+
+void Fetch::on_end(const http::Fields& trailers) {
+  if (!discard_ && !over_) writer_->finish(trailers);
+  end();
+}
+
+void Fetch::on_failure(const OriginFailure& failure, bool) {
+  take_notes();
+  if (!discard_ && !over_) writer_->abort(proxy_.worker().wall_ms(), failure.status);
+  end();
+}
+
+bool Fetch::wants_more() {
+  if (over_) return false;
+  if (discard_ || writer_->writable()) return true;
+  writer_->wait_writable(waker_);
+  return writer_->writable();
+}
+
+void Fetch::run() {
+  if (!over_) origin_.resume();
+}
+
+void Fetch::end() {
+  if (over_) return;
+  over_ = true;
+  proxy_.end_fetch(*this);
+}
+
+}  // namespace portolan::proxy

@@ -1,0 +1,195 @@
+#include "proxy/filters.hh"
+
+#include <algorithm>
+
+#include "edge/cache.hh"
+
+namespace portolan::proxy {
+namespace {
+
+using http::FieldId;
+
+std::string_view connection_value(const http::Fields& fields, std::string& joined) {
+  if (fields.count(FieldId::connection) < 2) return fields.find(FieldId::connection).value_or("");
+  joined = *fields.joined(FieldId::connection);
+  return joined;
+}
+
+// "1.2.3.4", "1.2.3.4:80", "[::1]:80" and "::1".
+Result<IpAddress> parse_node(std::string_view text) {
+  if (text.starts_with('[')) return IpAddress::parse(text.substr(1, text.find(']') - 1));
+  size_t colon = text.find(':');
+  if (colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos)
+    text = text.substr(0, colon);
+  return IpAddress::parse(text);
+}
+
+// The senders a request names, the nearest last.
+std::vector<std::string> named_senders(const http::RequestHead& head) {
+  std::vector<std::string> senders;
+  std::string_view element;
+  if (auto list = head.fields.joined(FieldId::x_forwarded_for)) {
+    for (http::ListCursor cursor(*list); cursor.next(element);) senders.emplace_back(element);
+    return senders;
+  }
+  auto list = head.fields.joined(FieldId::forwarded);
+  if (!list) return senders;
+  for (http::ListCursor cursor(*list); cursor.next(element);) {
+    std::string_view pair;
+    for (http::ListCursor pairs(element, ';'); pairs.next(pair);) {
+      http::Parameter p = http::split_parameter(pair);
+      if (http::equal_ignoring_case(p.name, "for") && p.value)
+        senders.push_back(http::unquote(*p.value).value_or(std::string(*p.value)));
+    }
+  }
+  return senders;
+}
+
+bool replaced_for_server(FieldId id) {
+  switch (id) {
+    case FieldId::host:
+    case FieldId::content_length:
+    case FieldId::expect:
+    case FieldId::via:
+    case FieldId::forwarded:
+    case FieldId::x_forwarded_for:
+    case FieldId::x_forwarded_host:
+    case FieldId::x_forwarded_port:
+    case FieldId::x_forwarded_proto:
+    case FieldId::x_real_ip:
+    case FieldId::proxy_authorization:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void write_forwarded(http::HeadWriter& writer, const http::RequestHead& head,
+                     const RequestFilter& filter) {
+  const Client& client = filter.client;
+  std::string peer = client.peer.to_string();
+  if (client.through_trusted) {
+    auto before = head.fields.joined(FieldId::x_forwarded_for);
+    writer.field("X-Forwarded-For", before ? *before + ", " + peer : peer);
+    if (auto forwarded = head.fields.joined(FieldId::forwarded))
+      writer.field("Forwarded", *forwarded + ", for=" +
+                                    (client.peer.is_v6() ? "\"[" + peer + "]\"" : peer));
+  } else {
+    writer.field("X-Forwarded-For", peer);
+  }
+  writer.field("X-Real-IP", client.address.to_string());
+  writer.field("X-Forwarded-Proto", client.scheme);
+  std::string_view host = filter.authority;
+  if (client.through_trusted) host = head.fields.find(FieldId::x_forwarded_host).value_or(host);
+  writer.field("X-Forwarded-Host", host);
+}
+
+}  // namespace
+
+Client identify_client(const http::RequestHead& head, const IpAddress& peer,
+                       const std::vector<IpNetwork>& trusted) {
+  Client client;
+  client.peer = client.address = peer.unmapped();
+  client.through_trusted = contains(trusted, client.peer);
+  if (!client.through_trusted) return client;
+  std::vector<std::string> senders = named_senders(head);
+  for (auto sender = senders.rbegin(); sender != senders.rend(); ++sender) {
+    auto address = parse_node(*sender);
+    if (!address) break;
+    client.address = address->unmapped();
+    if (!contains(trusted, client.address)) break;
+  }
+  if (auto scheme = head.fields.find(FieldId::x_forwarded_proto))
+    client.scheme = http::equal_ignoring_case(*scheme, "https") ? "https" : "http";
+  return client;
+}
+
+void write_request(std::string& out, const http::RequestHead& head, const RequestFilter& filter) {
+  http::HeadWriter writer(out);
+  std::string target(head.path);
+  if (head.has_query) target.append("?").append(head.query);
+  writer.request_line(head.method_text, target);
+  writer.field("Host", filter.authority);
+  std::string joined;
+  std::string_view connection = connection_value(head.fields, joined);
+  for (const http::Field& f : head.fields) {
+    if (replaced_for_server(f.id) || http::is_hop_by_hop(f, connection)) continue;
+    if (filter.for_cache && edge::drop_for_fetch(f.id)) continue;
+    if (filter.replace_cookie && f.id == FieldId::cookie) continue;
+    // CGI-like servers read a_b and a-b alike: a client could pass off one for the other.
+    if (f.id == FieldId::other && f.name.find('_') != std::string_view::npos) continue;
+    writer.field(f.name, f.value);
+  }
+  if (filter.replace_cookie && filter.cookie) writer.field("Cookie", *filter.cookie);
+  if (head.expect_continue) writer.field("Expect", "100-continue");
+  write_forwarded(writer, head, filter);
+  for (const http::Field& f : head.fields)
+    if (f.id == FieldId::via) writer.field("Via", f.value);
+  writer.field("Via", std::string(head.minor_version == 1 ? "1.1 " : "1.0 ") + std::string(filter.node));
+  if (filter.extra)
+    for (const http::Field& f : *filter.extra) writer.field(f.name, f.value);
+}
+
+void write_response(std::string& out, const Answer& answer, const ResponseFilter& filter) {
+  http::HeadWriter writer(out);
+  writer.status_line(answer.status, answer.reason);
+  bool has_date = false;
+  if (answer.fields) {
+    std::string joined;
+    std::string_view connection = connection_value(*answer.fields, joined);
+    for (const http::Field& f : *answer.fields) {
+      if (f.id == FieldId::content_length || http::is_hop_by_hop(f, connection)) continue;
+      if (f.id == FieldId::age && answer.age_s) continue;
+      if (f.id == FieldId::date) has_date = true;
+      writer.field(f.name, f.value);
+    }
+  }
+  if (!has_date) writer.field("Date", filter.date);
+  if (answer.age_s) writer.field("Age", static_cast<uint64_t>(std::max<int64_t>(0, *answer.age_s)));
+  writer.field("Via", "1.1 " + std::string(filter.node));
+  if (!filter.cache_status.empty()) writer.field("Cache-Status", filter.cache_status);
+  if (filter.framing != http::Framing::none) {
+    writer.framing(filter.framing, filter.length);
+  } else if (filter.send_length) {
+    writer.field("Content-Length", filter.length);
+  }
+  if (filter.close) {
+    writer.field("Connection", "close");
+  } else if (filter.keep_alive_1_0) {
+    writer.field("Connection", "keep-alive");
+  }
+  writer.end();
+}
+
+bool may_be_trailer(const http::Field& field) {
+  switch (field.id) {
+    case FieldId::other:
+    case FieldId::etag:
+    case FieldId::server:
+      break;
+    default:
+      return false;
+  }
+  return !field.name.empty();
+}
+
+void copy_fields(const http::Fields& from, BlockRef& storage, http::Fields& to) {
+  to.clear();
+  size_t bytes = 0;
+  for (const http::Field& f : from) bytes += f.name.size() + f.value.size();
+  if (bytes == 0) return;
+  storage = BlockRef::make(bytes);
+  char* at = storage->data();
+  auto put = [&at](std::string_view text) {
+    std::memcpy(at, text.data(), text.size());
+    std::string_view copied(at, text.size());
+    at += text.size();
+    return copied;
+  };
+  for (const http::Field& f : from) {
+    std::string_view name = put(f.name);
+    to.add({name, put(f.value), f.id});
+  }
+}
+
+}  // namespace portolan::proxy

@@ -1,0 +1,54 @@
+#pragma once
+// What changes in a head on its way through: hop-by-hop fields go, framing is made anew, the client's address, Via, Date,
+// Age and Cache-Status come. RFC 9110 §7.6, RFC 9111 §5.1, RFC 9211. Pure but for the caller's buffers.
+#include <string>
+#include <string_view>
+
+#include "core/base/address.hh"
+#include "core/http/h1.hh"
+#include "core/http/semantics.hh"
+#include "proxy/source/source.hh"
+
+namespace portolan::proxy {
+
+struct Client {
+  IpAddress address;                         // the true one, as far as it is known
+  IpAddress peer;                            // who is connected to us
+  bool through_trusted = false;              // the peer is a trusted proxy
+  std::string_view scheme = "http";          // as the client asked
+};
+
+// The client's address and scheme from X-Forwarded-For or Forwarded, read from the right while the senders are trusted.
+Client identify_client(const http::RequestHead& head, const IpAddress& peer,
+                       const std::vector<IpNetwork>& trusted);
+
+struct RequestFilter {
+  const Client& client;
+  std::string_view node;                     // for Via
+  std::string_view authority;                // Host to send
+  bool for_cache = false;                    // leave out conditionals and Range
+  std::optional<std::string> cookie;         // with drop_cookie: what replaces Cookie
+  bool replace_cookie = false;
+  const http::Fields* extra = nullptr;       // added at the end
+};
+// Request line and fields for a server, without framing and final line.
+void write_request(std::string& out, const http::RequestHead& head, const RequestFilter& filter);
+
+struct ResponseFilter {
+  std::string_view node;
+  std::string_view date;                     // sent when the answer has none
+  std::string_view cache_status;             // appended, when not empty
+  http::Framing framing = http::Framing::none;
+  uint64_t length = 0;
+  bool send_length = true;                   // with Framing::none: HEAD and 304 say nothing when unknown
+  bool close = false;
+  bool keep_alive_1_0 = false;               // tell an HTTP/1.0 client
+};
+void write_response(std::string& out, const Answer& answer, const ResponseFilter& filter);
+
+// A trailer that may pass (RFC 9110 §6.5.1): not framing, routing, authentication or what steers caches.
+bool may_be_trailer(const http::Field& field);
+// Copies names and values into one block of their own.
+void copy_fields(const http::Fields& from, BlockRef& storage, http::Fields& to);
+
+}  // namespace portolan::proxy

@@ -1,0 +1,350 @@
+#include "proxy/origin_request.hh"
+
+#include "proxy/filters.hh"
+#include "proxy/proxy.hh"
+#include "proxy/retry_budget.hh"
+
+namespace portolan::proxy {
+namespace {
+
+constexpr uint64_t upload_window = 128 * 1024;         // of a body, waiting to be sent
+constexpr uint64_t replay_window = 64 * 1024;          // of a body, kept to be sent again
+constexpr size_t inbox_limit = 64 * 1024;
+constexpr int reads_a_turn = 16;                       // of one connection, 16 KiB each
+constexpr const char* trouble_names[] = {"refused", "reset", "timeout", "malformed"};
+
+}  // namespace
+
+OriginRequest::OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask,
+                             Consumer& consumer)
+    : proxy_(proxy),
+      cluster_(std::move(cluster)),
+      ask_(std::move(ask)),
+      consumer_(consumer),
+      timer_(proxy.worker(), this, &loop::Calls<&OriginRequest::on_timeout>::call) {
+  http::HeadWriter writer(ask_.head);
+  writer.framing(ask_.framing, ask_.content_length);
+  writer.end();
+  head_bytes_ = Slice::copy_of(ask_.head);
+  upload_done_ = ask_.framing == http::Framing::none;
+}
+
+OriginRequest::~OriginRequest() {
+  leave_server();
+  if (connection_) proxy_.pool().close(std::move(connection_));
+}
+
+const health::Member* OriginRequest::member() const {
+  return last_ == Balancer::none ? nullptr : &cluster_->member(last_);
+}
+
+void OriginRequest::start() {
+  count_request(*cluster_->pool().state, proxy_.worker().now_ms());
+  pick();
+}
+
+// ── pick ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void OriginRequest::pick() {
+  index_ = cluster_->pick(tried_);
+  if (index_ == Balancer::none) {
+    OriginFailure nobody{503, true, "no server of pool " + cluster_->pool().name + " is left"};
+    return give_up(nobody);
+  }
+  last_ = index_;
+  ++tries_;
+  const health::Member& server = cluster_->member(index_);
+  server.state->requests.fetch_add(1, std::memory_order_relaxed);
+  connect();
+}
+
+// ── connect ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void OriginRequest::connect() {
+  const health::Member& server = cluster_->member(index_);
+  sent_any_ = got_any_ = false;
+  if (!fresh_only_) connection_ = proxy_.pool().lease(*server.state, *this);
+  if (connection_) return send();
+  auto opened = proxy_.pool().open(server.address, server.state, *this);
+  if (!opened) return fail(Trouble::refused, opened.error().text);
+  connection_ = std::move(*opened);
+  state_ = State::connecting;
+  timer_.set(ask_.timeouts.connect);
+  if (connection_->stream().connected() != loop::Io::would_block) on_server_ready();
+}
+
+// ── send ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void OriginRequest::send() {
+  state_ = State::waiting;
+  connection_->parser().start(ask_.method);
+  Body body = replay_;
+  out_.clear();
+  out_.append(head_bytes_);
+  out_.append(std::move(body));
+  timer_.set(upload_done_ ? ask_.timeouts.response : ask_.timeouts.idle);
+  flush();
+}
+
+void OriginRequest::append_upload(Slice bytes) {
+  if (!replay_lost_ && replay_.size() + bytes.size > replay_window) {
+    replay_lost_ = true;
+    replay_.clear();
+  }
+  if (!replay_lost_) replay_.append(bytes);
+  // Before the connection stands, send() takes everything from the replay buffer; that always suffices, because
+  // wants_body() is false until then once the window is full.
+  if (state_ == State::waiting || state_ == State::receiving) out_.append(std::move(bytes));
+}
+
+bool OriginRequest::wants_body() const {
+  if (upload_done_) return false;
+  if (state_ == State::waiting || state_ == State::receiving) return out_.size() < upload_window;
+  return state_ == State::over || replay_.size() < replay_window / 2;
+}
+
+void OriginRequest::send_body(Slice bytes) {
+  if (state_ == State::over || bytes.size == 0) return;
+  if (ask_.framing == http::Framing::chunked) {
+    char header[20];
+    size_t n = http::chunk_header(header, bytes.size);
+    append_upload(Slice::copy_of({header, n}));
+    append_upload(std::move(bytes));
+    append_upload(Slice::literal("\r\n"));
+  } else {
+    append_upload(std::move(bytes));
+  }
+  flush();
+}
+
+void OriginRequest::end_body(const http::Fields& trailers) {
+  if (upload_done_) return;
+  upload_done_ = true;
+  if (state_ == State::over) return;
+  if (ask_.framing == http::Framing::chunked) {
+    std::string last = "0\r\n";
+    http::HeadWriter writer(last);
+    for (const http::Field& f : trailers)
+      if (may_be_trailer(f)) writer.field(f.name, f.value);
+    writer.end();
+    append_upload(Slice::copy_of(last));
+  }
+  flush();
+}
+
+void OriginRequest::flush() {
+  if (state_ != State::waiting && state_ != State::receiving) return;
+  if (out_.empty()) return;
+  uint64_t before = out_.size();
+  loop::Io io = connection_->stream().write(out_);
+  if (out_.size() != before) {
+    sent_any_ = true;
+    if (state_ == State::waiting)
+      timer_.set(body_sent_whole() ? ask_.timeouts.response : ask_.timeouts.idle);
+  }
+  if (io == loop::Io::more) proxy_.worker().run_next_turn(*this);
+  if (io == loop::Io::error) {
+    // The server may have answered before it closed: what it said is still there to read.
+    out_.clear();
+    keep_alive_ = false;
+    if (state_ == State::waiting && !in_callback_) proxy_.worker().run_soon(*this);
+    return;
+  }
+  if (before >= upload_window && out_.size() < upload_window) consumer_.on_upload_room();
+}
+
+// ── receive ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void OriginRequest::on_server_ready() {
+  if (state_ == State::connecting) {
+    loop::Io io = connection_->stream().connected();
+    if (io == loop::Io::would_block) return;
+    if (io == loop::Io::error)
+      return fail(Trouble::refused, system_error("connect", connection_->stream().error()).text);
+    send();
+    if (!upload_done_) consumer_.on_upload_room();
+  }
+  if (state_ != State::waiting && state_ != State::receiving) return;
+  in_callback_ = true;
+  flush();
+  in_callback_ = false;
+  if (state_ == State::waiting || state_ == State::receiving) receive();
+}
+
+void OriginRequest::resume() {
+  if (state_ == State::receiving) proxy_.worker().run_soon(*this);
+}
+
+void OriginRequest::receive() {
+  for (int i = 0; i < reads_a_turn; ++i) {
+    if (!read_events()) return;
+    loop::Stream& stream = connection_->stream();
+    loop::Io io = connection_->inbox().fill(stream, inbox_limit);
+    if (io == loop::Io::would_block) return;
+    if (io == loop::Io::done) {
+      got_any_ = true;
+      if (state_ == State::receiving) timer_.set(ask_.timeouts.idle);
+      continue;
+    }
+    if (io == loop::Io::eof && state_ == State::receiving && connection_->parser().finish_at_close()) {
+      keep_alive_ = false;
+      return complete();
+    }
+    return fail(Trouble::reset, io == loop::Io::eof ? "the server closed the connection"
+                                                    : system_error("recv", stream.error()).text);
+  }
+  proxy_.worker().run_next_turn(*this);
+}
+
+// False: over, failed or paused.
+bool OriginRequest::read_events() {
+  for (;;) {
+    if (state_ == State::receiving && !consumer_.wants_more()) {
+      timer_.cancel();
+      return false;
+    }
+    Inbox& inbox = connection_->inbox();
+    http::ResponseParser& parser = connection_->parser();
+    http::Step step = parser.next(inbox.unread());
+    switch (step.event) {
+      case http::Event::need_more:
+        inbox.consume(step.consumed);
+        return true;
+      case http::Event::head:
+        parser.head().storage = inbox.block();
+        inbox.consume(step.consumed);
+        if (!on_response_head()) return false;
+        break;
+      case http::Event::body: {
+        Slice bytes = inbox.slice(step.data);
+        inbox.consume(step.consumed);
+        consumer_.on_body(std::move(bytes));
+        break;
+      }
+      case http::Event::end:
+        inbox.consume(step.consumed);
+        if (state_ == State::receiving) {
+          complete();
+          return false;
+        }
+        parser.start(ask_.method);           // after a 1xx comes the real one
+        break;
+      case http::Event::error:
+        fail(Trouble::malformed, std::string("malformed response: ") + parser.reason());
+        return false;
+    }
+    if (state_ == State::over) return false;
+  }
+}
+
+bool OriginRequest::on_response_head() {
+  http::ResponseHead& head = connection_->parser().head();
+  if (head.status == 101) {
+    fail(Trouble::malformed, "malformed response: 101 to a request without Upgrade");
+    return false;
+  }
+  if (head.status < 200) {
+    consumer_.on_interim(head);
+    return true;
+  }
+  state_ = State::receiving;
+  keep_alive_ = head.keep_alive;
+  health::ServerState& server = *cluster_->member(index_).state;
+  if (server.failures_in_a_row.load(std::memory_order_relaxed) != 0)
+    server.failures_in_a_row.store(0, std::memory_order_relaxed);
+  timer_.set(ask_.timeouts.idle);
+  consumer_.on_head(head);
+  return true;
+}
+
+void OriginRequest::complete() {
+  state_ = State::over;
+  timer_.cancel();
+  leave_server();
+  consumer_.on_end(connection_->parser().trailers());
+  connection_->parser().head().storage.reset();
+  // An answer that came before the whole request was sent leaves the connection in the middle of it.
+  bool reusable = keep_alive_ && upload_done_ && out_.empty() && connection_->inbox().unread().empty();
+  if (reusable) {
+    proxy_.pool().give_back(std::move(connection_), ask_.timeouts.keepalive);
+  } else {
+    proxy_.pool().close(std::move(connection_));
+  }
+}
+
+// ── failure ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void OriginRequest::on_timeout() {
+  if (state_ == State::connecting)
+    return fail(Trouble::timeout,
+                "no connection within " + std::to_string(ask_.timeouts.connect) + " ms");
+  if (state_ == State::waiting) {
+    if (!body_sent_whole() && out_.empty()) return timer_.set(ask_.timeouts.idle);   // the client's turn
+    if (!out_.empty())
+      return fail(Trouble::timeout,
+                  "the server took no bytes for " + std::to_string(ask_.timeouts.idle) + " ms");
+    return fail(Trouble::timeout,
+                "no answer within " + std::to_string(ask_.timeouts.response) + " ms");
+  }
+  if (state_ == State::receiving)
+    fail(Trouble::timeout, "the answer stalled for " + std::to_string(ask_.timeouts.idle) + " ms");
+}
+
+void OriginRequest::fail(Trouble trouble, const std::string& reason) {
+  bool amid_body = state_ == State::receiving;
+  bool idle_race = connection_ && connection_->reused() && !got_any_ && trouble == Trouble::reset;
+  timer_.cancel();
+  if (connection_) proxy_.pool().close(std::move(connection_));
+  if (!idle_race) count_failure(trouble, reason);
+  size_t failed = index_;
+  leave_server();
+  if (!amid_body && trouble != Trouble::malformed && may_try_again(idle_race)) {
+    last_failure_ = OriginFailure{trouble == Trouble::timeout ? 504 : 502, false, reason};
+    state_ = State::idle;
+    fresh_only_ = idle_race;
+    if (!idle_race) tried_.push_back(failed);
+    return pick();
+  }
+  OriginFailure failure{trouble == Trouble::timeout ? 504 : 502, false, reason};
+  last_failure_ = failure;
+  state_ = State::over;
+  if (!amid_body) return give_up(failure);
+  consumer_.on_failure(failure, true);
+}
+
+// RFC 9110 §9.2.2: an idempotent request may be sent again; any may when nothing of it has left. A connection that the
+// server closed just as we took it from the pool is nobody's failure: that costs neither tries nor budget.
+bool OriginRequest::may_try_again(bool idle_race) {
+  bool replayable = !sent_any_ || (http::is_idempotent(ask_.method) && !replay_lost_);
+  if (!replayable) return false;
+  if (idle_race) return !fresh_only_;
+  const RetryConfig& retry = cluster_->config().retry;
+  if (static_cast<int>(tried_.size()) >= retry.attempts) return false;
+  if (!take_retry(*cluster_->pool().state, proxy_.worker().now_ms(), retry.budget)) return false;
+  proxy_.count_retry(cluster_->pool().name);
+  return true;
+}
+
+void OriginRequest::give_up(const OriginFailure& failure) {
+  state_ = State::over;
+  if (failure.no_server && !tried_.empty()) return consumer_.on_failure(last_failure_, false);
+  if (failure.no_server) proxy_.report_no_server(cluster_->pool());
+  consumer_.on_failure(failure, false);
+}
+
+void OriginRequest::count_failure(Trouble trouble, const std::string& reason) {
+  if (index_ == Balancer::none) return;
+  const health::Member& server = cluster_->member(index_);
+  server.state->failures.fetch_add(1, std::memory_order_relaxed);
+  server.state->failures_in_a_row.fetch_add(1, std::memory_order_relaxed);
+  proxy_.report_failure(cluster_->pool().name, server, trouble_names[static_cast<size_t>(trouble)],
+                        reason);
+}
+
+void OriginRequest::leave_server() {
+  if (index_ == Balancer::none) return;
+  cluster_->member(index_).state->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  index_ = Balancer::none;
+}
+
+}  // namespace portolan::proxy

@@ -1,0 +1,106 @@
+#pragma once
+// One request to a pool, tried at one server after another until an answer comes: pick → connect → send → receive. Pushes
+// what arrives to a Consumer. Lives on one worker; destroying it ends everything it waits for.
+#include <memory>
+#include <string>
+
+#include "core/base/body.hh"
+#include "core/http/message.hh"
+#include "proxy/cluster.hh"
+#include "proxy/pool.hh"
+
+namespace portolan::proxy {
+
+class Proxy;
+
+struct OriginFailure {
+  int status = 502;                          // 502, 503 (no server) or 504: what a client is told
+  bool no_server = false;                    // nobody was there to try
+  std::string reason;                        // "connection refused", "no answer within 1000 ms"
+};
+
+class OriginRequest final : public ServerConnection::User, public loop::Runnable {
+ public:
+  // None of these may destroy the OriginRequest; they take note and wake whoever will.
+  class Consumer {
+   public:
+    virtual void on_interim(const http::ResponseHead&) {}                      // 1xx
+    virtual void on_head(http::ResponseHead& head) = 0;  // views live in head.storage
+    virtual void on_body(Slice bytes) = 0;
+    virtual void on_end(const http::Fields& trailers) = 0;
+    virtual void on_failure(const OriginFailure& failure, bool amid_body) = 0;
+    virtual bool wants_more() = 0;                       // false: reading stops until resume()
+    virtual void on_upload_room() {}                     // wants_body() became true
+
+   protected:
+    ~Consumer() = default;
+  };
+
+  struct Ask {
+    http::Method method = http::Method::get;
+    std::string head;                        // request line and fields, without framing and final line
+    http::Framing framing = http::Framing::none;
+    uint64_t content_length = 0;
+    Timeouts timeouts;
+  };
+
+  OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask, Consumer& consumer);
+  ~OriginRequest() override;
+  void start();
+
+  // The request's body, as it comes from the client.
+  bool wants_body() const;                   // room for more
+  void send_body(Slice bytes);
+  void end_body(const http::Fields& trailers);
+  void resume();                             // the consumer wants more again
+
+  const health::Member* member() const;      // the server asked last, or nullptr
+  int tries() const { return tries_; }
+  bool body_sent_whole() const { return upload_done_ && out_.empty(); }
+
+ private:
+  enum class State : uint8_t { idle, connecting, waiting, receiving, over };
+  enum class Trouble : uint8_t { refused, reset, timeout, malformed };
+  void pick();
+  void connect();
+  void send();
+  void flush();
+  void receive();
+  bool read_events();
+  bool on_response_head();
+  void complete();
+  void fail(Trouble trouble, const std::string& reason);
+  bool may_try_again(bool idle_race);
+  void give_up(const OriginFailure& failure);
+  void leave_server();
+  void on_timeout();
+  void on_server_ready() override;
+  void run() override { on_server_ready(); }
+  void append_upload(Slice bytes);
+  void count_failure(Trouble trouble, const std::string& reason);
+
+  Proxy& proxy_;
+  std::shared_ptr<Cluster> cluster_;
+  Ask ask_;
+  Consumer& consumer_;
+  State state_ = State::idle;
+  Tried tried_;
+  size_t index_ = Balancer::none;            // the member counted in
+  size_t last_ = Balancer::none;             // the member asked last
+  int tries_ = 0;
+  bool fresh_only_ = false;                  // an idle connection failed us: take a new one
+  std::unique_ptr<ServerConnection> connection_;
+  Slice head_bytes_;
+  Body out_;                                 // what is to be sent
+  Body replay_;                              // what was sent of the body, to be sent again
+  OriginFailure last_failure_;
+  bool replay_lost_ = false;
+  bool upload_done_ = false;
+  bool sent_any_ = false;
+  bool got_any_ = false;
+  bool keep_alive_ = false;
+  bool in_callback_ = false;
+  loop::Timer timer_;
+};
+
+}  // namespace portolan::proxy

@@ -1,0 +1,162 @@
+#include "proxy/source/files.hh"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+#include "core/base/fd.hh"
+#include "core/http/semantics.hh"
+#include "proxy/source/respond.hh"
+
+namespace portolan::proxy {
+namespace {
+
+using http::FieldId;
+
+int open_beneath(int root, const char* path) {
+  open_how how{};
+  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  return static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how));
+}
+
+// The path below the root without its leading '/', or nullopt when the prefix isn't there.
+std::optional<std::string> below_root(const FilesConfig& config, std::string path) {
+  std::string_view prefix = config.strip_prefix;
+  while (prefix.ends_with('/')) prefix.remove_suffix(1);
+  if (!prefix.empty()) {
+    if (!path.starts_with(prefix)) return std::nullopt;
+    path.erase(0, prefix.size());
+    if (!path.empty() && path[0] != '/') return std::nullopt;
+  }
+  return path.empty() ? std::string() : path.substr(1);
+}
+
+struct Opened {
+  UniqueFd fd;
+  struct stat stat {};
+  std::string name;                          // with the index file's name
+  int status = 200;                          // 301: a directory without its final '/'
+};
+
+Opened open_file(const FilesConfig& config, const std::string& name) {
+  Opened o;
+  UniqueFd root(::open(config.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  auto refuse = [&o](int code) {
+    o.status = code == EACCES || code == EPERM ? 403 : 404;
+    return std::move(o);
+  };
+  if (!root) return refuse(errno);
+  bool names_directory = name.empty() || name.ends_with('/');
+  o.name = name;
+  o.fd.reset(open_beneath(root.get(), name.empty() ? "." : name.c_str()));
+  if (!o.fd) return refuse(errno);
+  if (::fstat(o.fd.get(), &o.stat) != 0) return refuse(errno);
+  if (S_ISDIR(o.stat.st_mode)) {
+    if (!names_directory) {
+      o.status = 301;
+      return o;
+    }
+    for (const std::string& index : config.index) {
+      o.name = name + index;
+      o.fd.reset(open_beneath(root.get(), o.name.c_str()));
+      if (o.fd && ::fstat(o.fd.get(), &o.stat) == 0 && S_ISREG(o.stat.st_mode)) return o;
+    }
+    return refuse(ENOENT);
+  }
+  if (!S_ISREG(o.stat.st_mode) || names_directory) return refuse(ENOENT);
+  return o;
+}
+
+std::unique_ptr<Source> error(int status) {
+  return Respond::error(status);
+}
+
+}  // namespace
+
+std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::RequestHead& request,
+                                    int64_t now_s) {
+  if (request.method != http::Method::get && request.method != http::Method::head) {
+    auto answer = Respond::error(405);
+    answer->add("Allow", "GET, HEAD");
+    return answer;
+  }
+  auto path = http::decode_path(request.path);
+  if (!path) return error(400);
+  auto name = below_root(config, *path);
+  if (!name) return error(404);
+  Opened opened = open_file(config, *name);
+  if (opened.status == 301) {
+    std::string query = request.has_query ? "?" + std::string(request.query) : std::string();
+    return Respond::redirect(301, std::string(request.path) + "/" + query);
+  }
+  if (opened.status != 200) return error(opened.status);
+  std::unique_ptr<Files> files(new Files);
+  const struct stat& s = opened.stat;
+  files->file_ = std::make_shared<FileHandle>(opened.fd.release());
+  files->size_ = files->length_ = static_cast<uint64_t>(s.st_size);
+  files->modified_s_ = s.st_mtim.tv_sec;
+  files->etag_ = fmt::format("\"{:x}-{:x}-{:x}\"", s.st_ino,
+                             s.st_mtim.tv_sec * 1'000'000'000 + s.st_mtim.tv_nsec, s.st_size);
+  files->add("Server", "Portolan");
+  files->add("Content-Type", std::string(http::content_type_of(opened.name)));
+  files->add("Last-Modified", http::format_date(files->modified_s_));
+  files->add("ETag", files->etag_);
+  files->add("Accept-Ranges", "bytes");
+  switch (http::evaluate_conditions(request.fields, files->etag_, files->modified_s_, request.method, now_s)) {
+    case http::Condition::proceed:
+      files->choose_range(request, now_s);
+      break;
+    case http::Condition::not_modified:
+      files->status_ = 304;
+      files->bodyless_ = true;
+      break;
+    case http::Condition::precondition_failed:
+      return error(412);
+  }
+  return files;
+}
+
+void Files::add(std::string_view name, std::string value) {
+  values_.push_back(std::make_unique<std::string>(std::move(value)));
+  fields_.add(name, *values_.back());
+}
+
+void Files::choose_range(const http::RequestHead& request, int64_t now_s) {
+  auto range = request.fields.find(FieldId::range);
+  if (!range || request.method != http::Method::get) return;
+  if (auto condition = request.fields.find(FieldId::if_range))
+    if (!http::if_range_matches(*condition, etag_, modified_s_, now_s)) return;
+  http::RangeSet set = http::parse_range(*range, size_);
+  if (set.kind == http::RangeKind::unsatisfiable) {
+    status_ = 416;
+    bodyless_ = true;
+    length_ = 0;
+    add("Content-Range", "bytes */" + std::to_string(size_));
+  } else if (set.kind == http::RangeKind::ranges && set.ranges.size() == 1) {
+    status_ = 206;
+    first_ = set.ranges[0].first;
+    length_ = set.ranges[0].length;
+    add("Content-Range", http::content_range(set.ranges[0], size_));
+  }
+}
+
+Source::Head Files::head(Answer& answer) {
+  answer.status = status_;
+  answer.reason = http::reason_phrase(status_);
+  answer.fields = &fields_;
+  if (status_ != 304) answer.length = length_;
+  return Head::ready;
+}
+
+Source::Flow Files::proceed(Body& out, uint64_t) {
+  if (!bodyless_) out.append(std::move(file_), static_cast<off_t>(first_), length_);
+  bodyless_ = true;
+  return Flow::end;
+}
+
+}  // namespace portolan::proxy

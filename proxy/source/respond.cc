@@ -1,0 +1,44 @@
+#include "proxy/source/respond.hh"
+
+namespace portolan::proxy {
+
+Respond::Respond(int status, std::string body, std::string_view content_type)
+    : status_(status), body_(Slice::copy_of(body)) {
+  add("Server", "Portolan");
+  if (!body.empty()) add("Content-Type", std::string(content_type));
+}
+
+std::unique_ptr<Respond> Respond::error(int status) {
+  std::string text = std::to_string(status) + " " + std::string(http::reason_phrase(status)) + "\n";
+  auto answer = std::make_unique<Respond>(status, std::move(text), "text/plain; charset=utf-8");
+  answer->add("Cache-Control", "no-store");
+  if (status == 503) answer->add("Retry-After", "5");
+  return answer;
+}
+
+std::unique_ptr<Respond> Respond::redirect(int status, std::string location) {
+  auto answer = std::make_unique<Respond>(status, "", "");
+  answer->add("Location", std::move(location));
+  return answer;
+}
+
+void Respond::add(std::string_view name, std::string value) {
+  values_.push_back(std::make_unique<std::string>(std::move(value)));
+  fields_.add(name, *values_.back());
+}
+
+Source::Head Respond::head(Answer& answer) {
+  answer.status = status_;
+  answer.reason = http::reason_phrase(status_);
+  answer.fields = &fields_;
+  answer.length = body_.size;
+  return Head::ready;
+}
+
+Source::Flow Respond::proceed(Body& out, uint64_t) {
+  out.append(std::move(body_));
+  body_ = Slice{};
+  return Flow::end;
+}
+
+}  // namespace portolan::proxy

@@ -1,0 +1,25 @@
+#pragma once
+// An answer made here: `respond`, `redirect`, and every error.
+#include "proxy/source/source.hh"
+
+namespace portolan::proxy {
+
+class Respond final : public Source {
+ public:
+  Respond(int status, std::string body, std::string_view content_type);
+  // An error as a short text, with Retry-After where it may pass (429, 503).
+  static std::unique_ptr<Respond> error(int status);
+  static std::unique_ptr<Respond> redirect(int status, std::string location);
+  void add(std::string_view name, std::string value);
+
+  Head head(Answer& answer) override;
+  Flow proceed(Body& out, uint64_t most) override;
+
+ private:
+  int status_;
+  Slice body_;
+  std::vector<std::unique_ptr<std::string>> values_;
+  http::Fields fields_;
+};
+
+}  // namespace portolan::proxy

@@ -1,0 +1,100 @@
+#include "proxy/source/upstream.hh"
+
+#include "proxy/filters.hh"
+#include "proxy/proxy.hh"
+
+namespace portolan::proxy {
+namespace {
+
+constexpr uint64_t high_water = 256 * 1024;            // bytes waiting for a slow client: reading stops
+constexpr uint64_t low_water = 128 * 1024;             // and goes on here
+
+}  // namespace
+
+Upstream::Upstream(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask,
+                   loop::Runnable& waiter)
+    : worker_(proxy.worker()),
+      waiter_(waiter),
+      origin_(proxy, std::move(cluster), std::move(ask), *this) {}
+
+void Upstream::wake() {
+  worker_.run_soon(waiter_);
+}
+
+Source::Head Upstream::head(Answer& answer) {
+  if (!has_head_) return failed_ ? Head::failed : Head::waiting;
+  answer.status = head_.status;
+  answer.reason = head_.reason;
+  answer.fields = &head_.fields;
+  if (head_.framing == http::Framing::length) answer.length = head_.content_length;
+  if (head_.framing == http::Framing::none) answer.length = 0;
+  return Head::ready;
+}
+
+Source::Flow Upstream::proceed(Body& out, uint64_t most) {
+  if (pending_.empty()) {
+    if (failed_) return Flow::failed;
+    return ended_ ? Flow::end : Flow::wait;
+  }
+  pending_.move_front(out, most);
+  if (paused_ && pending_.size() <= low_water) {
+    paused_ = false;
+    origin_.resume();
+  }
+  return ended_ && pending_.empty() ? Flow::end : Flow::more;
+}
+
+bool Upstream::take_interim(std::string& out) {
+  if (interim_.empty()) return false;
+  out = std::move(interim_);
+  interim_.clear();
+  return true;
+}
+
+std::string Upstream::server() const {
+  const health::Member* member = origin_.member();
+  return member ? member->address.to_string() : std::string();
+}
+
+void Upstream::on_interim(const http::ResponseHead& head) {
+  http::HeadWriter writer(interim_);
+  writer.status_line(head.status, head.reason);
+  for (const http::Field& f : head.fields)
+    if (!http::is_hop_by_hop(f.id) && f.id != http::FieldId::content_length) writer.field(f.name, f.value);
+  writer.end();
+  wake();
+}
+
+void Upstream::on_head(http::ResponseHead& head) {
+  head_ = head;
+  has_head_ = true;
+  wake();
+}
+
+void Upstream::on_body(Slice bytes) {
+  pending_.append(std::move(bytes));
+  wake();
+}
+
+void Upstream::on_end(const http::Fields& trailers) {
+  copy_fields(trailers, trailer_bytes_, trailers_);
+  ended_ = true;
+  wake();
+}
+
+void Upstream::on_failure(const OriginFailure& failure, bool) {
+  failure_ = failure;
+  failed_ = true;
+  wake();
+}
+
+bool Upstream::wants_more() {
+  if (pending_.size() >= high_water) paused_ = true;
+  return !paused_;
+}
+
+void Upstream::on_upload_room() {
+  wake();
+}
+
+}  // namespace portolan::proxy

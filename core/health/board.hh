@@ -1,6 +1,7 @@
 #pragma once
-// The one truth about health: an immutable snapshot of every pool's servers and every service's datacentres. Only the
-// control worker makes boards; the proxy's workers and the DNS answers read the same one.
+// The one truth about health: an immutable snapshot of every pool's servers and every service's
+// datacentres. Only the control worker makes boards; the proxy's workers and the DNS answers read
+// the same one.
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,41 +15,43 @@
 namespace portolan::health {
 
 enum class State : uint8_t {
-  unknown,     // not checked yet, or never checked: serves
+  unknown,  // not checked yet, or never checked: serves
   up,
   down,
-  draining,    // asked to be left alone: no new requests
-  ejected,     // failed requests took it out for a while
+  draining,  // asked to be left alone: no new requests
+  ejected,   // failed requests took it out for a while
 };
 std::string_view to_string(State state);
-inline bool serves(State s) { return s == State::unknown || s == State::up; }
+inline bool serves(State s) {
+  return s == State::unknown || s == State::up;
+}
 
 struct Health {
   State state = State::unknown;
-  std::string reason;                        // "HTTP 503", "connection refused", "drained by an operator"
-  int64_t since_ms = 0;                      // wall clock
+  std::string reason;    // "HTTP 503", "connection refused", "drained by an operator"
+  int64_t since_ms = 0;  // wall clock
   bool operator==(const Health&) const = default;
 };
 
 // One address of a pool: a configured server, or one of the addresses its name stands for.
 struct Member {
   SocketAddress address;
-  std::string configured;                    // as written in the file
+  std::string configured;  // as written in the file
   int weight = 1;
   int max_connections = 0;
   bool backup = false;
   Health health;
-  std::shared_ptr<ServerState> state;        // counts shared by all workers; outlives boards
+  std::shared_ptr<ServerState> state;  // counts shared by all workers; outlives boards
   bool operator==(const Member&) const = default;
 };
 
 struct Pool {
   std::string name;
-  std::vector<Member> members;               // in the file's order
+  std::vector<Member> members;  // in the file's order
   std::shared_ptr<PoolState> state;
-  const Member* find(const SocketAddress& address) const;   // nullptr: none
-  size_t serving() const;                    // members that serve
-  double up_share() const;                   // serving / all, by weight of non-backup members; 0 when empty
+  const Member* find(const SocketAddress& address) const;  // nullptr: none
+  size_t serving() const;                                  // members that serve
+  double up_share() const;  // serving / all, by weight of non-backup members; 0 when empty
   bool operator==(const Pool&) const = default;
 };
 
@@ -61,9 +64,10 @@ struct Site {
 
 struct Board {
   uint64_t version = 0;
-  std::map<std::string, std::shared_ptr<const Pool>, std::less<>> pools;   // unchanged pools are shared by boards
+  std::map<std::string, std::shared_ptr<const Pool>, std::less<>>
+      pools;  // unchanged pools are shared by boards
   std::map<std::string, std::vector<Site>, std::less<>> services;
-  std::map<std::string, Health, std::less<>> datacenters;                  // only those an operator drained
+  std::map<std::string, Health, std::less<>> datacenters;  // only those an operator drained
 };
 
 }  // namespace portolan::health

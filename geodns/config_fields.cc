@@ -18,8 +18,12 @@ std::vector<std::string> policies() {
   return names;
 }
 
-conf::Type<uint32_t> ttl() { return conf::duration<uint32_t>(0, 7 * 86'400'000ll, 1000); }
-conf::Type<uint32_t> soa_time() { return conf::duration<uint32_t>(1000, 365 * 86'400'000ll, 1000); }
+conf::Type<uint32_t> ttl() {
+  return conf::duration<uint32_t>(0, 7 * 86'400'000ll, 1000);
+}
+conf::Type<uint32_t> soa_time() {
+  return conf::duration<uint32_t>(1000, 365 * 86'400'000ll, 1000);
+}
 
 bool check_record(Binder& binder, const Value& value, RecordConfig&) {
   bool good = true;
@@ -30,7 +34,8 @@ bool check_record(Binder& binder, const Value& value, RecordConfig&) {
   const std::string in = " in " + binder.context();
   const conf::Member* type = value.find("type");
   const conf::Member* service = value.find("service");
-  if (type && service) fail(service->where, "a record" + in + " has both type and service; keep one");
+  if (type && service)
+    fail(service->where, "a record" + in + " has both type and service; keep one");
   if (!type && !service)
     fail(value.where, "a record" + in + " has neither type (with value) nor service");
   if (type && !service && !value.find("value")) fail(value.where, "value is missing" + in);
@@ -57,12 +62,14 @@ const conf::Table<RecordConfig>& record_fields() {
               .otherwise("the zone's ttl; \"30s\" with service"),
           row("service", &RecordConfig::service, conf::reference("service"),
               "A and AAAA of this [service.NAME], chosen by policy."),
-          row("policy", &RecordConfig::policy, conf::one_of(policies), "Which datacentre is answered.")
+          row("policy", &RecordConfig::policy, conf::one_of(policies),
+              "Which datacentre is answered.")
               .otherwise("\"nearest\""),
           row("weights", &RecordConfig::weights,
               conf::by_name<std::vector<std::pair<std::string, uint32_t>>>(
                   "datacenter", conf::integer<uint32_t>(0, 1'000'000)),
-              "weighted: of each datacentre; one left out gets 0, and without weights each counts 1.")
+              "weighted: of each datacentre; one left out gets 0, and without weights each counts "
+              "1.")
               .example("{ us-east = 70, us-west = 30 }"),
           row("order", &RecordConfig::order, conf::list(conf::reference("datacenter")),
               "failover: datacentres, first choice first.")
@@ -105,7 +112,8 @@ const conf::Table<GeodnsConfig>& geodns_fields() {
           .example("[\"0.0.0.0:53\", \"[::]:53\"]"),
       row("tcp_connections", &GeodnsConfig::tcp_connections, conf::integer<uint32_t>(1, 1'000'000),
           "TCP connections a worker holds at once."),
-      row("tcp_idle_timeout", &GeodnsConfig::tcp_idle_timeout_ms, conf::duration<int64_t>(100, 3'600'000),
+      row("tcp_idle_timeout", &GeodnsConfig::tcp_idle_timeout_ms,
+          conf::duration<int64_t>(100, 3'600'000),
           "A TCP connection that asks nothing for so long is closed."),
   };
   return table;
@@ -121,8 +129,8 @@ const conf::Table<DatacenterConfig>& datacenter_fields() {
 
 const conf::Table<ZoneConfig>& zone_fields() {
   static const conf::Table<ZoneConfig> table{
-      row("nameservers", &ZoneConfig::nameservers, conf::list(conf::string("\"ns1.example.com\""), 1),
-          "The zone's NS records.")
+      row("nameservers", &ZoneConfig::nameservers,
+          conf::list(conf::string("\"ns1.example.com\""), 1), "The zone's NS records.")
           .require(),
       row("contact", &ZoneConfig::contact, conf::string("\"hostmaster@example.com\""),
           "Whom to write to about the zone; in its SOA.")
@@ -141,8 +149,8 @@ const conf::Table<ZoneConfig>& zone_fields() {
 
 conf::Type<std::vector<ServiceConfig>> services() {
   conf::Type<std::vector<ServiceConfig>> t;
-  auto sites = conf::by_name<std::map<std::string, ServiceSite>>("datacenter",
-                                                                 conf::table(site_fields()));
+  auto sites =
+      conf::by_name<std::map<std::string, ServiceSite>>("datacenter", conf::table(site_fields()));
   t.name = "tables by name";
   t.read = [sites](Binder& binder, const Value& value, std::vector<ServiceConfig>& out) {
     if (value.kind != Value::Kind::table) return binder.must_be(value, "a table of tables");

@@ -23,7 +23,8 @@ bool is_http_url(const std::string& url, bool with_path) {
     rest.resize(slash);
   }
   if (rest.rfind("unix:", 0) == 0) return false;
-  bool has_port = rest.find(':', rest.rfind(']') == std::string::npos ? 0 : rest.rfind(']')) != std::string::npos;
+  bool has_port = rest.find(':', rest.rfind(']') == std::string::npos ? 0 : rest.rfind(']')) !=
+                  std::string::npos;
   if (!has_port && !with_path) return false;
   return static_cast<bool>(HostPort::parse(has_port ? rest : rest + ":80"));
 }
@@ -92,7 +93,8 @@ bool check_health(Binder& binder, const Value& value, ServiceHealth& health) {
     if (found) kind = found;
   }
   if (!kind && !pool)
-    return fail(value.where, binder.context() + " names no check; set one of pool, peer (with pool), tcp, http");
+    return fail(value.where,
+                binder.context() + " names no check; set one of pool, peer (with pool), tcp, http");
   using Kind = ServiceHealth::Kind;
   health.kind = !kind                 ? Kind::pool
                 : kind->key == "peer" ? Kind::peer
@@ -108,8 +110,9 @@ bool check_health(Binder& binder, const Value& value, ServiceHealth& health) {
     return fail(value.find("min_up")->where, "min_up in " + binder.context() + " needs pool");
   for (const char* key : {"interval", "timeout", "rise", "fall"})
     if (pool && value.find(key))
-      return fail(value.find(key)->where, std::string(key) + " in " + binder.context() +
-                                              " has no meaning with pool, which has its own health check");
+      return fail(value.find(key)->where,
+                  std::string(key) + " in " + binder.context() +
+                      " has no meaning with pool, which has its own health check");
   return true;
 }
 
@@ -119,7 +122,8 @@ const conf::Table<ServiceHealth>& health_fields() {
           row("pool", &ServiceHealth::pool, conf::string("\"app\""),
               "This node's own pool; with peer, a pool of that node."),
           row("peer", &ServiceHealth::peer,
-              url("\"http://192.0.2.20:9146\"", false, "the URL of another Portolan, \"http://host:port\""),
+              url("\"http://192.0.2.20:9146\"", false,
+                  "the URL of another Portolan, \"http://host:port\""),
               "Another Portolan's `peers` address, which tells the state of its pool."),
           row("tcp", &ServiceHealth::tcp, tcp_address(), "Connect there."),
           row("http", &ServiceHealth::http,
@@ -145,7 +149,8 @@ const conf::Table<ServiceHealth>& health_fields() {
 
 const conf::Table<ServiceSite>& site_fields() {
   static const conf::Table<ServiceSite> table{
-      row("addresses", &ServiceSite::addresses, conf::list(conf::ip(), 1), "What is answered.").require(),
+      row("addresses", &ServiceSite::addresses, conf::list(conf::ip(), 1), "What is answered.")
+          .require(),
       row("health", &ServiceSite::health, conf::table(health_fields()),
           "How it is known whether the service is well here; left out: taken for up."),
   };

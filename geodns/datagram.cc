@@ -1,0 +1,134 @@
+#include "geodns/datagram.hh"
+
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+namespace portolan::geodns {
+namespace {
+
+// Then the loop sees to the other sockets; the event is level-triggered and comes back.
+constexpr int batches_a_turn = 4;
+
+bool set_option(int fd, int level, int name, int value) {
+  return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+// False for a source nobody can be answered at: port 0 (or a family we never bound).
+bool read_peer(const sockaddr_storage& peer, IpAddress& address) {
+  if (peer.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer);
+    address.family = IpAddress::Family::v4;
+    std::memcpy(address.bytes.data(), &v4.sin_addr, 4);
+    return v4.sin_port != 0;
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(peer);
+  address.family = IpAddress::Family::v6;
+  std::memcpy(address.bytes.data(), &v6.sin6_addr, 16);
+  return peer.ss_family == AF_INET6 && v6.sin6_port != 0;
+}
+
+// The control message that told where the query arrived becomes the one that says where the answer leaves from. The
+// interface is left to routing, except where an address means nothing without it.
+void turn_around(msghdr& message) {
+  cmsghdr* c = CMSG_FIRSTHDR(&message);
+  if (c && c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+    auto* info = reinterpret_cast<in_pktinfo*>(CMSG_DATA(c));
+    info->ipi_ifindex = 0;
+    message.msg_controllen = CMSG_SPACE(sizeof *info);
+  } else if (c && c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+    auto* info = reinterpret_cast<in6_pktinfo*>(CMSG_DATA(c));
+    if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr)) info->ipi6_ifindex = 0;
+    message.msg_controllen = CMSG_SPACE(sizeof *info);
+  } else {
+    message.msg_control = nullptr;
+    message.msg_controllen = 0;
+  }
+}
+
+}  // namespace
+
+Status prepare_datagram(int fd) {
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0)
+    return system_error("cannot use a DNS socket");
+  bool told = false;
+  if (domain == AF_INET6) {
+    told = set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+  } else {
+    told = set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+  }
+  if (!told) return system_error("cannot learn which address a DNS query was sent to");
+  return {};
+}
+
+DatagramBatch::DatagramBatch() : received{}, sent{} {
+  for (unsigned i = 0; i < width; i++) {
+    query_parts[i] = {queries[i], query_size};
+    received[i].msg_hdr.msg_iov = &query_parts[i];
+    received[i].msg_hdr.msg_iovlen = 1;
+  }
+}
+
+DatagramSocket::DatagramSocket(loop::Worker& worker, int fd, DatagramBatch& batch,
+                               const OnQuery& on_query)
+    : fd_(fd),
+      batch_(batch),
+      on_query_(on_query),
+      event_(worker, fd, loop::SocketEvent::Mode::level_read, this,
+             &loop::Calls<&DatagramSocket::on_readable>::call) {}
+
+void DatagramSocket::on_readable(loop::Ready) {
+  for (int i = 0; i < batches_a_turn; i++) {
+    for (unsigned k = 0; k < DatagramBatch::width; k++) {
+      msghdr& message = batch_.received[k].msg_hdr;
+      message.msg_name = &batch_.peers[k];
+      message.msg_namelen = sizeof batch_.peers[k];
+      message.msg_control = &batch_.controls[k];
+      message.msg_controllen = sizeof batch_.controls[k];
+    }
+    const int count = ::recvmmsg(fd_, batch_.received, DatagramBatch::width, MSG_DONTWAIT, nullptr);
+    if (count <= 0) return;
+    send_all(answer_all(static_cast<unsigned>(count)));
+    if (count < static_cast<int>(DatagramBatch::width)) return;
+  }
+}
+
+unsigned DatagramSocket::answer_all(unsigned count) {
+  unsigned answers = 0;
+  for (unsigned i = 0; i < count; i++) {
+    msghdr& message = batch_.received[i].msg_hdr;
+    IpAddress client;
+    if ((message.msg_flags & MSG_TRUNC) || !read_peer(batch_.peers[i], client)) continue;
+    const size_t size = on_query_({batch_.queries[i], batch_.received[i].msg_len}, client,
+                                  {batch_.answers[answers], DatagramBatch::answer_size});
+    if (size == 0) continue;
+    turn_around(message);
+    batch_.answer_parts[answers] = {batch_.answers[answers], size};
+    msghdr& out = batch_.sent[answers].msg_hdr;
+    out = message;
+    out.msg_iov = &batch_.answer_parts[answers];
+    out.msg_flags = 0;
+    answers++;
+  }
+  return answers;
+}
+
+// What the kernel has no room for is lost, as UDP may be; an answer it refuses must not hold up those behind it.
+void DatagramSocket::send_all(unsigned count) {
+  for (unsigned done = 0; done < count;) {
+    const int sent = ::sendmmsg(fd_, batch_.sent + done, count - done, MSG_DONTWAIT);
+    if (sent > 0) {
+      done += static_cast<unsigned>(sent);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return;
+    } else if (errno != EINTR) {
+      done++;
+    }
+  }
+}
+
+}  // namespace portolan::geodns

@@ -1,0 +1,51 @@
+// The answer path takes nothing from the heap: every operator new in this program is counted.
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "tests/unit/geodns/fixture.hh"
+
+namespace {
+std::atomic<long> allocations{0};
+void* counted(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* p = std::malloc(size ? size : 1)) return p;
+  throw std::bad_alloc();
+}
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size); }
+void* operator new[](std::size_t size) { return counted(size); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+
+namespace portolan::geodns {
+namespace {
+
+TEST(Allocation, NoneOnTheAnswerPath) {
+  test::World world;
+  std::vector<test::Packet> packets;
+  for (const char* name : {"www.example.com", "beta.example.com", "db.example.com", "chain.example.com",
+                           "q.wild.example.com", "gone.example.com", "example.com", "elsewhere.org", "big.example.com"})
+    for (uint16_t type : {dns::type_a, dns::type_aaaa, dns::type_mx, dns::type_ns, dns::type_txt, dns::type_any}) {
+      test::Ask question;
+      question.name = name;
+      question.type = type;
+      question.edns = true;
+      question.options = test::subnet_option("10.1.2.0/24");
+      packets.push_back(make(question));
+    }
+  test::Packet out(65535);
+  Answerer answerer(world.rng);
+  const long before = allocations.load();
+  for (const auto& packet : packets)
+    answerer.answer(packet, world.client, Transport::udp, *world.view, out, world.info);
+  EXPECT_EQ(allocations.load(), before);
+  delete new int;
+  EXPECT_GT(allocations.load(), before) << "the count must count";
+}
+
+}  // namespace
+}  // namespace portolan::geodns

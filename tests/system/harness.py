@@ -275,6 +275,15 @@ class Client:
         assert version == 'HTTP/1.1', version
         return method, target, self._fields()
 
+    def request_body(self, fields):
+        """The body that follows a request_head() with these fields."""
+        asked = Answer(0, '', fields, b'')
+        if asked.get('Transfer-Encoding') is None and asked.get('Content-Length') is None:
+            return b''
+        if asked.get('Expect'):
+            self.send(b'HTTP/1.1 100 Continue\r\n\r\n')
+        return self._body(asked)
+
     def answer(self, method='GET', interim=None):
         """The next final answer. 1xx answers are appended to the list `interim`."""
         while True:
@@ -391,27 +400,27 @@ Header set X-Origin {name}
 class Portolan(Server):
     """A Portolan with its file, its control socket and its metrics."""
 
-    def __init__(self, folder, config, port, metrics_port, name='portolan', user=None):
+    def __init__(self, folder, config, port, metrics_port, name='portolan', **options):
         self.config_path = os.path.join(folder, 'portolan.toml')
         self.admin_path = os.path.join(folder, 'admin.sock')
         self.access_path = os.path.join(folder, 'access.log')
         self.port, self.metrics_port = port, metrics_port
-        super().__init__(name, [BINARY, 'run', '--config', self.config_path], folder, user=user)
+        super().__init__(name, [BINARY, 'run', '--config', self.config_path], folder, **options)
         self.write(config)
 
     def write(self, config):
-        """Replaces the file. `{port}`, `{folder}` and `{name}` are filled in; a [server] table is added if there is none."""
+        """Replaces the file. `{port}`, `{folder}`, `{name}` and `{control}` (admin, metrics: keys of a [server] table) are
+        filled in; [server] and [log] are added where there is none."""
         text = textwrap.dedent(config)
-        for key in ('port', 'folder', 'name'):
-            text = text.replace('{' + key + '}', str(getattr(self, key)))
+        control = f'admin = "unix:{self.admin_path}"\nmetrics = "127.0.0.1:{self.metrics_port}"'
+        for key, value in (('port', self.port), ('folder', self.folder), ('name', self.name), ('control', control)):
+            text = text.replace('{' + key + '}', str(value))
         if not re.search(r'^\s*\[server\]', text, re.MULTILINE):
             text += textwrap.dedent(f'''
                 [server]
                 name = "{self.name}"
                 workers = 2
-                admin = "unix:{self.admin_path}"
-                metrics = "127.0.0.1:{self.metrics_port}"
-                ''')
+                ''') + control + '\n'
         if not re.search(r'^\s*\[log\]', text, re.MULTILINE):
             text += f'\n[log]\naccess = {{ path = "{self.access_path}", format = "json" }}\n'
         with open(self.config_path, 'w', encoding='utf-8') as file:
@@ -571,6 +580,20 @@ class Case(unittest.TestCase):
         self.addCleanup(origin.close)
         return origin
 
+    def echo(self, name='echo', delay=0):
+        """A ScriptedOrigin that answers with what it was asked, as JSON: {method, target, fields, body_size, origin}."""
+        def handler(client, _):
+            while True:
+                method, target, fields = client.request_head()
+                body = client.request_body(fields)
+                time.sleep(delay)
+                said = json.dumps({'method': method, 'target': target, 'fields': fields, 'body_size': len(body),
+                                   'origin': name}).encode()
+                client.send(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % len(said))
+                if method != 'HEAD':
+                    client.send(said)
+        return self.scripted(handler)
+
     def subfolder(self, name):
         path = os.path.join(self.folder, f'{name}-{len(self.processes)}')
         os.makedirs(path)
@@ -628,12 +651,15 @@ class Case(unittest.TestCase):
                    what=lambda: f'{server.name} accepts: {server.output}')
         return server
 
-    def portolan(self, config, name='portolan', start=True, user=None):
-        """A Portolan on a free port, ready. `{port}` in the text becomes that port; see Portolan.write."""
+    def portolan(self, config, name='portolan', start=True, **options):
+        """A Portolan on a free port, ready. `{port}` in the text becomes that port; see Portolan.write.
+
+        options go to Popen: user="nobody", preexec_fn=… for limits.
+        """
         folder = self.subfolder(name)
-        if user:
-            os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-        process = self.own(Portolan(folder, config, free_port(), free_port(), name, user))
+        if 'user' in options:
+            os.chown(folder, pwd.getpwnam(options['user']).pw_uid, -1)
+        process = self.own(Portolan(folder, config, free_port(), free_port(), name, **options))
         return process.begin() if start else process
 
     def curl(self, *arguments, check=True, timeout=60):

@@ -307,7 +307,7 @@ class Trouble(harness.Case):
         time.sleep(1.5)
         origins[1].thaw()
         load.join()
-        broken = edge.metric('portolan_answers_broken_total')
+        broken = edge.metric('portolan_responses_cut_total')
         self.assertEqual(result['errors'][0], 0, result['text'])
         self.assertLessEqual(sum(result['errors']) + result['non2xx'], broken, result['text'])
 

@@ -291,26 +291,6 @@ class Trouble(harness.Case):
         lines = [line for line in edge.output.splitlines() if 'app' in line and 'level=error' in line]
         self.assertLessEqual(len(lines), 2, lines)
 
-    def test_a_killed_server_fails_no_request(self):
-        origins = [self.nginx({'a': b'x'}) for _ in range(3)]
-        edge = self.portolan(config(at(*origins), more='[timeouts]\nresponse = "1s"',
-                                    pool='health = { http = "/healthz", interval = "200ms", timeout = "200ms" }'))
-        result = {}
-        load = threading.Thread(target=lambda: result.update(self.wrk(edge.port, '/name', harness.scale(8, 60))))
-        load.start()
-        for _ in range(harness.scale(3, 10)):
-            time.sleep(1)
-            origins[0].kill()
-            time.sleep(0.5)
-            self.restart(origins[0])
-        origins[1].freeze()
-        time.sleep(1.5)
-        origins[1].thaw()
-        load.join()
-        broken = edge.metric('portolan_responses_cut_total')
-        self.assertEqual(result['errors'][0], 0, result['text'])
-        self.assertLessEqual(sum(result['errors']) + result['non2xx'], broken, result['text'])
-
 
 class Timeouts(harness.Case):
     def closes_within(self, client, least, most):

@@ -444,8 +444,8 @@ class Portolan(Server):
 
     def command(self, *verb, check=True, timeout=30):
         """A subcommand against this process, e.g. command('status'); its standard output."""
-        done = subprocess.run([BINARY, *verb, '--config', self.config_path], capture_output=True, text=True,
-                              timeout=timeout, check=False)
+        where = ['--config', self.config_path] if verb[0] == 'check' else ['--admin', f'unix:{self.admin_path}']
+        done = subprocess.run([BINARY, *verb, *where], capture_output=True, text=True, timeout=timeout, check=False)
         if check and done.returncode:
             raise AssertionError(f'portolan {" ".join(verb)} exited {done.returncode}: {done.stdout}{done.stderr}')
         return done.stdout if check else done

@@ -1,0 +1,78 @@
+#pragma once
+// The HTTP server of the control worker. Three kinds of doors, each with its own part of one API:
+//   control  the admin Unix socket: everything below
+//   metrics  [server].metrics: GET /metrics /ready /health
+//   peers    [server.peers].listen: GET /health, for the networks it allows
+//
+//   GET  /status           200, a StatusReport (daemon/status.hh)
+//   GET  /metrics          200, Prometheus text
+//   GET  /ready            200 "ready", or 503 and why not
+//   GET  /health           200, a health::Report; with ?watch=1[&heartbeat_ms=N] one report a line:
+//   at once, at every
+//                          change, and every N ms (50 to 10,000; 1,000 when left out)
+//   POST /reload           200 {"ok":true}, or 422 {"error":…, "errors":[…]}
+//   POST /drain, /enable   {"server":{"pool":…,"address":…}} or {"datacenter":…}: 200 {"ok":true}
+//   POST /purge            {"url":…}: 200 {"purged":N}
+// Every other answer is {"error": what is wrong} with a 4xx or 5xx. One request a connection.
+// Bounded: 256 connections a door, ten seconds for a whole request, 64 KiB of body.
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/address.hh"
+#include "core/base/result.hh"
+#include "core/health/report.hh"
+#include "core/loop/listener.hh"
+#include "core/loop/worker.hh"
+#include "daemon/status.hh"
+
+namespace portolan::daemon {
+
+// What the daemon does for its operators. All called on the control worker.
+class AdminBackend {
+ public:
+  virtual ~AdminBackend() = default;
+  virtual StatusReport status() = 0;
+  // `done` is called once, now or later, on the control worker: the errors of the file, none when
+  // it is applied.
+  virtual void reload(std::function<void(std::vector<std::string> errors)> done) = 0;
+  virtual Status drain_server(const std::string& pool, const std::string& address, bool drain) = 0;
+  virtual Status drain_datacenter(const std::string& name, bool drain) = 0;
+  virtual Result<uint64_t> purge(const std::string& url) = 0;  // how many objects went
+  virtual std::string metrics_text() = 0;
+  virtual Status ready() = 0;  // the error says why not
+  virtual health::Report health() = 0;
+};
+
+class AdminConnection;
+
+class Admin {
+ public:
+  enum class Door : uint8_t { control, metrics, peers };
+  Admin(loop::Worker& control, AdminBackend& backend);
+  ~Admin();
+
+  // Accepts from a listening socket that stays the caller's. Asked again for the same socket it
+  // takes the new list of networks. An empty list allows everybody.
+  void listen(int fd, Door door, std::vector<IpNetwork> allow = {});
+  void stop(int fd);      // no more from this socket, before it is closed; open connections live on
+  void health_changed();  // after every new board: tells those who watch /health
+  size_t connections() const { return connections_.size(); }
+
+ private:
+  friend class AdminConnection;
+  void on_accept(Door door, const std::vector<IpNetwork>& allow, UniqueFd socket,
+                 const SocketAddress& peer);
+  void closed(AdminConnection& connection);
+
+  loop::Worker& worker_;
+  AdminBackend& backend_;
+  std::map<int, std::unique_ptr<loop::Listener>> listeners_;
+  std::list<std::unique_ptr<AdminConnection>> connections_;
+  health::Report told_;
+};
+
+}  // namespace portolan::daemon

@@ -1,0 +1,166 @@
+#include "daemon/admin_api.hh"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+namespace portolan::daemon {
+
+using nlohmann::json;
+using Door = Admin::Door;
+using Reply = std::function<void(AdminAnswer)>;
+
+namespace {
+
+constexpr int64_t default_heartbeat_ms = 1'000;
+
+std::string dump(const json& j) {
+  return j.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+AdminAnswer ok(const json& j = {{"ok", true}}) {
+  AdminAnswer a;
+  a.body = dump(j);
+  return a;
+}
+
+AdminAnswer plain(int status, std::string text) {
+  AdminAnswer a;
+  a.status = status;
+  a.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  a.body = std::move(text);
+  return a;
+}
+
+AdminAnswer outcome(const Status& status) {
+  if (status) return ok();
+  int code = status.error().code;
+  return admin_error(code >= 400 && code < 600 ? code : 409, status.error().text);
+}
+
+// Value of a query parameter; "" when absent. Nothing here needs decoding.
+std::string_view parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    size_t end = query.find('&');
+    std::string_view part = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    if (part.starts_with(name) && part.substr(name.size()).starts_with('='))
+      return part.substr(name.size() + 1);
+  }
+  return {};
+}
+
+AdminAnswer get_health(AdminBackend& backend, const AdminRequest& request) {
+  AdminAnswer a;
+  a.body = health::to_json(backend.health()) + "\n";
+  if (parameter(request.query, "watch") != "1") return a;
+  std::string_view text = parameter(request.query, "heartbeat_ms");
+  int64_t heartbeat = default_heartbeat_ms;
+  if (!text.empty()) {
+    auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), heartbeat);
+    if (wrong != std::errc() || end != text.data() + text.size())
+      return admin_error(400, "heartbeat_ms is a number of milliseconds");
+  }
+  a.content_type = "application/x-ndjson";
+  a.heartbeat_ms = std::clamp<int64_t>(heartbeat, 50, 10'000);
+  return a;
+}
+
+AdminAnswer get_ready(AdminBackend& backend) {
+  Status ready = backend.ready();
+  return ready ? plain(200, "ready\n") : plain(503, "not ready: " + ready.error().text + "\n");
+}
+
+void post_reload(AdminBackend& backend, Reply reply) {
+  backend.reload([reply = std::move(reply)](std::vector<std::string> errors) {
+    if (errors.empty()) return reply(ok());
+    AdminAnswer a = admin_error(422, "");
+    a.body = dump(
+        {{"error", "the configuration is refused; the old one keeps running"}, {"errors", errors}});
+    reply(std::move(a));
+  });
+}
+
+// A string member of an object, or nullptr.
+const std::string* text_at(const json& object, const char* key) {
+  if (!object.is_object()) return nullptr;
+  auto it = object.find(key);
+  return it == object.end() ? nullptr : it->get_ptr<const std::string*>();
+}
+
+AdminAnswer post_drain(AdminBackend& backend, const json& body, bool drain) {
+  if (const std::string* datacenter = text_at(body, "datacenter"))
+    return outcome(backend.drain_datacenter(*datacenter, drain));
+  if (body.is_object() && body.contains("server")) {
+    const std::string* pool = text_at(body["server"], "pool");
+    const std::string* address = text_at(body["server"], "address");
+    if (pool && address) return outcome(backend.drain_server(*pool, *address, drain));
+  }
+  return admin_error(400,
+                     R"(the body must be {"server":{"pool":…,"address":…}} or {"datacenter":…})");
+}
+
+AdminAnswer post_purge(AdminBackend& backend, const json& body) {
+  const std::string* url = text_at(body, "url");
+  if (!url) return admin_error(400, R"(the body must be {"url":…})");
+  auto purged = backend.purge(*url);
+  return purged ? ok({{"purged", *purged}}) : outcome(purged.error());
+}
+
+void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
+  if (r.path == "/health") return reply(get_health(backend, r));
+  if (r.path == "/ready") return reply(get_ready(backend));
+  if (r.path == "/metrics") return reply(plain(200, backend.metrics_text()));
+  AdminAnswer a;
+  a.body = to_json(backend.status()) + "\n";
+  reply(std::move(a));
+}
+
+void post(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
+  if (r.path == "/reload") return post_reload(backend, reply);
+  json body = json::parse(r.body, nullptr, false);
+  if (r.path == "/purge") return reply(post_purge(backend, body));
+  reply(post_drain(backend, body, r.path == "/drain"));
+}
+
+struct Route {
+  const char* path;
+  const char* method;
+  bool metrics;  // also at the metrics door
+  bool peers;    // also at the peers' door
+};
+constexpr Route routes[] = {
+    {"/status", "GET", false, false},  {"/metrics", "GET", true, false},
+    {"/ready", "GET", true, false},    {"/health", "GET", true, true},
+    {"/reload", "POST", false, false}, {"/drain", "POST", false, false},
+    {"/enable", "POST", false, false}, {"/purge", "POST", false, false},
+};
+
+bool open_at(const Route& route, Door door) {
+  return door == Door::control || (door == Door::metrics && route.metrics) ||
+         (door == Door::peers && route.peers);
+}
+
+}  // namespace
+
+AdminAnswer admin_error(int status, const std::string& what) {
+  AdminAnswer a;
+  a.status = status;
+  a.body = dump({{"error", what}});
+  return a;
+}
+
+void answer_admin(AdminBackend& backend, const AdminRequest& r, Reply reply) {
+  for (const Route& route : routes) {
+    if (r.path != route.path || !open_at(route, r.door)) continue;
+    bool is_get = route.method == std::string_view("GET");
+    if (is_get && (r.method == "GET" || r.method == "HEAD")) return get(backend, r, reply);
+    if (!is_get && r.method == "POST") return post(backend, r, reply);
+    AdminAnswer a = admin_error(405, r.path + " takes " + route.method);
+    a.allow = is_get ? "GET, HEAD" : "POST";
+    return reply(std::move(a));
+  }
+  reply(admin_error(404, "nothing at " + r.path + " here"));
+}
+
+}  // namespace portolan::daemon

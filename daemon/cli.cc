@@ -1,0 +1,167 @@
+#include "daemon/cli.hh"
+
+#include <CLI/CLI.hpp>
+#include <ostream>
+
+#include "core/geo/demo.hh"
+#include "daemon/config.hh"
+#include "daemon/remote.hh"
+#include "daemon/version.hh"
+
+namespace portolan::daemon {
+
+namespace {
+
+constexpr const char* default_config = "/etc/portolan/portolan.toml";
+
+struct Options {
+  std::string config = default_config;
+  std::string admin;
+  bool json = false;
+  std::string pool, address, name, url, file;
+};
+
+int check(const Options& options, std::ostream& out, std::ostream& err) {
+  LoadResult loaded = load(options.config);
+  for (const std::string& error : loaded.errors) err << error << "\n";
+  if (!loaded.errors.empty()) return 2;
+  out << options.config << ": valid\n";
+  return 0;
+}
+
+int geo_demo(const Options& options, std::ostream& out, std::ostream& err) {
+  Status written = geo::write_demo_database(options.file);
+  if (!written) {
+    err << "portolan: " << written.error().text << "\n";
+    return 1;
+  }
+  out << options.file << ": a database of " << geo::demo_cities().size() << " cities\n";
+  return 0;
+}
+
+// The socket of the daemon that is meant; "" when that can't be known (said on err).
+std::string admin_of(const Options& options, bool config_given, std::ostream& err) {
+  if (!options.admin.empty()) return options.admin;
+  if (!config_given) return ProcessConfig().admin;
+  LoadResult loaded = load(options.config);
+  for (const std::string& error : loaded.errors) err << error << "\n";
+  if (!loaded.errors.empty()) return {};
+  if (loaded.config.server.admin == "off") {
+    err << "portolan: " << options.config << " says server.admin = \"off\"\n";
+    return {};
+  }
+  return loaded.config.server.admin;
+}
+
+class CommandLine {
+ public:
+  CommandLine(const Run& run, std::ostream& out, std::ostream& err)
+      : run_(run), out_(out), err_(err) {
+    app_.set_version_flag("--version", "portolan " + std::string(version));
+    app_.require_subcommand(1);
+    add_local();
+    add_remote();
+  }
+
+  int execute(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return app_.exit(e, out_, err_) == 0 ? 0 : 2;
+    }
+    return action_();
+  }
+
+ private:
+  void add_config(CLI::App* command) {
+    command->add_option("-c,--config", options_.config, "the configuration file")
+        ->capture_default_str();
+  }
+
+  void add_local() {
+    auto* run = app_.add_subcommand("run", "run the daemon in the foreground");
+    add_config(run);
+    run->callback([this] { action_ = [this] { return run_(options_.config); }; });
+
+    auto* checks =
+        app_.add_subcommand("check", "check a configuration file: 0, or 2 and every mistake");
+    checks->add_option("FILE,-c,--config", options_.config, "the configuration file")
+        ->capture_default_str();
+    checks->callback([this] { action_ = [this] { return check(options_, out_, err_); }; });
+
+    auto* reference_ =
+        app_.add_subcommand("reference", "print every key with type, default and bounds");
+    reference_->callback([this] {
+      action_ = [this] {
+        out_ << reference();
+        return 0;
+      };
+    });
+
+    auto* demo = app_.add_subcommand("geo-demo", "write a small database of made-up networks");
+    demo->add_option("FILE", options_.file, "where to")->required();
+    demo->callback([this] { action_ = [this] { return geo_demo(options_, out_, err_); }; });
+  }
+
+  // A command that talks to the running daemon.
+  CLI::App* remote(CLI::App& parent, const std::string& name, const std::string& help,
+                   std::function<int(const Remote&)> what) {
+    CLI::App* command = parent.add_subcommand(name, help);
+    command->add_option("--admin", options_.admin, "the daemon's admin socket, \"unix:/path\"");
+    CLI::Option* config = command->add_option("-c,--config", options_.config,
+                                              "take the admin socket from this configuration file");
+    command->callback([this, config, what = std::move(what)] {
+      bool config_given = config->count() > 0;
+      action_ = [this, config_given, what] {
+        std::string admin = admin_of(options_, config_given, err_);
+        return admin.empty() ? 2 : what(Remote{admin, out_, err_});
+      };
+    });
+    return command;
+  }
+
+  void add_remote() {
+    auto* status = remote(app_, "status", "show listeners, pools, services and caches",
+                          [this](const Remote& r) { return r.status(options_.json); });
+    status->add_flag("--json", options_.json, "as JSON");
+    remote(app_, "reload", "apply the changed configuration file in place",
+           [](const Remote& r) { return r.reload(); });
+    add_drain("drain", "stop sending anything new to a server or datacenter", true);
+    add_drain("enable", "undo a drain", false);
+    auto* purge = remote(app_, "purge", "remove a URL from every cache",
+                         [this](const Remote& r) { return r.purge(options_.url); });
+    purge->add_option("URL", options_.url, "http://host/path?query")->required();
+  }
+
+  void add_drain(const std::string& name, const std::string& help, bool drain) {
+    CLI::App* command = app_.add_subcommand(name, help);
+    command->require_subcommand(1);
+    auto* server = remote(*command, "server", "a server of a pool", [this, drain](const Remote& r) {
+      return r.drain_server(options_.pool, options_.address, drain);
+    });
+    server->add_option("POOL", options_.pool, "the pool's name")->required();
+    server->add_option("ADDRESS", options_.address, "as in the file or in `portolan status`")
+        ->required();
+    auto* datacenter =
+        remote(*command, "datacenter", "a whole datacenter",
+               [this, drain](const Remote& r) { return r.drain_datacenter(options_.name, drain); });
+    datacenter->add_option("NAME", options_.name, "the datacenter's name")->required();
+  }
+
+  const Run& run_;
+  std::ostream& out_;
+  std::ostream& err_;
+  Options options_;
+  CLI::App app_{"Portolan: reverse proxy, edge cache and GeoDNS with one truth about health",
+                "portolan"};
+  std::function<int()> action_;
+};
+
+}  // namespace
+
+int run_command(int argc, const char* const* argv, const Run& run, std::ostream& out,
+                std::ostream& err) {
+  return CommandLine(run, out, err).execute(argc, argv);
+}
+
+}  // namespace portolan::daemon

@@ -1,0 +1,111 @@
+#include "daemon/remote.hh"
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "core/client/client.hh"
+#include "daemon/status.hh"
+
+namespace portolan::daemon {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int64_t answer_ms = 60'000;  // a reload may read large databases
+constexpr size_t largest_answer = 64u << 20;
+
+// Why no request could be made, with what to do about it.
+std::string unreachable(const std::string& admin, const Error& error) {
+  std::string text = "cannot reach the daemon at " + admin + ": " + error.text;
+  if (error.code == ENOENT || error.code == ECONNREFUSED)
+    text += "; is it running? `--admin unix:/path` or `--config FILE` names another socket";
+  if (error.code == EACCES || error.code == EPERM)
+    text += "; run this as root or as the daemon's user";
+  return text;
+}
+
+}  // namespace
+
+bool Remote::complain(const std::string& what) const {
+  err_ << "portolan: " << what << "\n";
+  return false;
+}
+
+bool Remote::ask(const std::string& method, const std::string& target, const std::string& body,
+                 std::string& answer) const {
+  auto address = SocketAddress::parse(admin_);
+  if (!address) return complain(address.error().text);
+  client::Request request;
+  request.to = *address;
+  request.method = method;
+  request.target = target;
+  request.body = body;
+  if (!body.empty()) request.fields = {{"Content-Type", "application/json"}};
+  request.timeout_ms = answer_ms;
+  request.max_body_bytes = largest_answer;
+  auto response = client::call_blocking(std::move(request));
+  if (!response) return complain(unreachable(admin_, response.error()));
+  answer = std::move(response->body);
+  if (response->status == 200) return true;
+
+  json j = json::parse(answer, nullptr, false);
+  std::string what = "the daemon answered " + std::to_string(response->status);
+  if (j.is_object() && j.contains("error") && j["error"].is_string()) what = j["error"];
+  complain(what);
+  if (j.is_object() && j.contains("errors"))
+    for (const json& e : j["errors"])
+      if (e.is_string()) err_ << e.get<std::string>() << "\n";
+  return false;
+}
+
+int Remote::status(bool as_json) const {
+  std::string answer;
+  if (!ask("GET", "/status", "", answer)) return 1;
+  if (as_json) {
+    out_ << answer;
+    return 0;
+  }
+  auto report = parse_status(answer);
+  if (!report) return complain(report.error().text), 1;
+  out_ << status_tables(*report);
+  return 0;
+}
+
+int Remote::reload() const {
+  std::string answer;
+  if (!ask("POST", "/reload", "", answer)) return 1;
+  out_ << "reloaded\n";
+  return 0;
+}
+
+int Remote::drain_server(const std::string& pool, const std::string& address, bool drain) const {
+  json body = {{"server", {{"pool", pool}, {"address", address}}}};
+  std::string answer;
+  if (!ask("POST", drain ? "/drain" : "/enable", body.dump(), answer)) return 1;
+  out_ << "server " << address << " of pool " << pool << (drain ? " drains\n" : " is enabled\n");
+  return 0;
+}
+
+int Remote::drain_datacenter(const std::string& name, bool drain) const {
+  json body = {{"datacenter", name}};
+  std::string answer;
+  if (!ask("POST", drain ? "/drain" : "/enable", body.dump(), answer)) return 1;
+  out_ << "datacenter " << name << (drain ? " drains\n" : " is enabled\n");
+  return 0;
+}
+
+int Remote::purge(const std::string& url) const {
+  json body = {{"url", url}};
+  std::string answer;
+  if (!ask("POST", "/purge", body.dump(-1, ' ', false, json::error_handler_t::replace), answer))
+    return 1;
+  json j = json::parse(answer, nullptr, false);
+  bool counted = j.is_object() && j.contains("purged") && j["purged"].is_number();
+  uint64_t purged = counted ? j["purged"].get<uint64_t>() : 0;
+  out_ << purged << (purged == 1 ? " object" : " objects") << " purged\n";
+  return 0;
+}
+
+}  // namespace portolan::daemon

@@ -1,0 +1,31 @@
+#pragma once
+// What the command line asks of a running daemon. Each call is one request over the admin socket,
+// says what came of it on `out` or `err`, and returns the exit code: 0, or 1.
+#include <iosfwd>
+#include <string>
+
+namespace portolan::daemon {
+
+class Remote {
+ public:
+  // `admin`: "unix:/path" as in the configuration.
+  Remote(std::string admin, std::ostream& out, std::ostream& err)
+      : admin_(std::move(admin)), out_(out), err_(err) {}
+  int status(bool json) const;
+  int reload() const;
+  int drain_server(const std::string& pool, const std::string& address, bool drain) const;
+  int drain_datacenter(const std::string& name, bool drain) const;
+  int purge(const std::string& url) const;
+
+ private:
+  // The body of a 200. Otherwise says why not and returns false.
+  bool ask(const std::string& method, const std::string& target, const std::string& body,
+           std::string& answer) const;
+  bool complain(const std::string& what) const;
+
+  std::string admin_;
+  std::ostream& out_;
+  std::ostream& err_;
+};
+
+}  // namespace portolan::daemon

@@ -1,0 +1,133 @@
+#include "daemon/status.hh"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/table.hh"
+
+namespace portolan::daemon {
+
+using nlohmann::json;
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Listener, name, address, connections,
+                                                requests)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Server, address, configured, state,
+                                                reason, since_ms, weight, backup, in_flight,
+                                                requests, failures)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Pool, name, balance, servers)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Site, datacenter, state, reason,
+                                                since_ms)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Service, name, sites)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Cache, name, objects, bytes, memory,
+                                                hits, misses)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport, server, datacenter, draining, version,
+                                                now_ms, uptime_s, workers, listeners, pools,
+                                                services, caches)
+
+void add_board(StatusReport& report, const health::Board& board) {
+  constexpr auto relaxed = std::memory_order_relaxed;
+  report.draining |= board.datacenters.contains(report.datacenter);
+  for (const auto& [name, pool] : board.pools) {
+    StatusReport::Pool& out = report.pools.emplace_back();
+    out.name = name;
+    for (const health::Member& m : pool->members) {
+      std::string state(health::to_string(m.health.state));
+      out.servers.push_back({m.address.to_string(), m.configured, state, m.health.reason,
+                             m.health.since_ms, m.weight, m.backup,
+                             m.state->in_flight.load(relaxed), m.state->requests.load(relaxed),
+                             m.state->failures.load(relaxed)});
+    }
+  }
+  for (const auto& [name, sites] : board.services) {
+    StatusReport::Service& out = report.services.emplace_back();
+    out.name = name;
+    for (const health::Site& s : sites)
+      out.sites.push_back({s.datacenter, std::string(health::to_string(s.health.state)),
+                           s.health.reason, s.health.since_ms});
+  }
+}
+
+std::string to_json(const StatusReport& report) {
+  json j = report;
+  return j.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+Result<StatusReport> parse_status(std::string_view text) {
+  try {
+    return json::parse(text).get<StatusReport>();
+  } catch (const json::exception& e) {
+    return Error{std::string("the status is unreadable: ") + e.what()};
+  }
+}
+
+namespace {
+
+std::string listeners_table(const StatusReport& report) {
+  Table table({"LISTENER", "ADDRESS", "CONNECTIONS", "REQUESTS"}, {2, 3});
+  for (const auto& l : report.listeners)
+    table.row({l.name, l.address, std::to_string(l.connections), std::to_string(l.requests)});
+  return table.text();
+}
+
+std::string pools_table(const StatusReport& report) {
+  Table table(
+      {"POOL", "SERVER", "STATE", "SINCE", "WEIGHT", "IN FLIGHT", "REQUESTS", "FAILURES", "REASON"},
+      {4, 5, 6, 7});
+  for (const auto& pool : report.pools) {
+    std::string name = pool.name + (pool.balance.empty() ? "" : " (" + pool.balance + ")");
+    if (pool.servers.empty()) table.row({name, "none", "", "", "", "", "", "", ""});
+    for (const auto& s : pool.servers) {
+      std::string server = s.address;
+      if (!s.configured.empty() && s.configured != s.address) server += " (" + s.configured + ")";
+      if (s.backup) server += " backup";
+      table.row({name, server, s.state, age(report.now_ms - s.since_ms), std::to_string(s.weight),
+                 std::to_string(s.in_flight), std::to_string(s.requests),
+                 std::to_string(s.failures), s.reason});
+      name.clear();
+    }
+  }
+  return table.text();
+}
+
+std::string services_table(const StatusReport& report) {
+  Table table({"SERVICE", "DATACENTER", "STATE", "SINCE", "REASON"});
+  for (const auto& service : report.services) {
+    std::string name = service.name;
+    for (const auto& s : service.sites) {
+      table.row({name, s.datacenter, s.state, age(report.now_ms - s.since_ms), s.reason});
+      name.clear();
+    }
+  }
+  return table.text();
+}
+
+std::string caches_table(const StatusReport& report) {
+  Table table({"CACHE", "OBJECTS", "STORED", "LIMIT", "HITS", "MISSES", "HIT RATE"},
+              {1, 2, 3, 4, 5, 6});
+  for (const auto& c : report.caches) {
+    uint64_t all = c.hits + c.misses;
+    std::string rate =
+        all ? fmt::format("{:.1f}%", 100.0 * static_cast<double>(c.hits) / static_cast<double>(all))
+            : "-";
+    table.row({c.name, std::to_string(c.objects), size(c.bytes), size(c.memory),
+               std::to_string(c.hits), std::to_string(c.misses), rate});
+  }
+  return table.text();
+}
+
+}  // namespace
+
+std::string status_tables(const StatusReport& report) {
+  std::string where = report.datacenter.empty() ? "" : " in " + report.datacenter;
+  std::string text =
+      fmt::format("{}{}: Portolan {}, up {}, {} worker{}{}\n", report.server, where, report.version,
+                  age(report.uptime_s * 1000), report.workers, report.workers == 1 ? "" : "s",
+                  report.draining ? ", draining" : "");
+  for (const std::string& table :
+       {listeners_table(report), pools_table(report), services_table(report), caches_table(report)})
+    if (!table.empty()) text += "\n" + table;
+  return text;
+}
+
+}  // namespace portolan::daemon

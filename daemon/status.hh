@@ -1,0 +1,86 @@
+#pragma once
+// What `portolan status` shows: filled by the daemon, carried as JSON over the admin socket,
+// printed as tables.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.hh"
+#include "core/health/board.hh"
+
+namespace portolan::daemon {
+
+// As JSON (GET /status) the fields keep these names:
+//   {"server":…, "datacenter":…, "draining":…, "version":…, "now_ms":…, "uptime_s":…, "workers":…,
+//    "listeners":[{"name","address","connections","requests"}],
+//    "pools":[{"name","balance","servers":[{"address","configured","state","reason","since_ms","weight","backup",
+//              "in_flight","requests","failures"}]}],
+//    "services":[{"name","sites":[{"datacenter","state","reason","since_ms"}]}],
+//    "caches":[{"name","objects","bytes","memory","hits","misses"}]}
+// Moments are milliseconds since the Unix epoch.
+struct StatusReport {
+  struct Listener {
+    std::string name;
+    std::string address;
+    uint64_t connections = 0;  // open now
+    uint64_t requests = 0;     // since the start
+  };
+  struct Server {
+    std::string address;
+    std::string configured;  // as the file writes it
+    std::string state;
+    std::string reason;
+    int64_t since_ms = 0;
+    int weight = 1;
+    bool backup = false;
+    int64_t in_flight = 0;
+    uint64_t requests = 0;
+    uint64_t failures = 0;
+  };
+  struct Pool {
+    std::string name;
+    std::string balance;
+    std::vector<Server> servers;
+  };
+  struct Site {
+    std::string datacenter;
+    std::string state;
+    std::string reason;
+    int64_t since_ms = 0;
+  };
+  struct Service {
+    std::string name;
+    std::vector<Site> sites;
+  };
+  struct Cache {
+    std::string name;
+    uint64_t objects = 0;
+    uint64_t bytes = 0;
+    uint64_t memory = 0;  // the limit, bytes
+    uint64_t hits = 0;
+    uint64_t misses = 0;
+  };
+  std::string server;
+  std::string datacenter;
+  bool draining = false;  // this node's datacentre is drained, or the daemon is stopping
+  std::string version;
+  int64_t now_ms = 0;
+  int64_t uptime_s = 0;
+  int workers = 0;
+  std::vector<Listener> listeners;
+  std::vector<Pool> pools;
+  std::vector<Service> services;
+  std::vector<Cache> caches;
+};
+
+// Fills pools (with their servers' counts, without `balance`), services and `draining`.
+void add_board(StatusReport& report, const health::Board& board);
+
+std::string to_json(const StatusReport& report);
+Result<StatusReport> parse_status(std::string_view json);
+
+// Aligned tables for people; empty sections are left out. Ends with a newline.
+std::string status_tables(const StatusReport& report);
+
+}  // namespace portolan::daemon

@@ -24,7 +24,8 @@ bool any_about(const Errors& errors, std::initializer_list<std::string_view> par
   return false;
 }
 
-// What stands on half-read parts waits until those are mended, so that one mistake is not told twice.
+// What stands on half-read parts waits until those are mended, so that one mistake is not told
+// twice.
 void check(const conf::Tree& tree, const conf::Binder& binder, Config& config, Errors& errors) {
   check_references(tree.root, binder.references, errors);
   check_addresses(tree.root, config, errors);
@@ -34,7 +35,8 @@ void check(const conf::Tree& tree, const conf::Binder& binder, Config& config, E
   if (!any_about(errors, {"[zone.", "[service.", "[datacenter."})) check_zones(config, errors);
   if (errors.empty() && config.listeners.empty() && config.geodns.listen.empty() &&
       config.server.peers.listen.empty())
-    errors.push_back(tree.root.where.text() + ": nothing listens; add a [listener.NAME] or [geodns]");
+    errors.push_back(tree.root.where.text() +
+                     ": nothing listens; add a [listener.NAME] or [geodns]");
 }
 
 }  // namespace
@@ -46,7 +48,7 @@ LoadResult load(const std::string& path) {
   config_fields().read(binder, tree.root, result.config);
   if (result.config.server.name.empty()) result.config.server.name = host_name();
   result.errors = std::move(tree.errors);
-  const bool whole = result.errors.empty();            // else names may be in what could not be read
+  const bool whole = result.errors.empty();  // else names may be in what could not be read
   result.errors.insert(result.errors.end(), binder.errors.begin(), binder.errors.end());
   if (whole) check(tree, binder, result.config, result.errors);
   conf::sort_errors(result.errors, tree.files);
@@ -59,13 +61,18 @@ std::string reference() {
   include.type = "list, each a file name or pattern";
   include.example = "[\"conf.d/*.toml\"]";
   include.help =
-      "More files, relative to this one, joined in name order; a key set twice is an error that names both places.";
+      "More files, relative to this one, joined in name order; a key set twice is an error that "
+      "names both places.";
   std::vector<conf::Described> rows = config_fields().describe();
   rows.insert(rows.begin(), include);
-  return "# Portolan's reference: every key with its help, type, bounds and default, as `portolan reference` prints it.\n"
-         "# Durations are \"250ms\", \"2s\", \"5m\", \"1h\", \"7d\"; sizes \"64 KiB\", \"512 MiB\"; shares \"20%\"; addresses\n"
-         "# \"host:port\", \"[v6]:port\" or \"unix:/path\". A table may be written inline where it is short, or as its own\n"
-         "# [section] where it is long; both mean the same. Without the \"#\" in front of it, a line that has no space\n"
+  return "# Portolan's reference: every key with its help, type, bounds and default, as `portolan "
+         "reference` prints it.\n"
+         "# Durations are \"250ms\", \"2s\", \"5m\", \"1h\", \"7d\"; sizes \"64 KiB\", \"512 "
+         "MiB\"; shares \"20%\"; addresses\n"
+         "# \"host:port\", \"[v6]:port\" or \"unix:/path\". A table may be written inline where it "
+         "is short, or as its own\n"
+         "# [section] where it is long; both mean the same. Without the \"#\" in front of it, a "
+         "line that has no space\n"
          "# behind it is ready to use; NAME stands for a name of yours.\n\n" +
          conf::print_reference(rows);
 }

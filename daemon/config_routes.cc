@@ -1,5 +1,6 @@
-// Which routes tie. The rank of a match is the router's: a named listener before none; exact host, longer wildcard,
-// any; path_exact before a prefix of the same length, longer before shorter; then a method condition before none.
+// Which routes tie. The rank of a match is proxy/router's: a named listener before none; exact
+// host, longer wildcard, any; path_exact, then the longest prefix; then a method condition before
+// none.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,14 +15,18 @@ namespace {
 
 using proxy::RouteConfig;
 
-std::string path_of(const RouteConfig& r) { return r.path_exact.empty() ? r.path : r.path_exact; }
+std::string path_of(const RouteConfig& r) {
+  return r.path_exact.empty() ? r.path : r.path_exact;
+}
 
 std::string automatic_name(const RouteConfig& r) {
   return (r.hosts.empty() ? "any" : r.hosts.front()) + path_of(r);
 }
 
-// "" and "/" are the same prefix.
-std::string prefix_of(const RouteConfig& r) { return r.path == "/" ? "" : r.path; }
+// "/assets" and "/assets/" are the same prefix, by whole segments.
+std::string prefix_of(const RouteConfig& r) {
+  return r.path.substr(0, r.path.find_last_not_of('/') + 1);
+}
 
 std::string common(const std::vector<std::string>& a, const std::vector<std::string>& b) {
   for (const std::string& item : a)
@@ -31,7 +36,8 @@ std::string common(const std::vector<std::string>& a, const std::vector<std::str
 
 // What two routes share that makes them tie, in words; empty: they don't.
 std::string tie(const RouteConfig& a, const RouteConfig& b) {
-  if (a.listener != b.listener || a.path_exact != b.path_exact || prefix_of(a) != prefix_of(b)) return {};
+  if (a.listener != b.listener || a.path_exact != b.path_exact || prefix_of(a) != prefix_of(b))
+    return {};
   if (a.hosts.empty() != b.hosts.empty() || a.methods.empty() != b.methods.empty()) return {};
   std::string host = common(a.hosts, b.hosts), method = common(a.methods, b.methods);
   if (!a.hosts.empty() && host.empty()) return {};
@@ -46,7 +52,7 @@ std::string tie(const RouteConfig& a, const RouteConfig& b) {
 }  // namespace
 
 void name_routes(std::vector<RouteConfig>& routes, Errors& errors) {
-  std::map<std::string, std::string> taken;            // name → where
+  std::map<std::string, std::string> taken;  // name → where
   for (const RouteConfig& r : routes) {
     if (r.name.empty()) continue;
     auto [it, fresh] = taken.emplace(r.name, r.where);
@@ -67,15 +73,17 @@ void name_routes(std::vector<RouteConfig>& routes, Errors& errors) {
 }
 
 void check_ties(const std::vector<RouteConfig>& routes, Errors& errors) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::vector<const RouteConfig*>> groups;
+  std::map<std::tuple<std::string, std::string, std::string>, std::vector<const RouteConfig*>>
+      groups;
   for (const RouteConfig& r : routes) {
     auto& group = groups[{r.listener, prefix_of(r), r.path_exact}];
     for (const RouteConfig* other : group) {
       std::string words = tie(*other, r);
       if (words.empty()) continue;
-      errors.push_back(fmt::format("{}: [[route]] ties with the one at {}: both take {}; make one more "
-                                   "specific or remove it",
-                                   r.where, other->where, words));
+      errors.push_back(
+          fmt::format("{}: [[route]] ties with the one at {}: both take {}; make one more "
+                      "specific or remove it",
+                      r.where, other->where, words));
       break;
     }
     group.push_back(&r);

@@ -20,14 +20,17 @@ std::vector<std::string> balancers() {
   return names;
 }
 
-conf::Type<int64_t> timeout() { return conf::duration<int64_t>(1, 86'400'000); }
+conf::Type<int64_t> timeout() {
+  return conf::duration<int64_t>(1, 86'400'000);
+}
 
 const conf::Table<RetryConfig>& retry_fields() {
   static const conf::Table<RetryConfig> table{
       row("attempts", &RetryConfig::attempts, conf::integer<int>(0, 10),
           "Further tries after the first, each on another server where there is one."),
       row("budget", &RetryConfig::budget, conf::share(0, 1),
-          "Retries as a share of the requests of the last ten seconds; at least ten a second are allowed."),
+          "Retries as a share of the requests of the last ten seconds; at least ten a second are "
+          "allowed."),
   };
   return table;
 }
@@ -54,9 +57,9 @@ bool no_server_twice(Binder& binder, const Value& value, PoolConfig& pool) {
     primary = primary || !pool.servers[i].backup;
     for (size_t j = 0; j < i; ++j) {
       if (pool.servers[i].address != pool.servers[j].address) continue;
-      binder.error(servers->value.items[i].where,
-                   pool.servers[i].address.to_string() + " stands twice in " + binder.context() +
-                       ".servers; use weight to give it more");
+      binder.error(servers->value.items[i].where, pool.servers[i].address.to_string() +
+                                                      " stands twice in " + binder.context() +
+                                                      ".servers; use weight to give it more");
       good = false;
       break;
     }
@@ -84,11 +87,16 @@ const conf::Table<Timeouts>& timeout_fields() {
 const conf::Table<TimeoutOverrides>& timeout_override_fields() {
   auto over = [] { return conf::optional(timeout()); };
   static const conf::Table<TimeoutOverrides> table{
-      row("header", &TimeoutOverrides::header, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
-      row("connect", &TimeoutOverrides::connect, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
-      row("response", &TimeoutOverrides::response, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
-      row("idle", &TimeoutOverrides::idle, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
-      row("keepalive", &TimeoutOverrides::keepalive, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("header", &TimeoutOverrides::header, over(), "As in [timeouts].")
+          .otherwise("that of [timeouts]"),
+      row("connect", &TimeoutOverrides::connect, over(), "As in [timeouts].")
+          .otherwise("that of [timeouts]"),
+      row("response", &TimeoutOverrides::response, over(), "As in [timeouts].")
+          .otherwise("that of [timeouts]"),
+      row("idle", &TimeoutOverrides::idle, over(), "As in [timeouts].")
+          .otherwise("that of [timeouts]"),
+      row("keepalive", &TimeoutOverrides::keepalive, over(), "As in [timeouts].")
+          .otherwise("that of [timeouts]"),
   };
   return table;
 }
@@ -119,7 +127,8 @@ const conf::Table<PoolConfig>& pool_fields() {
       {
           row("balance", &PoolConfig::balance, conf::one_of(balancers), "How a server is chosen."),
           row("servers", &PoolConfig::servers,
-              conf::list(conf::table_or(server_fields(), &ServerConfig::address, conf::host_port()), 1),
+              conf::list(conf::table_or(server_fields(), &ServerConfig::address, conf::host_port()),
+                         1),
               "Who answers: addresses, or tables where more is to be said.")
               .require(),
           row("health", &PoolConfig::health, conf::table(health::check_fields()),

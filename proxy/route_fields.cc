@@ -47,7 +47,8 @@ conf::Type<std::string> host() {
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     if (out.size() > 1 && out.back() == '.') out.pop_back();
     return is_host(out) ||
-           binder.must_be(value, "a host name without port, such as \"www.example.com\" or \"*.example.com\"");
+           binder.must_be(
+               value, "a host name without port, such as \"www.example.com\" or \"*.example.com\"");
   };
   return t;
 }
@@ -68,7 +69,8 @@ conf::Type<std::string> method() {
   t.name = "method";
   t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
     if (!read(binder, value, out)) return false;
-    return std::all_of(out.begin(), out.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; }) ||
+    return std::all_of(out.begin(), out.end(),
+                       [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; }) ||
            binder.must_be(value, "a method in capitals, such as \"GET\"");
   };
   return t;
@@ -142,21 +144,25 @@ bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
     return false;
   };
   if (answers.empty())
-    return fail(value.where, "[[route]] answers with nothing; set one of pool, files, respond, redirect");
+    return fail(value.where,
+                "[[route]] answers with nothing; set one of pool, files, respond, redirect");
   if (answers.size() > 1)
     return fail(value.find(answers[1])->where,
                 fmt::format("[[route]] has both {} and {}; keep one", answers[0], answers[1]));
   if (value.find("path") && value.find("path_exact"))
-    return fail(value.find("path_exact")->where, "[[route]] has both path and path_exact; keep one");
+    return fail(value.find("path_exact")->where,
+                "[[route]] has both path and path_exact; keep one");
   if (value.find("redirect_status") && route.redirect.empty())
-    return fail(value.find("redirect_status")->where, "redirect_status in [[route]] needs redirect");
+    return fail(value.find("redirect_status")->where,
+                "redirect_status in [[route]] needs redirect");
   const std::string& path = route.path_exact.empty() ? route.path : route.path_exact;
   if (route.files && !route.files->strip_prefix.empty() &&
       path.rfind(route.files->strip_prefix, 0) != 0 && path + "/" != route.files->strip_prefix)
-    return fail(value.find("files")->where,
-                fmt::format("strip_prefix in [[route]].files is {}, which is not the beginning of the "
-                            "route's path {}",
-                            conf::quoted(route.files->strip_prefix), conf::quoted(path)));
+    return fail(
+        value.find("files")->where,
+        fmt::format("strip_prefix in [[route]].files is {}, which is not the beginning of the "
+                    "route's path {}",
+                    conf::quoted(route.files->strip_prefix), conf::quoted(path)));
   return true;
 }
 
@@ -173,14 +179,16 @@ const conf::Table<RouteConfig>& route_fields() {
           row("host", &RouteConfig::hosts, conf::one_or_many(host()),
               "The host asked for: exact, or \"*.example.com\" for all names below it.")
               .otherwise("any"),
-          row("path", &RouteConfig::path, url_path("\"/assets/\""), "A prefix of the path, by whole segments.")
+          row("path", &RouteConfig::path, url_path("\"/assets/\""),
+              "A prefix of the path, by whole segments.")
               .otherwise("any"),
           row("path_exact", &RouteConfig::path_exact, url_path("\"/favicon.ico\""),
               "The whole path. Either path or path_exact."),
           row("method", &RouteConfig::methods, conf::one_or_many(method()), "The methods.")
               .otherwise("any"),
           row("pool", &RouteConfig::pool, conf::reference("pool"),
-              "Answered by the servers of this [pool.NAME]. A route has exactly one of pool, files, respond "
+              "Answered by the servers of this [pool.NAME]. A route has exactly one of pool, "
+              "files, respond "
               "and redirect."),
           row("files", &RouteConfig::files, conf::optional(conf::table(files_fields())),
               "Answered from a directory."),

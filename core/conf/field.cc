@@ -11,11 +11,16 @@ namespace {
 
 std::string shown(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::boolean: return value.boolean ? "true" : "false";
-    case Value::Kind::integer: return std::to_string(value.integer);
-    case Value::Kind::real: return fmt::format("{}", value.real);
-    case Value::Kind::string: return quoted(value.string);
-    default: return std::string(value.kind_name());
+    case Value::Kind::boolean:
+      return value.boolean ? "true" : "false";
+    case Value::Kind::integer:
+      return std::to_string(value.integer);
+    case Value::Kind::real:
+      return fmt::format("{}", value.real);
+    case Value::Kind::string:
+      return quoted(value.string);
+    default:
+      return std::string(value.kind_name());
   }
 }
 
@@ -35,8 +40,8 @@ bool Binder::not_one_of(const Value& value, const std::vector<std::string>& allo
   for (const std::string& name : allowed) list += (list.empty() ? "" : ", ") + name;
   std::string near = value.kind == Value::Kind::string ? nearest(value.string, allowed) : "";
   if (!near.empty()) near = fmt::format("did you mean {}? ", quoted(near));
-  error(value.where, fmt::format("{} is not a value of {}; {}allowed: {}", shown(value), subject(),
-                                 near, list));
+  error(value.where,
+        fmt::format("{} is not a value of {}; {}allowed: {}", shown(value), subject(), near, list));
   return false;
 }
 
@@ -91,11 +96,10 @@ bool read_members(Binder& binder, const Value& value, const std::vector<const Ke
       for (const Key* key : keys) names.push_back(key->name);
       const std::string meant = nearest(member.key, names);
       for (size_t i = 0; i < names.size(); ++i)
-        if (names[i] == meant) seen[i] = true;         // misspelt is not missing as well
-      binder.error(member.where,
-                   fmt::format("unknown key {}{}{}", quoted(member.key),
-                               context.empty() ? "" : " in " + context,
-                               remedy(member.key, names, "keys here")));
+        if (names[i] == meant) seen[i] = true;  // misspelt is not missing as well
+      binder.error(member.where, fmt::format("unknown key {}{}{}", quoted(member.key),
+                                             context.empty() ? "" : " in " + context,
+                                             remedy(member.key, names, "keys here")));
       good = false;
       continue;
     }

@@ -1,16 +1,17 @@
 #pragma once
-// One row a key: its name, the member it fills, its type with bounds, and its help. The same rows read a file, make
-// the error messages and print reference.toml.
+// One row a key: its name, the member it fills, its type with bounds, and its help. The same rows
+// read a file, make the error messages and print reference.toml.
 //
 //   const Table<RetryConfig>& retry_fields() {
 //     static const Table<RetryConfig> table{
-//         row("attempts", &RetryConfig::attempts, integer<int>(0, 10), "Further tries after the first."),
-//         …};
+//         row("attempts", &RetryConfig::attempts, integer<int>(0, 10), "Further tries after the
+//         first."), …};
 //     return table;
 //   }
 //
-// A Type<T> is a plain value and types compose: list(network()), table(retry_fields()). Reading reports every mistake
-// to the Binder and leaves the member as it was. Nothing here throws. Types are in types.hh.
+// A Type<T> is a plain value and types compose: list(network()), table(retry_fields()). Reading
+// reports every mistake to the Binder and leaves the member as it was. Nothing here throws. Types
+// are in types.hh.
 #include <functional>
 #include <string>
 #include <string_view>
@@ -21,33 +22,35 @@
 
 namespace portolan::conf {
 
-using Names = std::function<std::vector<std::string>()>;   // asked when needed: parts register before main
+using Names =
+    std::function<std::vector<std::string>()>;  // asked when needed: parts register before main
 
 // What reading one configuration collects. One thread.
 class Binder {
  public:
-  std::vector<std::string> errors;           // "file:line:col: what", in the order found
+  std::vector<std::string> errors;  // "file:line:col: what", in the order found
 
   // A name that must be that of something else in the file, checked by whoever owns the whole.
   struct Reference {
-    std::string kind;                        // "pool", "cache", …
+    std::string kind;  // "pool", "cache", …
     std::string name;
     Place where;
-    std::string context;                     // "[[route]]"
+    std::string context;  // "[[route]]"
   };
   std::vector<Reference> references;
 
   void error(const Place& where, std::string_view what);
   // "<key> in <context> must be <what>, not <the value>".
   bool must_be(const Value& value, std::string_view what);
-  // "<value> is not a value of <key> in <context>; did you mean …? | allowed: …". `label` is the word before the list.
+  // "<value> is not a value of <key> in <context>; did you mean …? | allowed: …". `label` is the
+  // word before the list.
   bool not_one_of(const Value& value, const std::vector<std::string>& allowed);
   void refer(std::string_view kind, const std::string& name, const Place& where);
 
-  std::string subject() const;               // "weight in [pool.app].servers"
-  std::string context() const;               // "[pool.app].servers"; empty at the top
+  std::string subject() const;  // "weight in [pool.app].servers"
+  std::string context() const;  // "[pool.app].servers"; empty at the top
 
-  std::string key;                           // the one being read
+  std::string key;  // the one being read
   bool in_list = false;
 
   // Enters the table that is the value of `key`.
@@ -78,24 +81,25 @@ class Binder {
 struct Described {
   enum class Shape : uint8_t { scalar, table, map, sections };
   std::string key;
-  std::string type;                          // "duration", "list of addresses"
-  std::string bounds;                        // "1 to 1000", "lru | sieve"; may be empty
-  std::string value;                         // the default as TOML; empty where there is none
-  std::string value_words;                   // the default in words, instead
-  std::string example;                       // as TOML
+  std::string type;         // "duration", "list of addresses"
+  std::string bounds;       // "1 to 1000", "lru | sieve"; may be empty
+  std::string value;        // the default as TOML; empty where there is none
+  std::string value_words;  // the default in words, instead
+  std::string example;      // as TOML
   std::string help;
   bool required = false;
   Shape shape = Shape::scalar;
-  std::vector<Described> rows;               // of what is not a scalar
+  std::vector<Described> rows;  // of what is not a scalar
 };
 
 template <class T>
 struct Type {
   std::string name;
-  std::function<std::string()> bounds;       // may be empty
-  std::string example;                       // as TOML
-  std::function<bool(Binder&, const Value&, T&)> read;       // false: reported, T untouched or half filled
-  std::function<std::string(const T&)> show;                 // as TOML; empty: nothing to show
+  std::function<std::string()> bounds;  // may be empty
+  std::string example;                  // as TOML
+  std::function<bool(Binder&, const Value&, T&)>
+      read;                                   // false: reported, T untouched or half filled
+  std::function<std::string(const T&)> show;  // as TOML; empty: nothing to show
   Described::Shape shape = Described::Shape::scalar;
   std::function<std::vector<Described>()> rows = {};
 };
@@ -158,7 +162,8 @@ Row<S> row(std::string name, T S::*member, Type<T> type, std::string help) {
   return row_of<S, T>(std::move(name), member, std::move(type), std::move(help));
 }
 
-// Finds each member's row by name; reports unknown keys (with the nearest) and missing required ones.
+// Finds each member's row by name; reports unknown keys (with the nearest) and missing required
+// ones.
 bool read_members(Binder& binder, const Value& value, const std::vector<const Key*>& keys,
                   const std::function<bool(size_t, const Value&)>& read);
 

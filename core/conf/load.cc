@@ -32,7 +32,8 @@ Result<std::string> slurp(const std::string& path) {
     ssize_t n = 0;
     while ((n = ::read(fd, buffer, sizeof buffer)) > 0 && out->size() <= largest_file)
       out->append(buffer, static_cast<size_t>(n));
-    if (n < 0) out = system_error("cannot read " + path);
+    if (n < 0)
+      out = system_error("cannot read " + path);
     else if (out->size() > largest_file)
       out = Error{"cannot read " + path + ": larger than 16 MiB", EFBIG};
   }
@@ -70,7 +71,8 @@ class Reader {
     real_.push_back(real);
     tree_.files.push_back(path);
     Result<std::string> text = slurp(path);
-    if (!text) return from ? error(from, text.error().text) : fail(path + ":1:1: " + text.error().text);
+    if (!text)
+      return from ? error(from, text.error().text) : fail(path + ":1:1: " + text.error().text);
     Result<Value> value = parse(*text, path);
     if (!value) return fail(value.error().text);
     if (!from) tree_.root.where = value->where;
@@ -99,13 +101,15 @@ class Reader {
 
   void follow(const Value& include, const std::string& path, int depth) {
     if (include.kind != Value::Kind::array)
-      return error(&include.where, "include is a list of file names or patterns, as in [\"conf.d/*.toml\"]");
+      return error(&include.where,
+                   "include is a list of file names or patterns, as in [\"conf.d/*.toml\"]");
     size_t slash = path.rfind('/');
     std::string directory = slash == std::string::npos ? "" : path.substr(0, slash + 1);
     for (const Value& item : include.items) {
       if (item.kind != Value::Kind::string || item.string.empty() ||
           item.string.find('\0') != std::string::npos) {
-        error(&item.where, "include is a list of file names or patterns, as in [\"conf.d/*.toml\"]");
+        error(&item.where,
+              "include is a list of file names or patterns, as in [\"conf.d/*.toml\"]");
         continue;
       }
       std::string pattern = item.string[0] == '/' ? item.string : directory + item.string;
@@ -140,7 +144,8 @@ class Reader {
   std::vector<std::string> real_;
 };
 
-// (index of the file, line, column) of "file:line:col: …"; what doesn't begin with a known file sorts last.
+// (index of the file, line, column) of "file:line:col: …"; what doesn't begin with a known file
+// sorts last.
 std::tuple<size_t, uint32_t, uint32_t> position(const std::string& error,
                                                 const std::vector<std::string>& files) {
   size_t best = files.size();

@@ -34,9 +34,11 @@ std::string default_words(const Described& d) {
 
 void print_key(std::string& out, const Described& d) {
   comment(out, d.help);
-  comment(out, fmt::format("{}{}{}; {}", d.type, d.bounds.empty() ? "" : ", ", d.bounds, default_words(d)));
+  comment(out, fmt::format("{}{}{}; {}", d.type, d.bounds.empty() ? "" : ", ", d.bounds,
+                           default_words(d)));
   bool has_default = !d.value.empty() && d.value != "[]";
-  out += fmt::format("#{} = {}\n\n", key_text(d.key), has_default && d.value_words.empty() ? d.value : d.example);
+  out += fmt::format("#{} = {}\n\n", key_text(d.key),
+                     has_default && d.value_words.empty() ? d.value : d.example);
 }
 
 void print_tables(std::string& out, const std::vector<Described>& rows, const std::string& path);
@@ -47,8 +49,7 @@ void print_table(std::string& out, const Described& d, const std::string& parent
   bool many = d.shape == Described::Shape::sections;
   comment(out, d.help);
   if (d.required) comment(out, "Required.");
-  if (many && !d.example.empty())
-    comment(out, fmt::format("In short: {} = {}", d.key, d.example));
+  if (many && !d.example.empty()) comment(out, fmt::format("In short: {} = {}", d.key, d.example));
   out += fmt::format("#{}{}{}\n\n", many ? "[[" : "[", path, many ? "]]" : "]");
   for (const Described& row : d.rows)
     if (row.shape == Described::Shape::scalar) print_key(out, row);

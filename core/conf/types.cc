@@ -43,8 +43,7 @@ template <size_t N>
 std::string largest_unit(uint64_t n, const Unit (&units)[N], std::string_view space,
                          std::string_view unit_of_zero) {
   for (const Unit& u : units)
-    if (n > 0 && n % u.factor == 0)
-      return fmt::format("\"{}{}{}\"", n / u.factor, space, u.name);
+    if (n > 0 && n % u.factor == 0) return fmt::format("\"{}{}{}\"", n / u.factor, space, u.name);
   return fmt::format("\"0{}{}\"", space, unit_of_zero);
 }
 
@@ -64,17 +63,16 @@ Type<T> parsed(std::string name, std::string example) {
     if (value.kind != Value::Kind::string) return binder.must_be(value, what);
     auto result = T::parse(value.string);
     if (!result) {
-      binder.error(value.where, binder.subject() + ": " + (has_control(value.string)
-                                                               ? quoted(value.string) + " is not valid"
-                                                               : result.error().text));
+      binder.error(value.where,
+                   binder.subject() + ": " +
+                       (has_control(value.string) ? quoted(value.string) + " is not valid"
+                                                  : result.error().text));
       return false;
     }
     out = *result;
     return true;
   };
-  t.show = [](const T& v) {
-    return v == T{} ? std::string() : show_string(v.to_string());
-  };
+  t.show = [](const T& v) { return v == T{} ? std::string() : show_string(v.to_string()); };
   return t;
 }
 
@@ -119,7 +117,9 @@ std::string show_duration_ms(int64_t ms) {
   return largest_unit(static_cast<uint64_t>(ms), durations, "", "s");
 }
 
-std::string show_size(uint64_t bytes) { return largest_unit(bytes, sizes, " ", "B"); }
+std::string show_size(uint64_t bytes) {
+  return largest_unit(bytes, sizes, " ", "B");
+}
 
 std::string show_string(std::string_view text) {
   std::string out = "\"";
@@ -135,7 +135,9 @@ std::string show_string(std::string_view text) {
 
 namespace detail {
 
-std::string range(std::string lowest, std::string highest) { return lowest + " to " + highest; }
+std::string range(std::string lowest, std::string highest) {
+  return lowest + " to " + highest;
+}
 
 std::string quotes(std::string_view shown) {
   return std::string(shown.size() < 2 ? shown : shown.substr(1, shown.size() - 2));
@@ -177,7 +179,9 @@ bool read_size(Binder& binder, const Value& value, uint64_t lowest, uint64_t hig
 }  // namespace detail
 
 Type<bool> boolean() {
-  return {"true or false", {}, "true",
+  return {"true or false",
+          {},
+          "true",
           [](Binder& binder, const Value& value, bool& out) {
             if (value.kind != Value::Kind::boolean) return binder.must_be(value, "true or false");
             out = value.boolean;
@@ -187,7 +191,9 @@ Type<bool> boolean() {
 }
 
 Type<std::string> text() {
-  return {"string", {}, "\"…\"",
+  return {"string",
+          {},
+          "\"…\"",
           [](Binder& binder, const Value& value, std::string& out) {
             if (value.kind != Value::Kind::string) return binder.must_be(value, "a string");
             out = value.string;
@@ -230,7 +236,7 @@ Type<std::string> one_of(std::vector<std::string> allowed) {
 }
 
 Type<std::string> reference(std::string kind) {
-  Type<std::string> t = string();
+  Type<std::string> t = string("\"NAME\"");
   t.name = "name of a " + kind;
   t.read = [kind](Binder& binder, const Value& value, std::string& out) {
     if (!read_plain(binder, value, out)) return false;
@@ -261,7 +267,8 @@ Type<double> number(double lowest, double highest) {
 Type<double> share(double lowest, double highest) {
   Type<double> t;
   t.name = "share";
-  std::string bounds = detail::range(fmt::format("{}%", lowest * 100), fmt::format("{}%", highest * 100));
+  std::string bounds =
+      detail::range(fmt::format("{}%", lowest * 100), fmt::format("{}%", highest * 100));
   t.bounds = [bounds] { return bounds; };
   t.example = "\"20%\"";
   t.read = [=](Binder& binder, const Value& value, double& out) {
@@ -291,7 +298,11 @@ Type<HostPort> host_port() {
   t.name = "\"host:port\", \"[v6]:port\" or \"unix:/path\"";
   return t;
 }
-Type<IpAddress> ip() { return parsed<IpAddress>("IP address", "\"192.0.2.10\""); }
-Type<IpNetwork> network() { return parsed<IpNetwork>("network", "\"10.0.0.0/8\""); }
+Type<IpAddress> ip() {
+  return parsed<IpAddress>("IP address", "\"192.0.2.10\"");
+}
+Type<IpNetwork> network() {
+  return parsed<IpNetwork>("network", "\"10.0.0.0/8\"");
+}
 
 }  // namespace portolan::conf

@@ -1,5 +1,6 @@
 #pragma once
-// The types a key may have. Durations are "250ms", "2s", "5m", "1h", "7d"; sizes "64 KiB", "512 MiB"; shares "20%".
+// The types a key may have. Durations are "250ms", "2s", "5m", "1h", "7d"; sizes "64 KiB", "512
+// MiB"; shares "20%".
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -15,10 +16,10 @@ namespace portolan::conf {
 // Spellings without a Binder: nothing where the text has another form.
 std::optional<int64_t> parse_duration_ms(std::string_view text);
 std::optional<uint64_t> parse_size(std::string_view text);
-std::optional<double> parse_share(std::string_view text);    // "12.5%" → 0.125
-std::string show_duration_ms(int64_t ms);                    // in the largest unit that divides it, with quotes
+std::optional<double> parse_share(std::string_view text);  // "12.5%" → 0.125
+std::string show_duration_ms(int64_t ms);  // in the largest unit that divides it, with quotes
 std::string show_size(uint64_t bytes);
-std::string show_string(std::string_view text);              // a TOML basic string
+std::string show_string(std::string_view text);  // a TOML basic string
 
 namespace detail {
 bool read_integer(Binder&, const Value&, int64_t lowest, int64_t highest, int64_t& out);
@@ -26,20 +27,21 @@ bool read_duration(Binder&, const Value&, int64_t lowest_ms, int64_t highest_ms,
                    int64_t& out_ms);
 bool read_size(Binder&, const Value&, uint64_t lowest, uint64_t highest, uint64_t& out);
 std::string range(std::string lowest, std::string highest);
-std::string quotes(std::string_view shown);                  // without the outer ones
+std::string quotes(std::string_view shown);  // without the outer ones
 }  // namespace detail
 
 Type<bool> boolean();
-Type<std::string> text();                                    // any string, also an empty one
-Type<std::string> string(std::string example = "\"…\"");     // not empty, no control characters
-Type<std::string> path(std::string example);                 // of a file or directory: begins with "/" or is relative
+Type<std::string> text();                                 // any string, also an empty one
+Type<std::string> string(std::string example = "\"…\"");  // not empty, no control characters
+Type<std::string> path(
+    std::string example);  // of a file or directory: begins with "/" or is relative
 Type<std::string> one_of(Names allowed);
 Type<std::string> one_of(std::vector<std::string> allowed);
 // The name of something else in the file: noted in Binder::references under `kind`.
 Type<std::string> reference(std::string kind);
 Type<double> number(double lowest, double highest);
-Type<double> share(double lowest, double highest);           // 0.2 is "20%"
-Type<SocketAddress> address();                               // IP and port, no Unix socket
+Type<double> share(double lowest, double highest);  // 0.2 is "20%"
+Type<SocketAddress> address();                      // IP and port, no Unix socket
 Type<HostPort> host_port();
 Type<IpAddress> ip();
 Type<IpNetwork> network();
@@ -140,7 +142,8 @@ Type<std::vector<T>> list(Type<T> inner, size_t fewest = 0, bool single = false)
     for (const Value& v : value.items) {
       T item{};
       good = read(binder, v, item) && good;
-      items.push_back(std::move(item));      // also a bad one: what refers to its name shall not fail as well
+      items.push_back(
+          std::move(item));  // also a bad one: what refers to its name shall not fail as well
     }
     binder.in_list = was;
     if (items.size() < fewest) {
@@ -180,7 +183,8 @@ Type<S> table(const Table<S>& rows) {
   return t;
 }
 
-// A table, or in short just one of its keys: servers = ["10.0.0.1:80", { address = "10.0.0.2:80", weight = 2 }].
+// A table, or in short just one of its keys: servers = ["10.0.0.1:80", { address = "10.0.0.2:80",
+// weight = 2 }].
 template <class S, class T>
 Type<S> table_or(const Table<S>& rows, T S::*member, Type<T> brief) {
   Type<S> t = table(rows);
@@ -195,7 +199,8 @@ Type<S> table_or(const Table<S>& rows, T S::*member, Type<T> brief) {
   return t;
 }
 
-// Reads a T and hands it to `set`, for what is more than filling one member. Row: row_of<S, S>(name, std::identity(), …).
+// Reads a T and hands it to `set`, for what is more than filling one member. Row: row_of<S,
+// S>(name, std::identity(), …).
 template <class S, class T>
 Type<S> through(Type<T> inner, std::function<bool(Binder&, const Value&, S&, T&)> set,
                 std::function<std::string(const S&)> show = {}) {
@@ -240,7 +245,8 @@ Type<std::vector<S>> named(const Table<S>& rows) {
   return t;
 }
 
-// { NAME = item, … } where NAME refers to something of `kind` (empty: it is free). C is a std::map or a vector of pairs.
+// { NAME = item, … } where NAME refers to something of `kind` (empty: it is free). C is a std::map
+// or a vector of pairs.
 template <class C, class T>
 Type<C> by_name(std::string kind, Type<T> inner) {
   Type<C> t;

@@ -1,5 +1,6 @@
 #pragma once
-// A configuration file as a tree of values that know where they were written. The TOML library is seen by value.cc alone.
+// A configuration file as a tree of values that know where they were written. The TOML library is
+// seen by value.cc alone.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -15,7 +16,7 @@ struct Place {
   std::shared_ptr<const std::string> file;
   uint32_t line = 1;
   uint32_t column = 1;
-  std::string text() const;                  // "file:line:col"
+  std::string text() const;  // "file:line:col"
 };
 
 struct Member;
@@ -23,13 +24,13 @@ struct Member;
 struct Value {
   enum class Kind : uint8_t { boolean, integer, real, string, date, array, table };
   Kind kind = Kind::table;
-  bool sections = false;                     // array: written as [[name]], so several files may add to it
+  bool sections = false;  // array: written as [[name]], so several files may add to it
   bool boolean = false;
   int64_t integer = 0;
   double real = 0;
   std::string string;
-  std::vector<Value> items;                  // array
-  std::vector<Member> members;               // table; in the order they were written
+  std::vector<Value> items;     // array
+  std::vector<Member> members;  // table; in the order they were written
   Place where;
 
   const Member* find(std::string_view key) const;
@@ -39,11 +40,12 @@ struct Value {
 
 struct Member {
   std::string key;
-  Place where;                               // of the key
+  Place where;  // of the key
   Value value;
 };
 
-// `text` as a table, or the syntax error as "name:line:col: what". Never throws; nesting is limited to 100.
+// `text` as a table, or the syntax error as "name:line:col: what". Never throws; nesting is limited
+// to 100.
 Result<Value> parse(std::string_view text, const std::string& name);
 
 }  // namespace portolan::conf

@@ -10,7 +10,9 @@ namespace {
 
 constexpr size_t longest_word = 64;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 size_t edits(std::string_view a, std::string_view b) {
   std::vector<size_t> before, above(b.size() + 1), row(b.size() + 1);
@@ -20,7 +22,8 @@ size_t edits(std::string_view a, std::string_view b) {
     for (size_t j = 1; j <= b.size(); ++j) {
       size_t cost = lower(a[i - 1]) != lower(b[j - 1]);
       row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + cost});
-      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
+      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+          lower(a[i - 2]) == lower(b[j - 1]))
         row[j] = std::min(row[j], before[j - 2] + 1);
     }
     before = above;
@@ -32,8 +35,11 @@ size_t edits(std::string_view a, std::string_view b) {
 // The length of the well-formed UTF-8 sequence at the front of `text`, or 0.
 size_t sequence(std::string_view text) {
   auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  size_t length = byte(0) < 0x80 ? 1 : byte(0) >> 5 == 6 ? 2 : byte(0) >> 4 == 14 ? 3
-                  : byte(0) >> 3 == 30 ? 4 : 0;
+  size_t length = byte(0) < 0x80       ? 1
+                  : byte(0) >> 5 == 6  ? 2
+                  : byte(0) >> 4 == 14 ? 3
+                  : byte(0) >> 3 == 30 ? 4
+                                       : 0;
   if (length == 0 || length > text.size()) return 0;
   for (size_t i = 1; i < length; ++i)
     if (byte(i) >> 6 != 2) return 0;

@@ -12,11 +12,12 @@ std::string quoted(std::string_view text);
 // As a key is written in TOML: bare where it may be, else quoted.
 std::string key_text(std::string_view key);
 
-// The candidate with the fewest edits from `word` (insert, delete, replace, swap of neighbours; case counts for nothing),
-// or empty where none is near enough to be meant.
+// The candidate with the fewest edits from `word` (insert, delete, replace, swap of neighbours;
+// case counts for nothing), or empty where none is near enough to be meant.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-// `; did you mean "x"?` where one is near, else `; <label>: a, b, c` (at most twenty), or "" without candidates.
+// `; did you mean "x"?` where one is near, else `; <label>: a, b, c` (at most twenty), or ""
+// without candidates.
 std::string remedy(std::string_view word, const std::vector<std::string>& candidates,
                    std::string_view label);
 

@@ -9,8 +9,9 @@ using Keys = std::map<std::string, std::string>;
 
 conf::Row<Keys> field(const char* name, const char* example) {
   auto get = [name](Keys& keys) -> std::string& { return keys[name]; };
-  return conf::row_of<Keys, std::string>(name, get, conf::string(example),
-                                         std::string("The path of keys that leads to the ") + name + " in a record.")
+  return conf::row_of<Keys, std::string>(
+             name, get, conf::string(example),
+             std::string("The path of keys that leads to the ") + name + " in a record.")
       .otherwise("looked for");
 }
 
@@ -35,7 +36,8 @@ const conf::Table<Database>& database_fields() {
       conf::row("kind", &Database::kind, conf::one_of({"auto", "city", "country"}),
                 "What is read from it; auto: whatever it knows."),
       conf::row("keys", &Database::keys, conf::table(key_fields()),
-                "Where its records hold what, if not under the keys of MaxMind or the flat ones of others."),
+                "Where its records hold what, if not under the keys of MaxMind or the flat ones of "
+                "others."),
   };
   return table;
 }

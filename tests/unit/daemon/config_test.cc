@@ -1,0 +1,297 @@
+#include "daemon/config.hh"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include "core/conf/value.hh"
+
+namespace portolan::daemon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+const std::string source = PORTOLAN_SOURCE_DIR;
+const std::string golden = source + "/tests/golden/config/";
+
+bool blessing() {
+  return std::getenv("PORTOLAN_BLESS") != nullptr;
+}
+
+std::string slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+void spill(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+std::string without(std::string text, const std::string& what) {
+  for (size_t at; (at = text.find(what)) != std::string::npos;) text.erase(at, what.size());
+  return text;
+}
+
+// One line an error, paths relative to the file's directory.
+std::string told(const std::string& path) {
+  std::string out;
+  for (const std::string& error : load(path).errors) out += error + "\n";
+  return without(out, path.substr(0, path.rfind('/') + 1));
+}
+
+class Directory {
+ public:
+  Directory() {
+    char name[] = "/tmp/config_test_XXXXXX";
+    path_ = ::mkdtemp(name);
+  }
+  ~Directory() { fs::remove_all(path_); }
+  std::string write(const std::string& text, const std::string& name = "portolan.toml") const {
+    spill(path_ + "/" + name, text);
+    return path_ + "/" + name;
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::vector<std::string> cases() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(golden))
+    if (entry.path().extension() == ".toml") names.push_back(entry.path().stem());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+class Golden : public ::testing::TestWithParam<std::string> {};
+
+// PORTOLAN_BLESS=1 writes what is told now; look at the difference before you keep it.
+TEST_P(Golden, TellsTheMistakesOf) {
+  const std::string expected = golden + GetParam() + ".errors";
+  const std::string got = told(golden + GetParam() + ".toml");
+  if (blessing()) spill(expected, got);
+  ASSERT_TRUE(fs::exists(expected));
+  EXPECT_EQ(got, slurp(expected));
+}
+INSTANTIATE_TEST_SUITE_P(Config, Golden, ::testing::ValuesIn(cases()), [](const auto& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(Config, EveryKeyReachesItsField) {
+  Config c = load(golden + "valid-full.toml").config;
+  EXPECT_EQ(c.server.name, "edge-1");
+  EXPECT_EQ(c.server.workers, 4);
+  EXPECT_EQ(c.server.admin, "off");
+  EXPECT_EQ(c.server.peers.allow.size(), 3u);
+  EXPECT_EQ(c.server.drain_ms, 10'000);
+  EXPECT_EQ(c.server.max_connections, 1000);
+  EXPECT_EQ(c.log.access_format, "combined");
+  EXPECT_EQ(c.timeouts.header, 250);
+  EXPECT_EQ(c.timeouts.keepalive, 86'400'000);
+  ASSERT_EQ(c.listeners.size(), 1u);
+  EXPECT_TRUE(c.listeners[0].proxy_protocol);
+  EXPECT_EQ(c.listeners[0].timeouts.header, 5000);
+  ASSERT_EQ(c.pools.size(), 2u);
+  const proxy::PoolConfig& app = c.pools[0];
+  ASSERT_EQ(app.servers.size(), 5u);
+  EXPECT_EQ(app.servers[1].weight, 2);
+  EXPECT_EQ(app.servers[1].max_connections, 200);
+  EXPECT_TRUE(app.servers[2].backup);
+  EXPECT_FALSE(app.servers[2].address.is_literal);
+  EXPECT_EQ(app.health.protocol, "http");
+  EXPECT_EQ(app.health.http_path, "/healthz");
+  EXPECT_EQ(app.health.http_host, "app");
+  EXPECT_DOUBLE_EQ(app.retry.budget, 0.125);
+  EXPECT_EQ(app.timeouts.response, 5000);
+  EXPECT_EQ(c.pools[1].health.protocol, "tcp");
+  ASSERT_EQ(c.routes.size(), 4u);
+  EXPECT_EQ(c.routes[0].name, "assets");
+  EXPECT_THAT(c.routes[0].hosts, ElementsAre("www.example.com"));
+  EXPECT_THAT(c.routes[0].methods, ElementsAre("GET", "HEAD"));
+  EXPECT_EQ(c.routes[0].files->strip_prefix, "/assets/");
+  EXPECT_EQ(c.routes[1].name, "www.example.com");
+  EXPECT_EQ(c.routes[2].name, "any");
+  EXPECT_EQ(c.routes[2].redirect_status, 308);
+  EXPECT_EQ(c.routes[3].name, "any/teapot");
+  EXPECT_EQ(c.routes[3].respond->status, 418);
+  ASSERT_EQ(c.caches.size(), 2u);
+  EXPECT_EQ(c.caches[0].memory_bytes, 64u << 20);
+  EXPECT_EQ(c.caches[0].query.mode, edge::QueryKey::Mode::drop);
+  EXPECT_THAT(c.caches[0].key_headers, ElementsAre("accept-language"));
+  EXPECT_EQ(c.caches[1].query.mode, edge::QueryKey::Mode::none);
+  EXPECT_EQ(c.caches[1].max_object_bytes, 512u << 10) << "the default follows a small memory";
+  ASSERT_EQ(c.geodns.services.size(), 2u);
+  const auto& web = c.geodns.services[0].sites;
+  using Kind = geodns::ServiceHealth::Kind;
+  EXPECT_EQ(web.at("us-east").health.kind, Kind::pool);
+  EXPECT_EQ(web.at("us-east").health.min_up_percent, 50u);
+  EXPECT_EQ(web.at("us-west").health.kind, Kind::peer);
+  EXPECT_EQ(web.at("us-west").health.min_up_count, 2u);
+  EXPECT_EQ(c.geodns.services[1].sites.at("us-east").health.kind, Kind::tcp);
+  EXPECT_EQ(c.geodns.services[1].sites.at("us-west").health.kind, Kind::http);
+  ASSERT_EQ(c.geodns.zones.size(), 1u);
+  EXPECT_EQ(c.geodns.zones[0].expire_s, 1'209'600u);
+  EXPECT_EQ(c.geodns.zones[0].records.at(2).ttl_s, 30u);
+  EXPECT_EQ(c.geodns.zones[0].records.at(3).weights.size(), 2u);
+  EXPECT_EQ(c.geodns.tcp_idle_timeout_ms, 3000);
+}
+
+TEST(Config, NamesOfRoutesAreUnique) {
+  Directory directory;
+  std::string file = "[listener.a]\nlisten = \"127.0.0.1:1\"\n";
+  for (const char* route :
+       {"", "listener = \"a\"", "method = \"GET\"", "path = \"/x\"",
+        "name = \"any/x 2\"\npath = \"/y\"", "path_exact = \"/x\"",
+        "path_exact = \"/x\"\nmethod = \"PUT\"", "host = \"a\"\npath = \"/x/\""})
+    file += std::string("[[route]]\nredirect = \"https\"\n") + route + "\n";
+  LoadResult r = load(directory.write(file));
+  EXPECT_THAT(r.errors, ElementsAre());
+  std::vector<std::string> names;
+  for (const auto& route : r.config.routes) names.push_back(route.name);
+  EXPECT_THAT(names, ElementsAre("any", "any at a", "GET any", "any/x", "any/x 2", "any/x 3",
+                                 "PUT any/x", "a/x/"));
+}
+
+TEST(Config, ShippedFileIsValid) {
+  EXPECT_THAT(load(source + "/conf/portolan.toml").errors, ElementsAre());
+}
+
+TEST(Reference, IsTheShippedFile) {
+  const std::string path = source + "/conf/reference.toml";
+  if (blessing()) spill(path, reference());
+  EXPECT_EQ(reference(), slurp(path));
+  EXPECT_TRUE(conf::parse(reference(), "reference.toml"));
+}
+
+// Every line ready to use is indeed: what is then told is only that names and files don't exist,
+// and that a route or a health check can't be everything at once.
+TEST(Reference, UncommentedBinds) {
+  std::string text, line;
+  std::stringstream in(reference());
+  while (std::getline(in, line))
+    text += (line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line) + "\n";
+  Directory directory;
+  ASSERT_TRUE(conf::parse(text, "reference.toml"))
+      << conf::parse(text, "reference.toml").error().text;
+  const std::string got = without(told(directory.write(text, "reference.toml")), directory.path());
+  EXPECT_THAT(got, Not(HasSubstr("unknown key")));
+  EXPECT_THAT(got, Not(HasSubstr("must be")));
+  EXPECT_THAT(got, Not(HasSubstr("is not a value")));
+  EXPECT_THAT(got, Not(HasSubstr("missing")));
+}
+
+// The contract with operators: what it has and this version has not is told, key by key, and
+// nothing else.
+TEST(Contract, OnlyKeysOfLaterVersionsAreRefused) {
+  const std::string contract = source + "/../shared/design/portolan.toml";
+  if (!fs::exists(contract)) return;
+  std::string text = slurp(contract);
+  Directory directory;
+  for (const std::string& there :
+       {std::string("/srv/www"), std::string("/var/lib/portolan/GeoLite2-City.mmdb")})
+    text.replace(text.find(there), there.size(), directory.path());
+  std::vector<std::string> keys;
+  for (const std::string& error : load(directory.write(text)).errors) {
+    std::string what = error.substr(error.find(": ") + 2);
+    keys.push_back(what.substr(0, what.find(';')));
+  }
+  EXPECT_THAT(keys, ElementsAre("unknown key \"tls\" in [listener.https]",
+                                "\"tcp\" is not a value of protocol in [listener.postgres-read]",
+                                "unknown key \"pool\" in [listener.postgres-read]",
+                                "unknown key \"tls\" in [pool.app]",
+                                "unknown key \"postgres\" in [pool.replicas].health",
+                                "unknown key \"user\" in [pool.replicas].health",
+                                "unknown key \"password_file\" in [pool.replicas].health",
+                                "unknown key \"max_lag\" in [pool.replicas].health",
+                                "unknown key \"disk\" in [cache.edge]",
+                                "\"s3-fifo\" is not a value of eviction in [cache.edge]"));
+}
+
+// Cuts, doubles, swaps and overwrites pieces of a file.
+std::string mutate(std::string text, std::mt19937_64& random) {
+  static constexpr std::string_view pieces[] = {"\"",
+                                                "[",
+                                                "]",
+                                                "{",
+                                                "}",
+                                                "=",
+                                                ",",
+                                                "\n",
+                                                "#",
+                                                "''",
+                                                "[[",
+                                                "-1",
+                                                "1e999",
+                                                "nan",
+                                                "true",
+                                                "\\u0000",
+                                                "\xff",
+                                                "\"\"\"",
+                                                ".",
+                                                "route",
+                                                "[pool.app]",
+                                                "\x01",
+                                                "9223372036854775808"};
+  auto below = [&](size_t n) { return n == 0 ? size_t{0} : static_cast<size_t>(random() % n); };
+  for (size_t times = 1 + below(4); times > 0 && !text.empty(); --times) {
+    size_t at = below(text.size()), length = std::min(below(40), text.size() - at);
+    switch (below(5)) {
+      case 0:
+        text.erase(at, length);
+        break;
+      case 1:
+        text.insert(at, pieces[below(std::size(pieces))]);
+        break;
+      case 2:
+        text.insert(below(text.size()), text.substr(at, length));
+        break;
+      case 3:
+        text[at] = static_cast<char>(random());
+        break;
+      default: {
+        size_t a = text.find('\n', at), b = a == std::string::npos ? a : text.find('\n', a + 1);
+        if (b != std::string::npos) text.insert(below(text.size()), text.substr(a, b - a));
+      }
+    }
+  }
+  return text;
+}
+
+TEST(Mutation, NothingThrowsAndEveryErrorHasItsPlace) {
+  Directory directory;
+  const std::string seeds[] = {
+      slurp(golden + "valid-full.toml"), slurp(golden + "valid-short.toml"),
+      slurp(golden + "unknown-keys.toml"), slurp(golden + "services.toml")};
+  std::mt19937_64 random(20);
+  size_t valid = 0, wrong = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string text = mutate(seeds[static_cast<size_t>(i) % std::size(seeds)], random);
+    const std::string path = directory.write(text, "m.toml");
+    LoadResult r = load(path);
+    (r.errors.empty() ? valid : wrong)++;
+    for (const std::string& error : r.errors) {
+      ASSERT_EQ(error.rfind(directory.path() + "/", 0), 0u) << error;
+      ASSERT_TRUE(std::all_of(error.begin(), error.end(), [](char c) {
+        return static_cast<unsigned char>(c) >= 0x20;
+      })) << error;
+    }
+  }
+  EXPECT_GT(valid, 0u);
+  EXPECT_GT(wrong, 500u);
+}
+
+}  // namespace
+}  // namespace portolan::daemon

@@ -6,13 +6,16 @@
 #include "proxy/fetch.hh"
 
 namespace portolan::proxy {
-namespace {
 
 using metrics::Family;
 using metrics::Type;
 
 const Family requests_total{"portolan_requests_total", "Requests answered.", Type::counter,
                             {"listener", "route", "pool", "server", "status"}};
+const Family connections_open{"portolan_connections", "Client connections open.", Type::gauge, {"listener"}};
+
+namespace {
+
 const Family request_seconds{"portolan_request_duration_seconds",
                              "From a request's first byte to the last byte of its answer.", Type::histogram,
                              {"listener", "route"}};
@@ -22,7 +25,6 @@ const Family response_bytes{"portolan_response_bytes_total", "Body bytes sent to
                             {"listener", "route"}};
 const Family connections_total{"portolan_connections_total", "Client connections accepted.", Type::counter,
                                {"listener"}};
-const Family connections_open{"portolan_connections", "Client connections open.", Type::gauge, {}};
 const Family connections_refused{"portolan_connections_refused_total",
                                  "Client connections closed at once because server.max_connections is reached.",
                                  Type::counter,
@@ -119,7 +121,7 @@ void Proxy::accept(int door, UniqueFd socket, const SocketAddress& peer) {
   }
   shared_.connections.fetch_add(1, std::memory_order_relaxed);
   worker_.metrics().counter(connections_total, {listener}).add();
-  worker_.metrics().counter(connections_open).add();
+  worker_.metrics().counter(connections_open, {listener}).add();
   auto connection = std::make_unique<Connection>(*this, config->second, door, std::move(socket), peer);
   Connection& c = *connection;
   connections_.emplace(&c, std::move(connection));
@@ -132,7 +134,7 @@ void Proxy::remove(Connection& connection) {
   worker_.bury(std::move(found->second));
   connections_.erase(found);
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-  worker_.metrics().counter(connections_open).sub();
+  worker_.metrics().counter(connections_open, {connection.listener()}).sub();
 }
 
 // ── for exchanges and fetches ─────────────────────────────────────────────────────────────────────────────────────

@@ -30,6 +30,10 @@ struct Shared {
   std::atomic<int64_t> most_connections{INT64_MAX};
 };
 
+// Families other rooms sum up.
+extern const metrics::Family requests_total;           // listener, route, pool, server, status
+extern const metrics::Family connections_open;         // listener
+
 struct RequestLabels {
   std::string_view listener, route, pool, server;
   int status = 0;

@@ -1,0 +1,114 @@
+#include "daemon/assembly.hh"
+
+#include "core/base/clock.hh"
+
+namespace portolan::daemon {
+namespace {
+
+health::PoolSpec pool_spec(const proxy::PoolConfig& pool) {
+  health::PoolSpec spec;
+  spec.name = pool.name;
+  spec.check = pool.health;
+  for (const proxy::ServerConfig& s : pool.servers)
+    spec.servers.push_back({s.address, s.weight, s.max_connections, s.backup});
+  return spec;
+}
+
+health::SiteSpec site_spec(const std::string& datacenter, const geodns::ServiceHealth& h) {
+  using From = geodns::ServiceHealth::Kind;
+  using To = health::SiteSpec::Kind;
+  health::SiteSpec spec;
+  spec.datacenter = datacenter;
+  switch (h.kind) {
+    case From::none: spec.kind = To::none; break;
+    case From::pool: spec.kind = To::pool; break;
+    case From::peer: spec.kind = To::peer; break;
+    case From::tcp: spec.kind = To::tcp; break;
+    case From::http: spec.kind = To::http; break;
+  }
+  spec.pool = h.pool;
+  spec.peer = h.peer;
+  spec.tcp = h.tcp;
+  spec.http = h.http;
+  spec.min_up = {h.min_up_percent.value_or(0), h.min_up_count.value_or(0)};
+  spec.check.interval_ms = h.interval_ms;
+  spec.check.timeout_ms = h.timeout_ms;
+  spec.check.rise = static_cast<int>(h.rise);
+  spec.check.fall = static_cast<int>(h.fall);
+  return spec;
+}
+
+geodns::State dns_state(health::State state) {
+  switch (state) {
+    case health::State::unknown: return geodns::State::unknown;
+    case health::State::up: return geodns::State::up;
+    case health::State::draining: return geodns::State::draining;
+    default: return geodns::State::down;
+  }
+}
+
+}  // namespace
+
+Caches assemble_caches(const Config& config, const Caches& before) {
+  Caches caches;
+  for (const edge::CacheConfig& c : config.caches) {
+    if (auto old = before.find(c.name); old != before.end()) {
+      old->second->reconfigure(c);
+      caches[c.name] = old->second;
+      continue;
+    }
+    uint64_t seed = 0;
+    system_entropy(&seed, sizeof seed);
+    caches[c.name] = std::make_shared<edge::Cache>(c, seed);
+  }
+  return caches;
+}
+
+std::shared_ptr<const proxy::Snapshot> assemble_snapshot(const Config& config, const Caches& caches,
+                                                         uint64_t version) {
+  auto s = std::make_shared<proxy::Snapshot>();
+  s->version = version;
+  s->node = config.server.name;
+  s->timeouts = config.timeouts;
+  s->trusted = config.server.trusted;
+  s->log_format = config.log.access_format == "combined" ? proxy::LogFormat::combined : proxy::LogFormat::json;
+  s->routes = config.routes;
+  for (const proxy::RouteConfig& r : s->routes) {
+    auto cache = caches.find(r.cache);
+    s->route_caches.push_back(cache == caches.end() ? nullptr : cache->second);
+  }
+  for (const proxy::PoolConfig& p : config.pools) s->pools[p.name] = p;
+  for (const proxy::ListenerConfig& l : config.listeners) s->listeners[l.name] = l;
+  s->router = std::make_unique<proxy::Router>(s->routes);
+  return s;
+}
+
+health::MonitorSpec assemble_monitor(const Config& config) {
+  health::MonitorSpec spec;
+  for (const proxy::PoolConfig& p : config.pools) spec.pools.push_back(pool_spec(p));
+  for (const geodns::ServiceConfig& service : config.geodns.services) {
+    health::ServiceSpec s{service.name, {}};
+    for (const auto& [datacenter, site] : service.sites)
+      s.sites.push_back(site_spec(datacenter, site.health));
+    spec.services.push_back(std::move(s));
+  }
+  for (const geodns::DatacenterConfig& d : config.geodns.datacenters) spec.datacenters.push_back(d.name);
+  if (!config.server.datacenter.empty()) spec.datacenters.push_back(config.server.datacenter);
+  return spec;
+}
+
+geodns::ServiceStates assemble_states(const geodns::Directory& directory, const health::Board& board) {
+  geodns::ServiceStates states;
+  states.states.resize(directory.services.size());
+  for (size_t s = 0; s < directory.services.size(); ++s) {
+    states.states[s].resize(directory.datacenters.size(), geodns::State::unknown);
+    auto sites = board.services.find(directory.services[s].name);
+    if (sites == board.services.end()) continue;
+    for (const health::Site& site : sites->second)
+      if (int d = directory.find_datacenter(site.datacenter); d >= 0)
+        states.states[s][static_cast<size_t>(d)] = dns_state(site.health.state);
+  }
+  return states;
+}
+
+}  // namespace portolan::daemon

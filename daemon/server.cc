@@ -1,0 +1,375 @@
+#include "daemon/server.hh"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <systemd/sd-daemon.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "core/base/log.hh"
+#include "daemon/cores.hh"
+#include "daemon/privileges.hh"
+
+namespace portolan::daemon {
+namespace {
+
+constexpr int64_t drain_look_ms = 50;
+constexpr size_t file_threads = 2;
+
+uint64_t any_seed() {
+  uint64_t seed;
+  system_entropy(&seed, sizeof seed);
+  return seed;
+}
+
+void log_errors(const std::vector<std::string>& errors) {
+  for (const std::string& e : errors) log::error(e);
+}
+
+std::vector<std::string> files_read_on_reload(const Config& config, const std::string& path) {
+  std::vector<std::string> files{path};
+  for (const geo::Database& d : config.geo_databases) files.push_back(d.path);
+  for (const proxy::RouteConfig& r : config.routes)
+    if (r.files) files.push_back(r.files->root);
+  return files;
+}
+
+}  // namespace
+
+int run_daemon(const std::string& config_path) {
+  LoadResult loaded = load(config_path);
+  if (!loaded.errors.empty()) {
+    for (const std::string& e : loaded.errors) fmt::print(stderr, "{}\n", e);
+    return 2;
+  }
+  Signals::block();
+  Server server(config_path);
+  if (Status started = server.start(std::move(loaded)); !started) {
+    fmt::print(stderr, "portolan: {}\n", started.error().text);
+    return 1;
+  }
+  server.run();
+  return 0;
+}
+
+Server::Server(std::string config_path)
+    : config_path_(std::move(config_path)),
+      started_ms_(clock_.wall_ms()),
+      control_(-1, "control", clock_, any_seed(), registry_.add_shard()),
+      board_(std::make_shared<health::Board>()),
+      drain_timer_(control_, this, &loop::Calls<&Server::look_if_drained>::call),
+      watchdog_timer_(control_, this, &loop::Calls<&Server::on_watchdog>::call) {}
+
+Server::~Server() {
+  for (Crew& c : crews_) c.worker->stop();
+  for (Crew& c : crews_) c.worker->join();
+  admin_.reset();
+  monitor_.reset();
+  resolver_.reset();
+  pool_.reset();
+  for (Crew& c : crews_) {
+    c.dns.reset();
+    c.proxy.reset();
+  }
+  for (const Sockets::Lent& lent : sockets_ ? sockets_->all() : std::vector<Sockets::Lent>())
+    if (lent.key.address.is_unix()) ::unlink(lent.key.address.path.c_str());
+}
+
+// ── start ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Status Server::start(LoadResult loaded) {
+  Config& config = loaded.config;
+  log::Level level = log::Level::info;
+  log::parse_level(config.log.level, level);
+  log::set_level(level);
+  uint64_t descriptors = raise_descriptor_limit();
+  size_t workers = config.server.workers > 0 ? static_cast<size_t>(config.server.workers) : usable_cores();
+  sockets_ = std::make_unique<Sockets>(workers);
+  if (auto opened = sockets_->prepare(config); !opened) return opened;
+  if (auto dropped = drop_privileges(config.server.user); !dropped) return dropped;
+  // No thread has been started until here: capabilities and users are a thread's own.
+  for (const std::string& problem : unreadable(files_read_on_reload(config, config_path_)))
+    log::warning("a reload will fail", {{"reason", problem}});
+  log_writer_ = std::make_unique<loop::LogWriter>();
+  if (auto opened = open_logs(config); !opened) return opened;
+  pool_ = std::make_unique<loop::ThreadPool>(file_threads);
+  shared_ = std::make_unique<proxy::Shared>(*log_writer_);
+  int64_t most = static_cast<int64_t>(descriptors / 2) - 64;
+  shared_->most_connections = config.server.max_connections > 0 ? config.server.max_connections : std::max<int64_t>(most, 64);
+  shared_->report_failure = [this](const std::string& pool, const SocketAddress& server, const std::string& reason) {
+    control_.post([this, pool, server, reason] { monitor_->report_failure(pool, server, reason); });
+  };
+  hire(workers);
+  resolver_ = std::make_unique<loop::Resolver>(control_);
+  monitor_ = std::make_unique<health::Monitor>(control_, health::resolve_with(*resolver_),
+                                               [this](auto board) { on_board(std::move(board)); });
+  admin_ = std::make_unique<Admin>(control_, *this);
+  Result<GeoTable> geo = config.geo_databases.empty() ? Result<GeoTable>(GeoTable()) : geo::load(config.geo_databases);
+  if (!geo) return geo.error();
+  if (auto applied = apply(std::move(config), *geo); !applied) return applied;
+  signals_ = std::make_unique<Signals>(control_, [this](int signal) { on_signal(signal); });
+  for (Crew& c : crews_) c.worker->start();
+  return {};
+}
+
+Status Server::open_logs(const Config& config) {
+  auto opened = log_writer_->open(config.log.access_path);
+  if (!opened && opened.error().code == EACCES && !config.server.user.empty())
+    return Error{opened.error().text + "; the directory must belong to user " + config.server.user};
+  return opened;
+}
+
+void Server::hire(size_t workers) {
+  for (size_t i = 0; i < workers; ++i) {
+    Crew crew;
+    crew.worker = std::make_unique<loop::Worker>(static_cast<int>(i), "worker-" + std::to_string(i), clock_, any_seed(),
+                                                 registry_.add_shard());
+    crew.proxy = std::make_unique<proxy::Proxy>(*crew.worker, *shared_);
+    crew.dns = std::make_unique<geodns::Server>(*crew.worker, std::make_shared<geodns::View>(),
+                                                geodns::ServerLimits{});
+    crews_.push_back(std::move(crew));
+  }
+}
+
+void Server::run() {
+  uint64_t watchdog_us = 0;
+  if (sd_watchdog_enabled(0, &watchdog_us) > 0) {
+    watchdog_ms_ = static_cast<int64_t>(watchdog_us / 1000);
+    watchdog_timer_.set(watchdog_ms_ / 3);
+  }
+  log::info("serving", {{"node", config_.server.name}, {"workers", crews_.size()}, {"pid", getpid()}});
+  sd_notify(0, "READY=1");
+  control_.run();
+  for (Crew& c : crews_) c.worker->stop();
+  for (Crew& c : crews_) c.worker->join();
+  log::info("stopped", {{"node", config_.server.name}});
+}
+
+// ── publishing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+std::shared_ptr<const geodns::View> Server::view_with(const health::Board& board) const {
+  return geodns::with_states(*view_, assemble_states(*view_->directory, board));
+}
+
+void Server::on_board(std::shared_ptr<const health::Board> board) {
+  board_ = std::move(board);
+  if (applying_) return;
+  view_ = view_with(*board_);
+  for (Crew& c : crews_) {
+    proxy::Proxy* proxy = c.proxy.get();
+    geodns::Server* dns = c.dns.get();
+    c.worker->post([proxy, dns, board = board_, view = view_] {
+      proxy->set_board(board);
+      dns->set_view(view);
+    });
+  }
+  admin_->health_changed();
+}
+
+// From here on nothing can fail but what is checked first.
+Status Server::apply(Config config, GeoTable geo) {
+  std::vector<geodns::Mistake> mistakes;
+  auto view = geodns::build_view(config.geodns, static_cast<uint32_t>(clock_.wall_ms() / 1000), mistakes);
+  if (!mistakes.empty()) return Error{mistakes.front().where + ": " + mistakes.front().text};
+  view_ = geodns::with_geo(*view, std::move(geo));
+  applying_ = true;
+  config_ = std::move(config);
+  caches_ = assemble_caches(config_, caches_);
+  snapshot_ = assemble_snapshot(config_, caches_, ++version_);
+  monitor_->apply(assemble_monitor(config_));
+  board_ = monitor_->board();
+  view_ = view_with(*board_);
+  applying_ = false;
+  std::vector<Sockets::Lent> added;
+  std::vector<Sockets::Lent> gone;
+  sockets_->commit(config_, added, gone);
+  publish(added, std::move(gone));
+  return {};
+}
+
+std::vector<int> Server::dns_sockets(Sockets::Use use, size_t worker) const {
+  std::vector<int> fds;
+  for (const Sockets::Lent& lent : sockets_->all())
+    if (lent.key.use == use) fds.push_back(lent.fds[worker]);
+  return fds;
+}
+
+// Board and snapshot travel together, so that no worker ever sees a route without its pool. Sockets that are gone are
+// closed when the last worker has let go of them.
+void Server::publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone) {
+  lend_to_control(gone);
+  auto left = std::make_shared<std::atomic<size_t>>(crews_.size());
+  auto closing = std::make_shared<std::vector<Sockets::Lent>>(std::move(gone));
+  geodns::ServerLimits limits{config_.geodns.tcp_connections, config_.geodns.tcp_idle_timeout_ms};
+  for (size_t i = 0; i < crews_.size(); ++i) {
+    proxy::Proxy* proxy = crews_[i].proxy.get();
+    geodns::Server* dns = crews_[i].dns.get();
+    crews_[i].worker->post([this, i, proxy, dns, limits, added, left, closing, snapshot = snapshot_, board = board_,
+                            view = view_, udp = dns_sockets(Sockets::Use::dns_udp, i),
+                            tcp = dns_sockets(Sockets::Use::dns_tcp, i)] {
+      proxy->set_board(board);
+      proxy->set_snapshot(snapshot);
+      for (const Sockets::Lent& lent : *closing)
+        if (lent.key.use == Sockets::Use::http) proxy->stop_listening(lent.fds[i]);
+      for (const Sockets::Lent& lent : added)
+        if (lent.key.use == Sockets::Use::http) proxy->listen(lent.listener, lent.fds[i]);
+      dns->set_view(view);
+      dns->set_limits(limits);
+      if (auto set = dns->set_sockets(udp, tcp); !set) log::error(set.error().text);
+      if (left->fetch_sub(1) == 1)
+        control_.post([this, closing] { sockets_->close(*closing); });
+    });
+  }
+  admin_->health_changed();
+}
+
+void Server::lend_to_control(const std::vector<Sockets::Lent>& gone) {
+  for (const Sockets::Lent& lent : gone) admin_->stop(lent.fds.front());
+  for (const Sockets::Lent& lent : sockets_->all()) {
+    int fd = lent.fds.front();
+    if (lent.key.use == Sockets::Use::admin) admin_->listen(fd, Admin::Door::control);
+    if (lent.key.use == Sockets::Use::metrics) admin_->listen(fd, Admin::Door::metrics);
+    if (lent.key.use == Sockets::Use::peers)
+      admin_->listen(fd, Admin::Door::peers, config_.server.peers.allow);
+  }
+}
+
+// ── reload ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Server::Prepared Server::prepare(const std::string& path) {
+  Prepared p;
+  p.loaded = load(path);
+  if (p.loaded.errors.empty() && !p.loaded.config.geo_databases.empty())
+    p.geo = geo::load(p.loaded.config.geo_databases);
+  return p;
+}
+
+void Server::reload(std::function<void(std::vector<std::string>)> done) {
+  if (reloading_) {
+    waiting_reloads_.push_back(std::move(done));
+    return;
+  }
+  reloading_ = true;
+  sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", clock_.now_us()).c_str());
+  auto shared_done = std::make_shared<decltype(done)>(std::move(done));
+  bool taken = pool_->submit([this, path = config_path_, shared_done] {
+    auto prepared = std::make_shared<Prepared>(prepare(path));
+    control_.post([this, prepared, shared_done] { finish_reload(std::move(*prepared), *shared_done); });
+  });
+  if (!taken) finish_reload(Prepared{{{}, {"the process is too busy to reload"}}, GeoTable()}, *shared_done);
+}
+
+void Server::finish_reload(Prepared prepared, const std::function<void(std::vector<std::string>)>& done) {
+  std::vector<std::string> errors = std::move(prepared.loaded.errors);
+  Config& next = prepared.loaded.config;
+  if (errors.empty() && !prepared.geo) errors.push_back(prepared.geo.error().text);
+  if (errors.empty())
+    if (auto opened = sockets_->prepare(next); !opened) errors.push_back(opened.error().text);
+  if (errors.empty() && next.log.access_path != config_.log.access_path)
+    if (auto opened = open_logs(next); !opened) errors.push_back(opened.error().text);
+  size_t workers = next.server.workers > 0 ? static_cast<size_t>(next.server.workers) : usable_cores();
+  if (errors.empty() && workers != crews_.size())
+    log::warning("server.workers takes effect at the next start", {{"now", crews_.size()}, {"file", workers}});
+  if (errors.empty()) {
+    log::Level level = log::Level::info;
+    log::parse_level(next.log.level, level);
+    log::set_level(level);
+    if (next.server.max_connections > 0) shared_->most_connections = next.server.max_connections;
+    if (auto applied = apply(std::move(next), *prepared.geo); !applied) errors.push_back(applied.error().text);
+  }
+  if (errors.empty()) {
+    log::info("reloaded", {{"file", config_path_}, {"version", version_}});
+  } else {
+    log_errors(errors);
+    log::error("the reload was refused, the old configuration goes on", {{"mistakes", errors.size()}});
+  }
+  sd_notify(0, "READY=1");
+  reloading_ = false;
+  done(errors);
+  if (waiting_reloads_.empty()) return;
+  // One more reload serves everybody who asked meanwhile.
+  reload([waiting = std::exchange(waiting_reloads_, {})](const std::vector<std::string>& e) {
+    for (const auto& w : waiting) w(e);
+  });
+}
+
+// ── signals, drain, watchdog ──────────────────────────────────────────────────────────────────────────────────────
+
+void Server::on_signal(int signal) {
+  switch (signal) {
+    case SIGHUP:
+      return reload([](const std::vector<std::string>&) {});
+    case SIGUSR1:
+      return reopen_logs();
+    default:
+      if (draining_) return stop_now();
+      begin_drain();
+  }
+}
+
+void Server::reopen_logs() {
+  if (auto opened = log_writer_->reopen(); !opened) {
+    log::error(opened.error().text);
+  } else {
+    log::info("reopened the access log", {{"path", config_.log.access_path}});
+  }
+}
+
+void Server::begin_drain() {
+  draining_ = true;
+  drain_until_ms_ = control_.now_ms() + config_.server.drain_ms;
+  log::info("draining", {{"connections", shared_->connections.load()}, {"at_most_ms", config_.server.drain_ms}});
+  sd_notify(0, "STOPPING=1\nSTATUS=draining");
+  for (Crew& c : crews_) {
+    proxy::Proxy* proxy = c.proxy.get();
+    c.worker->post([proxy] { proxy->drain(); });
+  }
+  admin_->health_changed();
+  drain_timer_.set(drain_look_ms);
+}
+
+void Server::look_if_drained() {
+  bool late = control_.now_ms() >= drain_until_ms_;
+  if (shared_->connections.load() > 0 && !late) return drain_timer_.set(drain_look_ms);
+  if (late)
+    log::warning("closing connections that did not end in time", {{"connections", shared_->connections.load()}});
+  stop_now();
+}
+
+void Server::stop_now() {
+  control_.stop();
+}
+
+void Server::on_watchdog() {
+  bool alive = true;
+  for (Crew& c : crews_) {
+    int64_t silent = clock_.now_ms() - c.worker->last_turn_ms();
+    if (silent > watchdog_ms_ / 2) {
+      alive = false;
+      log::error("a worker does not turn", {{"worker", c.worker->name()}, {"silent_ms", silent}});
+    }
+    c.worker->post([] {});
+  }
+  if (alive) sd_notify(0, "WATCHDOG=1");
+  watchdog_timer_.set(watchdog_ms_ / 6);
+}
+
+// ── for operators: see also server_report.cc ──────────────────────────────────────────────────────────────────────
+
+Status Server::drain_server(const std::string& pool, const std::string& address, bool drain) {
+  return monitor_->drain_server(pool, address, drain);
+}
+
+Status Server::drain_datacenter(const std::string& name, bool drain) {
+  return monitor_->drain_datacenter(name, drain);
+}
+
+Result<uint64_t> Server::purge(const std::string& url) {
+  uint64_t removed = 0;
+  for (auto& [name, cache] : caches_) removed += cache->purge(url);
+  log::info("purged", {{"url", url}, {"objects", removed}});
+  return removed;
+}
+
+}  // namespace portolan::daemon

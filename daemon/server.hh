@@ -1,0 +1,106 @@
+#pragma once
+// The process: opens sockets, drops privileges, builds the workers, publishes snapshots, reloads in place, drains. Runs on
+// the control worker, in the main thread; the only place that knows everything.
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.hh"
+#include "core/health/monitor.hh"
+#include "core/loop/log_writer.hh"
+#include "core/loop/resolver.hh"
+#include "core/loop/thread_pool.hh"
+#include "daemon/admin.hh"
+#include "daemon/assembly.hh"
+#include "daemon/config.hh"
+#include "daemon/signals.hh"
+#include "daemon/sockets.hh"
+#include "geodns/server.hh"
+#include "proxy/proxy.hh"
+
+namespace portolan::daemon {
+
+// `portolan run`: until SIGTERM or SIGINT. The exit status: 0, 1 (could not start), 2 (the file has mistakes).
+int run_daemon(const std::string& config_path);
+
+class Server final : public AdminBackend {
+ public:
+  explicit Server(std::string config_path);
+  ~Server() override;
+  // Everything up to serving. Errors are complete sentences for the operator.
+  Status start(LoadResult loaded);
+  void run();                                          // until drained or stopped
+
+  // ── AdminBackend ──
+  StatusReport status() override;
+  void reload(std::function<void(std::vector<std::string> errors)> done) override;
+  Status drain_server(const std::string& pool, const std::string& address, bool drain) override;
+  Status drain_datacenter(const std::string& name, bool drain) override;
+  Result<uint64_t> purge(const std::string& url) override;
+  std::string metrics_text() override;
+  Status ready() override;
+  health::Report health() override;
+
+ private:
+  // One core's worth of traffic.
+  struct Crew {
+    std::unique_ptr<loop::Worker> worker;
+    std::unique_ptr<proxy::Proxy> proxy;
+    std::unique_ptr<geodns::Server> dns;
+  };
+  using GeoTable = std::shared_ptr<const geo::Table>;
+  // What a reload has read off the loop, before anything changes.
+  struct Prepared {
+    LoadResult loaded;
+    Result<GeoTable> geo = GeoTable();
+  };
+  static Prepared prepare(const std::string& path);
+
+  Status open_logs(const Config& config);
+  void hire(size_t workers);
+  void on_signal(int signal);
+  void on_board(std::shared_ptr<const health::Board> board);
+  void finish_reload(Prepared prepared, const std::function<void(std::vector<std::string>)>& done);
+  Status apply(Config config, GeoTable geo);
+  void publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone);
+  void lend_to_control(const std::vector<Sockets::Lent>& gone);
+  std::vector<int> dns_sockets(Sockets::Use use, size_t worker) const;
+  void reopen_logs();
+  void begin_drain();
+  void look_if_drained();
+  void stop_now();
+  void on_watchdog();
+  std::shared_ptr<const geodns::View> view_with(const health::Board& board) const;
+
+  std::string config_path_;
+  SystemClock clock_;
+  metrics::Registry registry_;
+  Config config_;
+  int64_t started_ms_ = 0;
+  loop::Worker control_;
+  std::unique_ptr<loop::LogWriter> log_writer_;
+  std::unique_ptr<proxy::Shared> shared_;
+  std::unique_ptr<loop::ThreadPool> pool_;
+  std::unique_ptr<Sockets> sockets_;
+  std::vector<Crew> crews_;
+  std::unique_ptr<loop::Resolver> resolver_;
+  std::unique_ptr<health::Monitor> monitor_;
+  std::unique_ptr<Admin> admin_;
+  std::unique_ptr<Signals> signals_;
+  Caches caches_;
+  std::shared_ptr<const proxy::Snapshot> snapshot_;
+  std::shared_ptr<const health::Board> board_;
+  std::shared_ptr<const geodns::View> view_;           // states of the last board
+  uint64_t version_ = 0;
+  bool applying_ = false;                              // boards wait for the snapshot they go with
+  bool reloading_ = false;
+  std::vector<std::function<void(std::vector<std::string>)>> waiting_reloads_;
+  bool draining_ = false;
+  int64_t drain_until_ms_ = 0;
+  loop::Timer drain_timer_;
+  loop::Timer watchdog_timer_;
+  int64_t watchdog_ms_ = 0;
+};
+
+}  // namespace portolan::daemon

@@ -1,0 +1,119 @@
+// What the server tells of itself: status, metrics, readiness, health.
+#include "daemon/server.hh"
+#include "daemon/version.hh"
+
+namespace portolan::daemon {
+namespace {
+
+using health::State;
+
+void add_servers(metrics::Exposition& out, const health::Board& board) {
+  out.family("portolan_server_state", "1 for the state a server is in.", "gauge");
+  static constexpr State states[] = {State::unknown, State::up, State::down, State::draining, State::ejected};
+  for (const auto& [name, pool] : board.pools)
+    for (const health::Member& m : pool->members)
+      for (State s : states)
+        out.sample("portolan_server_state",
+                   {{"pool", name}, {"server", m.address.to_string()}, {"state", health::to_string(s)}},
+                   m.health.state == s);
+  out.family("portolan_server_in_flight", "Requests a server is answering now.", "gauge");
+  for (const auto& [name, pool] : board.pools)
+    for (const health::Member& m : pool->members)
+      out.sample("portolan_server_in_flight", {{"pool", name}, {"server", m.address.to_string()}},
+                 static_cast<double>(m.state->in_flight.load()));
+  out.family("portolan_service_up", "1 where a service is healthy in a datacentre.", "gauge");
+  for (const auto& [name, sites] : board.services)
+    for (const health::Site& site : sites)
+      out.sample("portolan_service_up", {{"service", name}, {"datacenter", site.datacenter}},
+                 health::serves(site.health.state));
+}
+
+struct CacheFigure {
+  const char* name;
+  const char* help;
+  const char* type;
+  uint64_t edge::Stats::*value;
+};
+
+constexpr CacheFigure cache_figures[] = {
+    {"portolan_cache_objects", "Objects stored.", "gauge", &edge::Stats::objects},
+    {"portolan_cache_bytes", "Memory in use, overhead and fills included.", "gauge", &edge::Stats::bytes},
+    {"portolan_cache_budget_bytes", "Memory allowed.", "gauge", &edge::Stats::budget},
+    {"portolan_cache_hits_total", "Requests answered from the store.", "counter", &edge::Stats::hits},
+    {"portolan_cache_misses_total", "Requests that began a fetch.", "counter", &edge::Stats::misses},
+    {"portolan_cache_collapsed_total", "Requests that followed another's fetch.", "counter", &edge::Stats::collapsed},
+    {"portolan_cache_bypassed_total", "Requests that passed untouched.", "counter", &edge::Stats::bypasses},
+    {"portolan_cache_stale_total", "Requests that met a stale object.", "counter", &edge::Stats::stale},
+    {"portolan_cache_validated_total", "Stored objects refreshed by a 304.", "counter", &edge::Stats::validated},
+    {"portolan_cache_stored_total", "Objects stored since the start.", "counter", &edge::Stats::fills},
+    {"portolan_cache_evictions_total", "Objects pushed out for want of room.", "counter", &edge::Stats::evictions},
+    {"portolan_cache_purged_total", "Objects purged or invalidated.", "counter", &edge::Stats::purged},
+};
+
+void add_caches(metrics::Exposition& out, const Caches& caches) {
+  if (caches.empty()) return;
+  for (const CacheFigure& f : cache_figures) {
+    out.family(f.name, f.help, f.type);
+    for (const auto& [name, cache] : caches)
+      out.sample(f.name, {{"cache", name}}, static_cast<double>(cache->stats().*f.value));
+  }
+}
+
+}  // namespace
+
+std::string Server::metrics_text() {
+  metrics::Exposition out;
+  out.family("portolan_info", "The version that runs.", "gauge");
+  out.sample("portolan_info", {{"version", version}, {"node", config_.server.name}, {"datacenter", config_.server.datacenter}}, 1);
+  out.family("portolan_start_time_seconds", "When the process started, in seconds since 1970.", "gauge");
+  out.sample("portolan_start_time_seconds", {}, static_cast<double>(started_ms_) / 1000);
+  out.family("portolan_configuration_version", "Grows with every reload that was applied.", "gauge");
+  out.sample("portolan_configuration_version", {}, static_cast<double>(version_));
+  out.family("portolan_access_log_lines_total", "Lines written to the access log.", "counter");
+  out.sample("portolan_access_log_lines_total", {}, static_cast<double>(log_writer_->written()));
+  out.family("portolan_access_log_dropped_total", "Lines lost to a slow or full disk.", "counter");
+  out.sample("portolan_access_log_dropped_total", {}, static_cast<double>(log_writer_->dropped()));
+  add_servers(out, *board_);
+  add_caches(out, caches_);
+  return registry_.expose() + out.take();
+}
+
+StatusReport Server::status() {
+  StatusReport r;
+  r.server = config_.server.name;
+  r.datacenter = config_.server.datacenter;
+  r.version = version;
+  r.now_ms = clock_.wall_ms();
+  r.uptime_s = (r.now_ms - started_ms_) / 1000;
+  r.workers = static_cast<int>(crews_.size());
+  for (const Sockets::Lent& lent : sockets_->all()) {
+    if (lent.key.use != Sockets::Use::http) continue;
+    std::string label = "listener=\"" + metrics::escape_label(lent.listener) + "\"";
+    r.listeners.push_back({lent.listener, lent.key.address.to_string(),
+                           registry_.total(proxy::connections_open, label),
+                           registry_.total(proxy::requests_total, label)});
+  }
+  add_board(r, *board_);
+  for (StatusReport::Pool& pool : r.pools)
+    if (auto config = snapshot_->pools.find(pool.name); config != snapshot_->pools.end())
+      pool.balance = config->second.balance;
+  for (const auto& [name, cache] : caches_) {
+    edge::Stats s = cache->stats();
+    r.caches.push_back({name, s.objects, s.bytes, s.budget, s.hits, s.misses});
+  }
+  r.draining = r.draining || draining_;
+  return r;
+}
+
+Status Server::ready() {
+  if (draining_) return Error{"draining"};
+  return {};
+}
+
+health::Report Server::health() {
+  health::Report report = health::report_of(*board_, config_.server.name, config_.server.datacenter);
+  report.draining = report.draining || draining_;
+  return report;
+}
+
+}  // namespace portolan::daemon

@@ -1,0 +1,112 @@
+#include "daemon/sockets.hh"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/loop/listener.hh"
+#include "daemon/privileges.hh"
+
+namespace portolan::daemon {
+namespace {
+
+bool per_worker(Sockets::Use use) {
+  return use == Sockets::Use::http || use == Sockets::Use::dns_udp || use == Sockets::Use::dns_tcp;
+}
+
+}  // namespace
+
+std::map<Sockets::Key, std::string> Sockets::wanted(const Config& config) {
+  std::map<Key, std::string> keys;
+  for (const proxy::ListenerConfig& l : config.listeners)
+    for (const SocketAddress& a : l.listen) keys[{Use::http, a}] = l.name;
+  for (const SocketAddress& a : config.geodns.listen) {
+    keys[{Use::dns_udp, a}] = "";
+    keys[{Use::dns_tcp, a}] = "";
+  }
+  for (const SocketAddress& a : config.server.peers.listen) keys[{Use::peers, a}] = "";
+  if (!config.server.metrics.empty() && config.server.metrics != "off")
+    if (auto a = SocketAddress::parse(config.server.metrics)) keys[{Use::metrics, *a}] = "";
+  if (!config.server.admin.empty() && config.server.admin != "off")
+    if (auto a = SocketAddress::parse(config.server.admin)) keys[{Use::admin, *a}] = "";
+  return keys;
+}
+
+Result<Sockets::Open> Sockets::open(const Key& key, const std::string& listener) const {
+  Open opened{listener, {}};
+  if (key.address.is_unix()) {
+    std::error_code ignored;
+    std::filesystem::create_directories(std::filesystem::path(key.address.path).parent_path(), ignored);
+  }
+  size_t count = per_worker(key.use) && !key.address.is_unix() ? workers_ : 1;
+  for (size_t i = 0; i < count; ++i) {
+    auto fd = key.use == Use::dns_udp ? loop::open_datagram(key.address) : loop::open_listener(key.address);
+    if (!fd) return fd.error();
+    opened.fds.push_back(std::move(*fd));
+  }
+  if (key.address.is_unix()) ::chmod(key.address.path.c_str(), key.use == Use::admin ? 0660 : 0666);
+  return opened;
+}
+
+Status Sockets::prepare(const Config& config) {
+  prepared_.clear();
+  for (const auto& [key, listener] : wanted(config)) {
+    if (open_.contains(key)) continue;
+    auto opened = open(key, listener);
+    if (!opened) {
+      prepared_.clear();
+      return opened.error();
+    }
+    if (key.address.is_unix() && !config.server.user.empty())
+      if (auto given = give_to(key.address.path, config.server.user); !given) return given;
+    prepared_.emplace(key, std::move(*opened));
+  }
+  return {};
+}
+
+Sockets::Lent Sockets::lend(const Key& key, const Open& open, size_t workers) {
+  Lent lent{key, open.listener, {}};
+  size_t count = per_worker(key.use) ? workers : 1;
+  for (size_t i = 0; i < count; ++i) lent.fds.push_back(open.fds[std::min(i, open.fds.size() - 1)].get());
+  return lent;
+}
+
+void Sockets::commit(const Config& config, std::vector<Lent>& added, std::vector<Lent>& gone) {
+  auto keys = wanted(config);
+  for (auto it = open_.begin(); it != open_.end();) {
+    auto want = keys.find(it->first);
+    // An address that moved to another listener keeps its sockets: only the name on the door changes.
+    if (want != keys.end()) {
+      if (want->second != it->second.listener) {
+        it->second.listener = want->second;
+        added.push_back(lend(it->first, it->second, workers_));
+      }
+      ++it;
+      continue;
+    }
+    gone.push_back(lend(it->first, it->second, workers_));
+    closing_.push_back(std::move(it->second));
+    it = open_.erase(it);
+  }
+  for (auto& [key, opened] : prepared_) {
+    added.push_back(lend(key, opened, workers_));
+    open_.emplace(key, std::move(opened));
+  }
+  prepared_.clear();
+}
+
+void Sockets::close(const std::vector<Lent>& gone) {
+  for (const Lent& lent : gone) {
+    std::erase_if(closing_, [&lent](const Open& o) { return o.fds.front().get() == lent.fds.front(); });
+    if (lent.key.address.is_unix()) ::unlink(lent.key.address.path.c_str());
+  }
+}
+
+std::vector<Sockets::Lent> Sockets::all() const {
+  std::vector<Lent> lent;
+  for (const auto& [key, open] : open_) lent.push_back(lend(key, open, workers_));
+  return lent;
+}
+
+}  // namespace portolan::daemon

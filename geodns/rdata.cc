@@ -20,6 +20,7 @@ std::string without_dot(const Name& name) {
 }
 
 Result<Name> below(std::string_view text, const Name& origin) {
+  if (origin.labels() == 0) return Name::parse(text);
   return Name::parse(std::string(text) + "." + without_dot(origin));
 }
 

@@ -1,0 +1,322 @@
+#include <random>
+
+#include "core/base/clock.hh"
+#include "edge/content.hh"
+#include "tests/unit/edge/support.hh"
+
+namespace portolan::edge::test {
+namespace {
+
+using Verdict = Writer::Verdict;
+using State = Reader::State;
+const Pairs minute = {{"Cache-Control", "max-age=60"}};
+
+std::string pattern(size_t n) {
+  std::string s(n, '\0');
+  for (size_t i = 0; i < n; ++i) s[i] = static_cast<char>('a' + (i * 7 + i / 251) % 26);
+  return s;
+}
+
+TEST(Fill, ManyFollowOneAtTheirOwnPace) {
+  Cache cache(config(), 1);
+  Request request("/a");
+  Lookup lead = cache.find(request.at(start_ms));
+  ASSERT_EQ(lead.outcome, Outcome::miss);
+  std::vector<Lookup> followers;
+  for (int i = 0; i < 5; ++i) {
+    followers.push_back(cache.find(request.at(start_ms)));
+    ASSERT_EQ(followers.back().outcome, Outcome::follow);
+  }
+  auto waker = std::make_shared<CountingWaker>();
+  followers[0].reader->wait(waker);
+  EXPECT_EQ(waker->count, 0);
+  Response response(minute);
+  EXPECT_EQ(lead.writer->head(response.head, start_ms, start_ms), Verdict::stored);
+  EXPECT_EQ(waker->count, 1);
+  EXPECT_EQ(followers[0].reader->state(), State::wait);
+  followers[0].reader->wait(waker);
+  followers[4].reader.reset();                      // one leaves
+  lead.reader.reset();                              // so does the leader's client
+
+  std::string whole = pattern(200'000);
+  std::vector<Body> got(4);
+  for (size_t at = 0; at < whole.size(); at += 1000) {
+    EXPECT_TRUE(lead.writer->append(Slice::copy_of(std::string_view(whole).substr(at, 1000))));
+    if (at == 0) EXPECT_EQ(waker->count, 2);
+    for (size_t i = 0; i < 3; ++i) followers[i].reader->read(got[i], 300 * (i + 1));
+  }
+  Lookup late = cache.find(request.at(start_ms));   // its head is known: read along at once
+  ASSERT_EQ(late.outcome, Outcome::follow);
+  EXPECT_EQ(late.reader->state(), State::more);
+  EXPECT_TRUE(lead.writer->finish());
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(got[i].to_string() + drain(*followers[i].reader), whole);
+    EXPECT_EQ(followers[i].reader->state(), State::end);
+  }
+  EXPECT_EQ(drain(*late.reader), whole);
+  Lookup hit = cache.find(request.at(start_ms));
+  ASSERT_EQ(hit.outcome, Outcome::hit);
+  EXPECT_EQ(body_of(hit.object), whole);
+  EXPECT_EQ(cache.stats().fills, 1u);
+  EXPECT_EQ(cache.stats().collapsed, 6u);
+}
+
+TEST(Fill, UncacheableReleasesAllAtOnceAndIsRemembered) {
+  Cache cache(config(), 1);
+  Request request("/a");
+  Lookup lead = cache.find(request.at(start_ms));
+  std::vector<Lookup> followers;
+  std::vector<std::shared_ptr<CountingWaker>> wakers;
+  for (int i = 0; i < 50; ++i) {
+    followers.push_back(cache.find(request.at(start_ms)));
+    wakers.push_back(std::make_shared<CountingWaker>());
+    followers.back().reader->wait(wakers.back());
+  }
+  Response response(Pairs{{"Cache-Control", "private"}});
+  EXPECT_EQ(lead.writer->head(response.head, start_ms, start_ms), Verdict::uncacheable);
+  for (size_t i = 0; i < followers.size(); ++i) {
+    EXPECT_EQ(wakers[i]->count, 1);
+    EXPECT_EQ(followers[i].reader->state(), State::released);
+    EXPECT_FALSE(followers[i].reader->retry());
+  }
+  EXPECT_FALSE(lead.reader->object()->stored());
+  lead.writer->append(Slice::literal("mine"));
+  EXPECT_TRUE(lead.writer->finish());
+  EXPECT_EQ(drain(*lead.reader), "mine");
+  // Remembered: side by side, none waits.
+  Lookup one = cache.find(request.at(start_ms + 1000));
+  Lookup two = cache.find(request.at(start_ms + 1000));
+  EXPECT_EQ(one.outcome, Outcome::miss);
+  EXPECT_EQ(two.outcome, Outcome::miss);
+  // A cacheable answer ends that.
+  fill(two, Response(minute), "now");
+  EXPECT_EQ(cache.find(request.at(start_ms + 1000)).outcome, Outcome::hit);
+  EXPECT_EQ(cache.stats().objects, 1u);
+}
+
+TEST(Fill, TheNoteEnds) {
+  Cache cache(config(), 1);
+  Request request("/a");
+  {
+    Lookup lead = cache.find(request.at(start_ms));
+    fill(lead, Response(Pairs{{"Cache-Control", "no-store"}}), "x");
+  }
+  Lookup one = cache.find(request.at(start_ms + 61'000));
+  EXPECT_EQ(cache.find(request.at(start_ms + 61'000)).outcome, Outcome::follow);
+}
+
+TEST(Fill, OtherVariantsAreSentBack) {
+  Cache cache(config(), 1);
+  Request de("/a", {{"Accept-Language", "de"}}), en("/a", {{"Accept-Language", "en"}});
+  Lookup lead = cache.find(de.at(start_ms));
+  Lookup same = cache.find(de.at(start_ms));
+  Lookup other = cache.find(en.at(start_ms));
+  ASSERT_EQ(other.outcome, Outcome::follow);
+  Pairs fields = minute;
+  fields.push_back({"Vary", "Accept-Language"});
+  Response response(fields);
+  lead.writer->head(response.head, start_ms, start_ms);
+  EXPECT_EQ(same.reader->state(), State::wait);
+  EXPECT_EQ(other.reader->state(), State::released);
+  EXPECT_TRUE(other.reader->retry());
+  Lookup again = cache.find(en.at(start_ms));
+  EXPECT_EQ(again.outcome, Outcome::miss);
+  EXPECT_EQ(cache.find(en.at(start_ms)).outcome, Outcome::follow);
+  EXPECT_EQ(cache.find(de.at(start_ms)).outcome, Outcome::follow);
+}
+
+TEST(Fill, AuthorizationIsNeverShared) {
+  Cache cache(config(), 1);
+  Request request("/a", {{"Authorization", "Basic x"}});
+  Lookup one = cache.find(request.at(start_ms));
+  Lookup two = cache.find(request.at(start_ms));
+  Request plain("/a");
+  Lookup three = cache.find(plain.at(start_ms));
+  EXPECT_EQ(one.outcome, Outcome::miss);
+  EXPECT_EQ(two.outcome, Outcome::miss);
+  EXPECT_EQ(three.outcome, Outcome::miss);
+}
+
+TEST(Fill, WhatBreaksIsNeverStored) {
+  for (int how = 0; how < 5; ++how) {
+    Cache cache(config(), 1);
+    Request request("/a");
+    Lookup lead = cache.find(request.at(start_ms));
+    Lookup follower = cache.find(request.at(start_ms));
+    Response response(minute);
+    if (how >= 2) response.length(10);
+    if (how > 0) lead.writer->head(response.head, start_ms, start_ms);
+    if (how > 0) lead.writer->append(Slice::literal("12345"));
+    switch (how) {
+      case 0:
+        lead.writer->abort(start_ms, 504);
+        EXPECT_EQ(follower.reader->error_status(), 504);
+        break;
+      case 1:
+        lead.writer.reset();
+        break;
+      case 2:
+        EXPECT_FALSE(lead.writer->finish());
+        break;
+      case 3:
+        EXPECT_FALSE(lead.writer->append(Slice::literal("1234567")));
+        EXPECT_FALSE(lead.writer->finish());
+        break;
+      case 4:
+        lead.writer->abort();
+        break;
+    }
+    if (how > 0) EXPECT_EQ(drain(*follower.reader), "12345") << how;
+    EXPECT_EQ(follower.reader->state(), State::failed) << how;
+    EXPECT_EQ(cache.stats().objects, 0u) << how;
+    EXPECT_EQ(cache.find(request.at(start_ms)).outcome, Outcome::miss) << how;
+  }
+}
+
+TEST(Fill, TooLongStreamsThroughAWindow) {
+  Cache cache(config(8 << 20, 100'000), 1);
+  Request request("/a");
+  Lookup lead = cache.find(request.at(start_ms));
+  Lookup slow = cache.find(request.at(start_ms));
+  Response response(minute);
+  EXPECT_EQ(lead.writer->head(response.head, start_ms, start_ms), Verdict::stored);
+  std::string whole = pattern(6 << 20);
+  Body fast_got, slow_got;
+  auto waker = std::make_shared<CountingWaker>();
+  size_t at = 0, stalls = 0, stored = 0;
+  while (at < whole.size()) {
+    while (lead.writer->writable() && at < whole.size()) {
+      size_t n = std::min<size_t>(16'000, whole.size() - at);
+      stored += lead.writer->append(Slice::copy_of(std::string_view(whole).substr(at, n)));
+      at += n;
+      lead.reader->read(fast_got, 1 << 20);
+    }
+    EXPECT_LE(cache.stats().passing_bytes, Content::window_bytes + 100'000);
+    if (at == whole.size()) break;
+    ++stalls;
+    int before = waker->count;
+    lead.writer->wait_writable(waker);
+    EXPECT_EQ(waker->count, before);
+    while (waker->count == before) ASSERT_GT(slow.reader->read(slow_got, 20'000), 0u);
+  }
+  EXPECT_GT(stalls, 3u);
+  EXPECT_EQ(stored, 6u);
+  EXPECT_TRUE(lead.writer->finish());
+  EXPECT_EQ(fast_got.to_string() + drain(*lead.reader), whole);
+  EXPECT_EQ(slow_got.to_string() + drain(*slow.reader), whole);
+  EXPECT_EQ(cache.stats().objects, 0u);
+  EXPECT_EQ(cache.stats().too_large, 1u);
+}
+
+TEST(Fill, NobodyLeftLetsTheProducerKnow) {
+  Cache cache(config(8 << 20, 100'000), 1);
+  Request request("/a");
+  Lookup lead = cache.find(request.at(start_ms));
+  Response response(minute);
+  response.length(50 << 20);
+  EXPECT_EQ(lead.writer->head(response.head, start_ms, start_ms), Verdict::uncacheable);
+  std::string part = pattern(16'000);
+  while (lead.writer->writable()) lead.writer->append(Slice::copy_of(part));
+  auto waker = std::make_shared<CountingWaker>();
+  lead.writer->wait_writable(waker);
+  EXPECT_TRUE(lead.writer->wanted());
+  lead.reader.reset();
+  EXPECT_EQ(waker->count, 1);
+  EXPECT_FALSE(lead.writer->wanted());
+}
+
+TEST(Memory, SmallObjectsPinNoLargeBlocks) {
+  Cache cache(config(), 1);
+  uint64_t before = cache.stats().bytes;
+  Request request("/a");
+  Lookup lead = cache.find(request.at(start_ms));
+  Response response(minute);
+  lead.writer->head(response.head, start_ms, start_ms);
+  Slice piece;
+  piece.block = BlockRef::make(Block::standard_capacity);
+  piece.data = piece.block->data();
+  std::memset(piece.block->data(), 'x', 1024);
+  piece.size = 1024;
+  lead.writer->append(piece);
+  lead.writer->finish();
+  EXPECT_TRUE(piece.block.unique());
+  EXPECT_LT(cache.stats().bytes - before, 3000u);
+  EXPECT_GT(cache.stats().bytes - before, 1024u);
+}
+
+TEST(Memory, NothingIsLeftOnTheAccount) {
+  Cache cache(config(), 1);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 20; ++i)
+      store(cache, "/" + std::to_string(i), minute, pattern(static_cast<size_t>(i) * 3000));
+    for (int i = 0; i < 20; ++i)
+      EXPECT_EQ(cache.purge("http://example.com/" + std::to_string(i)), 1u);
+    EXPECT_EQ(cache.stats().bytes, 0u);
+  }
+}
+
+TEST(Memory, StaysInItsBudgetUnderChurn) {
+  constexpr uint64_t budget = 1 << 20;
+  Cache cache(config(budget, budget / 4), 1);
+  Rng rng(7);
+  std::vector<ObjectRef> held;                      // slow readers keep old objects alive
+  std::vector<Lookup> open;
+  for (int i = 0; i < 5000; ++i) {
+    Request request("/" + std::to_string(rng.below(400)));
+    Lookup l = cache.find(request.at(start_ms));
+    if (l.outcome == Outcome::hit && rng.below(20) == 0) held.push_back(l.object);
+    if (held.size() > 10) held.erase(held.begin());
+    if (l.writer) {
+      Response response(rng.below(10) == 0 ? Pairs{{"Cache-Control", "no-store"}} : minute);
+      std::string body = pattern(rng.below(40'000));
+      if (rng.below(2)) response.length(body.size());
+      l.writer->head(response.head, start_ms, start_ms);
+      for (size_t at = 0; at < body.size(); at += 7000)
+        l.writer->append(Slice::copy_of(std::string_view(body).substr(at, 7000)));
+      if (rng.below(5) == 0) {
+        open.push_back(std::move(l));               // stays unfinished
+        if (open.size() > 8) open.erase(open.begin());
+      } else {
+        ASSERT_TRUE(l.writer->finish());
+      }
+    }
+    ASSERT_LE(cache.stats().bytes, budget);
+  }
+  EXPECT_GT(cache.stats().evictions, 100u);
+  EXPECT_GT(cache.stats().hits, 100u);
+  EXPECT_GT(cache.stats().bytes, budget / 2);
+}
+
+TEST(Memory, FillsAloneNeverExceedTheBudget) {
+  constexpr uint64_t budget = 256 << 10;
+  Cache cache(config(budget, budget / 4), 1);
+  std::vector<Lookup> open;
+  size_t refused = 0;
+  for (int i = 0; i < 500; ++i) {
+    Request request("/" + std::to_string(i));
+    Lookup l = cache.find(request.at(start_ms));
+    if (!l.writer) {
+      EXPECT_EQ(l.outcome, Outcome::bypass);
+      ++refused;
+    }
+    open.push_back(std::move(l));
+    ASSERT_LE(cache.stats().bytes, budget);
+  }
+  EXPECT_GT(refused, 0u);
+  open.clear();
+  EXPECT_EQ(cache.stats().bytes, 0u);
+  EXPECT_EQ(cache.stats().filling, 0u);
+}
+
+TEST(Memory, TheLeastRecentlyUsedGoesFirst) {
+  Cache cache(config(200'000, 50'000), 1);
+  for (int i = 0; i < 8; ++i) store(cache, "/" + std::to_string(i), minute, pattern(20'000));
+  Request first("/0"), second("/1");
+  EXPECT_EQ(cache.find(first.at(start_ms)).outcome, Outcome::hit);
+  for (int i = 10; i < 14; ++i) store(cache, "/" + std::to_string(i), minute, pattern(20'000));
+  EXPECT_EQ(cache.find(first.at(start_ms)).outcome, Outcome::hit);
+  EXPECT_EQ(cache.find(second.at(start_ms)).outcome, Outcome::miss);
+}
+
+}  // namespace
+}  // namespace portolan::edge::test

@@ -23,6 +23,26 @@ Result<uint64_t> number_of(const MmdbData& metadata, std::string_view key) {
   return mmdb_unsigned(metadata, value);
 }
 
+// Text in every member of a map or array. libmaxminddb needs it so, and leaks where it finds
+// otherwise.
+Status check_texts(const MmdbData& metadata, std::string_view key, Type container) {
+  size_t at = find_mmdb_key(metadata, 0, key);
+  MmdbValue value;
+  if (at == mmdb_npos || read_mmdb_value(metadata, at, value) || value.type != container)
+    return Error{fmt::format("metadata: {} is missing or of the wrong type", key)};
+  at = value.payload;
+  for (uint64_t i = 0; i < uint64_t{value.size} * (container == Type::map ? 2 : 1); ++i) {
+    MmdbValue text;
+    if (read_mmdb_value(metadata, at, text))
+      return Error{fmt::format("metadata: {} is damaged", key)};
+    at = text.next;
+    if (text.type == Type::pointer) read_mmdb_value(metadata, text.size, text);
+    if (text.type != Type::text)
+      return Error{fmt::format("metadata: {} holds more than text", key)};
+  }
+  return {};
+}
+
 Status read_metadata(const MmdbData& metadata, MmdbLayout& layout) {
   MmdbChecker checker(metadata, metadata_budget);
   if (Status checked = checker.check(0, metadata_budget); !checked)
@@ -48,12 +68,16 @@ Status read_metadata(const MmdbData& metadata, MmdbLayout& layout) {
   layout.node_count = static_cast<uint32_t>(*nodes);
   layout.record_size = static_cast<unsigned>(*record);
   layout.ip_version = static_cast<unsigned>(*version);
-  if (auto epoch = number_of(metadata, "build_epoch")) layout.build_epoch = *epoch;
+  auto epoch = number_of(metadata, "build_epoch");
+  if (!epoch) return epoch.error();
+  layout.build_epoch = *epoch;
   size_t type = find_mmdb_key(metadata, 0, "database_type");
   MmdbValue text;
-  if (type != mmdb_npos && !read_mmdb_value(metadata, type, text) && text.type == Type::text)
-    layout.type = mmdb_text(metadata, text);
-  return {};
+  if (type == mmdb_npos || read_mmdb_value(metadata, type, text) || text.type != Type::text)
+    return Error{"metadata: database_type is missing or no text"};
+  layout.type = mmdb_text(metadata, text);
+  if (Status texts = check_texts(metadata, "languages", Type::array); !texts) return texts;
+  return check_texts(metadata, "description", Type::map);
 }
 
 }  // namespace

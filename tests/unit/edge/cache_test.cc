@@ -30,7 +30,8 @@ TEST(Cache, MissThenHitThenStaleThenValidated) {
   ASSERT_EQ(other.outcome, Outcome::follow);
   EXPECT_EQ(other.reader->state(), Reader::State::pending);
 
-  Response not_changed(Pairs{{"Cache-Control", "max-age=100"}, {"ETag", "\"v1\""}, {"X-New", "1"}}, 304);
+  Response not_changed(Pairs{{"Cache-Control", "max-age=100"}, {"ETag", "\"v1\""}, {"X-New", "1"}},
+                       304);
   EXPECT_EQ(stale.writer->head(not_changed.head, later, later), Verdict::not_modified);
   for (Reader* reader : {stale.reader.get(), other.reader.get()}) {
     ASSERT_EQ(reader->state(), Reader::State::more);
@@ -73,8 +74,14 @@ TEST(Cache, A304WithSetCookieServesItsClientOnly) {
 
 TEST(Cache, FieldsThatDontTravelAreNotStored) {
   Cache cache(config(), 1);
-  store(cache, "/a", {{"Cache-Control", "max-age=60"}, {"Connection", "x-hop"}, {"X-Hop", "1"},
-                      {"Keep-Alive", "5"}, {"Age", "3"}, {"X-Kept", "yes"}}, "b");
+  store(cache, "/a",
+        {{"Cache-Control", "max-age=60"},
+         {"Connection", "x-hop"},
+         {"X-Hop", "1"},
+         {"Keep-Alive", "5"},
+         {"Age", "3"},
+         {"X-Kept", "yes"}},
+        "b");
   Request request("/a");
   Lookup hit = cache.find(request.at(start_ms));
   ASSERT_EQ(hit.outcome, Outcome::hit);
@@ -96,12 +103,18 @@ TEST(Cache, RequestDirectives) {
     Outcome outcome;
   };
   const Row rows[] = {
-      {"max-age=20", 10, Outcome::hit},       {"max-age=5", 10, Outcome::stale},
-      {"max-age=0", 0, Outcome::stale},       {"no-cache", 0, Outcome::stale},
-      {"min-fresh=40", 10, Outcome::hit},     {"min-fresh=55", 10, Outcome::stale},
-      {"max-stale", 600, Outcome::hit},       {"max-stale=10", 65, Outcome::hit},
-      {"max-stale=10", 75, Outcome::stale},   {"only-if-cached", 10, Outcome::hit},
-      {"only-if-cached", 70, Outcome::only_if_cached_miss}, {"no-store", 10, Outcome::hit},
+      {"max-age=20", 10, Outcome::hit},
+      {"max-age=5", 10, Outcome::stale},
+      {"max-age=0", 0, Outcome::stale},
+      {"no-cache", 0, Outcome::stale},
+      {"min-fresh=40", 10, Outcome::hit},
+      {"min-fresh=55", 10, Outcome::stale},
+      {"max-stale", 600, Outcome::hit},
+      {"max-stale=10", 65, Outcome::hit},
+      {"max-stale=10", 75, Outcome::stale},
+      {"only-if-cached", 10, Outcome::hit},
+      {"only-if-cached", 70, Outcome::only_if_cached_miss},
+      {"no-store", 10, Outcome::hit},
       {"no-store", 70, Outcome::bypass},
   };
   for (const Row& row : rows) {
@@ -175,15 +188,16 @@ TEST(Cache, VariantsAreBounded) {
   EXPECT_EQ(cache.stats().objects, 64u);
 }
 
-TEST(Cache, UnsafeMethodsInvalidate) {   // RFC 9111 §4.4
+TEST(Cache, UnsafeMethodsInvalidate) {  // RFC 9111 §4.4
   Cache cache(config(), 1);
   for (const char* path : {"/a", "/b/c", "/d", "/e"}) store(cache, path, minute, "x");
   Request post("/a", {}, "POST");
   cache.invalidate(post.at(start_ms), Response({}, 500).head);
   EXPECT_EQ(cache.stats().objects, 4u);
-  cache.invalidate(post.at(start_ms), Response(Pairs{{"Location", "b/c"},
-                                                {"Content-Location", "http://other.example/d"}},
-                                               201).head);
+  cache.invalidate(
+      post.at(start_ms),
+      Response(Pairs{{"Location", "b/c"}, {"Content-Location", "http://other.example/d"}}, 201)
+          .head);
   EXPECT_EQ(cache.stats().objects, 2u);
   Request get("/d");
   EXPECT_EQ(cache.find(get.at(start_ms)).outcome, Outcome::hit);
@@ -229,8 +243,11 @@ TEST(Cache, APurgedFetchIsNotStored) {
 
 TEST(Cache, ClientConditionals) {
   Cache cache(config(), 1);
-  store(cache, "/a", {{"Cache-Control", "max-age=60"}, {"ETag", "W/\"v1\""},
-                      {"Last-Modified", date(start_ms - 5000)}}, "x");
+  store(cache, "/a",
+        {{"Cache-Control", "max-age=60"},
+         {"ETag", "W/\"v1\""},
+         {"Last-Modified", date(start_ms - 5000)}},
+        "x");
   Request plain("/a");
   ObjectRef object = cache.find(plain.at(start_ms)).object;
   auto matches = [&](Pairs pairs) { return not_modified(Request("/a", pairs).head, *object); };
@@ -242,9 +259,10 @@ TEST(Cache, ClientConditionals) {
   EXPECT_FALSE(matches({}));
 }
 
-TEST(Cache, StaleIfError) {   // RFC 5861 §4
+TEST(Cache, StaleIfError) {  // RFC 5861 §4
   Cache cache(config(), 1);
-  store(cache, "/a", {{"Cache-Control", "max-age=60, stale-if-error=100"}, {"ETag", "\"v\""}}, "ok");
+  store(cache, "/a", {{"Cache-Control", "max-age=60, stale-if-error=100"}, {"ETag", "\"v\""}},
+        "ok");
   Request request("/a");
   int64_t later = start_ms + 90'000;
   Lookup l = cache.find(request.at(later));
@@ -282,7 +300,8 @@ TEST(Cache, NeverFreshAnswersAreValidatedByEachAlone) {
 
 TEST(Cache, ReloadKeepsObjectsAndShrinks) {
   Cache cache(config(1 << 20, 1 << 18), 1);
-  for (int i = 0; i < 100; ++i) store(cache, "/" + std::to_string(i), minute, std::string(5000, 'x'));
+  for (int i = 0; i < 100; ++i)
+    store(cache, "/" + std::to_string(i), minute, std::string(5000, 'x'));
   EXPECT_EQ(cache.stats().objects, 100u);
   cache.reconfigure(config(1 << 18, 1 << 16));
   Stats s = cache.stats();
@@ -296,13 +315,18 @@ TEST(Cache, ReloadKeepsObjectsAndShrinks) {
 
 TEST(CacheStatus, Composes) {
   EXPECT_EQ(cache_status("edge-1", {.outcome = Outcome::hit, .ttl_s = 30}), "edge-1; hit; ttl=30");
-  EXPECT_EQ(cache_status("edge-1", {.outcome = Outcome::miss, .forward = Forward::uri_miss, .stored = true}),
+  EXPECT_EQ(cache_status("edge-1",
+                         {.outcome = Outcome::miss, .forward = Forward::uri_miss, .stored = true}),
             "edge-1; fwd=uri-miss; stored");
-  EXPECT_EQ(cache_status("edge-1", {.outcome = Outcome::stale, .forward = Forward::stale, .forward_status = 304}),
-            "edge-1; fwd=stale; fwd-status=304");
+  EXPECT_EQ(
+      cache_status("edge-1",
+                   {.outcome = Outcome::stale, .forward = Forward::stale, .forward_status = 304}),
+      "edge-1; fwd=stale; fwd-status=304");
   EXPECT_EQ(cache_status("9 x", {.detail = "cookie"}), "\"9 x\"; fwd=bypass; detail=cookie");
-  EXPECT_EQ(cache_status("e", {.outcome = Outcome::follow, .forward = Forward::vary_miss, .collapsed = true}),
-            "e; fwd=vary-miss; collapsed");
+  EXPECT_EQ(
+      cache_status("e",
+                   {.outcome = Outcome::follow, .forward = Forward::vary_miss, .collapsed = true}),
+      "e; fwd=vary-miss; collapsed");
 }
 
 }  // namespace

@@ -35,8 +35,8 @@ TEST(Fill, ManyFollowOneAtTheirOwnPace) {
   EXPECT_EQ(waker->count, 1);
   EXPECT_EQ(followers[0].reader->state(), State::wait);
   followers[0].reader->wait(waker);
-  followers[4].reader.reset();                      // one leaves
-  lead.reader.reset();                              // so does the leader's client
+  followers[4].reader.reset();  // one leaves
+  lead.reader.reset();          // so does the leader's client
 
   std::string whole = pattern(200'000);
   std::vector<Body> got(4);
@@ -45,7 +45,7 @@ TEST(Fill, ManyFollowOneAtTheirOwnPace) {
     if (at == 0) EXPECT_EQ(waker->count, 2);
     for (size_t i = 0; i < 3; ++i) followers[i].reader->read(got[i], 300 * (i + 1));
   }
-  Lookup late = cache.find(request.at(start_ms));   // its head is known: read along at once
+  Lookup late = cache.find(request.at(start_ms));  // its head is known: read along at once
   ASSERT_EQ(late.outcome, Outcome::follow);
   EXPECT_EQ(late.reader->state(), State::more);
   EXPECT_TRUE(lead.writer->finish());
@@ -259,7 +259,7 @@ TEST(Memory, StaysInItsBudgetUnderChurn) {
   constexpr uint64_t budget = 1 << 20;
   Cache cache(config(budget, budget / 4), 1);
   Rng rng(7);
-  std::vector<ObjectRef> held;                      // slow readers keep old objects alive
+  std::vector<ObjectRef> held;  // slow readers keep old objects alive
   std::vector<Lookup> open;
   for (int i = 0; i < 5000; ++i) {
     Request request("/" + std::to_string(rng.below(400)));
@@ -274,7 +274,7 @@ TEST(Memory, StaysInItsBudgetUnderChurn) {
       for (size_t at = 0; at < body.size(); at += 7000)
         l.writer->append(Slice::copy_of(std::string_view(body).substr(at, 7000)));
       if (rng.below(5) == 0) {
-        open.push_back(std::move(l));               // stays unfinished
+        open.push_back(std::move(l));  // stays unfinished
         if (open.size() > 8) open.erase(open.begin());
       } else {
         ASSERT_TRUE(l.writer->finish());

@@ -16,7 +16,9 @@ constexpr int64_t start_ms = 1'700'000'000'000;
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-inline std::string date(int64_t ms) { return http::format_date(ms / 1000); }
+inline std::string date(int64_t ms) {
+  return http::format_date(ms / 1000);
+}
 
 struct Request {
   explicit Request(std::string target_path, Pairs more = {}, std::string verb = "GET")

@@ -1,5 +1,5 @@
-// Many threads on a few keys: fetches, followers, purges, evictions and reloads at once. Every body must be whole and of
-// one answer; the sanitizers watch the rest.
+// Many threads on a few keys: fetches, followers, purges, evictions and reloads at once. Every body
+// must be whole and of one answer; the sanitizers watch the rest.
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -79,7 +79,7 @@ void fetch(Lookup& lookup, Rng& rng) {
     lookup.writer->head(not_changed.head, start_ms, start_ms);
     return;
   }
-  if (rng.below(10) == 0) return;                   // dies before the head
+  if (rng.below(10) == 0) return;  // dies before the head
   lookup.writer->head(response.head, start_ms, start_ms);
   bool breaks = rng.below(10) == 0;
   for (size_t at = 0; at < body.size(); at += 4000) {

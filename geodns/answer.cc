@@ -16,10 +16,16 @@ class Exchange {
  public:
   Exchange(const dns::Query& query, const IpAddress& client, const View& view, const Zone& zone,
            Rng& rng, dns::Composer& composer, AnswerInfo& info)
-      : query_(query), client_(client), view_(view), zone_(zone), rng_(rng), composer_(composer),
+      : query_(query),
+        client_(client),
+        view_(view),
+        zone_(zone),
+        rng_(rng),
+        composer_(composer),
         info_(info) {}
 
-  // Follows CNAMEs as far as they stay in the zone; RFC 2308 §2: the rcode is that of the last name.
+  // Follows CNAMEs as far as they stay in the zone; RFC 2308 §2: the rcode is that of the last
+  // name.
   void run() {
     std::string_view owner = query_.key.wire();
     for (unsigned links = 0; links <= max_links; links++) {
@@ -78,15 +84,17 @@ class Exchange {
       if (site.of(v6).empty()) continue;
       const Datacenter& datacenter = view_.directory->datacenters[site.datacenter];
       const auto& preference = record.preferences[i];
-      candidates_[count++] = {static_cast<uint16_t>(i), view_.states.of(record.service, site.datacenter),
-                              preference.weight, preference.rank,
+      candidates_[count++] = {static_cast<uint16_t>(i),
+                              view_.states.of(record.service, site.datacenter), preference.weight,
+                              preference.rank,
                               datacenter.has_location ? &datacenter.location : nullptr};
     }
     return count;
   }
 
-  // RFC 7871 §7.1.2, §7.2.1: the subnet the resolver names, else who asks; source /0 means "don't use my subnet". The
-  // scope is the prefix the location came from, also where that location is "nothing known".
+  // RFC 7871 §7.1.2, §7.2.1: the subnet the resolver names, else who asks; source /0 means "don't
+  // use my subnet". The scope is the prefix the location came from, also where that location is
+  // "nothing known".
   void locate() {
     if (!view_.geo) return;
     const bool by_subnet = query_.has_subnet && query_.subnet.source > 0;
@@ -110,11 +118,13 @@ class Exchange {
       composer_.add(Section::answer, owner, set.type, set.ttl_s, data);
   }
 
-  // Addresses of the zone's own names behind NS and MX, while they fit. Never a service's: those depend on the asker.
+  // Addresses of the zone's own names behind NS and MX, while they fit. Never a service's: those
+  // depend on the asker.
   void add_glue(const RecordSet& set) {
     if (set.type != dns::type_ns && set.type != dns::type_mx) return;
     for (const std::string& data : set.data) {
-      const std::string_view target = std::string_view(data).substr(set.type == dns::type_mx ? 2 : 0);
+      const std::string_view target =
+          std::string_view(data).substr(set.type == dns::type_mx ? 2 : 0);
       const Node* node = view_.zones->find(target) == info_.zone ? zone_.find(target) : nullptr;
       if (!node) continue;
       for (uint16_t type : {dns::type_a, dns::type_aaaa}) {
@@ -161,7 +171,7 @@ size_t Answerer::answer(std::span<const uint8_t> packet, const IpAddress& client
   }
   const bool tcp = transport == Transport::tcp;
   dns::Composer composer(out, packet, query, dns::answer_limit(query, tcp));
-  info.zone = view.zones->find(query.key.wire());
+  info.zone = view.zones ? view.zones->find(query.key.wire()) : ZoneSet::none;
   if (info.zone == ZoneSet::none) {
     info.rcode = dns::refused;
     return composer.finish(dns::refused, false);

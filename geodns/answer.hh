@@ -1,6 +1,7 @@
 #pragma once
-// From the bytes of a query to the bytes of its answer: RFC 1034 §4.3.2, 2308, 4592, 6891, 7871, 8020, 8482. Pure but
-// for the Rng, without the heap, so any number of workers answer from one View.
+// From the bytes of a query to the bytes of its answer: RFC 1034 §4.3.2, 2308, 4592, 6891, 7871,
+// 8020, 8482. Pure but for the Rng, without the heap, so any number of workers answer from one
+// View.
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -13,12 +14,12 @@ enum class Transport : uint8_t { udp, tcp };
 
 // What was done, for metrics and tests.
 struct AnswerInfo {
-  static constexpr int every_datacenter = -2;    // all were down
-  int zone = ZoneSet::none;                      // index into View::zones
-  uint16_t type = 0;                             // as asked; 0 where the question could not be read
+  static constexpr int every_datacenter = -2;  // all were down
+  int zone = ZoneSet::none;                    // index into View::zones
+  uint16_t type = 0;                           // as asked; 0 where the question could not be read
   uint16_t rcode = 0;
-  std::string_view policy;                       // of a service record; else empty
-  int datacenter = -1;                           // index into Directory::datacenters
+  std::string_view policy;  // of a service record; else empty
+  int datacenter = -1;      // index into Directory::datacenters
   bool truncated = false;
 };
 
@@ -26,8 +27,9 @@ class Answerer {
  public:
   explicit Answerer(Rng& rng) : rng_(rng) {}
 
-  // Writes the answer to `packet`, asked by `client`, into `out` and returns its size; 0: silence. `out` must hold
-  // 1232 bytes for UDP; for TCP 65535, or what it holds is the limit (then truncated).
+  // Writes the answer to `packet`, asked by `client`, into `out` and returns its size; 0: silence.
+  // `out` must hold 1232 bytes for UDP; for TCP 65535, or what it holds is the limit (then
+  // truncated).
   size_t answer(std::span<const uint8_t> packet, const IpAddress& client, Transport transport,
                 const View& view, std::span<uint8_t> out, AnswerInfo& info);
 

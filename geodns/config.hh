@@ -1,6 +1,7 @@
 #pragma once
-// What the operator wrote about DNS: [geodns], [zone."…"], [datacenter.…] and [service.…] as plain values, filled by
-// the configuration loader and read by zone.hh (which finds the semantic mistakes). Names are as written.
+// What the operator wrote about DNS: [geodns], [zone."…"], [datacenter.…] and [service.…] as plain
+// values, filled by the configuration loader and read by zone.hh (which finds the semantic
+// mistakes). Names are as written.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,31 +13,33 @@
 
 namespace portolan::geodns {
 
-// `where` in every struct is its place in the file, "file:line:col", so that a later error can name it.
+// `where` in every struct is its place in the file, "file:line:col", so that a later error can name
+// it.
 
 // One entry of a zone's `records`. Either `type` with `value`, or `service` with `policy`.
 struct RecordConfig {
   std::string where;
-  std::string name;                          // "www", "@", "*.dev", or absolute with a final dot
-  std::string type;                          // "A" "AAAA" "CNAME" "MX" "TXT" "NS"; empty for a service record
-  std::string value;                         // in the form of a zone file: "10 mail.example.com"
-  std::optional<uint32_t> ttl_s;             // left out: the zone's ttl; 30 s for a service record
-  std::string service;                       // [service.X]
-  std::string policy;                        // left out ("") means nearest
-  std::vector<std::pair<std::string, uint32_t>> weights;   // weighted: datacentre → weight; left out counts 1 each
-  std::vector<std::string> order;            // failover: datacentres, first choice first; left out: by name
+  std::string name;               // "www", "@", "*.dev", or absolute with a final dot
+  std::string type;               // "A" "AAAA" "CNAME" "MX" "TXT" "NS"; empty for a service record
+  std::string value;              // in the form of a zone file: "10 mail.example.com"
+  std::optional<uint32_t> ttl_s;  // left out: the zone's ttl; 30 s for a service record
+  std::string service;            // [service.X]
+  std::string policy;             // left out ("") means nearest
+  std::vector<std::pair<std::string, uint32_t>>
+      weights;                     // weighted: datacentre → weight; left out counts 1 each
+  std::vector<std::string> order;  // failover: datacentres, first choice first; left out: by name
 };
 
 struct ZoneConfig {
   std::string where;
-  std::string name;                          // "example.com", with or without the final dot
-  std::vector<std::string> nameservers;      // apex NS: whole names, the final dot may be left out
-  std::string contact;                       // "hostmaster@example.com"; default hostmaster@<zone>
-  uint32_t ttl_s = 300;                      // of records without their own
-  uint32_t refresh_s = 7200;                 // SOA fields
+  std::string name;                      // "example.com", with or without the final dot
+  std::vector<std::string> nameservers;  // apex NS: whole names, the final dot may be left out
+  std::string contact;                   // "hostmaster@example.com"; default hostmaster@<zone>
+  uint32_t ttl_s = 300;                  // of records without their own
+  uint32_t refresh_s = 7200;             // SOA fields
   uint32_t retry_s = 3600;
   uint32_t expire_s = 1209600;
-  uint32_t negative_ttl_s = 60;              // SOA MINIMUM
+  uint32_t negative_ttl_s = 60;  // SOA MINIMUM
   std::vector<RecordConfig> records;
 };
 
@@ -44,8 +47,8 @@ struct DatacenterConfig {
   std::string where;
   std::string name;
   bool has_location = false;
-  double latitude = 0;                       // degrees, -90 to 90
-  double longitude = 0;                      // degrees, -180 to 180
+  double latitude = 0;   // degrees, -90 to 90
+  double longitude = 0;  // degrees, -180 to 180
 };
 
 // How a service's health in one datacentre is known. `none` (no health table): always taken for up.
@@ -53,11 +56,12 @@ struct ServiceHealth {
   enum class Kind : uint8_t { none, pool, peer, tcp, http };
   std::string where;
   Kind kind = Kind::none;
-  std::string pool;                          // pool: this node's own; peer: the other node's
-  std::string peer;                          // peer: base URL, "http://192.0.2.20:9146"
-  std::string tcp;                           // tcp: "host:port"
-  std::string http;                          // http: URL, "http://192.0.2.10/healthz"
-  // pool and peer: how much of the pool must be up. A share ("50%") or a number of servers; neither: one server.
+  std::string pool;  // pool: this node's own; peer: the other node's
+  std::string peer;  // peer: base URL, "http://192.0.2.20:9146"
+  std::string tcp;   // tcp: "host:port"
+  std::string http;  // http: URL, "http://192.0.2.10/healthz"
+  // pool and peer: how much of the pool must be up. A share ("50%") or a number of servers;
+  // neither: one server.
   std::optional<uint32_t> min_up_percent;
   std::optional<uint32_t> min_up_count;
   int64_t interval_ms = 2000;
@@ -79,11 +83,12 @@ struct ServiceConfig {
   std::map<std::string, ServiceSite> sites;  // by datacentre
 };
 
-// Datacentres and services keep the order of these vectors in every index used later (View, ServiceStates).
+// Datacentres and services keep the order of these vectors in every index used later (View,
+// ServiceStates).
 struct GeodnsConfig {
   std::string where;
-  std::vector<SocketAddress> listen;         // UDP and TCP both; [::] means IPv6 alone
-  uint32_t tcp_connections = 1000;           // a worker
+  std::vector<SocketAddress> listen;  // UDP and TCP both; [::] means IPv6 alone
+  uint32_t tcp_connections = 1000;    // a worker
   int64_t tcp_idle_timeout_ms = 10000;
   std::vector<ZoneConfig> zones;
   std::vector<DatacenterConfig> datacenters;

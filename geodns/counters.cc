@@ -31,12 +31,12 @@ size_t slot_of(const uint16_t (&list)[n], uint16_t value) {
 }  // namespace
 
 QueryCounters::QueryCounters(metrics::Shard& shard)
-    : shard_(shard), dropped_(shard.counter(dropped)) {}
+    : shard_(shard), dropped_(shard.counter(dropped)), series_(type_slots * rcode_slots, nullptr) {}
 
 void QueryCounters::set_zones(std::shared_ptr<const ZoneSet> zones) {
   if (zones == zones_) return;
   zones_ = std::move(zones);
-  series_.assign((zones_->size() + 1) * type_slots * rcode_slots, nullptr);
+  series_.assign(((zones_ ? zones_->size() : 0) + 1) * type_slots * rcode_slots, nullptr);
 }
 
 void QueryCounters::count(const AnswerInfo& info) {

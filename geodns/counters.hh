@@ -1,5 +1,6 @@
 #pragma once
-// Counting queries without a lock: each series is looked up once and its address kept. One worker's, on its thread.
+// Counting queries without a lock: each series is looked up once and its address kept. One
+// worker's, on its thread.
 #include <vector>
 
 #include "core/base/metrics.hh"
@@ -10,16 +11,17 @@ namespace portolan::geodns {
 class QueryCounters {
  public:
   explicit QueryCounters(metrics::Shard& shard);
-  void set_zones(std::shared_ptr<const ZoneSet> zones);       // indices in AnswerInfo are of these
-  // portolan_dns_queries_total{zone,type,rcode}; zone "-" outside all zones, type and rcode "OTHER" for rare ones.
+  void set_zones(std::shared_ptr<const ZoneSet> zones);  // indices in AnswerInfo are of these
+  // portolan_dns_queries_total{zone,type,rcode}; zone "-" outside all zones, type and rcode "OTHER"
+  // for rare ones.
   void count(const AnswerInfo& info);
-  void count_dropped() { dropped_.add(); }                    // packets that got silence
+  void count_dropped() { dropped_.add(); }  // packets that got silence
 
  private:
   metrics::Shard& shard_;
   metrics::Counter& dropped_;
   std::shared_ptr<const ZoneSet> zones_;
-  std::vector<metrics::Counter*> series_;                     // [zone + 1][type][rcode]; null until first counted
+  std::vector<metrics::Counter*> series_;  // [zone + 1][type][rcode]; null until first counted
 };
 
 }  // namespace portolan::geodns

@@ -28,8 +28,8 @@ bool read_peer(const sockaddr_storage& peer, IpAddress& address) {
   return peer.ss_family == AF_INET6 && v6.sin6_port != 0;
 }
 
-// The control message that told where the query arrived becomes the one that says where the answer leaves from. The
-// interface is left to routing, except where an address means nothing without it.
+// The control message that told where the query arrived becomes the one that says where the answer
+// leaves from. The interface is left to routing, except where an address means nothing without it.
 void turn_around(msghdr& message) {
   cmsghdr* c = CMSG_FIRSTHDR(&message);
   if (c && c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
@@ -117,7 +117,8 @@ unsigned DatagramSocket::answer_all(unsigned count) {
   return answers;
 }
 
-// What the kernel has no room for is lost, as UDP may be; an answer it refuses must not hold up those behind it.
+// What the kernel has no room for is lost, as UDP may be; an answer it refuses must not hold up
+// those behind it.
 void DatagramSocket::send_all(unsigned count) {
   for (unsigned done = 0; done < count;) {
     const int sent = ::sendmmsg(fd_, batch_.sent + done, count - done, MSG_DONTWAIT);

@@ -1,5 +1,6 @@
 #pragma once
-// DNS over UDP on one socket, in batches: one recvmmsg and one sendmmsg for up to 64 queries. One worker's.
+// DNS over UDP on one socket, in batches: one recvmmsg and one sendmmsg for up to 64 queries. One
+// worker's.
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -11,14 +12,15 @@
 
 namespace portolan::geodns {
 
-// Answers leave from the address that was asked (IP_PKTINFO, IPV6_RECVPKTINFO) and are never held to a path MTU somebody
-// may have forged (PMTUDISC_OMIT). Idempotent; for a socket from loop::open_datagram.
+// Answers leave from the address that was asked (IP_PKTINFO, IPV6_RECVPKTINFO) and are never held
+// to a path MTU somebody may have forged (PMTUDISC_OMIT). Idempotent; for a socket from
+// loop::open_datagram.
 Status prepare_datagram(int fd);
 
 // Buffers of a batch; one serves all sockets of a worker.
 struct DatagramBatch {
   static constexpr unsigned width = 64;
-  static constexpr size_t query_size = 4096;     // longer ones are dropped
+  static constexpr size_t query_size = 4096;  // longer ones are dropped
   static constexpr size_t answer_size = 1232;
   struct alignas(cmsghdr) Control {
     unsigned char bytes[CMSG_SPACE(sizeof(in6_pktinfo))];

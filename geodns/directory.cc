@@ -32,8 +32,9 @@ Service build_service(const ServiceConfig& config, const Directory& directory,
     site.datacenter = static_cast<uint16_t>(i);
     for (const IpAddress& ip : found->second.addresses) add_address(ip, site, service);
     if (found->second.addresses.empty())
-      mistakes.push_back({found->second.where, "service \"" + config.name + "\" has no addresses in \"" +
-                                                   found->first + "\""});
+      mistakes.push_back(
+          {found->second.where,
+           "service \"" + config.name + "\" has no addresses in \"" + found->first + "\""});
     service.sites.push_back(std::move(site));
   }
   if (config.sites.empty())
@@ -59,7 +60,9 @@ Point Point::from_degrees(double latitude, double longitude) {
 int Directory::find_datacenter(const std::string& name) const {
   return find_by_name(datacenters, name);
 }
-int Directory::find_service(const std::string& name) const { return find_by_name(services, name); }
+int Directory::find_service(const std::string& name) const {
+  return find_by_name(services, name);
+}
 
 Directory build_directory(const GeodnsConfig& config, std::vector<Mistake>& mistakes) {
   Directory directory;

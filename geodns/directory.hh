@@ -1,6 +1,6 @@
 #pragma once
-// Datacentres and the services in them as the answer path reads them: indices instead of names, addresses already in
-// wire form. Immutable once built; shared by all workers.
+// Datacentres and the services in them as the answer path reads them: indices instead of names,
+// addresses already in wire form. Immutable once built; shared by all workers.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -42,8 +42,8 @@ struct Site {
 
 struct Service {
   std::string name;
-  std::vector<Site> sites;                       // in the order of Directory::datacenters
-  Addresses all_v4, all_v6;                      // of every site: what is answered when all are down
+  std::vector<Site> sites;   // in the order of Directory::datacenters
+  Addresses all_v4, all_v6;  // of every site: what is answered when all are down
   const Addresses& all(bool v6_asked) const { return v6_asked ? all_v6 : all_v4; }
 };
 
@@ -51,16 +51,20 @@ struct Directory {
   static constexpr size_t max_datacenters = 256;
   std::vector<Datacenter> datacenters;
   std::vector<Service> services;
-  int find_datacenter(const std::string& name) const;   // -1: none
+  int find_datacenter(const std::string& name) const;  // -1: none
   int find_service(const std::string& name) const;
 };
 
-// Indices follow the order of `config`. Whatever is wrong is appended to `mistakes`, and what is right is still built.
+// Indices follow the order of `config`. Whatever is wrong is appended to `mistakes`, and what is
+// right is still built.
 Directory build_directory(const GeodnsConfig& config, std::vector<Mistake>& mistakes);
 
-// Of a service in a datacentre. Unknown is not down: it is answered until a check has said otherwise.
+// Of a service in a datacentre. Unknown is not down: it is answered until a check has said
+// otherwise.
 enum class State : uint8_t { unknown, up, down, draining };
-inline bool usable(State state) { return state == State::unknown || state == State::up; }
+inline bool usable(State state) {
+  return state == State::unknown || state == State::up;
+}
 
 // [service][datacenter], by Directory's indices; what is missing counts as unknown.
 struct ServiceStates {

@@ -11,7 +11,8 @@ namespace portolan::geodns {
 // The record types that may stand in a zone, as their number; 0: not one of them.
 uint16_t record_type(std::string_view text);
 
-// A name in a value: absolute where it has a dot inside or at its end, else below `origin`; "@" is `origin`. Lower case.
+// A name in a value: absolute where it has a dot inside or at its end, else below `origin`; "@" is
+// `origin`. Lower case.
 Result<dns::Name> value_name(std::string_view text, const dns::Name& origin);
 // A record's name: below `origin` unless it ends in a dot. Lower case. It must lie within `origin`.
 Result<dns::Name> owner_name(std::string_view text, const dns::Name& origin);

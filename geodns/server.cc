@@ -24,7 +24,9 @@ Server::Server(loop::Worker& worker, std::shared_ptr<const View> view, const Ser
       shed_(worker.metrics().counter(shed_sessions)),
       batch_(std::make_unique<DatagramBatch>()) {
   on_datagram_ = [this](std::span<const uint8_t> query, const IpAddress& client,
-                        std::span<uint8_t> out) { return answer(query, client, Transport::udp, out); };
+                        std::span<uint8_t> out) {
+    return answer(query, client, Transport::udp, out);
+  };
   session_owner_.scratch.resize(dns::max_message_size);
   session_owner_.idle_timeout_ms = limits.tcp_idle_timeout_ms;
   session_owner_.on_end = [this](Session& session) { close(session); };

@@ -1,6 +1,7 @@
 #pragma once
-// DNS on one worker: its UDP and TCP sockets, the sessions, and the View they are answered from. Made, used and destroyed
-// on the worker's thread. The sockets belong to the daemon, which opened them before privileges dropped.
+// DNS on one worker: its UDP and TCP sockets, the sessions, and the View they are answered from.
+// Made, used and destroyed on the worker's thread. The sockets belong to the daemon, which opened
+// them before privileges dropped.
 #include <list>
 #include <memory>
 #include <vector>
@@ -14,7 +15,7 @@
 namespace portolan::geodns {
 
 struct ServerLimits {
-  size_t tcp_connections = 1000;                 // beyond it the one longest without a query is closed
+  size_t tcp_connections = 1000;  // beyond it the one longest without a query is closed
   int64_t tcp_idle_timeout_ms = 10000;
 };
 
@@ -25,8 +26,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // The sockets to serve from now on, from loop::open_datagram and loop::open_listener; those it has already go on
-  // undisturbed, those no longer named are let go (and may be closed when this returns). Sessions stay.
+  // The sockets to serve from now on, from loop::open_datagram and loop::open_listener; those it
+  // has already go on undisturbed, those no longer named are let go (and may be closed when this
+  // returns). Sessions stay.
   Status set_sockets(const std::vector<int>& datagrams, const std::vector<int>& listeners);
   void set_view(std::shared_ptr<const View> view);
   void set_limits(const ServerLimits& limits);
@@ -53,7 +55,7 @@ class Server {
   std::vector<std::unique_ptr<DatagramSocket>> datagrams_;
   std::vector<Stream> streams_;
   Session::Owner session_owner_;
-  std::list<std::unique_ptr<Session>> sessions_;   // the one longest without a query first
+  std::list<std::unique_ptr<Session>> sessions_;  // the one longest without a query first
 };
 
 }  // namespace portolan::geodns

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t read_size = 4096;
 constexpr int reads_a_turn = 8;
-constexpr size_t max_pending = 65536;            // output waiting before reading stops
+constexpr size_t max_pending = 65536;  // output waiting before reading stops
 
 }  // namespace
 
@@ -45,9 +45,15 @@ Session::Session(loop::Worker& worker, UniqueFd socket, const IpAddress& client,
   timer_.set(owner.idle_timeout_ms);
 }
 
-void Session::on_ready(loop::Ready) { proceed(); }
-void Session::on_timeout() { end(); }
-void Session::run() { proceed(); }
+void Session::on_ready(loop::Ready) {
+  proceed();
+}
+void Session::on_timeout() {
+  end();
+}
+void Session::run() {
+  proceed();
+}
 
 void Session::end() {
   if (ended_) return;
@@ -91,7 +97,7 @@ bool Session::answer_all(std::span<const uint8_t> in) {
     std::copy_n(owner_.scratch.begin(), size, out_.begin() + static_cast<std::ptrdiff_t>(at + 2));
     if (out_.size() - sent_ < max_pending || flush()) continue;
     if (ended_ || out_.size() - sent_ >= 2 * max_pending)
-      return false;                              // it asks for much and takes little
+      return false;  // it asks for much and takes little
   }
 }
 

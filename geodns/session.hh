@@ -1,5 +1,6 @@
 #pragma once
-// DNS over TCP (RFC 1035 §4.2.2, RFC 7766): messages behind their length, any number one after another.
+// DNS over TCP (RFC 1035 §4.2.2, RFC 7766): messages behind their length, any number one after
+// another.
 #include <functional>
 #include <list>
 #include <memory>
@@ -15,40 +16,42 @@ namespace portolan::geodns {
 // Cuts a stream of bytes into messages. Pure.
 class Frames {
  public:
-  static constexpr size_t max_query_size = 4096;   // no honest query is longer
+  static constexpr size_t max_query_size = 4096;  // no honest query is longer
   enum class Result : uint8_t { more, message, refused };
 
-  // Takes bytes off the front of `in` up to the end of a message. `message` is valid until the next call; `more`: all of
-  // `in` was taken; `refused`: an empty or too long message, nothing after it can be trusted.
+  // Takes bytes off the front of `in` up to the end of a message. `message` is valid until the next
+  // call; `more`: all of `in` was taken; `refused`: an empty or too long message, nothing after it
+  // can be trusted.
   Result take(std::span<const uint8_t>& in, std::span<const uint8_t>& message);
 
  private:
-  std::vector<uint8_t> partial_;                 // length and what came of the message so far
+  std::vector<uint8_t> partial_;  // length and what came of the message so far
   bool complete_ = false;
 };
 
-// One connection, on one worker. Each complete query restarts the idle time; output that the client does not take within
-// the same time ends the session, and meanwhile no more is read.
+// One connection, on one worker. Each complete query restarts the idle time; output that the client
+// does not take within the same time ends the session, and meanwhile no more is read.
 class Session final : public loop::Mortal, private loop::Runnable {
  public:
   // Writes the answer to `query` into `out` (65535 bytes) and returns its size; 0: silence.
-  using OnQuery = std::function<size_t(Session& session, std::span<const uint8_t> query, std::span<uint8_t> out)>;
+  using OnQuery = std::function<size_t(Session& session, std::span<const uint8_t> query,
+                                       std::span<uint8_t> out)>;
   struct Owner {
     OnQuery on_query;
     std::function<void(Session& session)> on_end;  // the session wants to be buried; called once
-    std::vector<uint8_t> scratch;                // where answers are written, shared by all sessions
+    std::vector<uint8_t> scratch;  // where answers are written, shared by all sessions
     int64_t idle_timeout_ms = 10000;
   };
   Session(loop::Worker& worker, UniqueFd socket, const IpAddress& client, Owner& owner);
 
   const IpAddress& client() const { return client_; }
-  std::list<std::unique_ptr<Session>>::iterator place;   // its owner's list; the owner's to use
+  std::list<std::unique_ptr<Session>>::iterator place;  // its owner's list; the owner's to use
 
  private:
   enum class Progress : uint8_t { blocked, again, end };
   void on_ready(loop::Ready ready);
   void on_timeout();
-  void run() override;                           // the next turn's share
+  void run() override;  // the next turn's share
   void proceed();
   Progress read_some();
   bool answer_all(std::span<const uint8_t> in);
@@ -61,7 +64,7 @@ class Session final : public loop::Mortal, private loop::Runnable {
   Owner& owner_;
   Frames frames_;
   std::vector<uint8_t> out_;
-  size_t sent_ = 0;                              // of out_
+  size_t sent_ = 0;  // of out_
   bool ended_ = false;
   loop::Timer timer_;
   loop::SocketEvent event_;

@@ -7,8 +7,8 @@
 namespace portolan::geodns {
 
 constexpr uint32_t service_ttl_s = 30;
-constexpr uint32_t max_ttl_s = 0x7fffffff;       // RFC 2181 §8
-constexpr size_t max_set_size = 60000;           // a set must fit into one message
+constexpr uint32_t max_ttl_s = 0x7fffffff;  // RFC 2181 §8
+constexpr size_t max_set_size = 60000;      // a set must fit into one message
 constexpr unsigned max_chain = 16;
 
 // Builds one ZoneSet; all that is wrong with all of it is told at once.
@@ -82,7 +82,7 @@ class ZoneBuilder {
     auto contact = contact_name(config.contact.empty() ? "hostmaster." + zone_->name_.to_string()
                                                        : config.contact);
     if (!contact) return complain(config.where, "contact: " + contact.error().text);
-    if (!primary) return;                        // told by add_nameserver
+    if (!primary) return;  // told by add_nameserver
     std::string data = std::string(primary->wire()) + std::string(contact->wire());
     uint8_t numbers[20];
     const uint32_t fields[] = {serial_, config.refresh_s, config.retry_s, config.expire_s,
@@ -122,7 +122,8 @@ class ZoneBuilder {
       return complain(record.where, "\"*\" may only be the first label of a name");
     if (set_->find(key) != set_->index_.find(zone_->name_.wire())->second)
       return complain(record.where, "\"" + record.name + "\" belongs to another zone of this file");
-    if (record.ttl_s.value_or(0) > max_ttl_s) return complain(record.where, "ttl is over 2147483647 s");
+    if (record.ttl_s.value_or(0) > max_ttl_s)
+      return complain(record.where, "ttl is over 2147483647 s");
     places_[key] = {record.where, record.name};
     if (!record.service.empty()) {
       add_service(record, make_node(key));
@@ -142,7 +143,8 @@ class ZoneBuilder {
     if (!record.policy.empty() || !record.weights.empty() || !record.order.empty())
       complain(record.where, "policy, weights and order belong to service records");
     if (type == dns::type_ns && &node != zone_->apex_)
-      return complain(record.where, "NS records below the zone's own name (delegations) are not served");
+      return complain(record.where,
+                      "NS records below the zone's own name (delegations) are not served");
     auto data = parse_rdata(type, record.value, zone_->name_);
     if (!data) return complain(record.where, "value: " + data.error().text);
     put(node, type, record.ttl_s.value_or(config.ttl_s), std::move(*data), record.where);
@@ -152,11 +154,11 @@ class ZoneBuilder {
     if (!record.type.empty() || !record.value.empty())
       return complain(record.where, "a record has a type and a value, or a service; not both");
     const int service = directory_.find_service(record.service);
-    if (service < 0)
-      return complain(record.where, "there is no [service." + record.service + "]");
+    if (service < 0) return complain(record.where, "there is no [service." + record.service + "]");
     const std::string policy = record.policy.empty() ? "nearest" : record.policy;
     const PolicyPart* part = Registration<PolicyPart>::find(policy);
-    if (!part) return complain(record.where, "policy \"" + policy + "\" is not one of " + policies());
+    if (!part)
+      return complain(record.where, "policy \"" + policy + "\" is not one of " + policies());
     if (node.service) return complain(record.where, "this name has a service already");
     if (!record.weights.empty() && policy != "weighted")
       complain(record.where, "weights belong to policy = \"weighted\"");
@@ -166,7 +168,8 @@ class ZoneBuilder {
     node.service->service = static_cast<uint32_t>(service);
     node.service->policy = part;
     node.service->ttl_s = record.ttl_s.value_or(service_ttl_s);
-    node.service->preferences = preferences(record, directory_.services[static_cast<size_t>(service)]);
+    node.service->preferences =
+        preferences(record, directory_.services[static_cast<size_t>(service)]);
   }
 
   static std::string policies() {
@@ -214,7 +217,8 @@ class ZoneBuilder {
     if (cname && &node == zone_->apex_)
       return complain(record.where, "the zone itself can't be a CNAME (it has SOA and NS records)");
     if (cname && (node.sets.size() > 1 || cname->data.size() > 1 || node.service))
-      return complain(record.where, "\"" + record.name + "\" has a CNAME and other records; a CNAME stands alone");
+      return complain(record.where, "\"" + record.name +
+                                        "\" has a CNAME and other records; a CNAME stands alone");
     if (node.service && (node.find(dns::type_a) || node.find(dns::type_aaaa)))
       complain(record.where, "\"" + record.name + "\" has a service and addresses of its own");
   }
@@ -245,7 +249,8 @@ class ZoneBuilder {
     for (const std::string& target : servers->data) {
       if (set_->find(target) != set_->index_.find(zone_->name_.wire())->second) continue;
       const Node* node = zone_->find(target);
-      if (node && (node->service || node->find(dns::type_a) || node->find(dns::type_aaaa))) continue;
+      if (node && (node->service || node->find(dns::type_a) || node->find(dns::type_aaaa)))
+        continue;
       size_t offset = 0;
       dns::Name name;
       name.read({reinterpret_cast<const uint8_t*>(target.data()), target.size()}, offset, false);
@@ -266,7 +271,8 @@ class ZoneBuilder {
         node = dns::is_within(target, zone_->name_.wire()) ? zone_->find(target) : nullptr;
       }
       if (links > max_chain)
-        complain(place.where, "the CNAMEs from \"" + place.text + "\" go round in a circle, or on for more than 16");
+        complain(place.where, "the CNAMEs from \"" + place.text +
+                                  "\" go round in a circle, or on for more than 16");
     }
   }
 
@@ -276,7 +282,7 @@ class ZoneBuilder {
   std::vector<std::pair<const ZoneConfig*, dns::Name>> named_;
   ZoneSet* set_ = nullptr;
   Zone* zone_ = nullptr;
-  std::map<std::string, Place> places_;          // of each name with records: its last one
+  std::map<std::string, Place> places_;  // of each name with records: its last one
 };
 
 std::shared_ptr<const ZoneSet> build_zones(const std::vector<ZoneConfig>& zones,

@@ -195,7 +195,8 @@ size_t Composer::finish(uint16_t rcode, bool authoritative) {
     at_ = query_.has_question ? query_.question_end : header_size;
     std::fill(std::begin(counts_), std::end(counts_), uint16_t{0});
   }
-  unsigned flags = flag_qr | (query_.flags & (mask_opcode | flag_rd | flag_cd)) | (rcode & mask_rcode);
+  unsigned flags =
+      flag_qr | (query_.flags & (mask_opcode | flag_rd | flag_cd)) | (rcode & mask_rcode);
   if (query_.flags & mask_opcode) flags &= ~static_cast<unsigned>(flag_rd | flag_cd);
   if (authoritative) flags |= flag_aa;
   if (truncated_) flags |= flag_tc;
@@ -212,10 +213,14 @@ size_t Composer::finish(uint16_t rcode, bool authoritative) {
 
 uint16_t rcode_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::notimp: return notimp;
-    case Verdict::badvers: return badvers;
-    case Verdict::refused: return refused;
-    default: return formerr;
+    case Verdict::notimp:
+      return notimp;
+    case Verdict::badvers:
+      return badvers;
+    case Verdict::refused:
+      return refused;
+    default:
+      return formerr;
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// Writing an answer into the caller's buffer, without the heap: question echoed, names compressed (RFC 1035 §4.1.4, and
-// only in types that RFC knew: RFC 3597 §4), EDNS answered (RFC 6891), truncation as "TC and nothing but OPT".
+// Writing an answer into the caller's buffer, without the heap: question echoed, names compressed
+// (RFC 1035 §4.1.4, and only in types that RFC knew: RFC 3597 §4), EDNS answered (RFC 6891),
+// truncation as "TC and nothing but OPT".
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -16,14 +17,18 @@ size_t answer_limit(const Query& query, bool tcp);
 
 class Composer {
  public:
-  // `packet` is what `query` was read from. `out` holds at least 512 bytes; no more than min(limit, out.size()) are used.
-  Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, size_t limit);
+  // `packet` is what `query` was read from. `out` holds at least 512 bytes; no more than min(limit,
+  // out.size()) are used.
+  Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query,
+           size_t limit);
   Composer(const Composer&) = delete;
   Composer& operator=(const Composer&) = delete;
 
-  // Appends one record of class IN; sections in their order. Names in `owner` and `rdata` are uncompressed wire form.
-  // False: no room. In the answer and authority sections that truncates the message; an additional record is left out.
-  bool add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata);
+  // Appends one record of class IN; sections in their order. Names in `owner` and `rdata` are
+  // uncompressed wire form. False: no room. In the answer and authority sections that truncates the
+  // message; an additional record is left out.
+  bool add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s,
+           std::string_view rdata);
 
   // Client Subnet's scope in the answer; it is echoed only if it was asked. Default 0: untailored.
   void set_scope(uint8_t scope) { scope_ = scope; }
@@ -45,14 +50,14 @@ class Composer {
   bool put_record(std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata);
   void remember_question();
   void remember(uint32_t hash, size_t offset);
-  size_t find(uint32_t hash, std::string_view suffix) const;   // 0: not there
+  size_t find(uint32_t hash, std::string_view suffix) const;  // 0: not there
   bool matches(size_t offset, std::string_view suffix) const;
   size_t opt_size() const;
   void put_opt(uint16_t rcode);
 
   std::span<uint8_t> out_;
   const Query& query_;
-  size_t limit_;                                 // where records must end, OPT's room already taken off
+  size_t limit_;  // where records must end, OPT's room already taken off
   size_t at_ = header_size;
   uint16_t counts_[3] = {0, 0, 0};
   uint8_t scope_ = 0;

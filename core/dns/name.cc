@@ -3,7 +3,9 @@
 namespace portolan::dns {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // Reads one character of presentation form at `i`, escapes resolved. False: a broken escape.
 bool read_character(std::string_view text, size_t& i, char& c) {
@@ -63,7 +65,7 @@ bool Name::read(std::span<const uint8_t> message, size_t& offset, bool pointers)
   size_ = 1;
   bytes_[0] = 0;
   size_t at = offset;
-  size_t segment = offset;                       // where the run of labels being read began
+  size_t segment = offset;  // where the run of labels being read began
   bool jumped = false;
   for (;;) {
     if (at >= message.size()) return false;
@@ -94,8 +96,12 @@ Name Name::lowered() const {
   return name;
 }
 
-unsigned Name::labels() const { return label_count(wire()); }
-bool Name::equals(const Name& o) const { return equal_ignoring_case(wire(), o.wire()); }
+unsigned Name::labels() const {
+  return label_count(wire());
+}
+bool Name::equals(const Name& o) const {
+  return equal_ignoring_case(wire(), o.wire());
+}
 
 std::string Name::to_string() const {
   if (size_ == 1) return ".";

@@ -1,5 +1,6 @@
 #pragma once
-// Domain names in wire form (RFC 1035 §3.1): labels with their lengths, the root label last. Labels are eight-bit clean.
+// Domain names in wire form (RFC 1035 §3.1): labels with their lengths, the root label last. Labels
+// are eight-bit clean.
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -12,7 +13,9 @@
 
 namespace portolan::dns {
 
-inline char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+inline char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 // A name that owns its bytes, without the heap. A default one is the root.
 class Name {
@@ -25,17 +28,19 @@ class Name {
     return *this;
   }
 
-  // Presentation form, absolute with or without the final dot; "\." and "\DDD" escapes (RFC 4343 §2.1). Limits 63/255.
+  // Presentation form, absolute with or without the final dot; "\." and "\DDD" escapes (RFC 4343
+  // §2.1). Limits 63/255.
   static Result<Name> parse(std::string_view text);
-  // Reads the name at `offset` of a message and moves `offset` past it. Compression pointers must lead strictly
-  // backwards, so no loop can pass; with `pointers` false any pointer is refused. False: malformed.
+  // Reads the name at `offset` of a message and moves `offset` past it. Compression pointers must
+  // lead strictly backwards, so no loop can pass; with `pointers` false any pointer is refused.
+  // False: malformed.
   bool read(std::span<const uint8_t> message, size_t& offset, bool pointers = true);
 
   std::string_view wire() const { return {bytes_, size_}; }
   Name lowered() const;
-  unsigned labels() const;                       // without the root
-  bool equals(const Name& o) const;              // case-insensitively (RFC 4343)
-  std::string to_string() const;                 // with escapes and the final dot
+  unsigned labels() const;           // without the root
+  bool equals(const Name& o) const;  // case-insensitively (RFC 4343)
+  std::string to_string() const;     // with escapes and the final dot
 
  private:
   bool append_label(const char* data, size_t size);

@@ -22,7 +22,8 @@ bool skip_name(Bytes packet, size_t& offset) {
   return false;
 }
 
-// RFC 7871 §6, §7.1.2: everything about the option is checked, a resolver that errs here must hear of it.
+// RFC 7871 §6, §7.1.2: everything about the option is checked, a resolver that errs here must hear
+// of it.
 bool read_subnet(Bytes option, Query& query) {
   if (query.has_subnet || option.size() < 4) return false;
   ClientSubnet subnet;
@@ -32,8 +33,7 @@ bool read_subnet(Bytes option, Query& query) {
   if (option[3] != 0 || subnet.family > 2) return false;
   const unsigned bits = subnet.family == 1 ? 32 : subnet.family == 2 ? 128 : 0;
   if (subnet.source > bits || address.size() != subnet.address_size()) return false;
-  if (bits != 0)
-    subnet.address.family = bits == 32 ? IpAddress::Family::v4 : IpAddress::Family::v6;
+  if (bits != 0) subnet.address.family = bits == 32 ? IpAddress::Family::v4 : IpAddress::Family::v6;
   std::copy(address.begin(), address.end(), subnet.address.bytes.begin());
   if (bits != 0 && subnet.address.masked(subnet.source) != subnet.address) return false;
   query.subnet = subnet;
@@ -88,7 +88,8 @@ bool read_question(Bytes packet, size_t& offset, Query& query) {
   return true;
 }
 
-// Types 128 to 254 ask for something done, not for data (RFC 6895 §3.1); NXNAME is never asked for (RFC 9824 §3.5).
+// Types 128 to 254 ask for something done, not for data (RFC 6895 §3.1); NXNAME is never asked for
+// (RFC 9824 §3.5).
 Verdict judge_type(uint16_t type) {
   if (type == 0 || type == type_opt || type == type_nxname) return Verdict::formerr;
   if (type == type_axfr || type == type_ixfr) return Verdict::refused;

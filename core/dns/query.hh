@@ -1,5 +1,6 @@
 #pragma once
-// Reading a query (RFC 1035, RFC 6891, RFC 7871), strictly: what is malformed is answered FORMERR, never guessed.
+// Reading a query (RFC 1035, RFC 6891, RFC 7871), strictly: what is malformed is answered FORMERR,
+// never guessed.
 #include <cstdint>
 #include <span>
 
@@ -8,26 +9,27 @@
 
 namespace portolan::dns {
 
-// EDNS Client Subnet as it was asked. Family 0 comes only with source 0: "do not tell anybody where I am".
+// EDNS Client Subnet as it was asked. Family 0 comes only with source 0: "do not tell anybody where
+// I am".
 struct ClientSubnet {
-  uint16_t family = 0;                           // 1 IPv4, 2 IPv6, 0 none
-  uint8_t source = 0;                            // prefix length
-  IpAddress address;                             // bits past `source` are zero; Family::none for family 0
+  uint16_t family = 0;  // 1 IPv4, 2 IPv6, 0 none
+  uint8_t source = 0;   // prefix length
+  IpAddress address;    // bits past `source` are zero; Family::none for family 0
   size_t address_size() const { return (source + 7u) / 8u; }
 };
 
 struct Query {
   uint16_t id = 0;
-  uint16_t flags = 0;                            // the header's second word
-  bool has_question = false;                     // name, key, type, qclass and question_end hold
-  Name name;                                     // as it was written: echoed byte for byte (0x20)
-  Name key;                                      // in lower case: compared and looked up
+  uint16_t flags = 0;         // the header's second word
+  bool has_question = false;  // name, key, type, qclass and question_end hold
+  Name name;                  // as it was written: echoed byte for byte (0x20)
+  Name key;                   // in lower case: compared and looked up
   uint16_t type = 0;
   uint16_t qclass = 0;
-  size_t question_end = header_size;             // the question is bytes [12, question_end) of the packet
+  size_t question_end = header_size;  // the question is bytes [12, question_end) of the packet
   bool has_edns = false;
   uint8_t version = 0;
-  uint16_t udp_size = plain_udp_size;            // what the client takes, at least 512
+  uint16_t udp_size = plain_udp_size;  // what the client takes, at least 512
   bool dnssec_ok = false;
   bool has_subnet = false;
   ClientSubnet subnet;
@@ -35,17 +37,17 @@ struct Query {
 
 // What a packet deserves before any zone is looked at.
 enum class Verdict : uint8_t {
-  drop,       // shorter than a header, or itself an answer: silence, or two servers would talk forever
+  drop,  // shorter than a header, or itself an answer: silence, or two servers would talk forever
   formerr,
-  notimp,     // another opcode, or a meta type this server has no use for
-  badvers,    // EDNS version above 0
-  refused,    // zone transfers, and classes other than IN
+  notimp,   // another opcode, or a meta type this server has no use for
+  badvers,  // EDNS version above 0
+  refused,  // zone transfers, and classes other than IN
   answer,
 };
 
-// Fills `query` as far as the packet could be read. Options other than Client Subnet are ignored, cookies included, so a
-// question-less cookie ping is FORMERR as from any server without cookies (RFC 7873 §5.4). The counted records of all
-// sections must fill the packet exactly.
+// Fills `query` as far as the packet could be read. Options other than Client Subnet are ignored,
+// cookies included, so a question-less cookie ping is FORMERR as from any server without cookies
+// (RFC 7873 §5.4). The counted records of all sections must fill the packet exactly.
 Verdict parse_query(std::span<const uint8_t> packet, Query& query);
 
 }  // namespace portolan::dns

@@ -14,14 +14,18 @@ struct Record {
   uint16_t type = 0;
   uint16_t record_class = 0;
   uint32_t ttl_s = 0;
-  size_t data = 0;                               // where RDATA begins
+  size_t data = 0;  // where RDATA begins
   size_t size = 0;
 };
 
-Error bad_response(const char* why) { return Error{std::string("a malformed DNS answer: ") + why}; }
+Error bad_response(const char* why) {
+  return Error{std::string("a malformed DNS answer: ") + why};
+}
 
 // RFC 2181 §8: a TTL with its top bit set counts as 0.
-uint32_t sane_ttl(uint32_t ttl_s) { return ttl_s > 0x7fffffff ? 0 : ttl_s; }
+uint32_t sane_ttl(uint32_t ttl_s) {
+  return ttl_s > 0x7fffffff ? 0 : ttl_s;
+}
 
 bool read_record(Bytes packet, size_t& offset, Record& record) {
   if (!record.owner.read(packet, offset) || packet.size() - offset < 10) return false;

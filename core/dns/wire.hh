@@ -1,38 +1,64 @@
 #pragma once
-// The DNS message's numbers (RFC 1035 §4, IANA's registry) and its integers. Everything in this room is pure: bytes in,
-// bytes out, no sockets, no clock, safe from any thread.
+// The DNS message's numbers (RFC 1035 §4, IANA's registry) and its integers. Everything in this
+// room is pure: bytes in, bytes out, no sockets, no clock, safe from any thread.
 #include <cstddef>
 #include <cstdint>
 
 namespace portolan::dns {
 
 inline constexpr size_t header_size = 12;
-inline constexpr size_t max_name_size = 255;        // wire form with the root label
+inline constexpr size_t max_name_size = 255;  // wire form with the root label
 inline constexpr size_t max_label_size = 63;
-inline constexpr size_t max_message_size = 65535;   // what TCP's length can say
-inline constexpr size_t plain_udp_size = 512;       // without EDNS
-inline constexpr size_t max_udp_size = 1232;        // never more over UDP: no fragments anywhere (DNS flag day 2020)
+inline constexpr size_t max_message_size = 65535;  // what TCP's length can say
+inline constexpr size_t plain_udp_size = 512;      // without EDNS
+inline constexpr size_t max_udp_size =
+    1232;  // never more over UDP: no fragments anywhere (DNS flag day 2020)
 
 enum Type : uint16_t {
-  type_a = 1, type_ns = 2, type_cname = 5, type_soa = 6, type_ptr = 12, type_hinfo = 13, type_mx = 15,
-  type_txt = 16, type_aaaa = 28, type_srv = 33, type_opt = 41, type_nxname = 128, type_ixfr = 251,
-  type_axfr = 252, type_any = 255,
+  type_a = 1,
+  type_ns = 2,
+  type_cname = 5,
+  type_soa = 6,
+  type_ptr = 12,
+  type_hinfo = 13,
+  type_mx = 15,
+  type_txt = 16,
+  type_aaaa = 28,
+  type_srv = 33,
+  type_opt = 41,
+  type_nxname = 128,
+  type_ixfr = 251,
+  type_axfr = 252,
+  type_any = 255,
 };
 
 enum Class : uint16_t { class_in = 1 };
 
 enum Rcode : uint16_t {
-  noerror = 0, formerr = 1, servfail = 2, nxdomain = 3, notimp = 4, refused = 5, badvers = 16,
+  noerror = 0,
+  formerr = 1,
+  servfail = 2,
+  nxdomain = 3,
+  notimp = 4,
+  refused = 5,
+  badvers = 16,
 };
 
 enum Flags : uint16_t {
-  flag_qr = 0x8000, flag_aa = 0x0400, flag_tc = 0x0200, flag_rd = 0x0100, flag_cd = 0x0010,
-  mask_opcode = 0x7800, mask_rcode = 0x000f,
+  flag_qr = 0x8000,
+  flag_aa = 0x0400,
+  flag_tc = 0x0200,
+  flag_rd = 0x0100,
+  flag_cd = 0x0010,
+  mask_opcode = 0x7800,
+  mask_rcode = 0x000f,
 };
 
 enum Option : uint16_t { option_client_subnet = 8 };
 
-inline uint16_t load16(const uint8_t* p) { return static_cast<uint16_t>(p[0] << 8 | p[1]); }
+inline uint16_t load16(const uint8_t* p) {
+  return static_cast<uint16_t>(p[0] << 8 | p[1]);
+}
 inline uint32_t load32(const uint8_t* p) {
   return static_cast<uint32_t>(load16(p)) << 16 | load16(p + 2);
 }

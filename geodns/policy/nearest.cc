@@ -3,8 +3,8 @@
 namespace portolan::geodns {
 namespace {
 
-// The usable datacentre at the least great-circle distance; ties go to the first. An asker without a location gets the
-// first usable one, and datacentres without one are taken last.
+// The usable datacentre at the least great-circle distance; ties go to the first. An asker without
+// a location gets the first usable one, and datacentres without one are taken last.
 class Nearest final : public Policy {
  public:
   Choice choose(std::span<const Candidate> candidates, const Point* asker, Rng&) const override {
@@ -24,7 +24,7 @@ class Nearest final : public Policy {
   bool needs_location() const override { return true; }
 
  private:
-  static constexpr double beyond = 5;            // a unit sphere's longest chord squared is 4
+  static constexpr double beyond = 5;  // a unit sphere's longest chord squared is 4
 };
 
 const Nearest nearest;

@@ -1,6 +1,6 @@
 #pragma once
-// How a service record picks a datacentre. A policy is one .cc: a stateless class and its registration; the contract
-// test in tests/unit/geodns/policy_test.cc runs over all of them.
+// How a service record picks a datacentre. A policy is one .cc: a stateless class and its
+// registration; the contract test in tests/unit/geodns/policy_test.cc runs over all of them.
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -11,23 +11,25 @@
 
 namespace portolan::geodns {
 
-// A datacentre that has addresses of the asked family. Without defaults: an array of them costs nothing.
+// A datacentre that has addresses of the asked family. Without defaults: an array of them costs
+// nothing.
 struct Candidate {
-  uint16_t site;                                 // index into Service::sites
+  uint16_t site;  // index into Service::sites
   State state;
-  uint32_t weight;                               // 0: only when nothing else is usable
-  uint32_t rank;                                 // failover's order, least first
-  const Point* location;                         // where the datacentre stands; null: not known
+  uint32_t weight;        // 0: only when nothing else is usable
+  uint32_t rank;          // failover's order, least first
+  const Point* location;  // where the datacentre stands; null: not known
 };
 
 struct Choice {
   static constexpr int all = -1;
-  int candidate = all;                           // index into the candidates, or all of them
-  bool by_location = false;                      // where the asker is decided (or would have, had it been known)
+  int candidate = all;       // index into the candidates, or all of them
+  bool by_location = false;  // where the asker is decided (or would have, had it been known)
 };
 
-// The contract: no allocation, any thread. Candidates are in configuration order and at least one. A usable one is
-// chosen if there is one (never a down or draining one); otherwise `all`. Random only through `rng`.
+// The contract: no allocation, any thread. Candidates are in configuration order and at least one.
+// A usable one is chosen if there is one (never a down or draining one); otherwise `all`. Random
+// only through `rng`.
 class Policy {
  public:
   virtual ~Policy() = default;

@@ -3,7 +3,8 @@
 namespace portolan::geodns {
 namespace {
 
-// A usable datacentre at random, by weight, afresh for every question. Weight 0 counts only where every usable one has it.
+// A usable datacentre at random, by weight, afresh for every question. Weight 0 counts only where
+// every usable one has it.
 class Weighted final : public Policy {
  public:
   Choice choose(std::span<const Candidate> candidates, const Point*, Rng& rng) const override {

@@ -14,12 +14,24 @@ void* counted(std::size_t size) {
 }
 }  // namespace
 
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+void* operator new(std::size_t size) {
+  return counted(size);
+}
+void* operator new[](std::size_t size) {
+  return counted(size);
+}
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::size_t) noexcept {
+  std::free(p);
+}
 
 namespace portolan::geodns {
 namespace {
@@ -27,9 +39,11 @@ namespace {
 TEST(Allocation, NoneOnTheAnswerPath) {
   test::World world;
   std::vector<test::Packet> packets;
-  for (const char* name : {"www.example.com", "beta.example.com", "db.example.com", "chain.example.com",
-                           "q.wild.example.com", "gone.example.com", "example.com", "elsewhere.org", "big.example.com"})
-    for (uint16_t type : {dns::type_a, dns::type_aaaa, dns::type_mx, dns::type_ns, dns::type_txt, dns::type_any}) {
+  for (const char* name : {"www.example.com", "beta.example.com", "db.example.com",
+                           "chain.example.com", "q.wild.example.com", "gone.example.com",
+                           "example.com", "elsewhere.org", "big.example.com"})
+    for (uint16_t type :
+         {dns::type_a, dns::type_aaaa, dns::type_mx, dns::type_ns, dns::type_txt, dns::type_any}) {
       test::Ask question;
       question.name = name;
       question.type = type;

@@ -11,7 +11,7 @@
 
 namespace portolan::geodns::test {
 
-using namespace dns::test;                       // NOLINT(google-build-using-namespace)
+using namespace dns::test;  // NOLINT(google-build-using-namespace)
 
 inline IpAddress ip(std::string_view text) {
   auto parsed = IpAddress::parse(text);
@@ -56,7 +56,8 @@ inline ZoneConfig zone(std::string name) {
 // New York, Frankfurt and Tokyo; everywhere IPv4, IPv6 not in Tokyo.
 inline GeodnsConfig config() {
   GeodnsConfig c;
-  c.datacenters = {{"t", "us", true, 40.7, -74.0}, {"t", "eu", true, 50.1, 8.7}, {"t", "jp", true, 35.7, 139.7}};
+  c.datacenters = {
+      {"t", "us", true, 40.7, -74.0}, {"t", "eu", true, 50.1, 8.7}, {"t", "jp", true, 35.7, 139.7}};
   ServiceConfig web{"t", "web", {}};
   web.sites["us"] = site({"192.0.2.10", "2001:db8:1::10"});
   web.sites["eu"] = site({"192.0.2.20", "2001:db8:2::10"});
@@ -66,18 +67,32 @@ inline GeodnsConfig config() {
   c.services = {web, old};
   ZoneConfig z = zone("Example.com");
   z.records = {
-      fixed("ns1", "A", "192.0.2.53"), fixed("ns2", "A", "192.0.2.54"), fixed("ns2", "AAAA", "2001:db8::54"),
-      fixed("@", "MX", "10 mail.example.com"), fixed("@", "MX", "20 mx.elsewhere.org"),
-      fixed("mail", "A", "192.0.2.25"), fixed("@", "TXT", "v=spf1 -all"),
-      fixed("a.deep.ent", "A", "192.0.2.1"), fixed("*.wild", "A", "192.0.2.2"),
-      fixed("*.wild", "TXT", "wild"), fixed("there.wild", "A", "192.0.2.3"),
-      fixed("x.ent.wild", "A", "192.0.2.4"), fixed("alias", "CNAME", "mail"),
-      fixed("chain", "CNAME", "alias.example.com"), fixed("out", "CNAME", "www.elsewhere.org."),
-      fixed("dangling", "CNAME", "gone"), fixed("notype", "CNAME", "ns1"),
-      fixed("*.alias-wild", "CNAME", "alias"), fixed("to-www", "CNAME", "www"),
-      fixed("big", "TXT", std::string(1300, 'x')), service("www", "web", "nearest"),
-      service("beta", "web", "weighted"), service("db", "web", "failover"), service("old", "old", ""),
-      fixed("www", "TXT", "beside a service"), service("*.apps", "web", "nearest"),
+      fixed("ns1", "A", "192.0.2.53"),
+      fixed("ns2", "A", "192.0.2.54"),
+      fixed("ns2", "AAAA", "2001:db8::54"),
+      fixed("@", "MX", "10 mail.example.com"),
+      fixed("@", "MX", "20 mx.elsewhere.org"),
+      fixed("mail", "A", "192.0.2.25"),
+      fixed("@", "TXT", "v=spf1 -all"),
+      fixed("a.deep.ent", "A", "192.0.2.1"),
+      fixed("*.wild", "A", "192.0.2.2"),
+      fixed("*.wild", "TXT", "wild"),
+      fixed("there.wild", "A", "192.0.2.3"),
+      fixed("x.ent.wild", "A", "192.0.2.4"),
+      fixed("alias", "CNAME", "mail"),
+      fixed("chain", "CNAME", "alias.example.com"),
+      fixed("out", "CNAME", "www.elsewhere.org."),
+      fixed("dangling", "CNAME", "gone"),
+      fixed("notype", "CNAME", "ns1"),
+      fixed("*.alias-wild", "CNAME", "alias"),
+      fixed("to-www", "CNAME", "www"),
+      fixed("big", "TXT", std::string(1300, 'x')),
+      service("www", "web", "nearest"),
+      service("beta", "web", "weighted"),
+      service("db", "web", "failover"),
+      service("old", "old", ""),
+      fixed("www", "TXT", "beside a service"),
+      service("*.apps", "web", "nearest"),
   };
   for (RecordConfig& r : z.records) {
     if (r.name == "beta") r.weights = {{"us", 70}, {"eu", 30}};
@@ -92,7 +107,8 @@ inline GeodnsConfig config() {
 
 inline std::shared_ptr<const geo::Table> table() {
   geo::Table::Builder builder;
-  const auto put = [&](const char* network, double latitude, double longitude, bool coordinates = true) {
+  const auto put = [&](const char* network, double latitude, double longitude,
+                       bool coordinates = true) {
     geo::Location l;
     l.latitude = latitude;
     l.longitude = longitude;
@@ -100,11 +116,11 @@ inline std::shared_ptr<const geo::Table> table() {
     l.country = {'X', 'X'};
     if (!builder.insert(*IpNetwork::parse(network), l)) std::abort();
   };
-  put("10.0.0.0/8", 42.4, -71.1);                // Boston
-  put("10.1.0.0/16", 48.9, 2.4);                 // Paris, inside it
-  put("10.2.3.0/25", 37.6, 127.0);               // Seoul
-  put("198.51.100.0/24", 0, 0, false);           // a country without coordinates
-  put("2001:db8:f::/48", 52.5, 13.4);            // Berlin
+  put("10.0.0.0/8", 42.4, -71.1);       // Boston
+  put("10.1.0.0/16", 48.9, 2.4);        // Paris, inside it
+  put("10.2.3.0/25", 37.6, 127.0);      // Seoul
+  put("198.51.100.0/24", 0, 0, false);  // a country without coordinates
+  put("2001:db8:f::/48", 52.5, 13.4);   // Berlin
   return builder.finish();
 }
 
@@ -137,7 +153,8 @@ class World {
     return ask(question);
   }
   // The data of the answer section, sorted.
-  std::vector<std::string> answers(std::string name, uint16_t type = dns::type_a, std::string_view subnet = "") {
+  std::vector<std::string> answers(std::string name, uint16_t type = dns::type_a,
+                                   std::string_view subnet = "") {
     std::vector<std::string> list;
     const Message m = ask(std::move(name), type, subnet);
     for (const auto& r : m.answers()) list.push_back(r.data);

@@ -11,11 +11,14 @@ using namespace std::string_literals;
 using test::Ask;
 using test::Packet;
 
-std::string wire(std::string_view text) { return std::string(Name::parse(text)->wire()); }
+std::string wire(std::string_view text) {
+  return std::string(Name::parse(text)->wire());
+}
 
 struct Case {
   explicit Case(const Ask& ask = {}, bool tcp = false)
-      : packet(make(ask)), verdict(parse_query(packet, query)),
+      : packet(make(ask)),
+        verdict(parse_query(packet, query)),
         composer(out, packet, query, answer_limit(query, tcp)) {}
   test::Message finish(uint16_t rcode = noerror, bool authoritative = true) {
     size = composer.finish(rcode, authoritative);
@@ -83,8 +86,8 @@ TEST(Compose, CompressesNamesOfOldTypesOnly) {
 TEST(Compose, PointersNeverReachPast16383) {
   Case c(Ask{}, true);
   for (int i = 0; i < 1200; i++)
-    ASSERT_TRUE(c.composer.add(Section::answer, wire("n" + std::to_string(i) + ".other.org"), type_a, 1,
-                               "\1\2\3\4"));
+    ASSERT_TRUE(c.composer.add(Section::answer, wire("n" + std::to_string(i) + ".other.org"),
+                               type_a, 1, "\1\2\3\4"));
   auto m = c.finish();
   ASSERT_TRUE(m.good);
   for (int i = 0; i < 1200; i++)
@@ -99,7 +102,8 @@ TEST(Compose, TooMuchIsTcAndNothingButOpt) {
     bool fits = true;
     unsigned added = 0;
     while (fits) {
-      fits = c.composer.add(Section::answer, wire("www.example.com"), type_txt, 1, "\x1d" + std::string(29, 'x'));
+      fits = c.composer.add(Section::answer, wire("www.example.com"), type_txt, 1,
+                            "\x1d" + std::string(29, 'x'));
       added += fits;
     }
     EXPECT_LE(33 + added * 42 + 11 + 11, std::min<size_t>(size, 1232));
@@ -154,8 +158,8 @@ TEST(Compose, OptIsAnsweredAndOptionsAreNotEchoed) {
 }
 
 TEST(Compose, SubnetIsEchoedVerbatimWithItsScope) {
-  for (const char* subnet : {"10.2.3.0/24", "10.2.0.0/15", "0.0.0.0/0", "2001:db8:ab00::/40", "::/0",
-                             "192.0.2.1/32"}) {
+  for (const char* subnet :
+       {"10.2.3.0/24", "10.2.0.0/15", "0.0.0.0/0", "2001:db8:ab00::/40", "::/0", "192.0.2.1/32"}) {
     Ask ask = edns();
     ask.options = test::subnet_option(subnet);
     Case c(ask);

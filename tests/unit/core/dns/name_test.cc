@@ -62,7 +62,8 @@ TEST(Name, ComparesWithoutCaseAndByWholeLabels) {
 }
 
 // A message of a blank header and `body`, read at `offset`.
-std::string read(const std::string& body, size_t offset, size_t* end = nullptr, bool pointers = true) {
+std::string read(const std::string& body, size_t offset, size_t* end = nullptr,
+                 bool pointers = true) {
   Packet packet(header_size, 0);
   test::put(packet, body);
   size_t at = offset;
@@ -81,13 +82,13 @@ TEST(NameOnTheWire, FollowsPointersBackwards) {
 }
 
 TEST(NameOnTheWire, RefusesEveryOtherPointer) {
-  EXPECT_EQ(read("\xc0\x0c"s, 12), "malformed");                      // to itself
-  EXPECT_EQ(read("\xc0\x0e\3com\0"s, 12), "malformed");               // forwards
-  EXPECT_EQ(read("\xc0\x0e\xc0\x0c"s, 14), "malformed");              // a loop of two
-  EXPECT_EQ(read("\1a\xc0\x0c"s, 12), "malformed");                   // a loop through a label
-  EXPECT_EQ(read("\1a\0\xc0\x04"s, 15), "malformed");                 // into the header
+  EXPECT_EQ(read("\xc0\x0c"s, 12), "malformed");          // to itself
+  EXPECT_EQ(read("\xc0\x0e\3com\0"s, 12), "malformed");   // forwards
+  EXPECT_EQ(read("\xc0\x0e\xc0\x0c"s, 14), "malformed");  // a loop of two
+  EXPECT_EQ(read("\1a\xc0\x0c"s, 12), "malformed");       // a loop through a label
+  EXPECT_EQ(read("\1a\0\xc0\x04"s, 15), "malformed");     // into the header
   EXPECT_EQ(read("\3com\0\xc0\x0c"s, 17, nullptr, false), "malformed");
-  EXPECT_EQ(read("\3com\0\xc0"s, 17), "malformed");                   // cut
+  EXPECT_EQ(read("\3com\0\xc0"s, 17), "malformed");  // cut
 }
 
 TEST(NameOnTheWire, RefusesBadLabelsAndLengths) {
@@ -102,14 +103,29 @@ TEST(NameOnTheWire, RefusesBadLabelsAndLengths) {
 }
 
 TEST(Words, TypesAndRcodesHaveTheirNames) {
-  for (auto [type, name] : std::vector<std::pair<uint16_t, const char*>>{
-           {1, "A"}, {2, "NS"}, {5, "CNAME"}, {6, "SOA"}, {12, "PTR"}, {13, "HINFO"}, {15, "MX"},
-           {16, "TXT"}, {28, "AAAA"}, {33, "SRV"}, {251, "IXFR"}, {252, "AXFR"}, {255, "ANY"}})
+  for (auto [type, name] : std::vector<std::pair<uint16_t, const char*>>{{1, "A"},
+                                                                         {2, "NS"},
+                                                                         {5, "CNAME"},
+                                                                         {6, "SOA"},
+                                                                         {12, "PTR"},
+                                                                         {13, "HINFO"},
+                                                                         {15, "MX"},
+                                                                         {16, "TXT"},
+                                                                         {28, "AAAA"},
+                                                                         {33, "SRV"},
+                                                                         {251, "IXFR"},
+                                                                         {252, "AXFR"},
+                                                                         {255, "ANY"}})
     EXPECT_STREQ(type_name(type), name);
   EXPECT_EQ(type_name(666), nullptr);
-  for (auto [rcode, name] : std::vector<std::pair<uint16_t, const char*>>{
-           {0, "NOERROR"}, {1, "FORMERR"}, {2, "SERVFAIL"}, {3, "NXDOMAIN"}, {4, "NOTIMP"},
-           {5, "REFUSED"}, {16, "BADVERS"}, {9, "OTHER"}})
+  for (auto [rcode, name] : std::vector<std::pair<uint16_t, const char*>>{{0, "NOERROR"},
+                                                                          {1, "FORMERR"},
+                                                                          {2, "SERVFAIL"},
+                                                                          {3, "NXDOMAIN"},
+                                                                          {4, "NOTIMP"},
+                                                                          {5, "REFUSED"},
+                                                                          {16, "BADVERS"},
+                                                                          {9, "OTHER"}})
     EXPECT_STREQ(rcode_name(rcode), name);
 }
 

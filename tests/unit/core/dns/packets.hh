@@ -22,7 +22,9 @@ inline void put32(Packet& p, uint32_t v) {
   put16(p, v >> 16);
   put16(p, v & 0xffff);
 }
-inline void put(Packet& p, std::string_view bytes) { p.insert(p.end(), bytes.begin(), bytes.end()); }
+inline void put(Packet& p, std::string_view bytes) {
+  p.insert(p.end(), bytes.begin(), bytes.end());
+}
 inline void put_name(Packet& p, std::string_view text) {
   auto name = Name::parse(text);
   if (!name) std::abort();
@@ -46,7 +48,7 @@ struct Ask {
   uint16_t udp_size = 1232;
   uint8_t version = 0;
   uint16_t edns_flags = 0;
-  std::string options{};                         // wire form
+  std::string options{};  // wire form
 };
 
 inline std::string option(unsigned code, std::string_view data) {
@@ -61,8 +63,10 @@ inline std::string option(unsigned code, std::string_view data) {
 inline std::string subnet_option(std::string_view text) {
   auto network = IpNetwork::parse(text);
   if (!network) std::abort();
-  std::string data{'\0', network->address.is_v4() ? '\1' : '\2', static_cast<char>(network->length), '\0'};
-  data.append(reinterpret_cast<const char*>(network->address.bytes.data()), (network->length + 7) / 8);
+  std::string data{'\0', network->address.is_v4() ? '\1' : '\2', static_cast<char>(network->length),
+                   '\0'};
+  data.append(reinterpret_cast<const char*>(network->address.bytes.data()),
+              (network->length + 7) / 8);
   return option(option_client_subnet, data);
 }
 
@@ -93,14 +97,14 @@ struct Record {
   std::string owner;
   uint16_t type = 0;
   uint32_t ttl_s = 0;
-  std::string data;                              // readable: an address, a name, "10 mail…", else the raw bytes
+  std::string data;  // readable: an address, a name, "10 mail…", else the raw bytes
 };
 
 struct Message {
-  bool good = false;                             // read to its last byte
+  bool good = false;  // read to its last byte
   uint16_t id = 0, flags = 0;
-  unsigned rcode = 0;                            // with EDNS's upper bits
-  std::string question;                          // wire form, as it came
+  unsigned rcode = 0;    // with EDNS's upper bits
+  std::string question;  // wire form, as it came
   std::vector<Record> sections[3];
   bool edns = false;
   uint16_t udp_size = 0;
@@ -147,7 +151,8 @@ inline bool decode_record(const Packet& p, size_t& at, unsigned section, Message
     m.rcode |= static_cast<unsigned>(p[at + 4]) << 4;
     m.version = p[at + 5];
     m.edns_flags = load16(&p[at + 6]);
-    m.options.assign(p.begin() + static_cast<long>(data), p.begin() + static_cast<long>(data + size));
+    m.options.assign(p.begin() + static_cast<long>(data),
+                     p.begin() + static_cast<long>(data + size));
   } else {
     m.sections[section].push_back({owner.to_string(), static_cast<uint16_t>(type),
                                    load32(&p[at + 4]), readable(p, type, data, size)});
@@ -182,24 +187,36 @@ inline void mutate_once(Packet& p, Rng& rng) {
   if (p.empty()) p.push_back(0);
   const size_t i = at(p.size());
   switch (rng.below(9)) {
-    case 0: p[i] = static_cast<uint8_t>(rng.next()); break;
-    case 1: p[i] ^= static_cast<uint8_t>(1u << rng.below(8)); break;
-    case 2: p.resize(i); break;
-    case 3: p.insert(p.begin() + static_cast<long>(i), 1 + at(6), static_cast<uint8_t>(rng.next())); break;
-    case 4: p.erase(p.begin() + static_cast<long>(i), p.begin() + static_cast<long>(i + 1 + at(p.size() - i))); break;
-    case 5:                                      // a compression pointer
+    case 0:
+      p[i] = static_cast<uint8_t>(rng.next());
+      break;
+    case 1:
+      p[i] ^= static_cast<uint8_t>(1u << rng.below(8));
+      break;
+    case 2:
+      p.resize(i);
+      break;
+    case 3:
+      p.insert(p.begin() + static_cast<long>(i), 1 + at(6), static_cast<uint8_t>(rng.next()));
+      break;
+    case 4:
+      p.erase(p.begin() + static_cast<long>(i),
+              p.begin() + static_cast<long>(i + 1 + at(p.size() - i)));
+      break;
+    case 5:  // a compression pointer
       p[i] = static_cast<uint8_t>(0xc0 | rng.below(2));
       if (i + 1 < p.size()) p[i + 1] = static_cast<uint8_t>(rng.below(p.size()));
       break;
-    case 6:                                      // a count in the header
+    case 6:  // a count in the header
       if (p.size() >= header_size) p[5 + 2 * at(4)] = static_cast<uint8_t>(rng.below(4));
       break;
-    case 7: {                                    // a run copied elsewhere
-      Packet run(p.begin() + static_cast<long>(i), p.begin() + static_cast<long>(i + at(p.size() - i)));
+    case 7: {  // a run copied elsewhere
+      Packet run(p.begin() + static_cast<long>(i),
+                 p.begin() + static_cast<long>(i + at(p.size() - i)));
       p.insert(p.begin() + static_cast<long>(at(p.size())), run.begin(), run.end());
       break;
     }
-    default: {                                   // an extreme
+    default: {  // an extreme
       static constexpr uint8_t extremes[] = {0, 1, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xff};
       p[i] = extremes[at(sizeof extremes)];
     }

@@ -45,7 +45,8 @@ TEST(Query, ReadsEdnsWithSubnet) {
   ask.edns = true;
   ask.udp_size = 4096;
   ask.edns_flags = 0x8000;
-  ask.options = test::option(10, "cookie!!") + test::subnet_option("10.2.3.0/24") + test::option(100, "");
+  ask.options =
+      test::option(10, "cookie!!") + test::subnet_option("10.2.3.0/24") + test::option(100, "");
   Query query;
   ASSERT_EQ(parse_query(make(ask), query), Verdict::answer);
   EXPECT_TRUE(query.has_edns);
@@ -58,8 +59,13 @@ TEST(Query, ReadsEdnsWithSubnet) {
 }
 
 TEST(Query, UdpSizeIsAtLeast512) {
-  for (auto [said, limit] : std::vector<std::pair<uint16_t, size_t>>{
-           {0, 512}, {511, 512}, {512, 512}, {1000, 1000}, {1232, 1232}, {1233, 1232}, {65535, 1232}}) {
+  for (auto [said, limit] : std::vector<std::pair<uint16_t, size_t>>{{0, 512},
+                                                                     {511, 512},
+                                                                     {512, 512},
+                                                                     {1000, 1000},
+                                                                     {1232, 1232},
+                                                                     {1233, 1232},
+                                                                     {65535, 1232}}) {
     Ask ask;
     ask.edns = true;
     ask.udp_size = said;
@@ -70,7 +76,8 @@ TEST(Query, UdpSizeIsAtLeast512) {
 }
 
 TEST(Query, ShortPacketsAndAnswersAreDropped) {
-  for (size_t size = 0; size < header_size; size++) EXPECT_EQ(judge(Packet(size, 0)), Verdict::drop);
+  for (size_t size = 0; size < header_size; size++)
+    EXPECT_EQ(judge(Packet(size, 0)), Verdict::drop);
   Ask answer;
   answer.flags = flag_qr;
   EXPECT_EQ(judge(make(answer)), Verdict::drop);
@@ -101,7 +108,7 @@ TEST(Query, QuestionCountMustBeOne) {
   Packet again = make(Ask{});
   two.insert(two.end(), again.begin() + header_size, again.end());
   EXPECT_EQ(judge(two), Verdict::formerr);
-  Ask ping;                                      // a cookie ping, to a server without cookies
+  Ask ping;  // a cookie ping, to a server without cookies
   ping.edns = true;
   ping.options = test::option(10, "cookie!!");
   Packet packet = make(ping);
@@ -126,12 +133,21 @@ TEST(Query, EightBitLabelsPass) {
 }
 
 TEST(Query, TypesAndClasses) {
-  for (auto [type, verdict] : std::vector<std::pair<uint16_t, Verdict>>{
-           {0, Verdict::formerr}, {41, Verdict::formerr}, {128, Verdict::formerr},
-           {129, Verdict::notimp}, {249, Verdict::notimp}, {250, Verdict::notimp},
-           {251, Verdict::refused}, {252, Verdict::refused}, {253, Verdict::notimp},
-           {254, Verdict::notimp}, {255, Verdict::answer}, {256, Verdict::answer},
-           {666, Verdict::answer}, {65535, Verdict::answer}, {127, Verdict::answer}}) {
+  for (auto [type, verdict] : std::vector<std::pair<uint16_t, Verdict>>{{0, Verdict::formerr},
+                                                                        {41, Verdict::formerr},
+                                                                        {128, Verdict::formerr},
+                                                                        {129, Verdict::notimp},
+                                                                        {249, Verdict::notimp},
+                                                                        {250, Verdict::notimp},
+                                                                        {251, Verdict::refused},
+                                                                        {252, Verdict::refused},
+                                                                        {253, Verdict::notimp},
+                                                                        {254, Verdict::notimp},
+                                                                        {255, Verdict::answer},
+                                                                        {256, Verdict::answer},
+                                                                        {666, Verdict::answer},
+                                                                        {65535, Verdict::answer},
+                                                                        {127, Verdict::answer}}) {
     Ask ask;
     ask.type = type;
     EXPECT_EQ(judge(make(ask)), verdict) << type;
@@ -167,7 +183,7 @@ TEST(Opt, TwoOrMisplacedOrOwnedAreMalformed) {
   two[11] = 2;
   two.insert(two.end(), opt.begin(), opt.end());
   EXPECT_EQ(judge(two), Verdict::formerr);
-  for (size_t count : {7, 9}) {                  // in answer, in authority
+  for (size_t count : {7, 9}) {  // in answer, in authority
     Packet moved = make(ask);
     moved[count] = 1;
     moved[11] = 0;
@@ -185,7 +201,7 @@ TEST(Opt, HigherVersionsAreAnsweredBadvers) {
   ask.edns = true;
   ask.version = 1;
   ask.edns_flags = 0x8000;
-  ask.options = "\0\x08\0\xff"s;                 // not for version 0 to judge
+  ask.options = "\0\x08\0\xff"s;  // not for version 0 to judge
   const Packet packet = make(ask);
   Query query;
   ASSERT_EQ(parse_query(packet, query), Verdict::badvers);
@@ -210,17 +226,17 @@ TEST(Opt, OptionsMustFitExactly) {
 
 TEST(Subnet, MalformedOnesAreFormerr) {
   for (const char* hex :
-       {"00631800414141", "00012100c0a8000100", "00011800c0a8", "00011800c0a80001", "00011400c0a8ff",
-        "00011818c0a800", "", "000118", "0001", "00028120010db8000000000000000000000000000",
-        "000281002001000000000000000000000000000000", "000001000a", "00000001", "0001ff00",
-        "00012000c0a800", "00010100ff", "00030000"})
+       {"00631800414141", "00012100c0a8000100", "00011800c0a8", "00011800c0a80001",
+        "00011400c0a8ff", "00011818c0a800", "", "000118", "0001",
+        "00028120010db8000000000000000000000000000", "000281002001000000000000000000000000000000",
+        "000001000a", "00000001", "0001ff00", "00012000c0a800", "00010100ff", "00030000"})
     EXPECT_EQ(judge_subnet(test::unhex(hex)), Verdict::formerr) << hex;
 }
 
 TEST(Subnet, WellFormedOnesPass) {
-  for (const char* hex : {"00010000", "00020000", "00000000", "00011800c0a800", "00012000c0a80001",
-                          "00011400c0a8f0", "0001010080", "0002380020010db8000000",
-                          "0002800020010db8000000000000000000000001"})
+  for (const char* hex :
+       {"00010000", "00020000", "00000000", "00011800c0a800", "00012000c0a80001", "00011400c0a8f0",
+        "0001010080", "0002380020010db8000000", "0002800020010db8000000000000000000000001"})
     EXPECT_EQ(judge_subnet(test::unhex(hex)), Verdict::answer) << hex;
   Ask twice;
   twice.edns = true;
@@ -236,7 +252,7 @@ std::vector<Packet> samples() {
   v6.type = type_aaaa;
   v6.options = test::subnet_option("2001:db8::/56");
   Packet with_records = make(edns);
-  with_records[7] = 1;                           // an answer record before OPT, as a NOTIFY would have
+  with_records[7] = 1;  // an answer record before OPT, as a NOTIFY would have
   const std::string record = "\xc0\x0c\0\1\0\1\0\0\0\0\0\4\1\2\3\4"s;
   with_records.insert(with_records.begin() + 33, record.begin(), record.end());
   Ask root;

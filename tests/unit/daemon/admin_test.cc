@@ -1,0 +1,303 @@
+#include "daemon/admin.hh"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/client/client.hh"
+#include "tests/unit/core/client/tiny_server.hh"
+#include "tests/unit/daemon/backend.hh"
+
+namespace portolan::daemon {
+namespace {
+
+using nlohmann::json;
+using testing::run_until;
+
+class AdminTest : public ::testing::Test {
+ protected:
+  struct OpenDoor {
+    UniqueFd fd;
+    SocketAddress address;
+  };
+  OpenDoor open(Admin::Door door, std::vector<IpNetwork> allow = {}) {
+    auto fd = loop::open_listener({IpAddress::v4(127, 0, 0, 1), 0, {}});
+    EXPECT_TRUE(fd);
+    admin_.listen(fd->get(), door, std::move(allow));
+    SocketAddress address = loop::local_address(fd->get());
+    return {std::move(*fd), address};
+  }
+  client::Response ask(const SocketAddress& to, const std::string& method,
+                       const std::string& target, const std::string& body = "") {
+    client::Request request;
+    request.to = to;
+    request.method = method;
+    request.target = target;
+    request.body = body;
+    std::optional<Result<client::Response>> result;
+    auto call = client::send(worker_, std::move(request),
+                             [&](Result<client::Response> r) { result = std::move(r); });
+    EXPECT_TRUE(run_until(worker_, [&] { return result.has_value(); }));
+    if (result && *result) return **result;
+    ADD_FAILURE() << (result ? result->error().text : "no answer");
+    return {};
+  }
+  client::Response get(const std::string& target) { return ask(control_.address, "GET", target); }
+  client::Response post(const std::string& target, const json& body) {
+    return ask(control_.address, "POST", target, body.dump());
+  }
+  // Raw bytes in, all that comes back until the server closes.
+  std::string says(const std::string& bytes) {
+    struct Talk final : loop::StreamHandler {
+      void on_ready() override {}
+    } talk;
+    auto stream = loop::Stream::connect(worker_, control_.address, talk);
+    EXPECT_TRUE(stream);
+    Body out;
+    out.append(Slice::copy_of(bytes));
+    std::string got;
+    run_until(worker_, [&] {
+      if ((*stream)->connected() != loop::Io::done) return false;
+      (*stream)->write(out);
+      char buffer[4096];
+      size_t n = 0;
+      loop::Io io;
+      while ((io = (*stream)->read(buffer, sizeof buffer, n)) == loop::Io::done)
+        got.append(buffer, n);
+      return io != loop::Io::would_block;
+    });
+    return got;
+  }
+
+  SystemClock clock_;
+  metrics::Shard shard_;
+  loop::Worker worker_{0, "control", clock_, 1, shard_};
+  FakeBackend backend_;
+  Admin admin_{worker_, backend_};
+  OpenDoor control_ = open(Admin::Door::control);
+};
+
+TEST_F(AdminTest, StatusIsJson) {
+  backend_.report.server = "edge-1";
+  backend_.report.workers = 2;
+  backend_.report.listeners = {{"http", "0.0.0.0:80", 3, 40}};
+  auto r = get("/status");
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(r.field("content-type"), "application/json");
+  json j = json::parse(r.body);
+  EXPECT_EQ(j["server"], "edge-1");
+  EXPECT_EQ(j["listeners"][0]["requests"], 40);
+}
+
+TEST_F(AdminTest, MetricsAndReadiness) {
+  EXPECT_EQ(get("/metrics").body, "portolan_requests_total 7\n");
+  EXPECT_EQ(get("/ready").status, 200);
+  backend_.is_ready = false;
+  auto r = get("/ready");
+  EXPECT_EQ(r.status, 503);
+  EXPECT_EQ(r.body, "not ready: no listener is open yet\n");
+}
+
+TEST_F(AdminTest, DrainsAndEnables) {
+  EXPECT_EQ(post("/drain", {{"server", {{"pool", "app"}, {"address", "127.0.0.1:8081"}}}}).status,
+            200);
+  EXPECT_EQ(post("/enable", {{"server", {{"pool", "app"}, {"address", "127.0.0.1:8081"}}}}).status,
+            200);
+  EXPECT_EQ(post("/drain", {{"datacenter", "us-east"}}).status, 200);
+  EXPECT_EQ(post("/enable", {{"datacenter", "us-east"}}).status, 200);
+  EXPECT_EQ(backend_.calls,
+            (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable app 127.0.0.1:8081",
+                                      "drain us-east", "enable us-east"}));
+  auto unknown = post("/drain", {{"server", {{"pool", "ap"}, {"address", "x"}}}});
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_EQ(json::parse(unknown.body)["error"], "no pool ap; there are: app");
+}
+
+TEST_F(AdminTest, BodiesThatAreNotUnderstoodAreRefused) {
+  for (const char* body : {"", "{", "[]", "{}", "7", "{\"server\":\"app\"}",
+                           "{\"server\":{\"pool\":\"app\"}}", "{\"datacenter\":7}"})
+    EXPECT_EQ(ask(control_.address, "POST", "/drain", body).status, 400) << body;
+  EXPECT_EQ(ask(control_.address, "POST", "/purge", "{\"url\":[]}").status, 400);
+  EXPECT_TRUE(backend_.calls.empty());
+}
+
+TEST_F(AdminTest, Purges) {
+  auto r = post("/purge", {{"url", "http://www.example.com/a"}});
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(json::parse(r.body)["purged"], 3);
+  EXPECT_EQ(post("/purge", {{"url", "nonsense"}}).status, 400);
+}
+
+TEST_F(AdminTest, ReloadsAndTellsEveryError) {
+  EXPECT_EQ(post("/reload", nullptr).status, 200);
+  backend_.errors = {"a.toml:1:2: unknown key", "a.toml:3:4: no such pool"};
+  auto r = post("/reload", nullptr);
+  EXPECT_EQ(r.status, 422);
+  EXPECT_EQ(json::parse(r.body)["errors"], json(backend_.errors));
+}
+
+TEST_F(AdminTest, AReloadMayTakeItsTimeAndItsAskerMayLeave) {
+  backend_.reload_later = true;
+  client::Request request;
+  request.to = control_.address;
+  request.method = "POST";
+  request.target = "/reload";
+  std::optional<int> status;
+  auto stays = client::send(worker_, request, [&](auto r) { status = r ? r->status : -1; });
+  auto leaves = client::send(worker_, request, [&](auto) { FAIL(); });
+  EXPECT_TRUE(run_until(worker_, [&] { return backend_.waiting.size() == 2; }));
+  leaves.reset();
+  for (int i = 0; i < 3; ++i) worker_.turn(5);
+  for (auto& done : backend_.waiting) done({});
+  EXPECT_TRUE(run_until(worker_, [&] { return status.has_value(); }));
+  EXPECT_EQ(*status, 200);
+  EXPECT_TRUE(run_until(worker_, [&] { return admin_.connections() == 0; }));
+}
+
+TEST_F(AdminTest, EachDoorShowsItsPartOnly) {
+  auto metrics = open(Admin::Door::metrics);
+  auto peers = open(Admin::Door::peers);
+  for (const char* path : {"/metrics", "/ready", "/health"})
+    EXPECT_EQ(ask(metrics.address, "GET", path).status, 200) << path;
+  EXPECT_EQ(ask(peers.address, "GET", "/health").status, 200);
+  for (const char* path : {"/metrics", "/ready", "/status"})
+    EXPECT_EQ(ask(peers.address, "GET", path).status, 404) << path;
+  EXPECT_EQ(ask(metrics.address, "GET", "/status").status, 404);
+  for (const char* path : {"/reload", "/drain", "/enable", "/purge"})
+    for (const auto* door : {&metrics, &peers})
+      EXPECT_EQ(ask(door->address, "POST", path, "{\"datacenter\":\"a\"}").status, 404) << path;
+  EXPECT_TRUE(backend_.calls.empty());
+}
+
+TEST_F(AdminTest, MethodsAndPathsAreChecked) {
+  auto r = ask(control_.address, "DELETE", "/status");
+  EXPECT_EQ(r.status, 405);
+  EXPECT_EQ(r.field("allow"), "GET, HEAD");
+  EXPECT_EQ(get("/reload").status, 405);
+  EXPECT_EQ(get("/other").status, 404);
+  auto head = ask(control_.address, "HEAD", "/metrics");
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.body, "");
+}
+
+TEST_F(AdminTest, StrangersAreToldAndShutOut) {
+  auto closed = open(Admin::Door::peers, {*IpNetwork::parse("192.0.2.0/24")});
+  auto r = ask(closed.address, "GET", "/health");
+  EXPECT_EQ(r.status, 403);
+  admin_.listen(closed.fd.get(), Admin::Door::peers, {*IpNetwork::parse("127.0.0.0/8")});
+  EXPECT_EQ(ask(closed.address, "GET", "/health").status, 200);
+}
+
+TEST_F(AdminTest, BadRequestsAndLargeBodiesGetTheirStatus) {
+  EXPECT_TRUE(says("GET /status HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(says("GARBAGE\r\n\r\n").starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(says("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n")
+                  .starts_with("HTTP/1.1 431 "));
+  EXPECT_TRUE(says("POST /drain HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" +
+                   std::string(200'000, 'x'))
+                  .starts_with("HTTP/1.1 413 "));
+  EXPECT_TRUE(run_until(worker_, [&] { return admin_.connections() == 0; }));
+}
+
+TEST_F(AdminTest, RequestsMayComeByteByByte) {
+  client::Request request;
+  std::string bytes =
+      "POST /drain HTTP/1.1\r\nHost: a\r\nContent-Length: 18\r\n\r\n{\"datacenter\":\"a\"}";
+  struct Talk final : loop::StreamHandler {
+    void on_ready() override {}
+  } talk;
+  auto stream = loop::Stream::connect(worker_, control_.address, talk);
+  ASSERT_TRUE(stream);
+  run_until(worker_, [&] { return (*stream)->connected() == loop::Io::done; });
+  for (char byte : bytes) {
+    Body out;
+    out.append(Slice::copy_of(std::string(1, byte)));
+    (*stream)->write(out);
+    worker_.turn(1);
+  }
+  EXPECT_TRUE(run_until(worker_, [&] { return backend_.calls.size() == 1; }));
+}
+
+// A watcher of /health.
+class Watch {
+ public:
+  Watch(loop::Worker& worker, const SocketAddress& to, int heartbeat_ms) {
+    client::Request request;
+    request.to = to;
+    request.target = "/health?watch=1&heartbeat_ms=" + std::to_string(heartbeat_ms);
+    client::StreamCallbacks callbacks;
+    callbacks.on_head = [](const http::ResponseHead& head) { EXPECT_EQ(head.status, 200); };
+    callbacks.on_data = [this](std::string_view data) { text += data; };
+    callbacks.on_end = [this](Status) { ended = true; };
+    call = client::stream(worker, std::move(request), std::move(callbacks));
+  }
+  size_t lines() const { return static_cast<size_t>(std::count(text.begin(), text.end(), '\n')); }
+  std::string text;
+  bool ended = false;
+  std::unique_ptr<client::Call> call;
+};
+
+TEST_F(AdminTest, AWatchTellsAtOnceAndAtEveryChange) {
+  auto peers = open(Admin::Door::peers);
+  Watch one(worker_, peers.address, 10'000), two(worker_, peers.address, 10'000);
+  EXPECT_TRUE(run_until(worker_, [&] { return one.lines() == 1 && two.lines() == 1; }));
+  EXPECT_EQ(one.text, health::to_json(backend_.told) + "\n");
+  admin_.health_changed();
+  backend_.told.pools["app"].up = 1;
+  backend_.told.version = 2;
+  admin_.health_changed();
+  EXPECT_TRUE(
+      run_until(worker_, [&] { return one.text.find("\"version\":2") != std::string::npos; }));
+  size_t said = one.lines();
+  backend_.told.version = 3;  // nothing else is new: nothing is said
+  admin_.health_changed();
+  backend_.told.draining = true;
+  backend_.told.version = 4;
+  admin_.health_changed();
+  EXPECT_TRUE(
+      run_until(worker_, [&] { return one.lines() == said + 1 && two.lines() == said + 1; }));
+  EXPECT_EQ(one.text.find("\"version\":3"), std::string::npos);
+}
+
+TEST_F(AdminTest, AWatchHasAHeartbeat) {
+  Watch watch(worker_, control_.address, 50);
+  EXPECT_TRUE(run_until(worker_, [&] { return watch.lines() >= 4; }));
+  EXPECT_FALSE(watch.ended);
+}
+
+TEST_F(AdminTest, AWatcherThatLeavesIsForgotten) {
+  {
+    Watch watch(worker_, control_.address, 10'000);
+    EXPECT_TRUE(run_until(worker_, [&] { return watch.lines() == 1; }));
+    EXPECT_EQ(admin_.connections(), 1u);
+  }
+  EXPECT_TRUE(run_until(worker_, [&] { return admin_.connections() == 0; }));
+}
+
+TEST_F(AdminTest, OldClientsGetOneAnswerInsteadOfAWatch) {
+  std::string answer = says("GET /health?watch=1 HTTP/1.0\r\n\r\n");
+  EXPECT_NE(answer.find("Content-Length: "), std::string::npos);
+}
+
+TEST_F(AdminTest, ConnectionsAreBounded) {
+  struct Talk final : loop::StreamHandler {
+    void on_ready() override {}
+  } talk;
+  std::vector<std::unique_ptr<loop::Stream>> streams;
+  for (int i = 0; i < 300; ++i) {
+    auto s = loop::Stream::connect(worker_, control_.address, talk);
+    ASSERT_TRUE(s);
+    streams.push_back(std::move(*s));
+    if (i % 50 == 0) worker_.turn(1);
+  }
+  for (int i = 0; i < 10; ++i) worker_.turn(1);
+  EXPECT_EQ(admin_.connections(), 256u);
+  auto metrics = open(Admin::Door::metrics);
+  EXPECT_EQ(ask(metrics.address, "GET", "/ready").status, 200);  // one door's crowd closes no other
+}
+
+}  // namespace
+}  // namespace portolan::daemon

@@ -1,0 +1,46 @@
+#pragma once
+// A daemon that does nothing but remember what it was asked.
+#include <string>
+#include <vector>
+
+#include "daemon/admin.hh"
+
+namespace portolan::daemon {
+
+class FakeBackend final : public AdminBackend {
+ public:
+  StatusReport status() override { return report; }
+  void reload(std::function<void(std::vector<std::string>)> done) override {
+    calls.push_back("reload");
+    if (reload_later)
+      waiting.push_back(std::move(done));
+    else
+      done(errors);
+  }
+  Status drain_server(const std::string& pool, const std::string& address, bool drain) override {
+    calls.push_back((drain ? "drain " : "enable ") + pool + " " + address);
+    return pool == "app" ? Status() : Error{"no pool " + pool + "; there are: app", 404};
+  }
+  Status drain_datacenter(const std::string& name, bool drain) override {
+    calls.push_back((drain ? "drain " : "enable ") + name);
+    return {};
+  }
+  Result<uint64_t> purge(const std::string& url) override {
+    calls.push_back("purge " + url);
+    if (url.starts_with("http")) return uint64_t{3};
+    return Error{"not a URL: " + url, 400};
+  }
+  std::string metrics_text() override { return "portolan_requests_total 7\n"; }
+  Status ready() override { return is_ready ? Status() : Error{"no listener is open yet"}; }
+  health::Report health() override { return told; }
+
+  StatusReport report;
+  health::Report told{"edge-1", "us-east", 1, false, {{"app", {2, 2, 1, health::State::up}}}};
+  bool is_ready = true;
+  bool reload_later = false;
+  std::vector<std::string> errors;
+  std::vector<std::string> calls;
+  std::vector<std::function<void(std::vector<std::string>)>> waiting;
+};
+
+}  // namespace portolan::daemon

@@ -1,0 +1,249 @@
+// The command line against a daemon's admin socket, and what people read.
+#include "daemon/cli.hh"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <initializer_list>
+#include <sstream>
+
+#include "daemon/table.hh"
+#include "tests/unit/daemon/backend.hh"
+
+namespace portolan::daemon {
+namespace {
+
+class Cli : public ::testing::Test {
+ protected:
+  int portolan(std::initializer_list<const char*> words) {
+    std::vector<const char*> argv = {"portolan"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    out_.str("");
+    err_.str("");
+    return run_command(static_cast<int>(argv.size()), argv.data(), run_, out_, err_);
+  }
+  std::string out() { return out_.str(); }
+  std::string err() { return err_.str(); }
+  Run run_ = [this](const std::string& config) {
+    ran_ = config;
+    return 7;
+  };
+  std::string ran_;
+  std::ostringstream out_, err_;
+};
+
+// With a daemon behind a Unix socket, in a thread of its own.
+class CliWithDaemon : public Cli {
+ protected:
+  CliWithDaemon()
+      : path_(::testing::TempDir() + "cli-" + std::to_string(getpid()) + ".sock"),
+        fd_(std::move(*loop::open_listener({{}, 0, path_}))) {
+    admin_.listen(fd_.get(), Admin::Door::control);
+    worker_.start();
+  }
+  ~CliWithDaemon() override {
+    worker_.stop();
+    worker_.join();
+    ::unlink(path_.c_str());
+  }
+  int remote(std::initializer_list<const char*> words) {
+    std::string admin = "unix:" + path_;
+    std::vector<const char*> argv = {"portolan"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    argv.push_back("--admin");
+    argv.push_back(admin.c_str());
+    out_.str("");
+    err_.str("");
+    return run_command(static_cast<int>(argv.size()), argv.data(), run_, out_, err_);
+  }
+  std::string path_;
+  UniqueFd fd_;
+  SystemClock clock_;
+  metrics::Shard shard_;
+  FakeBackend backend_;
+  loop::Worker worker_{0, "control", clock_, 1, shard_};
+  Admin admin_{worker_, backend_};
+};
+
+TEST_F(Cli, RunsTheDaemonOnItsFile) {
+  EXPECT_EQ(portolan({"run", "--config", "/x/y.toml"}), 7);
+  EXPECT_EQ(ran_, "/x/y.toml");
+  EXPECT_EQ(portolan({"run"}), 7);
+  EXPECT_EQ(ran_, "/etc/portolan/portolan.toml");
+}
+
+TEST_F(Cli, MistakesInTheCommandLineExitWith2) {
+  EXPECT_EQ(portolan({}), 2);
+  EXPECT_EQ(portolan({"frobnicate"}), 2);
+  EXPECT_EQ(portolan({"drain", "server", "app"}), 2);
+  EXPECT_EQ(portolan({"purge"}), 2);
+  EXPECT_FALSE(err().empty());
+  EXPECT_EQ(portolan({"--help"}), 0);
+  EXPECT_NE(out().find("reload"), std::string::npos);
+  EXPECT_EQ(portolan({"--version"}), 0);
+  EXPECT_EQ(out(), "portolan 0.1.0\n");
+}
+
+TEST_F(Cli, CheckSaysValidOrEveryMistake) {
+  std::string path = ::testing::TempDir() + "check-" + std::to_string(getpid()) + ".toml";
+  std::ofstream(path) << "[listener.http]\nlisten = [\"127.0.0.1:8080\"]\n"
+                         "[[route]]\nrespond = { status = 200, body = \"x\" }\n";
+  EXPECT_EQ(portolan({"check", path.c_str()}), 0) << err();
+  EXPECT_EQ(out(), path + ": valid\n");
+  EXPECT_EQ(portolan({"check", "--config", path.c_str()}), 0);
+  std::ofstream(path) << "[listener.http]\nlisen = [\"127.0.0.1:8080\"]\n";
+  EXPECT_EQ(portolan({"check", path.c_str()}), 2);
+  EXPECT_EQ(out(), "");
+  EXPECT_NE(err().find(path + ":2:1: "), std::string::npos) << err();
+  ::unlink(path.c_str());
+}
+
+TEST_F(Cli, ReferenceNamesTheKeys) {
+  EXPECT_EQ(portolan({"reference"}), 0);
+  EXPECT_NE(out().find("[server]"), std::string::npos);
+}
+
+TEST_F(Cli, GeoDemoWritesADatabase) {
+  std::string path = ::testing::TempDir() + "demo-" + std::to_string(getpid()) + ".mmdb";
+  EXPECT_EQ(portolan({"geo-demo", path.c_str()}), 0) << err();
+  EXPECT_EQ(out(), path + ": a database of 30 cities\n");
+  EXPECT_EQ(::access(path.c_str(), R_OK), 0);
+  ::unlink(path.c_str());
+  EXPECT_EQ(portolan({"geo-demo", "/nonexistent/demo.mmdb"}), 1);
+}
+
+TEST_F(Cli, ADaemonThatIsNotThereIsNamedWithTheRemedy) {
+  EXPECT_EQ(portolan({"status", "--admin", "unix:/nonexistent/admin.sock"}), 1);
+  EXPECT_EQ(err(),
+            "portolan: cannot reach the daemon at unix:/nonexistent/admin.sock: no such file or "
+            "directory; is it "
+            "running? `--admin unix:/path` or `--config FILE` names another socket\n");
+}
+
+TEST_F(CliWithDaemon, DrainsEnablesAndPurges) {
+  EXPECT_EQ(remote({"drain", "server", "app", "127.0.0.1:8081"}), 0) << err();
+  EXPECT_EQ(out(), "server 127.0.0.1:8081 of pool app drains\n");
+  EXPECT_EQ(remote({"enable", "datacenter", "us-east"}), 0);
+  EXPECT_EQ(out(), "datacenter us-east is enabled\n");
+  EXPECT_EQ(remote({"purge", "http://a/b"}), 0);
+  EXPECT_EQ(out(), "3 objects purged\n");
+  EXPECT_EQ(remote({"drain", "server", "ap", "x"}), 1);
+  EXPECT_EQ(err(), "portolan: no pool ap; there are: app\n");
+  EXPECT_EQ(backend_.calls, (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable us-east",
+                                                      "purge http://a/b", "drain ap x"}));
+}
+
+TEST_F(CliWithDaemon, ReloadPrintsWhatIsWrong) {
+  EXPECT_EQ(remote({"reload"}), 0);
+  EXPECT_EQ(out(), "reloaded\n");
+  backend_.errors = {"a.toml:1:2: unknown key 'x'"};
+  EXPECT_EQ(remote({"reload"}), 1);
+  EXPECT_EQ(err(),
+            "portolan: the configuration is refused; the old one keeps running\na.toml:1:2: "
+            "unknown key 'x'\n");
+}
+
+TEST_F(CliWithDaemon, TheSocketIsTakenFromTheConfiguration) {
+  std::string path = ::testing::TempDir() + "admin-" + std::to_string(getpid()) + ".toml";
+  std::ofstream(path) << "[server]\nadmin = \"unix:" << path_
+                      << "\"\n[listener.http]\nlisten = [\"127.0.0.1:8080\"]\n"
+                      << "[[route]]\nrespond = { status = 200 }\n";
+  EXPECT_EQ(portolan({"reload", "--config", path.c_str()}), 0) << err();
+  ::unlink(path.c_str());
+}
+
+StatusReport sample() {
+  StatusReport r;
+  r.server = "edge-1";
+  r.datacenter = "us-east";
+  r.version = "0.1.0";
+  r.now_ms = 1'700'000'000'000;
+  r.uptime_s = 11'520;
+  r.workers = 4;
+  r.listeners = {{"http", "0.0.0.0:80", 12, 3456}};
+  r.pools = {{"app",
+              "round-robin",
+              {{"10.0.0.11:8080", "10.0.0.11:8080", "up", "HTTP 200", r.now_ms - 192'000, 1, false,
+                3, 1234, 0},
+               {"10.0.0.12:8080", "app.internal:8080", "down", "connection refused",
+                r.now_ms - 5'000, 2, true, 0, 99, 7}}},
+             {"empty", "", {}}};
+  r.services = {{"web",
+                 {{"us-east", "up", "1 of 2 servers of pool app serve", r.now_ms - 400'000'000},
+                  {"us-west", "unknown", "not checked", r.now_ms}}}};
+  r.caches = {{"edge", 120, 3'500'000, 512u << 20, 75, 25}};
+  return r;
+}
+
+TEST(Status, ReadsAsTables) {
+  EXPECT_EQ(status_tables(sample()),
+            R"(edge-1 in us-east: Portolan 0.1.0, up 3h12m, 4 workers
+
+LISTENER  ADDRESS     CONNECTIONS  REQUESTS
+http      0.0.0.0:80           12      3456
+
+POOL               SERVER                                     STATE  SINCE  WEIGHT  IN FLIGHT  REQUESTS  FAILURES  REASON
+app (round-robin)  10.0.0.11:8080                             up     3m12s       1          3      1234         0  HTTP 200
+                   10.0.0.12:8080 (app.internal:8080) backup  down   5s          2          0        99         7  connection refused
+empty              none
+
+SERVICE  DATACENTER  STATE    SINCE  REASON
+web      us-east     up       4d15h  1 of 2 servers of pool app serve
+         us-west     unknown  0s     not checked
+
+CACHE  OBJECTS   STORED      LIMIT  HITS  MISSES  HIT RATE
+edge       120  3.3 MiB  512.0 MiB    75      25     75.0%
+)");
+}
+
+TEST(Status, SurvivesItsJson) {
+  auto read = parse_status(to_json(sample()));
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_EQ(status_tables(*read), status_tables(sample()));
+  EXPECT_FALSE(parse_status("{"));
+  EXPECT_FALSE(parse_status("{\"pools\":7}"));
+  EXPECT_TRUE(parse_status("{}"));
+}
+
+TEST(Status, TakesServersFromTheBoard) {
+  health::Board board;
+  auto pool = std::make_shared<health::Pool>();
+  pool->name = "app";
+  auto counts = std::make_shared<health::ServerState>();
+  counts->requests = 5;
+  pool->members.push_back({*SocketAddress::parse("10.0.0.1:80"),
+                           "app:80",
+                           3,
+                           0,
+                           true,
+                           {health::State::draining, "drained by an operator", 42},
+                           counts});
+  board.pools["app"] = pool;
+  board.services["web"] = {{"us-east", {health::State::up, "fine", 43}}};
+  board.datacenters["us-east"] = {};
+  StatusReport r;
+  r.datacenter = "us-east";
+  add_board(r, board);
+  EXPECT_TRUE(r.draining);
+  ASSERT_EQ(r.pools.size(), 1u);
+  const auto& s = r.pools[0].servers.at(0);
+  EXPECT_EQ(s.address, "10.0.0.1:80");
+  EXPECT_EQ(s.state, "draining");
+  EXPECT_EQ(s.requests, 5u);
+  EXPECT_TRUE(s.backup);
+  EXPECT_EQ(r.services.at(0).sites.at(0).since_ms, 43);
+}
+
+TEST(Tables, WordsForTimesAndSizes) {
+  EXPECT_EQ(age(-5), "0s");
+  EXPECT_EQ(age(59'999), "59s");
+  EXPECT_EQ(age(60'000), "1m00s");
+  EXPECT_EQ(age(3'600'000 * 5 + 180'000), "5h03m");
+  EXPECT_EQ(size(512), "512 B");
+  EXPECT_EQ(size(1536), "1.5 KiB");
+  EXPECT_EQ(size(1ull << 50), "1024.0 TiB");
+}
+
+}  // namespace
+}  // namespace portolan::daemon

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "core/geo/trie.hh"
 
@@ -13,10 +14,10 @@ struct Key {
   uint64_t low = 0;
 };
 
-inline uint64_t big_endian(const uint8_t* p, unsigned count) {
-  uint64_t v = 0;
-  for (unsigned i = 0; i < count; ++i) v = v << 8 | p[i];
-  return v;
+inline uint64_t big_endian64(const uint8_t* p) {
+  uint64_t v;
+  std::memcpy(&v, p, 8);
+  return std::endian::native == std::endian::little ? __builtin_bswap64(v) : v;
 }
 
 // The 32 bits that follow the first `from` bits; from <= 96.
@@ -69,9 +70,9 @@ struct Table::Search {
 
   [[gnu::always_inline]] static inline Found any(const Table& table, const IpAddress& address) {
     const uint8_t* bytes = address.bytes.data();
-    if (address.is_v4()) return v4(table, static_cast<uint32_t>(big_endian(bytes, 4)), 0);
+    if (address.is_v4()) return v4(table, static_cast<uint32_t>(big_endian64(bytes) >> 32), 0);
     if (!address.is_v6()) return {};
-    Key key{big_endian(bytes, 8), big_endian(bytes + 8, 8)};
+    Key key{big_endian64(bytes), big_endian64(bytes + 8)};
     if (key.high == 0 && key.low >> 32 == 0xffff)
       return v4(table, static_cast<uint32_t>(key.low), 96);
     uint32_t reached = leaf<true>(table, key);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
 #include <initializer_list>
 #include <sstream>
 
@@ -25,7 +26,7 @@ class Cli : public ::testing::Test {
   }
   std::string out() { return out_.str(); }
   std::string err() { return err_.str(); }
-  Run run_ = [this](const std::string& config) {
+  daemon::Run run_ = [this](const std::string& config) {
     ran_ = config;
     return 7;
   };
@@ -56,6 +57,15 @@ class CliWithDaemon : public Cli {
     out_.str("");
     err_.str("");
     return run_command(static_cast<int>(argv.size()), argv.data(), run_, out_, err_);
+  }
+  // Runs in the daemon's thread, and waits for it.
+  void in_daemon(std::function<void()> what) {
+    std::promise<void> done;
+    worker_.post([&] {
+      what();
+      done.set_value();
+    });
+    done.get_future().wait();
   }
   std::string path_;
   UniqueFd fd_;
@@ -130,14 +140,16 @@ TEST_F(CliWithDaemon, DrainsEnablesAndPurges) {
   EXPECT_EQ(out(), "3 objects purged\n");
   EXPECT_EQ(remote({"drain", "server", "ap", "x"}), 1);
   EXPECT_EQ(err(), "portolan: no pool ap; there are: app\n");
-  EXPECT_EQ(backend_.calls, (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable us-east",
-                                                      "purge http://a/b", "drain ap x"}));
+  std::vector<std::string> calls;
+  in_daemon([&] { calls = backend_.calls; });
+  EXPECT_EQ(calls, (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable us-east",
+                                             "purge http://a/b", "drain ap x"}));
 }
 
 TEST_F(CliWithDaemon, ReloadPrintsWhatIsWrong) {
   EXPECT_EQ(remote({"reload"}), 0);
   EXPECT_EQ(out(), "reloaded\n");
-  backend_.errors = {"a.toml:1:2: unknown key 'x'"};
+  in_daemon([&] { backend_.errors = {"a.toml:1:2: unknown key 'x'"}; });
   EXPECT_EQ(remote({"reload"}), 1);
   EXPECT_EQ(err(),
             "portolan: the configuration is refused; the old one keeps running\na.toml:1:2: "

@@ -385,7 +385,8 @@ bool Exchange::upload() {
   http::RequestParser& parser = connection_.parser();
   uint64_t before = bytes_in_;
   while (!upload_over_) {
-    if (origin ? !origin->wants_body() : bytes_in_ > most_discarded) return true;
+    bool has_body = head_->framing != http::Framing::none;
+    if (origin ? has_body && !origin->wants_body() : bytes_in_ > most_discarded) return true;
     if (bytes_in_ - before > upload_a_turn) {
       proxy_.worker().run_next_turn(connection_);
       return true;

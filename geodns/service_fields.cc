@@ -109,10 +109,10 @@ bool check_health(Binder& binder, const Value& value, ServiceHealth& health) {
   if (!pool && value.find("min_up"))
     return fail(value.find("min_up")->where, "min_up in " + binder.context() + " needs pool");
   for (const char* key : {"interval", "timeout", "rise", "fall"})
-    if (pool && value.find(key))
+    if (health.kind == Kind::pool && value.find(key))
       return fail(value.find(key)->where,
                   std::string(key) + " in " + binder.context() +
-                      " has no meaning with pool, which has its own health check");
+                      " has no meaning with this node's own pool, which has its health check");
   return true;
 }
 
@@ -133,13 +133,13 @@ const conf::Table<ServiceHealth>& health_fields() {
                                                "How much of the pool must be up.")
               .otherwise("one server"),
           row("interval", &ServiceHealth::interval_ms, conf::duration<int64_t>(50, 3'600'000),
-              "tcp, http: between the starts of two checks."),
+              "tcp, http, peer: between the starts of two checks."),
           row("timeout", &ServiceHealth::timeout_ms, conf::duration<int64_t>(10, 600'000),
-              "tcp, http: a check that has not answered by then is bad."),
+              "tcp, http, peer: a check that has not answered by then is bad."),
           row("rise", &ServiceHealth::rise, conf::integer<uint32_t>(1, 100),
-              "tcp, http: good results in a row until up."),
+              "tcp, http, peer: good results in a row until up."),
           row("fall", &ServiceHealth::fall, conf::integer<uint32_t>(1, 100),
-              "tcp, http: bad results in a row until down."),
+              "tcp, http, peer: bad results in a row until down."),
       },
       check_health};
   return table;

@@ -78,11 +78,11 @@ Exchange::~Exchange() = default;
 
 bool Exchange::run() {
   while (!over_) {
-    size_t step = step_;
-    Next next = (this->*steps[step].run)();
+    jumped_ = false;
+    Next next = (this->*steps[step_].run)();
     if (next == Next::wait) return false;
     if (next == Next::done) over_ = true;
-    if (step_ == step) ++step_;
+    if (!jumped_) ++step_;
   }
   return true;
 }

@@ -48,7 +48,10 @@ class Exchange {
   Next deliver();
   Next finish();
 
-  void again(StepIndex step) { step_ = step; }
+  void again(StepIndex step) {
+    step_ = step;
+    jumped_ = true;
+  }
   Next answer(std::unique_ptr<Source> source);       // from now on this is the answer
   Next answer_error(int status);
   Next expect_head(std::unique_ptr<Source> source);
@@ -70,6 +73,7 @@ class Exchange {
   std::shared_ptr<const Snapshot> snapshot_;
   http::RequestHead* head_ = nullptr;        // nullptr: the request could not be read
   size_t step_ = at_route;
+  bool jumped_ = false;                      // a step chose the next one itself
   int refusal_ = 0;
   Client client_;
   std::string host_;                         // lower case, without port

@@ -174,6 +174,8 @@ Freshness freshness(const Rules& rules, const http::ResponseHead& response, int6
 
 Storability storable(const Rules& rules, const RequestFacts& request,
                      const http::ResponseHead& response, const Freshness& fresh) {
+  // A body that ends with its connection can't be told from a truncated one (RFC 9112 §8).
+  if (response.framing == http::Framing::until_close) return no("close-delimited");
   const http::Fields& fields = response.fields;
   http::CacheDirectives d = directives(fields);
   int status = response.status;

@@ -129,13 +129,10 @@ bool Connection::next_request() {
     started_us_ = proxy_.worker().now_us();
     enter(Phase::head, timeouts_.header);
   }
-  if (phase_ == Phase::idle && draining()) {
-    close();
-    return false;
-  }
   loop::Io io = inbox_.fill(stream_, inbox_limit);
   if (io == loop::Io::done) return true;
-  if (io != loop::Io::would_block) {
+  // A request that has arrived already is still answered.
+  if (io != loop::Io::would_block || (phase_ == Phase::idle && draining())) {
     close();
     return false;
   }

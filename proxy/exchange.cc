@@ -132,9 +132,9 @@ Exchange::Next Exchange::lookup() {
     return Next::more;
   edge::Lookup found = cache_->find({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()});
   ++lookups_;
+  forward_ = found.forward;
   switch (found.outcome) {
     case edge::Outcome::bypass:
-      forward_ = found.forward;
       bypass_detail_ = found.detail;
       return Next::more;
     case edge::Outcome::only_if_cached_miss:
@@ -203,7 +203,10 @@ OriginRequest::Ask Exchange::ask(bool for_cache, const edge::Writer* writer) {
   RequestFilter filter{client_, snapshot_->node, head_->authority};
   if (filter.authority.empty()) filter.authority = route_->pool;
   http::Fields conditionals;
+  std::string target;
   if (for_cache) {
+    target = cache_->forward_target(*head_);
+    filter.target = target;
     filter.for_cache = true;
     filter.replace_cookie = true;
     filter.cookie = cache_->filter_cookies(*head_);

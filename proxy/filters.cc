@@ -106,8 +106,11 @@ Client identify_client(const http::RequestHead& head, const IpAddress& peer,
 
 void write_request(std::string& out, const http::RequestHead& head, const RequestFilter& filter) {
   http::HeadWriter writer(out);
-  std::string target(head.path);
-  if (head.has_query) target.append("?").append(head.query);
+  std::string target(filter.target);
+  if (target.empty()) {
+    target = head.path;
+    if (head.has_query) target.append("?").append(head.query);
+  }
   writer.request_line(head.method_text, target);
   writer.field("Host", filter.authority);
   std::string joined;

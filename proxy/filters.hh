@@ -26,6 +26,7 @@ struct RequestFilter {
   const Client& client;
   std::string_view node;                     // for Via
   std::string_view authority;                // Host to send
+  std::string_view target;                   // instead of the request's own, when not empty
   bool for_cache = false;                    // leave out conditionals and Range
   std::optional<std::string> cookie;         // with drop_cookie: what replaces Cookie
   bool replace_cookie = false;

@@ -299,7 +299,9 @@ void OriginRequest::fail(Trouble trouble, const std::string& reason) {
   size_t failed = index_;
   leave_server();
   if (!amid_body && trouble != Trouble::malformed && may_try_again(idle_race)) {
-    last_failure_ = OriginFailure{trouble == Trouble::timeout ? 504 : 502, false, reason};
+    // What is said when nobody else is left: 503 where nobody could be reached at all.
+    int status = trouble == Trouble::timeout ? 504 : trouble == Trouble::refused ? 503 : 502;
+    last_failure_ = OriginFailure{status, false, reason};
     state_ = State::idle;
     fresh_only_ = idle_race;
     if (!idle_race) tried_.push_back(failed);
@@ -327,8 +329,8 @@ bool OriginRequest::may_try_again(bool idle_race) {
 
 void OriginRequest::give_up(const OriginFailure& failure) {
   state_ = State::over;
+  if (failure.no_server) proxy_.report_no_server(cluster_->pool(), last_failure_.status);
   if (failure.no_server && !tried_.empty()) return consumer_.on_failure(last_failure_, false);
-  if (failure.no_server) proxy_.report_no_server(cluster_->pool());
   consumer_.on_failure(failure, false);
 }
 

@@ -93,7 +93,7 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
   Slice head_bytes_;
   Body out_;                                 // what is to be sent
   Body replay_;                              // what was sent of the body, to be sent again
-  OriginFailure last_failure_;
+  OriginFailure last_failure_{503, true, {}};
   bool replay_lost_ = false;
   bool upload_done_ = false;
   bool sent_any_ = false;

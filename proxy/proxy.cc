@@ -210,11 +210,11 @@ void Proxy::report_failure(const std::string& pool, const health::Member& server
   if (shared_.report_failure) shared_.report_failure(pool, server.address, reason);
 }
 
-void Proxy::report_no_server(const health::Pool& pool) {
+void Proxy::report_no_server(const health::Pool& pool, int answering) {
   static log::Limit limit;
   if (!limit.pass(worker_.now_ms())) return;
-  log::error("no server left, answering 503",
-             {{"pool", pool.name}, {"servers", pool.members.size()}, {"serving", pool.serving()}});
+  log::error("no server left",
+             {{"pool", pool.name}, {"answering", answering}, {"servers", pool.members.size()}, {"serving", pool.serving()}});
 }
 
 }  // namespace portolan::proxy

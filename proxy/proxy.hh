@@ -74,7 +74,7 @@ class Proxy {
   void count_cut(std::string_view route, std::string_view pool);
   void report_failure(const std::string& pool, const health::Member& server, const char* kind,
                       const std::string& reason);
-  void report_no_server(const health::Pool& pool);
+  void report_no_server(const health::Pool& pool, int answering);
 
  private:
   struct Door {                              // a listening socket

@@ -1,5 +1,5 @@
 #pragma once
-// The event log: `time level message key=value …`, one line a call, written at once to stderr (journald reads it).
+// The event log: `time=… level=… event=… key=value …`, one line a call, written at once to stderr (journald reads it).
 // For what happens rarely. What happens per request goes to the access log instead. Thread-safe.
 #include <atomic>
 #include <cstdint>

@@ -33,13 +33,13 @@ Error bind_error(const SocketAddress& address) {
   return error;
 }
 
-Result<UniqueFd> open_bound(const SocketAddress& address, int type) {
+Result<UniqueFd> open_bound(const SocketAddress& address, int type, bool shared = true) {
   UniqueFd fd(::socket(address.domain(), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("cannot open a socket for " + address.to_string());
   int one = 1;
   if (!address.is_unix()) {
     if (type == SOCK_STREAM) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    if (shared) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     if (address.ip.is_v6())
       setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
     if (type == SOCK_STREAM) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -54,6 +54,12 @@ Result<UniqueFd> open_bound(const SocketAddress& address, int type) {
 }
 
 }  // namespace
+
+Status probe_free(const SocketAddress& address, bool datagram) {
+  if (address.is_unix()) return {};
+  auto fd = open_bound(address, datagram ? SOCK_DGRAM : SOCK_STREAM, false);
+  return fd ? Status() : Status(fd.error());
+}
 
 Result<UniqueFd> open_listener(const SocketAddress& address, int backlog) {
   auto fd = open_bound(address, SOCK_STREAM);

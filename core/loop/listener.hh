@@ -11,7 +11,9 @@ namespace portolan::loop {
 
 // Opens a non-blocking listening socket with SO_REUSEPORT (Unix sockets: replaces a stale one). IPv6 alone on [::].
 Result<UniqueFd> open_listener(const SocketAddress& address, int backlog = 4096);
-// The same for UDP, without SO_REUSEPORT semantics changed: several sockets may share one address.
+// An error when somebody listens at `address` already; SO_REUSEPORT alone would let two daemons of one user share it.
+Status probe_free(const SocketAddress& address, bool datagram);
+// open_listener() for UDP, without SO_REUSEPORT semantics changed: several sockets may share one address.
 Result<UniqueFd> open_datagram(const SocketAddress& address);
 
 class Listener {

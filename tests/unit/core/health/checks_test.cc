@@ -216,7 +216,7 @@ TEST_F(Checks, EveryChangeIsOneLineInTheLog) {
   passes(5100);
   log::set_sink(nullptr);
   ASSERT_EQ(seen.size(), 1u);
-  EXPECT_NE(seen[0].find("server changed pool=app server=127.0.0.1:8081 state=down was=unknown "
+  EXPECT_NE(seen[0].find("event=\"server changed\" pool=app server=127.0.0.1:8081 state=down was=unknown "
                          "reason=\"connection refused\" after=3"),
             std::string::npos)
       << seen[0];

@@ -262,6 +262,7 @@ void Server::reload(std::function<void(std::vector<std::string>)> done) {
 
 void Server::finish_reload(Prepared prepared, const std::function<void(std::vector<std::string>)>& done) {
   std::vector<std::string> errors = std::move(prepared.loaded.errors);
+  if (draining_) errors.emplace_back("the process is stopping");
   Config& next = prepared.loaded.config;
   if (errors.empty() && !prepared.geo) errors.push_back(prepared.geo.error().text);
   if (errors.empty())
@@ -321,9 +322,13 @@ void Server::begin_drain() {
   drain_until_ms_ = control_.now_ms() + config_.server.drain_ms;
   log::info("draining", {{"connections", shared_->connections.load()}, {"at_most_ms", config_.server.drain_ms}});
   sd_notify(0, "STOPPING=1\nSTATUS=draining");
+  auto left = std::make_shared<std::atomic<size_t>>(crews_.size());
   for (Crew& c : crews_) {
     proxy::Proxy* proxy = c.proxy.get();
-    c.worker->post([proxy] { proxy->drain(); });
+    c.worker->post([this, proxy, left] {
+      proxy->drain();
+      if (left->fetch_sub(1) == 1) control_.post([this] { sockets_->close_clients(); });
+    });
   }
   admin_->health_changed();
   drain_timer_.set(drain_look_ms);

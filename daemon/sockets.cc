@@ -33,6 +33,11 @@ std::map<Sockets::Key, std::string> Sockets::wanted(const Config& config) {
   return keys;
 }
 
+// Ours would look like somebody else's: going from 127.0.0.1:80 to 0.0.0.0:80 both are open for a moment.
+bool Sockets::has_port(uint16_t port) const {
+  return std::any_of(open_.begin(), open_.end(), [port](const auto& o) { return o.first.address.port == port; });
+}
+
 Result<Sockets::Open> Sockets::open(const Key& key, const std::string& listener) const {
   Open opened{listener, {}};
   if (key.address.is_unix()) {
@@ -40,6 +45,8 @@ Result<Sockets::Open> Sockets::open(const Key& key, const std::string& listener)
     std::filesystem::create_directories(std::filesystem::path(key.address.path).parent_path(), ignored);
   }
   size_t count = per_worker(key.use) && !key.address.is_unix() ? workers_ : 1;
+  if (!has_port(key.address.port))
+    if (auto free = loop::probe_free(key.address, key.use == Use::dns_udp); !free) return free.error();
   for (size_t i = 0; i < count; ++i) {
     auto fd = key.use == Use::dns_udp ? loop::open_datagram(key.address) : loop::open_listener(key.address);
     if (!fd) return fd.error();
@@ -100,6 +107,13 @@ void Sockets::close(const std::vector<Lent>& gone) {
   for (const Lent& lent : gone) {
     std::erase_if(closing_, [&lent](const Open& o) { return o.fds.front().get() == lent.fds.front(); });
     if (lent.key.address.is_unix()) ::unlink(lent.key.address.path.c_str());
+  }
+}
+
+void Sockets::close_clients() {
+  for (auto it = open_.begin(); it != open_.end();) {
+    if (it->first.use == Use::http && it->first.address.is_unix()) ::unlink(it->first.address.path.c_str());
+    it = it->first.use == Use::http ? open_.erase(it) : std::next(it);
   }
 }
 

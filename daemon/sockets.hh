@@ -34,6 +34,8 @@ class Sockets {
   // everybody let go of it.
   void commit(const Config& config, std::vector<Lent>& added, std::vector<Lent>& gone);
   void close(const std::vector<Lent>& gone);
+  // Closes the doors of HTTP clients, once no worker accepts any more.
+  void close_clients();
   std::vector<Lent> all() const;
 
  private:
@@ -43,6 +45,7 @@ class Sockets {
   };
   static std::map<Key, std::string> wanted(const Config& config);
   static Lent lend(const Key& key, const Open& open, size_t workers);
+  bool has_port(uint16_t port) const;
   Result<Open> open(const Key& key, const std::string& listener) const;
   size_t workers_;
   std::map<Key, Open> open_;

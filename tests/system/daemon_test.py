@@ -1,4 +1,5 @@
 """The process: signals, reload, privileges, limits, logs, and the command line."""
+import contextlib
 import os
 import pwd
 import re
@@ -191,7 +192,14 @@ class Limits(harness.Case):
                 answer = one_more.request().answer()
                 self.assertEqual(answer.status, 200)
         clients.pop().close()
-        harness.wait_until(lambda: edge.client().request().answer().status == 200, 5, 'room again')
+
+        def served():
+            with contextlib.suppress(ConnectionError), edge.client() as again:
+                return again.request().answer().status == 200
+            return False
+        harness.wait_until(served, 5, 'room again')
+        for client in clients:
+            client.close()
 
 
 class Logs(harness.Case):

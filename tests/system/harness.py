@@ -98,13 +98,13 @@ class Process:
     """A child with its output in a file. stop() is gentle, then not; kill() is SIGKILL; the test ends them all."""
 
     def __init__(self, name, command, folder, **options):
-        self.name, self.command, self.folder, self.options = name, [str(part) for part in command], folder, options
+        self.name, self.argv, self.folder, self.options = name, [str(part) for part in command], folder, options
         self.output_path = os.path.join(folder, f'{name}.out')
         self.child = None
 
     def start(self):
         with open(self.output_path, 'ab') as output:
-            self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                           start_new_session=True, **self.options)
         return self
 
@@ -118,6 +118,8 @@ class Process:
 
     @property
     def output(self):
+        if not os.path.exists(self.output_path):
+            return ''
         with open(self.output_path, encoding='utf-8', errors='replace') as file:
             return file.read()
 
@@ -641,7 +643,7 @@ class Case(unittest.TestCase):
         path = os.path.join(server.folder, file_name)
         with open(path, 'w', encoding='utf-8') as file:
             file.write(config)
-        server.command = command(path)
+        server.argv = command(path)
         return self.restart(server)
 
     def restart(self, server):

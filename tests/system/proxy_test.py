@@ -1,4 +1,5 @@
 """The proxy: who is asked, what travels, and what happens when servers or clients misbehave."""
+import contextlib
 import json
 import struct
 import threading
@@ -49,10 +50,11 @@ class Travels(harness.Case):
         self.assertEqual(fields['X-Kept'], '2')
         self.assertRegex(fields['Via'], r'^1\.1 ')
 
-    def test_absolute_form_overrules_host(self):
+    def test_absolute_form_agrees_with_host(self):
         edge = self.portolan(config(at(self.echo())))
-        asked, fields = said(edge.get('http://other.example/path?q'))
+        asked, fields = said(edge.get('http://other.example/path?q', name='other.example'))
         self.assertEqual((asked['target'], fields['Host']), ('/path?q', 'other.example'))
+        self.assertEqual(edge.get('http://other.example/path?q').status, 400)
 
     def test_host_is_needed_once(self):
         edge = self.portolan(config(at(self.echo())))
@@ -295,8 +297,9 @@ class Trouble(harness.Case):
 class Timeouts(harness.Case):
     def closes_within(self, client, least, most):
         start = time.monotonic()
-        while client.socket.recv(65536):
-            pass
+        with contextlib.suppress(ConnectionResetError):            # an answer that broke off ends with a reset
+            while client.socket.recv(65536):
+                pass
         self.assertGreater(time.monotonic() - start, least)
         self.assertLess(time.monotonic() - start, most)
 

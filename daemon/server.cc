@@ -15,6 +15,7 @@ namespace portolan::daemon {
 namespace {
 
 constexpr int64_t drain_look_ms = 50;
+constexpr int64_t stop_limit_ms = 1000;
 constexpr size_t file_threads = 2;
 
 uint64_t any_seed() {
@@ -83,7 +84,7 @@ Status Server::start(LoadResult loaded) {
   log::Level level = log::Level::info;
   log::parse_level(config.log.level, level);
   log::set_level(level);
-  uint64_t descriptors = raise_descriptor_limit();
+  descriptors_ = raise_descriptor_limit();
   size_t workers = config.server.workers > 0 ? static_cast<size_t>(config.server.workers) : usable_cores();
   sockets_ = std::make_unique<Sockets>(workers);
   if (auto opened = sockets_->prepare(config); !opened) return opened;
@@ -95,8 +96,7 @@ Status Server::start(LoadResult loaded) {
   if (auto opened = open_logs(config); !opened) return opened;
   pool_ = std::make_unique<loop::ThreadPool>(file_threads);
   shared_ = std::make_unique<proxy::Shared>(*log_writer_);
-  int64_t most = static_cast<int64_t>(descriptors / 2) - 64;
-  shared_->most_connections = config.server.max_connections > 0 ? config.server.max_connections : std::max<int64_t>(most, 64);
+  shared_->most_connections = connection_limit(config);
   shared_->report_failure = [this](const std::string& pool, const SocketAddress& server, const std::string& reason) {
     control_.post([this, pool, server, reason] { monitor_->report_failure(pool, server, reason); });
   };
@@ -111,6 +111,12 @@ Status Server::start(LoadResult loaded) {
   signals_ = std::make_unique<Signals>(control_, [this](int signal) { on_signal(signal); });
   for (Crew& c : crews_) c.worker->start();
   return {};
+}
+
+// Half of the descriptors are for clients: the other half reaches the servers.
+int64_t Server::connection_limit(const Config& config) const {
+  if (config.server.max_connections > 0) return config.server.max_connections;
+  return std::max<int64_t>(64, static_cast<int64_t>(descriptors_ / 2) - 64);
 }
 
 Status Server::open_logs(const Config& config) {
@@ -270,18 +276,20 @@ void Server::finish_reload(Prepared prepared, const std::function<void(std::vect
   if (errors.empty() && next.log.access_path != config_.log.access_path)
     if (auto opened = open_logs(next); !opened) errors.push_back(opened.error().text);
   size_t workers = next.server.workers > 0 ? static_cast<size_t>(next.server.workers) : usable_cores();
+  int64_t most = connection_limit(next);
   if (errors.empty() && workers != crews_.size())
     log::warning("server.workers takes effect at the next start", {{"now", crews_.size()}, {"file", workers}});
   if (errors.empty()) {
     log::Level level = log::Level::info;
     log::parse_level(next.log.level, level);
     log::set_level(level);
-    if (next.server.max_connections > 0) shared_->most_connections = next.server.max_connections;
     if (auto applied = apply(std::move(next), *prepared.geo); !applied) errors.push_back(applied.error().text);
   }
   if (errors.empty()) {
+    shared_->most_connections = most;
     log::info("reloaded", {{"file", config_path_}, {"version", version_}});
   } else {
+    sockets_->discard();
     log_errors(errors);
     log::error("the reload was refused, the old configuration goes on", {{"mistakes", errors.size()}});
   }
@@ -335,6 +343,7 @@ void Server::begin_drain() {
 }
 
 void Server::look_if_drained() {
+  if (stopping_) return control_.stop();
   bool late = control_.now_ms() >= drain_until_ms_;
   if (shared_->connections.load() > 0 && !late) return drain_timer_.set(drain_look_ms);
   if (late)
@@ -342,8 +351,18 @@ void Server::look_if_drained() {
   stop_now();
 }
 
+// What is still under way is cut, logged and counted before the process ends.
 void Server::stop_now() {
-  control_.stop();
+  if (std::exchange(stopping_, true)) return control_.stop();
+  drain_timer_.set(stop_limit_ms);           // a worker that doesn't turn can't hold the process
+  auto left = std::make_shared<std::atomic<size_t>>(crews_.size());
+  for (Crew& c : crews_) {
+    proxy::Proxy* proxy = c.proxy.get();
+    c.worker->post([this, proxy, left] {
+      proxy->close_all();
+      if (left->fetch_sub(1) == 1) control_.stop();
+    });
+  }
 }
 
 void Server::on_watchdog() {

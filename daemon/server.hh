@@ -57,6 +57,7 @@ class Server final : public AdminBackend {
   };
   static Prepared prepare(const std::string& path);
 
+  int64_t connection_limit(const Config& config) const;
   Status open_logs(const Config& config);
   void hire(size_t workers);
   void on_signal(int signal);
@@ -78,6 +79,7 @@ class Server final : public AdminBackend {
   metrics::Registry registry_;
   Config config_;
   int64_t started_ms_ = 0;
+  uint64_t descriptors_ = 0;                           // the limit of open files
   loop::Worker control_;
   std::unique_ptr<loop::LogWriter> log_writer_;
   std::unique_ptr<proxy::Shared> shared_;
@@ -97,6 +99,7 @@ class Server final : public AdminBackend {
   bool reloading_ = false;
   std::vector<std::function<void(std::vector<std::string>)>> waiting_reloads_;
   bool draining_ = false;
+  bool stopping_ = false;
   int64_t drain_until_ms_ = 0;
   loop::Timer drain_timer_;
   loop::Timer watchdog_timer_;

@@ -35,7 +35,8 @@ std::map<Sockets::Key, std::string> Sockets::wanted(const Config& config) {
 
 // Ours would look like somebody else's: going from 127.0.0.1:80 to 0.0.0.0:80 both are open for a moment.
 bool Sockets::has_port(uint16_t port) const {
-  return std::any_of(open_.begin(), open_.end(), [port](const auto& o) { return o.first.address.port == port; });
+  auto has = [port](const auto& o) { return o.first.address.port == port; };
+  return std::any_of(open_.begin(), open_.end(), has) || std::any_of(prepared_.begin(), prepared_.end(), has);
 }
 
 Result<Sockets::Open> Sockets::open(const Key& key, const std::string& listener) const {
@@ -106,7 +107,7 @@ void Sockets::commit(const Config& config, std::vector<Lent>& added, std::vector
 void Sockets::close(const std::vector<Lent>& gone) {
   for (const Lent& lent : gone) {
     std::erase_if(closing_, [&lent](const Open& o) { return o.fds.front().get() == lent.fds.front(); });
-    if (lent.key.address.is_unix()) ::unlink(lent.key.address.path.c_str());
+    if (lent.key.address.is_unix() && !open_.contains(lent.key)) ::unlink(lent.key.address.path.c_str());
   }
 }
 

@@ -30,6 +30,7 @@ class Sockets {
   explicit Sockets(size_t workers) : workers_(workers) {}
   // What `config` needs beyond what is open. On failure nothing has changed.
   Status prepare(const Config& config);
+  void discard() { prepared_.clear(); }      // what prepare() opened isn't wanted after all
   // Takes what prepare() opened and gives up what `config` no longer names: `gone` is closed by close(gone), after
   // everybody let go of it.
   void commit(const Config& config, std::vector<Lent>& added, std::vector<Lent>& gone);

@@ -159,6 +159,7 @@ void Connection::refuse(int status) {
 bool Connection::end_exchange() {
   bool whole = exchange_->request_over();
   exchange_.reset();
+  parser_.head().storage.reset();
   if (!keep_alive_ || !whole || draining()) {
     linger();
     return phase_ == Phase::lingering;

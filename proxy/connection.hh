@@ -35,6 +35,8 @@ class Connection final : public loop::StreamHandler, public loop::Runnable, publ
   bool draining() const;
   bool output_full() const;
   void close_after_answer() { keep_alive_ = false; }
+  bool keeps_alive() const { return keep_alive_; }
+  void abort() { close(); }                  // now, with what is under way
   void cut() { cut_ = true; }                // the answer can't be finished: break the connection so that it shows
   int64_t request_started_us() const { return started_us_; }
 

@@ -18,6 +18,7 @@ constexpr uint64_t portion = 128 * 1024;               // of a body, asked of a 
 constexpr uint64_t most_discarded = 1 << 20;           // of a request's body that nobody wants
 constexpr uint64_t upload_a_turn = 256 * 1024;
 constexpr int most_lookups = 3;
+constexpr std::string_view allowed_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 void lower_case(std::string& text) {
   for (char& c : text)
@@ -112,14 +113,18 @@ Exchange::Next Exchange::route() {
 // ── admit: may it pass ────────────────────────────────────────────────────────────────────────────────────────────
 
 Exchange::Next Exchange::admit() {
-  if (head_->method == Method::connect) return answer_error(405);
-  if (auto expect = head_->fields.find(FieldId::expect); expect && !head_->expect_continue)
-    return answer_error(417);
+  if (head_->method == Method::connect) {
+    auto refusal = Respond::error(405);
+    refusal->add("Allow", std::string(allowed_methods));
+    return answer(std::move(refusal));
+  }
+  auto expect = head_->fields.find(FieldId::expect);
+  if (expect && !http::equal_ignoring_case(*expect, "100-continue")) return answer_error(417);
   // RFC 9110 §7.6.2: at zero this is the last server, which for TRACE and OPTIONS means to answer itself.
   if (head_->method == Method::trace || head_->method == Method::options)
     if (head_->fields.find(FieldId::max_forwards) == "0") {
       auto answer_here = std::make_unique<Respond>(head_->method == Method::trace ? 405 : 204, "", "");
-      answer_here->add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+      answer_here->add("Allow", std::string(allowed_methods));
       return answer(std::move(answer_here));
     }
   return Next::more;
@@ -200,6 +205,7 @@ OriginRequest::Ask Exchange::ask(bool for_cache, const edge::Writer* writer) {
   request.framing = head_->framing;
   request.content_length = head_->content_length;
   request.timeouts = timeouts_;
+  request.expect_continue = head_->expect_continue;
   RequestFilter filter{client_, snapshot_->node, head_->authority};
   if (filter.authority.empty()) filter.authority = route_->pool;
   http::Fields conditionals;
@@ -257,6 +263,7 @@ Exchange::Next Exchange::connect() {
 
 void Exchange::send_interims() {
   std::string interim;
+  if (connection_.output_full()) return;
   if (!source_->take_interim(interim)) return;
   if (head_->minor_version == 1) connection_.out().append(Slice::copy_of(interim));
 }
@@ -298,8 +305,7 @@ void Exchange::send_head(const Answer& head) {
   }
   bool wont_read_request = head_ && head_->expect_continue && !upload_over_ && !source_->upload();
   if (connection_.draining() || wont_read_request) connection_.close_after_answer();
-  filter.close = !head_ || !head_->keep_alive || connection_.draining() || wont_read_request ||
-                 framing_ == http::Framing::until_close;
+  filter.close = !connection_.keeps_alive() || connection_.draining();
   filter.keep_alive_1_0 = http_1_0;
   std::string& text = proxy_.scratch();
   text.clear();
@@ -377,6 +383,7 @@ void Exchange::end_body() {
 
 bool Exchange::waits_for_client() const {
   if (!head_ || upload_over_ || !source_) return false;
+  if (head_->expect_continue && bytes_in_ == 0) return false;         // it waits for the server
   OriginRequest* origin = source_->upload();
   return origin ? origin->wants_body() : !head_->expect_continue;
 }

@@ -64,6 +64,11 @@ bool replaced_for_server(FieldId id) {
   }
 }
 
+// RFC 9110 §7.6.2. Zero never comes here: it is answered by us.
+bool counts_down(http::Method method) {
+  return method == http::Method::trace || method == http::Method::options;
+}
+
 void write_forwarded(http::HeadWriter& writer, const http::RequestHead& head,
                      const RequestFilter& filter) {
   const Client& client = filter.client;
@@ -119,6 +124,12 @@ void write_request(std::string& out, const http::RequestHead& head, const Reques
     if (replaced_for_server(f.id) || http::is_hop_by_hop(f, connection)) continue;
     if (filter.for_cache && edge::drop_for_fetch(f.id)) continue;
     if (filter.replace_cookie && f.id == FieldId::cookie) continue;
+    if (f.id == FieldId::max_forwards && counts_down(head.method)) {
+      if (auto hops = http::parse_delta_seconds(f.value); hops && *hops > 0) {
+        writer.field(f.name, uint64_t{*hops - 1});
+        continue;
+      }
+    }
     // CGI-like servers read a_b and a-b alike: a client could pass off one for the other.
     if (f.id == FieldId::other && f.name.find('_') != std::string_view::npos) continue;
     writer.field(f.name, f.value);

@@ -47,7 +47,8 @@ loop::Io Inbox::fill(loop::Stream& stream, size_t limit) {
   loop::Io io = stream.read(block_->data() + end_, room, got);
   end_ += got;
   drained_ = got < room;
-  if (io != loop::Io::done) release_if_empty();
+  // A block that others look at stays: the next bytes fill it, instead of each packet pinning a block of its own.
+  if (io != loop::Io::done && block_.unique()) release_if_empty();
   return io;
 }
 

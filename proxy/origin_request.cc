@@ -11,6 +11,10 @@ constexpr uint64_t upload_window = 128 * 1024;         // of a body, waiting to 
 constexpr uint64_t replay_window = 64 * 1024;          // of a body, kept to be sent again
 constexpr size_t inbox_limit = 64 * 1024;
 constexpr int reads_a_turn = 16;                       // of one connection, 16 KiB each
+bool exhausted(int code) {
+  return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM || code == EADDRNOTAVAIL;
+}
+
 constexpr const char* trouble_names[] = {"refused", "reset", "timeout", "malformed"};
 
 }  // namespace
@@ -66,6 +70,12 @@ void OriginRequest::connect() {
   if (!fresh_only_) connection_ = proxy_.pool().lease(*server.state, *this);
   if (connection_) return send();
   auto opened = proxy_.pool().open(server.address, server.state, *this);
+  if (!opened && exhausted(opened.error().code)) {
+    // Our want of descriptors or ports is no failure of the server's.
+    proxy_.pool().close_all_idle();
+    leave_server();
+    return give_up({503, false, opened.error().text});
+  }
   if (!opened) return fail(Trouble::refused, opened.error().text);
   connection_ = std::move(*opened);
   state_ = State::connecting;
@@ -82,8 +92,15 @@ void OriginRequest::send() {
   out_.clear();
   out_.append(head_bytes_);
   out_.append(std::move(body));
-  timer_.set(upload_done_ ? ask_.timeouts.response : ask_.timeouts.idle);
+  timer_.set(send_timeout_ms());
   flush();
+  if (!upload_done_) consumer_.on_upload_room();
+}
+
+// The server's turn, once it has all, or must say whether it wants the body; else bytes are on their way.
+int64_t OriginRequest::send_timeout_ms() const {
+  bool asks_first = ask_.expect_continue && replay_.empty() && !replay_lost_;
+  return upload_done_ || asks_first ? ask_.timeouts.response : ask_.timeouts.idle;
 }
 
 void OriginRequest::append_upload(Slice bytes) {
@@ -130,6 +147,7 @@ void OriginRequest::end_body(const http::Fields& trailers) {
     append_upload(Slice::copy_of(last));
   }
   flush();
+  if (state_ == State::waiting && out_.empty()) timer_.set(ask_.timeouts.response);
 }
 
 void OriginRequest::flush() {
@@ -140,7 +158,7 @@ void OriginRequest::flush() {
   if (out_.size() != before) {
     sent_any_ = true;
     if (state_ == State::waiting)
-      timer_.set(body_sent_whole() ? ask_.timeouts.response : ask_.timeouts.idle);
+      timer_.set(send_timeout_ms());
   }
   if (io == loop::Io::more) proxy_.worker().run_next_turn(*this);
   if (io == loop::Io::error) {
@@ -162,7 +180,6 @@ void OriginRequest::on_server_ready() {
     if (io == loop::Io::error)
       return fail(Trouble::refused, system_error("connect", connection_->stream().error()).text);
     send();
-    if (!upload_done_) consumer_.on_upload_room();
   }
   if (state_ != State::waiting && state_ != State::receiving) return;
   in_callback_ = true;
@@ -180,7 +197,10 @@ void OriginRequest::receive() {
     if (!read_events()) return;
     loop::Stream& stream = connection_->stream();
     loop::Io io = connection_->inbox().fill(stream, inbox_limit);
-    if (io == loop::Io::would_block) return;
+    if (io == loop::Io::would_block) {
+      if (state_ == State::receiving && !timer_.armed()) timer_.set(ask_.timeouts.idle);
+      return;
+    }
     if (io == loop::Io::done) {
       got_any_ = true;
       if (state_ == State::receiving) timer_.set(ask_.timeouts.idle);
@@ -227,8 +247,7 @@ bool OriginRequest::read_events() {
           complete();
           return false;
         }
-        parser.start(ask_.method);           // after a 1xx comes the real one
-        break;
+        break;                               // after a 1xx comes the real one
       case http::Event::error:
         fail(Trouble::malformed, std::string("malformed response: ") + parser.reason());
         return false;
@@ -264,7 +283,7 @@ void OriginRequest::complete() {
   consumer_.on_end(connection_->parser().trailers());
   connection_->parser().head().storage.reset();
   // An answer that came before the whole request was sent leaves the connection in the middle of it.
-  bool reusable = keep_alive_ && upload_done_ && out_.empty() && connection_->inbox().unread().empty();
+  bool reusable = keep_alive_ && !connection_->stream().error() && upload_done_ && out_.empty() && connection_->inbox().unread().empty();
   if (reusable) {
     proxy_.pool().give_back(std::move(connection_), ask_.timeouts.keepalive);
   } else {
@@ -279,13 +298,17 @@ void OriginRequest::on_timeout() {
     return fail(Trouble::timeout,
                 "no connection within " + std::to_string(ask_.timeouts.connect) + " ms");
   if (state_ == State::waiting) {
-    if (!body_sent_whole() && out_.empty()) return timer_.set(ask_.timeouts.idle);   // the client's turn
+    bool asks_first = ask_.expect_continue && replay_.empty() && !replay_lost_;
+    if (!upload_done_ && out_.empty() && !asks_first)
+      return timer_.set(ask_.timeouts.idle);                // the client's turn
     if (!out_.empty())
       return fail(Trouble::timeout,
                   "the server took no bytes for " + std::to_string(ask_.timeouts.idle) + " ms");
     return fail(Trouble::timeout,
                 "no answer within " + std::to_string(ask_.timeouts.response) + " ms");
   }
+  if (state_ == State::receiving && !upload_done_ && out_.empty())
+    return timer_.set(ask_.timeouts.idle);   // the client's turn: its own deadline counts
   if (state_ == State::receiving)
     fail(Trouble::timeout, "the answer stalled for " + std::to_string(ask_.timeouts.idle) + " ms");
 }
@@ -317,7 +340,7 @@ void OriginRequest::fail(Trouble trouble, const std::string& reason) {
 // RFC 9110 §9.2.2: an idempotent request may be sent again; any may when nothing of it has left. A connection that the
 // server closed just as we took it from the pool is nobody's failure: that costs neither tries nor budget.
 bool OriginRequest::may_try_again(bool idle_race) {
-  bool replayable = !sent_any_ || (http::is_idempotent(ask_.method) && !replay_lost_);
+  bool replayable = !replay_lost_ && (!sent_any_ || http::is_idempotent(ask_.method));
   if (!replayable) return false;
   if (idle_race) return !fresh_only_;
   const RetryConfig& retry = cluster_->config().retry;

@@ -42,6 +42,7 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
     http::Framing framing = http::Framing::none;
     uint64_t content_length = 0;
     Timeouts timeouts;
+    bool expect_continue = false;            // the client sends its body when the server asks for it
   };
 
   OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask, Consumer& consumer);
@@ -77,6 +78,7 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
   void on_server_ready() override;
   void run() override { on_server_ready(); }
   void append_upload(Slice bytes);
+  int64_t send_timeout_ms() const;
   void count_failure(Trouble trouble, const std::string& reason);
 
   Proxy& proxy_;

@@ -103,8 +103,9 @@ void Proxy::drain() {
 }
 
 void Proxy::close_all() {
-  for (auto& [key, connection] : connections_) worker_.bury(std::move(connection));
-  connections_.clear();
+  std::vector<Connection*> all;
+  for (auto& [key, connection] : connections_) all.push_back(connection.get());
+  for (Connection* connection : all) connection->abort();
 }
 
 void Proxy::accept(int door, UniqueFd socket, const SocketAddress& peer) {

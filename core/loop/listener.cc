@@ -45,7 +45,16 @@ Result<UniqueFd> open_bound(const SocketAddress& address, int type, bool shared 
     if (type == SOCK_STREAM) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   } else {
     struct stat s{};
-    if (::lstat(address.path.c_str(), &s) == 0 && S_ISSOCK(s.st_mode)) ::unlink(address.path.c_str());
+    if (::lstat(address.path.c_str(), &s) == 0 && S_ISSOCK(s.st_mode)) {
+      UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      sockaddr_storage at;
+      socklen_t size = address.to(at);
+      if (type == SOCK_STREAM && ::connect(probe.get(), reinterpret_cast<sockaddr*>(&at), size) == 0) {
+        errno = EADDRINUSE;
+        return bind_error(address);
+      }
+      ::unlink(address.path.c_str());
+    }
   }
   sockaddr_storage storage;
   socklen_t length = address.to(storage);

@@ -43,6 +43,7 @@ Result<std::unique_ptr<Stream>> Stream::connect(Worker& worker, const SocketAddr
 
 void Stream::on_event(void* self, Ready ready) {
   auto* stream = static_cast<Stream*>(self);
+  stream->suspect_ = ready.readable && ready.writable;
   if (ready.readable) stream->readable_ = true;
   if (ready.writable) stream->writable_ = true;
   if (ready.closed) stream->peer_closed_ = stream->readable_ = true;
@@ -52,6 +53,11 @@ void Stream::on_event(void* self, Ready ready) {
 Io Stream::fail(int code) {
   error_ = code;
   return Io::error;
+}
+
+Io Stream::fail_write(int code) {
+  readable_ = true;
+  return fail(code);
 }
 
 Io Stream::connected() {
@@ -66,20 +72,20 @@ Io Stream::connected() {
 
 Io Stream::read(char* buffer, size_t size, size_t& got) {
   got = 0;
-  if (error_) return Io::error;
+  // A write that failed doesn't end reading: what the peer said before it closed is still there.
   if (!readable_) return Io::would_block;
   for (;;) {
     ssize_t n = ::recv(fd_.get(), buffer, size, 0);
     if (n > 0) {
       got = static_cast<size_t>(n);
       // A short read drained the socket, unless the peer's end is waiting behind it: that brings no new edge.
-      if (got < size && !peer_closed_) readable_ = false;
+      if (got < size && !peer_closed_ && !suspect_) readable_ = false;
       return Io::done;
     }
     if (n == 0) return Io::eof;
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return fail(errno);
-    readable_ = false;
+    readable_ = suspect_ = false;
     return Io::would_block;
   }
 }
@@ -112,7 +118,7 @@ Io Stream::write_segments(Body& out) {
   ssize_t n = ::sendmsg(fd_.get(), &message, flags);
   if (n < 0) {
     if (errno == EINTR) return Io::done;
-    if (errno != EAGAIN) return fail(errno);
+    if (errno != EAGAIN) return fail_write(errno);
     writable_ = false;
     return Io::would_block;
   }
@@ -129,7 +135,7 @@ Io Stream::write_file(Body& out) {
   ssize_t n = ::sendfile(fd_.get(), s.file->fd(), &offset, want);
   if (n < 0) {
     if (errno == EINTR) return Io::done;
-    if (errno != EAGAIN) return fail(errno);
+    if (errno != EAGAIN) return fail_write(errno);
     writable_ = false;
     return Io::would_block;
   }

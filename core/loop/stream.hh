@@ -59,12 +59,14 @@ class Stream {
   Io write_segments(Body& out);
   Io write_file(Body& out);
   Io fail(int code);
+  Io fail_write(int code);                           // reading is worth a last try
   Worker& worker_;
   StreamHandler& handler_;
   UniqueFd fd_;
   bool readable_ = true;
   bool writable_ = true;
   bool peer_closed_ = false;
+  bool suspect_ = false;                             // an error may wait behind the bytes: libevent reports it as both
   bool connecting_ = false;
   int error_ = 0;
   SocketEvent event_;

@@ -49,6 +49,10 @@ void Cached::prepare(const edge::Object& object) {
   fields_ = object.fields();
   status_ = object.status();
   length_ = object.content_length();
+  if (!fields_.has(FieldId::date)) {   // RFC 9110 §6.6.1: when it was received
+    date_ = http::format_date(object.freshness().response_ms / 1000);
+    fields_.add("Date", date_);
+  }
   if (edge::not_modified(request_, object)) {
     status_ = 304;
     bodyless_ = true;

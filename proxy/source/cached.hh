@@ -41,6 +41,7 @@ class Cached final : public Source {
   int status_ = 0;
   std::optional<uint64_t> length_;
   std::string content_range_;
+  std::string date_;
   http::Fields fields_;                      // the object's, with what a range adds
   edge::ObjectRef object_;
 };

@@ -193,10 +193,15 @@ void OriginRequest::resume() {
 }
 
 void OriginRequest::receive() {
+  bool looked_again = false;
   for (int i = 0; i < reads_a_turn; ++i) {
     if (!read_events()) return;
     loop::Stream& stream = connection_->stream();
     loop::Io io = connection_->inbox().fill(stream, inbox_limit);
+    if (io == loop::Io::would_block && state_ == State::receiving && !std::exchange(looked_again, true)) {
+      stream.look_again();
+      continue;
+    }
     if (io == loop::Io::would_block) {
       if (state_ == State::receiving && !timer_.armed()) timer_.set(ask_.timeouts.idle);
       return;

@@ -43,7 +43,6 @@ Result<std::unique_ptr<Stream>> Stream::connect(Worker& worker, const SocketAddr
 
 void Stream::on_event(void* self, Ready ready) {
   auto* stream = static_cast<Stream*>(self);
-  stream->suspect_ = ready.readable && ready.writable;
   if (ready.readable) stream->readable_ = true;
   if (ready.writable) stream->writable_ = true;
   if (ready.closed) stream->peer_closed_ = stream->readable_ = true;
@@ -79,13 +78,13 @@ Io Stream::read(char* buffer, size_t size, size_t& got) {
     if (n > 0) {
       got = static_cast<size_t>(n);
       // A short read drained the socket, unless the peer's end is waiting behind it: that brings no new edge.
-      if (got < size && !peer_closed_ && !suspect_) readable_ = false;
+      if (got < size && !peer_closed_) readable_ = false;
       return Io::done;
     }
     if (n == 0) return Io::eof;
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return fail(errno);
-    readable_ = suspect_ = false;
+    readable_ = false;
     return Io::would_block;
   }
 }

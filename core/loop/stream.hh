@@ -50,6 +50,8 @@ class Stream {
 
   bool may_read() const { return readable_; }        // worth trying: no EAGAIN since the last edge
   bool may_write() const { return writable_; }
+  // Makes the next read() ask the kernel even after a short one: an RST behind the bytes brings no edge of its own.
+  void look_again() { readable_ = true; }
   int error() const { return error_; }
   int fd() const { return fd_.get(); }
   Worker& worker() { return worker_; }
@@ -66,7 +68,6 @@ class Stream {
   bool readable_ = true;
   bool writable_ = true;
   bool peer_closed_ = false;
-  bool suspect_ = false;                             // an error may wait behind the bytes: libevent reports it as both
   bool connecting_ = false;
   int error_ = 0;
   SocketEvent event_;

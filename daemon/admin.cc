@@ -20,8 +20,7 @@ Admin::~Admin() = default;
 void Admin::listen(int fd, Door door, std::vector<IpNetwork> allow) {
   listeners_.erase(fd);
   listeners_[fd] = std::make_unique<loop::Listener>(
-      worker_, fd,
-      [this, door, allow = std::move(allow)](UniqueFd socket, const SocketAddress& peer) {
+      worker_, fd, [this, door, allow = std::move(allow)](UniqueFd socket, const SocketAddress& peer) {
         on_accept(door, allow, std::move(socket), peer);
       });
 }
@@ -30,15 +29,13 @@ void Admin::stop(int fd) {
   listeners_.erase(fd);
 }
 
-void Admin::on_accept(Door door, const std::vector<IpNetwork>& allow, UniqueFd socket,
-                      const SocketAddress& peer) {
-  auto at_door = std::count_if(connections_.begin(), connections_.end(),
-                               [&](const auto& c) { return c->door() == door; });
+void Admin::on_accept(Door door, const std::vector<IpNetwork>& allow, UniqueFd socket, const SocketAddress& peer) {
+  auto at_door =
+      std::count_if(connections_.begin(), connections_.end(), [&](const auto& c) { return c->door() == door; });
   if (at_door >= most_connections) {
     static log::Limit limit;
     if (limit.pass(worker_.now_ms()))
-      log::warning("admin connection refused",
-                   {{"peer", peer.to_string()}, {"reason", "256 are open"}});
+      log::warning("admin connection refused", {{"peer", peer.to_string()}, {"reason", "256 are open"}});
     return;
   }
   connections_.push_back(std::make_unique<AdminConnection>(*this, door, std::move(socket)));
@@ -61,8 +58,8 @@ void Admin::health_changed() {
 }
 
 void Admin::closed(AdminConnection& connection) {
-  auto it = std::find_if(connections_.begin(), connections_.end(),
-                         [&](const auto& c) { return c.get() == &connection; });
+  auto it =
+      std::find_if(connections_.begin(), connections_.end(), [&](const auto& c) { return c.get() == &connection; });
   if (it == connections_.end()) return;
   worker_.bury(std::move(*it));
   connections_.erase(it);

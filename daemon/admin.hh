@@ -64,8 +64,7 @@ class Admin {
 
  private:
   friend class AdminConnection;
-  void on_accept(Door door, const std::vector<IpNetwork>& allow, UniqueFd socket,
-                 const SocketAddress& peer);
+  void on_accept(Door door, const std::vector<IpNetwork>& allow, UniqueFd socket, const SocketAddress& peer);
   void closed(AdminConnection& connection);
 
   loop::Worker& worker_;

@@ -44,8 +44,7 @@ std::string_view parameter(std::string_view query, std::string_view name) {
     size_t end = query.find('&');
     std::string_view part = query.substr(0, end);
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
-    if (part.starts_with(name) && part.substr(name.size()).starts_with('='))
-      return part.substr(name.size() + 1);
+    if (part.starts_with(name) && part.substr(name.size()).starts_with('=')) return part.substr(name.size() + 1);
   }
   return {};
 }
@@ -75,8 +74,7 @@ void post_reload(AdminBackend& backend, Reply reply) {
   backend.reload([reply = std::move(reply)](std::vector<std::string> errors) {
     if (errors.empty()) return reply(ok());
     AdminAnswer a = admin_error(422, "");
-    a.body = dump(
-        {{"error", "the configuration is refused; the old one keeps running"}, {"errors", errors}});
+    a.body = dump({{"error", "the configuration is refused; the old one keeps running"}, {"errors", errors}});
     reply(std::move(a));
   });
 }
@@ -96,8 +94,7 @@ AdminAnswer post_drain(AdminBackend& backend, const json& body, bool drain) {
     const std::string* address = text_at(body["server"], "address");
     if (pool && address) return outcome(backend.drain_server(*pool, *address, drain));
   }
-  return admin_error(400,
-                     R"(the body must be {"server":{"pool":…,"address":…}} or {"datacenter":…})");
+  return admin_error(400, R"(the body must be {"server":{"pool":…,"address":…}} or {"datacenter":…})");
 }
 
 AdminAnswer post_purge(AdminBackend& backend, const json& body) {
@@ -130,15 +127,13 @@ struct Route {
   bool peers;    // also at the peers' door
 };
 constexpr Route routes[] = {
-    {"/status", "GET", false, false},  {"/metrics", "GET", true, false},
-    {"/ready", "GET", true, false},    {"/health", "GET", true, true},
-    {"/reload", "POST", false, false}, {"/drain", "POST", false, false},
+    {"/status", "GET", false, false},  {"/metrics", "GET", true, false},  {"/ready", "GET", true, false},
+    {"/health", "GET", true, true},    {"/reload", "POST", false, false}, {"/drain", "POST", false, false},
     {"/enable", "POST", false, false}, {"/purge", "POST", false, false},
 };
 
 bool open_at(const Route& route, Door door) {
-  return door == Door::control || (door == Door::metrics && route.metrics) ||
-         (door == Door::peers && route.peers);
+  return door == Door::control || (door == Door::metrics && route.metrics) || (door == Door::peers && route.peers);
 }
 
 }  // namespace

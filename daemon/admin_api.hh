@@ -24,8 +24,7 @@ struct AdminAnswer {
 };
 
 // Calls `reply` once, now or later.
-void answer_admin(AdminBackend& backend, const AdminRequest& request,
-                  std::function<void(AdminAnswer)> reply);
+void answer_admin(AdminBackend& backend, const AdminRequest& request, std::function<void(AdminAnswer)> reply);
 
 AdminAnswer admin_error(int status, const std::string& what);
 

@@ -11,9 +11,7 @@
 
 namespace portolan::daemon {
 
-class AdminConnection final : public loop::Mortal,
-                              public loop::StreamHandler,
-                              public loop::Runnable {
+class AdminConnection final : public loop::Mortal, public loop::StreamHandler, public loop::Runnable {
  public:
   AdminConnection(Admin& admin, Admin::Door door, UniqueFd socket);
   void start() { proceed(); }
@@ -51,8 +49,7 @@ class AdminConnection final : public loop::Mortal,
   Body out_;
   int64_t heartbeat_ms_ = 0;
   int stalled_beats_ = 0;
-  std::shared_ptr<AdminConnection*>
-      self_;  // points nowhere once this is gone: late answers look here
+  std::shared_ptr<AdminConnection*> self_;  // points nowhere once this is gone: late answers look here
 };
 
 }  // namespace portolan::daemon

@@ -20,11 +20,21 @@ health::SiteSpec site_spec(const std::string& datacenter, const geodns::ServiceH
   health::SiteSpec spec;
   spec.datacenter = datacenter;
   switch (h.kind) {
-    case From::none: spec.kind = To::none; break;
-    case From::pool: spec.kind = To::pool; break;
-    case From::peer: spec.kind = To::peer; break;
-    case From::tcp: spec.kind = To::tcp; break;
-    case From::http: spec.kind = To::http; break;
+    case From::none:
+      spec.kind = To::none;
+      break;
+    case From::pool:
+      spec.kind = To::pool;
+      break;
+    case From::peer:
+      spec.kind = To::peer;
+      break;
+    case From::tcp:
+      spec.kind = To::tcp;
+      break;
+    case From::http:
+      spec.kind = To::http;
+      break;
   }
   spec.pool = h.pool;
   spec.peer = h.peer;
@@ -40,10 +50,14 @@ health::SiteSpec site_spec(const std::string& datacenter, const geodns::ServiceH
 
 geodns::State dns_state(health::State state) {
   switch (state) {
-    case health::State::unknown: return geodns::State::unknown;
-    case health::State::up: return geodns::State::up;
-    case health::State::draining: return geodns::State::draining;
-    default: return geodns::State::down;
+    case health::State::unknown:
+      return geodns::State::unknown;
+    case health::State::up:
+      return geodns::State::up;
+    case health::State::draining:
+      return geodns::State::draining;
+    default:
+      return geodns::State::down;
   }
 }
 
@@ -64,8 +78,7 @@ Caches assemble_caches(const Config& config, const Caches& before) {
   return caches;
 }
 
-std::shared_ptr<const proxy::Snapshot> assemble_snapshot(const Config& config, const Caches& caches,
-                                                         uint64_t version) {
+std::shared_ptr<const proxy::Snapshot> assemble_snapshot(const Config& config, const Caches& caches, uint64_t version) {
   auto s = std::make_shared<proxy::Snapshot>();
   s->version = version;
   s->node = config.server.name;
@@ -88,8 +101,7 @@ health::MonitorSpec assemble_monitor(const Config& config) {
   for (const proxy::PoolConfig& p : config.pools) spec.pools.push_back(pool_spec(p));
   for (const geodns::ServiceConfig& service : config.geodns.services) {
     health::ServiceSpec s{service.name, {}};
-    for (const auto& [datacenter, site] : service.sites)
-      s.sites.push_back(site_spec(datacenter, site.health));
+    for (const auto& [datacenter, site] : service.sites) s.sites.push_back(site_spec(datacenter, site.health));
     spec.services.push_back(std::move(s));
   }
   for (const geodns::DatacenterConfig& d : config.geodns.datacenters) spec.datacenters.push_back(d.name);

@@ -55,8 +55,7 @@ std::string admin_of(const Options& options, bool config_given, std::ostream& er
 
 class CommandLine {
  public:
-  CommandLine(const Run& run, std::ostream& out, std::ostream& err)
-      : run_(run), out_(out), err_(err) {
+  CommandLine(const Run& run, std::ostream& out, std::ostream& err) : run_(run), out_(out), err_(err) {
     app_.set_version_flag("--version", "portolan " + std::string(version));
     app_.require_subcommand(1);
     add_local();
@@ -74,8 +73,7 @@ class CommandLine {
 
  private:
   void add_config(CLI::App* command) {
-    command->add_option("-c,--config", options_.config, "the configuration file")
-        ->capture_default_str();
+    command->add_option("-c,--config", options_.config, "the configuration file")->capture_default_str();
   }
 
   void add_local() {
@@ -83,14 +81,11 @@ class CommandLine {
     add_config(run);
     run->callback([this] { action_ = [this] { return run_(options_.config); }; });
 
-    auto* checks =
-        app_.add_subcommand("check", "check a configuration file: 0, or 2 and every mistake");
-    checks->add_option("FILE,-c,--config", options_.config, "the configuration file")
-        ->capture_default_str();
+    auto* checks = app_.add_subcommand("check", "check a configuration file: 0, or 2 and every mistake");
+    checks->add_option("FILE,-c,--config", options_.config, "the configuration file")->capture_default_str();
     checks->callback([this] { action_ = [this] { return check(options_, out_, err_); }; });
 
-    auto* reference_ =
-        app_.add_subcommand("reference", "print every key with type, default and bounds");
+    auto* reference_ = app_.add_subcommand("reference", "print every key with type, default and bounds");
     reference_->callback([this] {
       action_ = [this] {
         out_ << reference();
@@ -108,8 +103,8 @@ class CommandLine {
                    std::function<int(const Remote&)> what) {
     CLI::App* command = parent.add_subcommand(name, help);
     command->add_option("--admin", options_.admin, "the daemon's admin socket, \"unix:/path\"");
-    CLI::Option* config = command->add_option("-c,--config", options_.config,
-                                              "take the admin socket from this configuration file");
+    CLI::Option* config =
+        command->add_option("-c,--config", options_.config, "take the admin socket from this configuration file");
     command->callback([this, config, what = std::move(what)] {
       bool config_given = config->count() > 0;
       action_ = [this, config_given, what] {
@@ -124,8 +119,7 @@ class CommandLine {
     auto* status = remote(app_, "status", "show listeners, pools, services and caches",
                           [this](const Remote& r) { return r.status(options_.json); });
     status->add_flag("--json", options_.json, "as JSON");
-    remote(app_, "reload", "apply the changed configuration file in place",
-           [](const Remote& r) { return r.reload(); });
+    remote(app_, "reload", "apply the changed configuration file in place", [](const Remote& r) { return r.reload(); });
     add_drain("drain", "stop sending anything new to a server or datacenter", true);
     add_drain("enable", "undo a drain", false);
     auto* purge = remote(app_, "purge", "remove a URL from every cache",
@@ -140,11 +134,9 @@ class CommandLine {
       return r.drain_server(options_.pool, options_.address, drain);
     });
     server->add_option("POOL", options_.pool, "the pool's name")->required();
-    server->add_option("ADDRESS", options_.address, "as in the file or in `portolan status`")
-        ->required();
-    auto* datacenter =
-        remote(*command, "datacenter", "a whole datacenter",
-               [this, drain](const Remote& r) { return r.drain_datacenter(options_.name, drain); });
+    server->add_option("ADDRESS", options_.address, "as in the file or in `portolan status`")->required();
+    auto* datacenter = remote(*command, "datacenter", "a whole datacenter",
+                              [this, drain](const Remote& r) { return r.drain_datacenter(options_.name, drain); });
     datacenter->add_option("NAME", options_.name, "the datacenter's name")->required();
   }
 
@@ -152,15 +144,13 @@ class CommandLine {
   std::ostream& out_;
   std::ostream& err_;
   Options options_;
-  CLI::App app_{"Portolan: reverse proxy, edge cache and GeoDNS with one truth about health",
-                "portolan"};
+  CLI::App app_{"Portolan: reverse proxy, edge cache and GeoDNS with one truth about health", "portolan"};
   std::function<int()> action_;
 };
 
 }  // namespace
 
-int run_command(int argc, const char* const* argv, const Run& run, std::ostream& out,
-                std::ostream& err) {
+int run_command(int argc, const char* const* argv, const Run& run, std::ostream& out, std::ostream& err) {
   return CommandLine(run, out, err).execute(argc, argv);
 }
 

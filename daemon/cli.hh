@@ -12,7 +12,6 @@ using Run = std::function<int(const std::string& config_path)>;
 
 // Returns the exit code: 0; 1 when what was asked for failed; 2 for mistakes in the command line or
 // configuration.
-int run_command(int argc, const char* const* argv, const Run& run, std::ostream& out,
-                std::ostream& err);
+int run_command(int argc, const char* const* argv, const Run& run, std::ostream& out, std::ostream& err);
 
 }  // namespace portolan::daemon

@@ -33,10 +33,8 @@ void check(const conf::Tree& tree, const conf::Binder& binder, Config& config, E
   if (!any_about(binder.errors, {"[[route]]"})) check_ties(config.routes, errors);
   name_routes(config.routes, errors);
   if (!any_about(errors, {"[zone.", "[service.", "[datacenter."})) check_zones(config, errors);
-  if (errors.empty() && config.listeners.empty() && config.geodns.listen.empty() &&
-      config.server.peers.listen.empty())
-    errors.push_back(tree.root.where.text() +
-                     ": nothing listens; add a [listener.NAME] or [geodns]");
+  if (errors.empty() && config.listeners.empty() && config.geodns.listen.empty() && config.server.peers.listen.empty())
+    errors.push_back(tree.root.where.text() + ": nothing listens; add a [listener.NAME] or [geodns]");
 }
 
 }  // namespace

@@ -13,29 +13,29 @@
 namespace portolan::daemon {
 
 struct PeersConfig {
-  std::vector<SocketAddress> listen;           // where other Portolans read this one's /health; empty: nowhere
-  std::vector<IpNetwork> allow;                // empty: everybody who reaches it
+  std::vector<SocketAddress> listen;  // where other Portolans read this one's /health; empty: nowhere
+  std::vector<IpNetwork> allow;       // empty: everybody who reaches it
   bool operator==(const PeersConfig&) const = default;
 };
 
-struct ProcessConfig {                         // [server]
-  std::string name;                            // default: the host name
+struct ProcessConfig {  // [server]
+  std::string name;     // default: the host name
   std::string datacenter;
-  int workers = 0;                             // 0: one a usable core
-  std::string user;                            // empty: stays who it is
-  std::string admin = "unix:/run/portolan/admin.sock";   // "off" or a Unix socket
-  std::string metrics;                         // "host:port"; empty or "off": not served over TCP
+  int workers = 0;                                      // 0: one a usable core
+  std::string user;                                     // empty: stays who it is
+  std::string admin = "unix:/run/portolan/admin.sock";  // "off" or a Unix socket
+  std::string metrics;                                  // "host:port"; empty or "off": not served over TCP
   PeersConfig peers;
   std::vector<IpNetwork> trusted;
-  int64_t drain_ms = 30'000;                   // SIGTERM lets requests finish this long
-  int64_t max_connections = 0;                 // clients in all; 0: what the descriptor limit allows
+  int64_t drain_ms = 30'000;    // SIGTERM lets requests finish this long
+  int64_t max_connections = 0;  // clients in all; 0: what the descriptor limit allows
   bool operator==(const ProcessConfig&) const = default;
 };
 
 struct LogConfig {
   std::string level = "info";
-  std::string access_path = "off";             // a file, "stdout" or "off"
-  std::string access_format = "json";          // json | combined
+  std::string access_path = "off";     // a file, "stdout" or "off"
+  std::string access_format = "json";  // json | combined
   bool operator==(const LogConfig&) const = default;
 };
 
@@ -48,12 +48,12 @@ struct Config {
   std::vector<proxy::RouteConfig> routes;
   std::vector<edge::CacheConfig> caches;
   std::vector<geo::Database> geo_databases;
-  geodns::GeodnsConfig geodns;                 // listen, zones, datacenters, services
+  geodns::GeodnsConfig geodns;  // listen, zones, datacenters, services
 };
 
 struct LoadResult {
   Config config;
-  std::vector<std::string> errors;             // "file:line:col: what; remedy", in file order; empty: valid
+  std::vector<std::string> errors;  // "file:line:col: what; remedy", in file order; empty: valid
 };
 
 // Reads FILE and what it includes, binds every key to its field, and checks what one key can't say alone (names that

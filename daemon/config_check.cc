@@ -35,17 +35,15 @@ class Addresses {
   explicit Addresses(Errors& errors) : errors_(errors) {}
 
   // `listen` is one address or a list of them.
-  void add(const std::vector<SocketAddress>& addresses, const Value* listen,
-           const std::string& who) {
+  void add(const std::vector<SocketAddress>& addresses, const Value* listen, const std::string& who) {
     for (size_t i = 0; i < addresses.size(); ++i) {
       if (addresses[i] == SocketAddress{}) continue;  // told already
       const Value* place = listen && i < listen->items.size() ? &listen->items[i] : listen;
       auto [it, fresh] = taken_.emplace(addresses[i], std::pair(who, place));
       if (fresh) continue;
-      fail(
-          errors_, place,
-          fmt::format("{} of {} is taken by {} at {}", addresses[i].to_string(), who,
-                      it->second.first, it->second.second ? it->second.second->where.text() : "?"));
+      fail(errors_, place,
+           fmt::format("{} of {} is taken by {} at {}", addresses[i].to_string(), who, it->second.first,
+                       it->second.second ? it->second.second->where.text() : "?"));
     }
   }
 
@@ -60,8 +58,7 @@ std::string plural(const std::string& kind) {
 
 }  // namespace
 
-void check_references(const Value& root, const std::vector<conf::Binder::Reference>& references,
-                      Errors& errors) {
+void check_references(const Value& root, const std::vector<conf::Binder::Reference>& references, Errors& errors) {
   for (const conf::Binder::Reference& r : references) {
     const Value* table = at(root, {r.kind});
     // A node may say where it stands without knowing the others.
@@ -70,11 +67,10 @@ void check_references(const Value& root, const std::vector<conf::Binder::Referen
     if (table)
       for (const Member& member : table->members) names.push_back(member.key);
     if (table && table->find(r.name)) continue;
-    std::string remedy = names.empty()
-                             ? fmt::format("; there is no [{}.{}]", r.kind, conf::key_text(r.name))
-                             : conf::remedy(r.name, names, plural(r.kind));
-    errors.push_back(fmt::format("{}: {} in {} is not the name of a {}{}", r.where.text(),
-                                 conf::quoted(r.name), r.context, r.kind, remedy));
+    std::string remedy = names.empty() ? fmt::format("; there is no [{}.{}]", r.kind, conf::key_text(r.name))
+                                       : conf::remedy(r.name, names, plural(r.kind));
+    errors.push_back(fmt::format("{}: {} in {} is not the name of a {}{}", r.where.text(), conf::quoted(r.name),
+                                 r.context, r.kind, remedy));
   }
 }
 
@@ -102,20 +98,16 @@ void check_files(const Value& root, const Config& config, Errors& errors) {
     } else if (!S_ISDIR(status.st_mode)) {
       what = "is not a directory";
     }
-    const Value* place =
-        routes && i < routes->items.size() ? at(routes->items[i], {"files", "root"}) : nullptr;
+    const Value* place = routes && i < routes->items.size() ? at(routes->items[i], {"files", "root"}) : nullptr;
     if (!what.empty())
-      fail(errors, place,
-           fmt::format("root in [[route]].files: {} {}", conf::quoted(files->root), what));
+      fail(errors, place, fmt::format("root in [[route]].files: {} {}", conf::quoted(files->root), what));
   }
   const Value* databases = at(root, {"geo", "databases"});
   for (size_t i = 0; i < config.geo_databases.size(); ++i) {
     const std::string& path = config.geo_databases[i].path;
     struct stat status {};
-    if (path.empty() || ::stat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR))
-      continue;
-    const Value* place =
-        databases && i < databases->items.size() ? &databases->items[i] : databases;
+    if (path.empty() || ::stat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR)) continue;
+    const Value* place = databases && i < databases->items.size() ? &databases->items[i] : databases;
     fail(errors, place, fmt::format("databases in [geo]: {} does not exist", conf::quoted(path)));
   }
 }

@@ -11,8 +11,7 @@ namespace portolan::daemon {
 using Errors = std::vector<std::string>;
 
 // Names of pools, caches, listeners, services and datacentres that don't exist.
-void check_references(const conf::Value& root,
-                      const std::vector<conf::Binder::Reference>& references, Errors& errors);
+void check_references(const conf::Value& root, const std::vector<conf::Binder::Reference>& references, Errors& errors);
 // One address for two listeners, or for one of them and metrics, peers or DNS.
 void check_addresses(const conf::Value& root, const Config& config, Errors& errors);
 // Directories and files that are not there.

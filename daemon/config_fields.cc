@@ -22,8 +22,7 @@ conf::Type<int> workers() {
   t.show = [](const int&) { return std::string("\"auto\""); };
   t.read = [](Binder& binder, const Value& value, int& out) {
     bool is_auto = value.kind == Value::Kind::string && value.string == "auto";
-    if (!is_auto &&
-        (value.kind != Value::Kind::integer || value.integer < 1 || value.integer > 1024))
+    if (!is_auto && (value.kind != Value::Kind::integer || value.integer < 1 || value.integer > 1024))
       return binder.must_be(value, "\"auto\" or a whole number from 1 to 1024");
     out = is_auto ? 0 : static_cast<int>(value.integer);
     return true;
@@ -33,8 +32,7 @@ conf::Type<int> workers() {
 
 // "off", or what SocketAddress reads: a Unix socket, or an IP address and port.
 conf::Type<std::string> switchable_address(bool local) {
-  conf::Type<std::string> t =
-      conf::string(local ? "\"unix:/run/portolan/admin.sock\"" : "\"127.0.0.1:9145\"");
+  conf::Type<std::string> t = conf::string(local ? "\"unix:/run/portolan/admin.sock\"" : "\"127.0.0.1:9145\"");
   std::string what = local ? "\"unix:/path\" or \"off\"" : "an IP address and port or \"off\"";
   t.bounds = [what] { return what; };
   t.read = [read = t.read, local, what](Binder& binder, const Value& value, std::string& out) {
@@ -64,8 +62,7 @@ const conf::Table<ProcessConfig>& server_fields() {
       row("name", &ProcessConfig::name, conf::string("\"edge-1\""),
           "Who this node is, in logs, metrics and Cache-Status.")
           .otherwise("the host name"),
-      row("datacenter", &ProcessConfig::datacenter, conf::reference("datacenter"),
-          "Where it stands.")
+      row("datacenter", &ProcessConfig::datacenter, conf::reference("datacenter"), "Where it stands.")
           .example("\"NAME\""),
       row("workers", &ProcessConfig::workers, workers(),
           "Event loops; auto: one a usable core (affinity and cgroup quota honoured)."),
@@ -74,18 +71,15 @@ const conf::Table<ProcessConfig>& server_fields() {
           .otherwise("stays who it is"),
       row("admin", &ProcessConfig::admin, switchable_address(true),
           "The control API, used by portolan status, reload, drain, purge."),
-      row("metrics", &ProcessConfig::metrics, switchable_address(false),
-          "Prometheus at /metrics, readiness at /ready.")
+      row("metrics", &ProcessConfig::metrics, switchable_address(false), "Prometheus at /metrics, readiness at /ready.")
           .otherwise("off"),
-      row("peers", &ProcessConfig::peers, conf::table(peers_fields()),
-          "What other Portolans may know."),
+      row("peers", &ProcessConfig::peers, conf::table(peers_fields()), "What other Portolans may know."),
       row("trusted", &ProcessConfig::trusted, conf::one_or_many(conf::network()),
           "Proxies whose X-Forwarded-For, Forwarded and PROXY headers are believed.")
           .otherwise("nobody"),
       row("drain", &ProcessConfig::drain_ms, conf::duration<int64_t>(0, 86'400'000),
           "How long a stop lets requests finish."),
-      row("max_connections", &ProcessConfig::max_connections,
-          conf::integer<int64_t>(0, 100'000'000),
+      row("max_connections", &ProcessConfig::max_connections, conf::integer<int64_t>(0, 100'000'000),
           "Clients in all; 0: what the descriptor limit allows."),
   };
   return table;
@@ -95,8 +89,7 @@ const conf::Table<LogConfig>& access_fields() {
   static const conf::Table<LogConfig> table{
       row("path", &LogConfig::access_path, conf::path("\"/var/log/portolan/access.log\""),
           "A file, \"stdout\" or \"off\"."),
-      row("format", &LogConfig::access_format, conf::one_of({"json", "combined"}),
-          "How a line looks."),
+      row("format", &LogConfig::access_format, conf::one_of({"json", "combined"}), "How a line looks."),
   };
   return table;
 }
@@ -105,8 +98,7 @@ const conf::Table<LogConfig>& log_fields() {
   static const conf::Table<LogConfig> table{
       row("level", &LogConfig::level, conf::one_of({"debug", "info", "warning", "error"}),
           "What the event log tells, on stderr."),
-      row_of<LogConfig, LogConfig>("access", std::identity(), conf::table(access_fields()),
-                                   "One line a request."),
+      row_of<LogConfig, LogConfig>("access", std::identity(), conf::table(access_fields()), "One line a request."),
   };
   return table;
 }
@@ -146,19 +138,16 @@ const conf::Table<Config>& config_fields() {
           "A cache in memory. A request with a cookie passes untouched and is not looked up, "
           "unless the "
           "cache ignores or keys that cookie."),
-      row_of<Config, Config>("geo", std::identity(), conf::table(geo_fields()),
-                             "Where on Earth addresses are."),
+      row_of<Config, Config>("geo", std::identity(), conf::table(geo_fields()), "Where on Earth addresses are."),
       row_of<Config, std::vector<DatacenterConfig>>(
           "datacenter", [](Config & c) -> auto& { return c.geodns.datacenters; },
           conf::named(geodns::datacenter_fields()), "A place services stand in."),
       row_of<Config, std::vector<ServiceConfig>>(
           "service", [](Config & c) -> auto& { return c.geodns.services; }, geodns::services(),
           "What DNS names point at: in each datacentre its addresses and its own health."),
-      row_of<Config, GeodnsConfig>("geodns", &Config::geodns, conf::table(geodns::geodns_fields()),
-                                   "The DNS server."),
+      row_of<Config, GeodnsConfig>("geodns", &Config::geodns, conf::table(geodns::geodns_fields()), "The DNS server."),
       row_of<Config, std::vector<ZoneConfig>>(
-          "zone", [](Config & c) -> auto& { return c.geodns.zones; },
-          conf::named(geodns::zone_fields()),
+          "zone", [](Config & c) -> auto& { return c.geodns.zones; }, conf::named(geodns::zone_fields()),
           "A zone it answers for, as in [zone.\"example.com\"]."),
   };
   return table;

@@ -36,8 +36,7 @@ std::string common(const std::vector<std::string>& a, const std::vector<std::str
 
 // What two routes share that makes them tie, in words; empty: they don't.
 std::string tie(const RouteConfig& a, const RouteConfig& b) {
-  if (a.listener != b.listener || a.path_exact != b.path_exact || prefix_of(a) != prefix_of(b))
-    return {};
+  if (a.listener != b.listener || a.path_exact != b.path_exact || prefix_of(a) != prefix_of(b)) return {};
   if (a.hosts.empty() != b.hosts.empty() || a.methods.empty() != b.methods.empty()) return {};
   std::string host = common(a.hosts, b.hosts), method = common(a.methods, b.methods);
   if (!a.hosts.empty() && host.empty()) return {};
@@ -73,8 +72,7 @@ void name_routes(std::vector<RouteConfig>& routes, Errors& errors) {
 }
 
 void check_ties(const std::vector<RouteConfig>& routes, Errors& errors) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::vector<const RouteConfig*>>
-      groups;
+  std::map<std::tuple<std::string, std::string, std::string>, std::vector<const RouteConfig*>> groups;
   for (const RouteConfig& r : routes) {
     auto& group = groups[{r.listener, prefix_of(r), r.path_exact}];
     for (const RouteConfig* other : group) {

@@ -4,6 +4,6 @@
 
 namespace portolan::daemon {
 
-size_t usable_cores();                       // at least 1
+size_t usable_cores();  // at least 1
 
 }  // namespace portolan::daemon

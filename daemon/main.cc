@@ -4,6 +4,5 @@
 #include "daemon/server.hh"
 
 int main(int argc, char** argv) {
-  return portolan::daemon::run_command(argc, argv, portolan::daemon::run_daemon, std::cout,
-                                       std::cerr);
+  return portolan::daemon::run_command(argc, argv, portolan::daemon::run_daemon, std::cout, std::cerr);
 }

@@ -23,8 +23,7 @@ std::optional<Account> find_account(const std::string& user) {
   passwd entry{};
   passwd* found = nullptr;
   std::vector<char> buffer(16384);
-  if (getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found)
-    return std::nullopt;
+  if (getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found) return std::nullopt;
   return Account{entry.pw_uid, entry.pw_gid};
 }
 
@@ -52,8 +51,7 @@ Status drop_privileges(const std::string& user) {
   if (initgroups(user.c_str(), account->gid) != 0) return system_error("cannot take the groups of " + user);
   if (setresgid(account->gid, account->gid, account->gid) != 0)
     return system_error("cannot become the group of " + user);
-  if (setresuid(account->uid, account->uid, account->uid) != 0)
-    return system_error("cannot become " + user);
+  if (setresuid(account->uid, account->uid, account->uid) != 0) return system_error("cannot become " + user);
   prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
   if (auto kept = keep_bind_capability(); !kept) return kept;
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -65,8 +63,7 @@ Status give_to(const std::string& path, const std::string& user) {
   if (user.empty() || geteuid() != 0) return {};
   auto account = find_account(user);
   if (!account) return no_such_user(user);
-  if (chown(path.c_str(), account->uid, account->gid) != 0)
-    return system_error("cannot give " + path + " to " + user);
+  if (chown(path.c_str(), account->uid, account->gid) != 0) return system_error("cannot give " + path + " to " + user);
   return {};
 }
 
@@ -82,8 +79,7 @@ std::vector<std::string> unreadable(const std::vector<std::string>& paths) {
     std::string who = found ? found->pw_name : std::to_string(geteuid());
     std::string text = system_error("user " + who + " cannot read " + path, code).text;
     if (code == EACCES)
-      text += "; let it: chgrp " + who + " " + path + " && chmod g+r " + path +
-              " (and g+x on the directories above)";
+      text += "; let it: chgrp " + who + " " + path + " && chmod g+r " + path + " (and g+x on the directories above)";
     problems.push_back(text);
   }
   return problems;

@@ -21,8 +21,7 @@ std::string unreachable(const std::string& admin, const Error& error) {
   std::string text = "cannot reach the daemon at " + admin + ": " + error.text;
   if (error.code == ENOENT || error.code == ECONNREFUSED)
     text += "; is it running? `--admin unix:/path` or `--config FILE` names another socket";
-  if (error.code == EACCES || error.code == EPERM)
-    text += "; run this as root or as the daemon's user";
+  if (error.code == EACCES || error.code == EPERM) text += "; run this as root or as the daemon's user";
   return text;
 }
 
@@ -99,8 +98,7 @@ int Remote::drain_datacenter(const std::string& name, bool drain) const {
 int Remote::purge(const std::string& url) const {
   json body = {{"url", url}};
   std::string answer;
-  if (!ask("POST", "/purge", body.dump(-1, ' ', false, json::error_handler_t::replace), answer))
-    return 1;
+  if (!ask("POST", "/purge", body.dump(-1, ' ', false, json::error_handler_t::replace), answer)) return 1;
   json j = json::parse(answer, nullptr, false);
   bool counted = j.is_object() && j.contains("purged") && j["purged"].is_number();
   uint64_t purged = counted ? j["purged"].get<uint64_t>() : 0;

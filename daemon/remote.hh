@@ -9,8 +9,7 @@ namespace portolan::daemon {
 class Remote {
  public:
   // `admin`: "unix:/path" as in the configuration.
-  Remote(std::string admin, std::ostream& out, std::ostream& err)
-      : admin_(std::move(admin)), out_(out), err_(err) {}
+  Remote(std::string admin, std::ostream& out, std::ostream& err) : admin_(std::move(admin)), out_(out), err_(err) {}
   int status(bool json) const;
   int reload() const;
   int drain_server(const std::string& pool, const std::string& address, bool drain) const;
@@ -19,8 +18,7 @@ class Remote {
 
  private:
   // The body of a 200. Otherwise says why not and returns false.
-  bool ask(const std::string& method, const std::string& target, const std::string& body,
-           std::string& answer) const;
+  bool ask(const std::string& method, const std::string& target, const std::string& body, std::string& answer) const;
   bool complain(const std::string& what) const;
 
   std::string admin_;

@@ -132,8 +132,7 @@ void Server::hire(size_t workers) {
     crew.worker = std::make_unique<loop::Worker>(static_cast<int>(i), "worker-" + std::to_string(i), clock_, any_seed(),
                                                  registry_.add_shard());
     crew.proxy = std::make_unique<proxy::Proxy>(*crew.worker, *shared_);
-    crew.dns = std::make_unique<geodns::Server>(*crew.worker, std::make_shared<geodns::View>(),
-                                                geodns::ServerLimits{});
+    crew.dns = std::make_unique<geodns::Server>(*crew.worker, std::make_shared<geodns::View>(), geodns::ServerLimits{});
     crews_.push_back(std::move(crew));
   }
 }
@@ -223,8 +222,7 @@ void Server::publish(const std::vector<Sockets::Lent>& added, std::vector<Socket
       dns->set_view(view);
       dns->set_limits(limits);
       if (auto set = dns->set_sockets(udp, tcp); !set) log::error(set.error().text);
-      if (left->fetch_sub(1) == 1)
-        control_.post([this, closing] { sockets_->close(*closing); });
+      if (left->fetch_sub(1) == 1) control_.post([this, closing] { sockets_->close(*closing); });
     });
   }
   admin_->health_changed();
@@ -236,8 +234,7 @@ void Server::lend_to_control(const std::vector<Sockets::Lent>& gone) {
     int fd = lent.fds.front();
     if (lent.key.use == Sockets::Use::admin) admin_->listen(fd, Admin::Door::control);
     if (lent.key.use == Sockets::Use::metrics) admin_->listen(fd, Admin::Door::metrics);
-    if (lent.key.use == Sockets::Use::peers)
-      admin_->listen(fd, Admin::Door::peers, config_.server.peers.allow);
+    if (lent.key.use == Sockets::Use::peers) admin_->listen(fd, Admin::Door::peers, config_.server.peers.allow);
   }
 }
 
@@ -354,7 +351,7 @@ void Server::look_if_drained() {
 // What is still under way is cut, logged and counted before the process ends.
 void Server::stop_now() {
   if (std::exchange(stopping_, true)) return control_.stop();
-  drain_timer_.set(stop_limit_ms);           // a worker that doesn't turn can't hold the process
+  drain_timer_.set(stop_limit_ms);  // a worker that doesn't turn can't hold the process
   auto left = std::make_shared<std::atomic<size_t>>(crews_.size());
   for (Crew& c : crews_) {
     proxy::Proxy* proxy = c.proxy.get();

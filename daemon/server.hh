@@ -30,7 +30,7 @@ class Server final : public AdminBackend {
   ~Server() override;
   // Everything up to serving. Errors are complete sentences for the operator.
   Status start(LoadResult loaded);
-  void run();                                          // until drained or stopped
+  void run();  // until drained or stopped
 
   // ── AdminBackend ──
   StatusReport status() override;
@@ -79,7 +79,7 @@ class Server final : public AdminBackend {
   metrics::Registry registry_;
   Config config_;
   int64_t started_ms_ = 0;
-  uint64_t descriptors_ = 0;                           // the limit of open files
+  uint64_t descriptors_ = 0;  // the limit of open files
   loop::Worker control_;
   std::unique_ptr<loop::LogWriter> log_writer_;
   std::unique_ptr<proxy::Shared> shared_;
@@ -93,9 +93,9 @@ class Server final : public AdminBackend {
   Caches caches_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::shared_ptr<const health::Board> board_;
-  std::shared_ptr<const geodns::View> view_;           // states of the last board
+  std::shared_ptr<const geodns::View> view_;  // states of the last board
   uint64_t version_ = 0;
-  bool applying_ = false;                              // boards wait for the snapshot they go with
+  bool applying_ = false;  // boards wait for the snapshot they go with
   bool reloading_ = false;
   std::vector<std::function<void(std::vector<std::string>)>> waiting_reloads_;
   bool draining_ = false;

@@ -64,7 +64,8 @@ void add_caches(metrics::Exposition& out, const Caches& caches) {
 std::string Server::metrics_text() {
   metrics::Exposition out;
   out.family("portolan_info", "The version that runs.", "gauge");
-  out.sample("portolan_info", {{"version", version}, {"node", config_.server.name}, {"datacenter", config_.server.datacenter}}, 1);
+  out.sample("portolan_info",
+             {{"version", version}, {"node", config_.server.name}, {"datacenter", config_.server.datacenter}}, 1);
   out.family("portolan_start_time_seconds", "When the process started, in seconds since 1970.", "gauge");
   out.sample("portolan_start_time_seconds", {}, static_cast<double>(started_ms_) / 1000);
   out.family("portolan_configuration_version", "Grows with every reload that was applied.", "gauge");
@@ -89,8 +90,7 @@ StatusReport Server::status() {
   for (const Sockets::Lent& lent : sockets_->all()) {
     if (lent.key.use != Sockets::Use::http) continue;
     std::string label = "listener=\"" + metrics::escape_label(lent.listener) + "\"";
-    r.listeners.push_back({lent.listener, lent.key.address.to_string(),
-                           registry_.total(proxy::connections_open, label),
+    r.listeners.push_back({lent.listener, lent.key.address.to_string(), registry_.total(proxy::connections_open, label),
                            registry_.total(proxy::requests_total, label)});
   }
   add_board(r, *board_);

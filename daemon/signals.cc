@@ -1,7 +1,7 @@
 #include "daemon/signals.hh"
 
-#include <csignal>
 #include <sys/signalfd.h>
+#include <csignal>
 
 namespace portolan::daemon {
 namespace {
@@ -29,13 +29,11 @@ void Signals::block() {
 Signals::Signals(loop::Worker& control, std::function<void(int)> on_signal)
     : on_signal_(std::move(on_signal)),
       fd_(open_signals()),
-      event_(control, fd_.get(), loop::SocketEvent::Mode::level_read, this,
-             &loop::Calls<&Signals::on_ready>::call) {}
+      event_(control, fd_.get(), loop::SocketEvent::Mode::level_read, this, &loop::Calls<&Signals::on_ready>::call) {}
 
 void Signals::on_ready(loop::Ready) {
   signalfd_siginfo info;
-  while (::read(fd_.get(), &info, sizeof info) == sizeof info)
-    on_signal_(static_cast<int>(info.ssi_signo));
+  while (::read(fd_.get(), &info, sizeof info) == sizeof info) on_signal_(static_cast<int>(info.ssi_signo));
 }
 
 }  // namespace portolan::daemon

@@ -23,14 +23,14 @@ class Sockets {
   // A descriptor for each worker (http, DNS) or one for control. Unix sockets are shared: the same number each time.
   struct Lent {
     Key key;
-    std::string listener;                    // http: the name of the listener
+    std::string listener;  // http: the name of the listener
     std::vector<int> fds;
   };
 
   explicit Sockets(size_t workers) : workers_(workers) {}
   // What `config` needs beyond what is open. On failure nothing has changed.
   Status prepare(const Config& config);
-  void discard() { prepared_.clear(); }      // what prepare() opened isn't wanted after all
+  void discard() { prepared_.clear(); }  // what prepare() opened isn't wanted after all
   // Takes what prepare() opened and gives up what `config` no longer names: `gone` is closed by close(gone), after
   // everybody let go of it.
   void commit(const Config& config, std::vector<Lent>& added, std::vector<Lent>& gone);

@@ -10,20 +10,15 @@ namespace portolan::daemon {
 
 using nlohmann::json;
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Listener, name, address, connections,
-                                                requests)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Server, address, configured, state,
-                                                reason, since_ms, weight, backup, in_flight,
-                                                requests, failures)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Listener, name, address, connections, requests)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Server, address, configured, state, reason, since_ms,
+                                                weight, backup, in_flight, requests, failures)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Pool, name, balance, servers)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Site, datacenter, state, reason,
-                                                since_ms)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Site, datacenter, state, reason, since_ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Service, name, sites)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Cache, name, objects, bytes, memory,
-                                                hits, misses)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport, server, datacenter, draining, version,
-                                                now_ms, uptime_s, workers, listeners, pools,
-                                                services, caches)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Cache, name, objects, bytes, memory, hits, misses)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport, server, datacenter, draining, version, now_ms, uptime_s,
+                                                workers, listeners, pools, services, caches)
 
 void add_board(StatusReport& report, const health::Board& board) {
   constexpr auto relaxed = std::memory_order_relaxed;
@@ -33,9 +28,8 @@ void add_board(StatusReport& report, const health::Board& board) {
     out.name = name;
     for (const health::Member& m : pool->members) {
       std::string state(health::to_string(m.health.state));
-      out.servers.push_back({m.address.to_string(), m.configured, state, m.health.reason,
-                             m.health.since_ms, m.weight, m.backup,
-                             m.state->in_flight.load(relaxed), m.state->requests.load(relaxed),
+      out.servers.push_back({m.address.to_string(), m.configured, state, m.health.reason, m.health.since_ms, m.weight,
+                             m.backup, m.state->in_flight.load(relaxed), m.state->requests.load(relaxed),
                              m.state->failures.load(relaxed)});
     }
   }
@@ -43,8 +37,8 @@ void add_board(StatusReport& report, const health::Board& board) {
     StatusReport::Service& out = report.services.emplace_back();
     out.name = name;
     for (const health::Site& s : sites)
-      out.sites.push_back({s.datacenter, std::string(health::to_string(s.health.state)),
-                           s.health.reason, s.health.since_ms});
+      out.sites.push_back(
+          {s.datacenter, std::string(health::to_string(s.health.state)), s.health.reason, s.health.since_ms});
   }
 }
 
@@ -71,9 +65,8 @@ std::string listeners_table(const StatusReport& report) {
 }
 
 std::string pools_table(const StatusReport& report) {
-  Table table(
-      {"POOL", "SERVER", "STATE", "SINCE", "WEIGHT", "IN FLIGHT", "REQUESTS", "FAILURES", "REASON"},
-      {4, 5, 6, 7});
+  Table table({"POOL", "SERVER", "STATE", "SINCE", "WEIGHT", "IN FLIGHT", "REQUESTS", "FAILURES", "REASON"},
+              {4, 5, 6, 7});
   for (const auto& pool : report.pools) {
     std::string name = pool.name + (pool.balance.empty() ? "" : " (" + pool.balance + ")");
     if (pool.servers.empty()) table.row({name, "none", "", "", "", "", "", "", ""});
@@ -82,8 +75,7 @@ std::string pools_table(const StatusReport& report) {
       if (!s.configured.empty() && s.configured != s.address) server += " (" + s.configured + ")";
       if (s.backup) server += " backup";
       table.row({name, server, s.state, age(report.now_ms - s.since_ms), std::to_string(s.weight),
-                 std::to_string(s.in_flight), std::to_string(s.requests),
-                 std::to_string(s.failures), s.reason});
+                 std::to_string(s.in_flight), std::to_string(s.requests), std::to_string(s.failures), s.reason});
       name.clear();
     }
   }
@@ -103,15 +95,13 @@ std::string services_table(const StatusReport& report) {
 }
 
 std::string caches_table(const StatusReport& report) {
-  Table table({"CACHE", "OBJECTS", "STORED", "LIMIT", "HITS", "MISSES", "HIT RATE"},
-              {1, 2, 3, 4, 5, 6});
+  Table table({"CACHE", "OBJECTS", "STORED", "LIMIT", "HITS", "MISSES", "HIT RATE"}, {1, 2, 3, 4, 5, 6});
   for (const auto& c : report.caches) {
     uint64_t all = c.hits + c.misses;
     std::string rate =
-        all ? fmt::format("{:.1f}%", 100.0 * static_cast<double>(c.hits) / static_cast<double>(all))
-            : "-";
-    table.row({c.name, std::to_string(c.objects), size(c.bytes), size(c.memory),
-               std::to_string(c.hits), std::to_string(c.misses), rate});
+        all ? fmt::format("{:.1f}%", 100.0 * static_cast<double>(c.hits) / static_cast<double>(all)) : "-";
+    table.row({c.name, std::to_string(c.objects), size(c.bytes), size(c.memory), std::to_string(c.hits),
+               std::to_string(c.misses), rate});
   }
   return table.text();
 }
@@ -120,10 +110,9 @@ std::string caches_table(const StatusReport& report) {
 
 std::string status_tables(const StatusReport& report) {
   std::string where = report.datacenter.empty() ? "" : " in " + report.datacenter;
-  std::string text =
-      fmt::format("{}{}: Portolan {}, up {}, {} worker{}{}\n", report.server, where, report.version,
-                  age(report.uptime_s * 1000), report.workers, report.workers == 1 ? "" : "s",
-                  report.draining ? ", draining" : "");
+  std::string text = fmt::format("{}{}: Portolan {}, up {}, {} worker{}{}\n", report.server, where, report.version,
+                                 age(report.uptime_s * 1000), report.workers, report.workers == 1 ? "" : "s",
+                                 report.draining ? ", draining" : "");
   for (const std::string& table :
        {listeners_table(report), pools_table(report), services_table(report), caches_table(report)})
     if (!table.empty()) text += "\n" + table;

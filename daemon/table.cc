@@ -24,8 +24,7 @@ std::string Table::text() const {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
       if (i > 0) line += "  ";
-      line += right_.contains(i) ? fmt::format("{:>{}}", row[i], widths[i])
-                                 : fmt::format("{:<{}}", row[i], widths[i]);
+      line += right_.contains(i) ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";

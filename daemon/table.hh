@@ -12,8 +12,7 @@ class Table {
   // `right`: the columns (from 0) that are aligned to the right: numbers.
   explicit Table(std::vector<std::string> header, std::set<size_t> right = {});
   void row(std::vector<std::string> cells);  // as many as the header has
-  std::string text()
-      const;  // "" without rows; lines end with a newline and have no trailing spaces
+  std::string text() const;                  // "" without rows; lines end with a newline and have no trailing spaces
 
  private:
   std::vector<std::vector<std::string>> rows_;

@@ -25,8 +25,7 @@ void Writer::add_conditional_fields(http::Fields& out) const {
   if (!stale->last_modified().empty()) out.add("If-Modified-Since", stale->last_modified());
 }
 
-Writer::Verdict Writer::head(const http::ResponseHead& response, int64_t request_ms,
-                             int64_t response_ms) {
+Writer::Verdict Writer::head(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
   Verdict verdict = fill_->head(response, request_ms, response_ms);
   done_ = verdict == Verdict::not_modified || verdict == Verdict::stale_on_error;
   return verdict;
@@ -65,8 +64,7 @@ bool Writer::stored() const {
 
 // ── Cache ──
 
-Cache::Cache(const CacheConfig& config, uint64_t seed)
-    : store_(std::make_shared<Store>(config, seed)) {}
+Cache::Cache(const CacheConfig& config, uint64_t seed) : store_(std::make_shared<Store>(config, seed)) {}
 Cache::~Cache() = default;
 
 Lookup Cache::find(const RequestView& request) {

@@ -64,10 +64,10 @@ class Writer {
     not_modified,    // the stored object was refreshed and is served; the writer is done
     stale_on_error,  // the answer was an error and the stale object is served (RFC 5861); the
                      // writer is done, drop the body
-    uncacheable,  // all other readers are released. The leader's own reader still works: it gets an
-                  // object that isn't stored, through a bounded window: go on with append(),
-                  // writable(), finish(). Or deliver the response by other means and destroy writer
-                  // and reader.
+    uncacheable,     // all other readers are released. The leader's own reader still works: it gets an
+                     // object that isn't stored, through a bounded window: go on with append(),
+                     // writable(), finish(). Or deliver the response by other means and destroy writer
+                     // and reader.
   };
 
   ~Writer();

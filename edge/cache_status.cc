@@ -53,10 +53,8 @@ std::string cache_status(std::string_view name, const StatusNote& note) {
     out += "; hit";
   } else {
     Forward forward = note.forward == Forward::none ? Forward::bypass : note.forward;
-    if (note.outcome != Outcome::only_if_cached_miss)
-      out.append("; fwd=").append(token_of(forward));
-    if (note.forward_status)
-      fmt::format_to(std::back_inserter(out), "; fwd-status={}", note.forward_status);
+    if (note.outcome != Outcome::only_if_cached_miss) out.append("; fwd=").append(token_of(forward));
+    if (note.forward_status) fmt::format_to(std::back_inserter(out), "; fwd-status={}", note.forward_status);
   }
   if (note.ttl_s) fmt::format_to(std::back_inserter(out), "; ttl={}", *note.ttl_s);
   if (note.stored) out += "; stored";

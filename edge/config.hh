@@ -15,12 +15,10 @@ struct QueryKey {
 
 struct CacheConfig {
   std::string name;
-  uint64_t memory_bytes =
-      256ull << 20;  // all that is stored, overhead included, and what is being filled
-  uint64_t max_object_bytes = 16ull
-                              << 20;  // larger bodies stream through unstored; at most memory / 4
-  std::string eviction = "lru";       // the name of a registered Eviction
-  std::string profile = "cdn-safe";   // cdn-safe | rfc
+  uint64_t memory_bytes = 256ull << 20;     // all that is stored, overhead included, and what is being filled
+  uint64_t max_object_bytes = 16ull << 20;  // larger bodies stream through unstored; at most memory / 4
+  std::string eviction = "lru";             // the name of a registered Eviction
+  std::string profile = "cdn-safe";         // cdn-safe | rfc
   std::vector<std::string> ignore_cookies;  // names, or prefixes with a final '*'
   QueryKey query;
   std::vector<std::string> key_headers;  // lower case

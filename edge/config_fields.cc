@@ -109,8 +109,7 @@ conf::Type<QueryKey> query() {
 
 const conf::Table<CacheConfig>& key_fields() {
   static const conf::Table<CacheConfig> table{
-      row("query", &CacheConfig::query, query(),
-          "Which query parameters belong to the key. A name may end in \"*\"."),
+      row("query", &CacheConfig::query, query(), "Which query parameters belong to the key. A name may end in \"*\"."),
       row("headers", &CacheConfig::key_headers, header_names(),
           "Request header fields that belong to the key, before any Vary."),
       row("cookies", &CacheConfig::key_cookies, conf::list(conf::string("\"currency\"")),
@@ -137,9 +136,8 @@ const conf::Table<CacheConfig>& cache_fields() {
               "9111 to the letter (cookies don't matter)."),
           row("ignore_cookies", &CacheConfig::ignore_cookies, patterns("\"_ga*\""),
               "Cookies that don't keep a request from the cache. A name may end in \"*\"."),
-          row_of<CacheConfig, CacheConfig>(
-              "key", std::identity(), conf::table(key_fields()),
-              "What belongs to the key besides scheme, host and path."),
+          row_of<CacheConfig, CacheConfig>("key", std::identity(), conf::table(key_fields()),
+                                           "What belongs to the key besides scheme, host and path."),
       },
       [](Binder& binder, const Value& value, CacheConfig& cache) {
         const conf::Member* set = value.find("max_object");

@@ -90,8 +90,7 @@ void Content::copy_in(std::string_view bytes) {
   while (!bytes.empty()) {
     if (!tail_own_ || tail_used_ == pieces_.back().bytes.block->capacity()) {
       uint64_t capacity = Block::standard_capacity;
-      if (declared_ && !windowed() && *declared_ > size())
-        capacity = std::min<uint64_t>(capacity, *declared_ - size());
+      if (declared_ && !windowed() && *declared_ > size()) capacity = std::min<uint64_t>(capacity, *declared_ - size());
       BlockRef block = BlockRef::make(capacity);
       const char* data = block->data();
       pieces_.push_back({size(), Slice{std::move(block), data, 0}});
@@ -118,8 +117,7 @@ void Content::trim_tail() {
 
 void Content::settle_charge() {
   uint64_t exact = fixed_cost_ + trailer_text_.size() + trailers_.size() * sizeof(http::Field);
-  for (const Piece& p : pieces_)
-    exact += p.bytes.block->capacity() + sizeof(Piece) + block_overhead;
+  for (const Piece& p : pieces_) exact += p.bytes.block->capacity() + sizeof(Piece) + block_overhead;
   if (uint64_t held = charge_.held(); held > exact) charge_.give_back(held - exact);
 }
 
@@ -155,8 +153,7 @@ void Content::drop_passed(Wakes& wakes) {
     first_ = 0;
   }
   charge_.ledger().passing.fetch_sub(base_ - before, std::memory_order_relaxed);
-  if (producer_ && (size() - low < window_bytes || !readers_))
-    wakes.list.push_back(std::move(producer_));
+  if (producer_ && (size() - low < window_bytes || !readers_)) wakes.list.push_back(std::move(producer_));
 }
 
 bool Content::writable() const {
@@ -248,8 +245,7 @@ void Content::wake_readers(Wakes& wakes) {
 
 uint64_t Content::copy_out(uint64_t from, uint64_t count, Body& out) const {
   auto begin = pieces_.begin() + static_cast<long>(first_);
-  auto it = std::upper_bound(begin, pieces_.end(), from,
-                             [](uint64_t at, const Piece& p) { return at < p.start; });
+  auto it = std::upper_bound(begin, pieces_.end(), from, [](uint64_t at, const Piece& p) { return at < p.start; });
   if (it == begin) return 0;
   uint64_t copied = 0;
   for (--it; it != pieces_.end() && copied < count; ++it) {

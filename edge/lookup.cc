@@ -77,8 +77,8 @@ Lookup Store::find(const RequestView& request) {
   return lookup;
 }
 
-Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts,
-                   const RequestView& request, std::shared_ptr<Fill>& led) {
+Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, const RequestView& request,
+                   std::shared_ptr<Fill>& led) {
   Lookup l;
   l.forward = Forward::uri_miss;
   bool shared = !facts.authorization;
@@ -125,9 +125,8 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts,
   return l;
 }
 
-void Store::lead(Place& at, const Rules& rules, const RequestFacts& facts,
-                 const RequestView& request, Variant* stale, bool shared, Lookup& l,
-                 std::shared_ptr<Fill>& led) {
+void Store::lead(Place& at, const Rules& rules, const RequestFacts& facts, const RequestView& request, Variant* stale,
+                 bool shared, Lookup& l, std::shared_ptr<Fill>& led) {
   led = std::make_shared<Fill>(shared_from_this(), rules, facts, request);
   Fill& fill = *led;
   if (stale) {
@@ -151,8 +150,7 @@ void Store::lead(Place& at, const Rules& rules, const RequestFacts& facts,
 
 // ── removal ──
 
-size_t Store::clear(Shard& shard, Entry& entry, Graveyard& graves,
-                    std::vector<std::shared_ptr<Content>>& cut) {
+size_t Store::clear(Shard& shard, Entry& entry, Graveyard& graves, std::vector<std::shared_ptr<Content>>& cut) {
   size_t removed = entry.variants.size();
   while (!entry.variants.empty()) remove(shard, *entry.variants.back(), graves);
   if (entry.note) remove(shard, *entry.note, graves);
@@ -174,12 +172,10 @@ size_t Store::purge_key(std::string_view primary) {
   {
     std::lock_guard lock(at.shard.mutex);
     std::vector<Entry*> doomed;
-    if (auto it = at.shard.entries.find(at.key); it != at.shard.entries.end())
-      doomed.push_back(it->second.get());
+    if (auto it = at.shard.entries.find(at.key); it != at.shard.entries.end()) doomed.push_back(it->second.get());
     if (rules().extra_keys) {
       for (auto& [key, entry] : at.shard.entries)
-        if (key.key.size() > primary.size() && key.key.starts_with(primary))
-          doomed.push_back(entry.get());
+        if (key.key.size() > primary.size() && key.key.starts_with(primary)) doomed.push_back(entry.get());
     }
     for (Entry* e : doomed) removed += clear(at.shard, *e, graves, cut);
   }

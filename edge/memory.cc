@@ -22,8 +22,7 @@ std::unique_ptr<Eviction> make_policy(const CacheConfig& config) {
 
 }  // namespace
 
-Store::Store(const CacheConfig& config, uint64_t seed)
-    : seed_(seed), ledger_(std::make_shared<Ledger>()) {
+Store::Store(const CacheConfig& config, uint64_t seed) : seed_(seed), ledger_(std::make_shared<Ledger>()) {
   all_rules_.push_back(std::make_unique<Rules>(config));
   rules_.store(all_rules_.back().get(), std::memory_order_release);
   ledger_->budget = config.memory_bytes;
@@ -39,8 +38,7 @@ Store::~Store() = default;
 
 Store::Place Store::place(std::string_view key, size_t primary_length) {
   uint64_t primary = XXH3_64bits_withSeed(key.data(), primary_length, seed_);
-  uint64_t whole =
-      primary_length == key.size() ? primary : XXH3_64bits_withSeed(key.data(), key.size(), seed_);
+  uint64_t whole = primary_length == key.size() ? primary : XXH3_64bits_withSeed(key.data(), key.size(), seed_);
   return {shard_of(primary), {key, whole}};
 }
 
@@ -71,8 +69,8 @@ void Store::remove(Shard& shard, Variant& variant, Graveyard& graves) {
     graves.push_back(std::move(entry.note));
     return;
   }
-  auto at = std::find_if(entry.variants.begin(), entry.variants.end(),
-                         [&](const auto& v) { return v.get() == &variant; });
+  auto at =
+      std::find_if(entry.variants.begin(), entry.variants.end(), [&](const auto& v) { return v.get() == &variant; });
   graves.push_back(std::move(*at));
   entry.variants.erase(at);
   counters_.objects.fetch_sub(1, std::memory_order_relaxed);

@@ -36,7 +36,7 @@ struct Variant : Resident {
 struct Entry {
   std::string key;
   uint64_t hash = 0;
-  std::string names;  // Vary of the newest answer: guesses who may wait for whom
+  std::string names;                               // Vary of the newest answer: guesses who may wait for whom
   std::vector<std::unique_ptr<Variant>> variants;  // the newest last
   std::unique_ptr<Variant> note;
   Fill* shared_fills = nullptr;  // others may follow
@@ -112,21 +112,19 @@ class Store : public std::enable_shared_from_this<Store> {
   void drop_if_idle(Shard& shard, Entry& entry);
   void unlink(Entry& entry, Fill& fill);
   void write_note(Shard& shard, Entry& entry, int64_t until_ms, Graveyard& graves);
-  size_t clear(Shard& shard, Entry& entry, Graveyard& graves,
-               std::vector<std::shared_ptr<Content>>& cut);
+  size_t clear(Shard& shard, Entry& entry, Graveyard& graves, std::vector<std::shared_ptr<Content>>& cut);
 
-  Lookup look(Place& place, const Rules& rules, const RequestFacts& facts,
-              const RequestView& request, std::shared_ptr<Fill>& led);
-  void lead(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,
-            Variant* stale, bool shared, Lookup& lookup, std::shared_ptr<Fill>& led);
+  Lookup look(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,
+              std::shared_ptr<Fill>& led);
+  void lead(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request, Variant* stale,
+            bool shared, Lookup& lookup, std::shared_ptr<Fill>& led);
   size_t purge_key(std::string_view primary);
   bool evict_one(uint64_t& freed);
   void shrink();
 
   std::atomic<const Rules*> rules_{nullptr};
   std::mutex reconfigure_mutex_;
-  std::vector<std::unique_ptr<const Rules>>
-      all_rules_;  // fetches keep using the ones they began with
+  std::vector<std::unique_ptr<const Rules>> all_rules_;  // fetches keep using the ones they began with
   uint64_t seed_;
   std::shared_ptr<Ledger> ledger_;
   std::vector<std::unique_ptr<Shard>> shards_;

@@ -90,17 +90,14 @@ ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshnes
   object->sequence_ = sequence;
   object->freshness_ = freshness;
   object->etag_ = object->fields_.find(http::FieldId::etag).value_or(std::string_view{});
-  object->last_modified_ =
-      object->fields_.find(http::FieldId::last_modified).value_or(std::string_view{});
+  object->last_modified_ = object->fields_.find(http::FieldId::last_modified).value_or(std::string_view{});
   object->content_ = std::move(content);
-  object->head_bytes_ =
-      sizeof(Object) + sizeof(Block) + bytes + kept.size() * sizeof(http::Field) + 4 * 16;
+  object->head_bytes_ = sizeof(Object) + sizeof(Block) + bytes + kept.size() * sizeof(http::Field) + 4 * 16;
   return object;
 }
 
-ObjectRef ObjectBuilder::refreshed(const Object& old, const http::ResponseHead& response,
-                                   const Rules& rules, int64_t request_ms, int64_t response_ms,
-                                   uint64_t sequence) {
+ObjectRef ObjectBuilder::refreshed(const Object& old, const http::ResponseHead& response, const Rules& rules,
+                                   int64_t request_ms, int64_t response_ms, uint64_t sequence) {
   http::ResponseHead merged;
   merged.status = old.status_;
   merged.reason = old.reason_;

@@ -20,8 +20,7 @@ struct Freshness {
   int64_t lifetime_ms = 0;        // freshness_lifetime, §4.2.1; 0: stale from the start
   int64_t stale_if_error_ms = 0;  // RFC 5861 §4
   bool no_cache = false;          // validate before every use, §5.2.2.4
-  bool must_revalidate =
-      false;  // never served stale: must-revalidate, proxy-revalidate or s-maxage
+  bool must_revalidate = false;   // never served stale: must-revalidate, proxy-revalidate or s-maxage
   bool heuristic = false;
 };
 

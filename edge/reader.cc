@@ -18,8 +18,7 @@ Reader::Reader(ObjectRef object)
   source_->link(*this);
 }
 
-Reader::Reader(std::shared_ptr<Content> source, std::unique_ptr<RequestCopy> request,
-               ObjectRef object)
+Reader::Reader(std::shared_ptr<Content> source, std::unique_ptr<RequestCopy> request, ObjectRef object)
     : source_(std::move(source)), request_(std::move(request)), object_(std::move(object)) {
   std::lock_guard lock(source_->mutex_);
   if (object_) link_ = Link::open;

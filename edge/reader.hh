@@ -25,8 +25,8 @@ class Reader {
     more,      // object() is set; read() gives bytes at once
     wait,      // object() is set; bytes will come: wait()
     end,       // all was read; trailers() holds what came
-    failed,  // the fetch failed: before the head when object() is empty (error_status() says how),
-             // else amid the body
+    failed,    // the fetch failed: before the head when object() is empty (error_status() says how),
+               // else amid the body
   };
 
   // Reads an object of a hit. (Readers of fetches come from Cache::find.)
@@ -65,8 +65,8 @@ class Reader {
   // fits.
   Reader(std::shared_ptr<Content> source, std::unique_ptr<RequestCopy> request, ObjectRef object);
   void settle(Content::Settlement settlement);  // lock held
-  bool settled();                    // by the reader's thread: takes the lock until it is
-  std::shared_ptr<Content> source_;  // of the fetch it follows, or of the object
+  bool settled();                               // by the reader's thread: takes the lock until it is
+  std::shared_ptr<Content> source_;             // of the fetch it follows, or of the object
   std::unique_ptr<RequestCopy> request_;
   ObjectRef object_;
   Link link_ = Link::pending;  // guarded by the source's lock until settled_

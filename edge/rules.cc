@@ -12,16 +12,15 @@ namespace {
 
 // Names by which frameworks override the target or method: no key holds them, so they must not meet
 // the store.
-constexpr std::string_view overriding[] = {
-    "x-http-method-override", "x-http-method",      "x-method-override", "x-original-url",
-    "x-rewrite-url",          "x-forwarded-scheme", "x-original-host",   "x-host"};
+constexpr std::string_view overriding[] = {"x-http-method-override", "x-http-method", "x-method-override",
+                                           "x-original-url",         "x-rewrite-url", "x-forwarded-scheme",
+                                           "x-original-host",        "x-host"};
 
 bool overrides(const Rules& rules, const http::Fields& fields) {
   for (const http::Field& f : fields) {
     if (f.id != http::FieldId::other || f.name.size() < 6 || (f.name[0] | 0x20) != 'x') continue;
     for (std::string_view name : overriding) {
-      if (http::equal_ignoring_case(f.name, name) && !name_listed(rules.config.key_headers, name))
-        return true;
+      if (http::equal_ignoring_case(f.name, name) && !name_listed(rules.config.key_headers, name)) return true;
     }
   }
   return false;
@@ -39,9 +38,7 @@ bool cookies_allow(const Rules& rules, const http::Fields& fields) {
     http::ListCursor pairs(f.value, ';');
     for (std::string_view pair; pairs.next(pair);) {
       std::string_view name = cookie_name(pair);
-      if (!name_listed(rules.config.ignore_cookies, name) &&
-          !name_listed(rules.config.key_cookies, name))
-        return false;
+      if (!name_listed(rules.config.ignore_cookies, name) && !name_listed(rules.config.key_cookies, name)) return false;
     }
   }
   return true;
@@ -91,8 +88,7 @@ std::string lower(std::string_view text) {
 }
 
 std::string normal_authority(std::string_view scheme, std::string_view authority) {
-  if (size_t at = authority.rfind('@'); at != std::string_view::npos)
-    authority.remove_prefix(at + 1);
+  if (size_t at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
   std::string out = lower(authority);
   std::string_view port = scheme == "https" ? ":443" : ":80";
   if (out.ends_with(port)) out.resize(out.size() - port.size());
@@ -137,8 +133,7 @@ RequestFacts examine(const Rules& rules, const RequestView& request) {
     }
   }
   if (rules.cdn_safe) {
-    if (cookies && !cookies_allow(rules, head.fields))
-      return pass(facts, Forward::bypass, "cookie");
+    if (cookies && !cookies_allow(rules, head.fields)) return pass(facts, Forward::bypass, "cookie");
     if (overrides(rules, head.fields)) return pass(facts, Forward::bypass, "override");
   }
   read_directives(head.fields, facts);
@@ -187,9 +182,8 @@ std::optional<std::string> kept_query(const Rules& rules, std::optional<std::str
   return out;
 }
 
-void compose_url_key(const Rules& rules, std::string_view scheme, std::string_view authority,
-                     std::string_view path, std::optional<std::string_view> query,
-                     std::string& out) {
+void compose_url_key(const Rules& rules, std::string_view scheme, std::string_view authority, std::string_view path,
+                     std::optional<std::string_view> query, std::string& out) {
   out.append(scheme).append("\n").append(authority).append("\n").append(path);
   if (query && rules.config.query.mode == QueryKey::Mode::all) {
     out.append("?").append(*query);  // the usual way: no allocation
@@ -206,8 +200,7 @@ size_t compose_key(const Rules& rules, const RequestView& request, std::string& 
   if (head.has_query) query = head.query;
   compose_url_key(rules, request.scheme, request.authority, head.path, query, out);
   size_t primary = out.size();
-  for (const std::string& name : rules.config.key_headers)
-    vary_values(name + "\n", head.fields, out);
+  for (const std::string& name : rules.config.key_headers) vary_values(name + "\n", head.fields, out);
   if (rules.config.key_cookies.empty()) return primary;
   for (const http::Field& f : head.fields) {
     if (f.id != http::FieldId::cookie) continue;
@@ -239,8 +232,7 @@ std::optional<Url> parse_url(std::string_view text) {
 
 std::optional<Url> resolve(const RequestView& request, std::string_view reference) {
   if (reference.find("://") < reference.find_first_of("/?#")) return parse_url(reference);
-  if (reference.starts_with("//"))
-    return parse_url(fmt::format("{}:{}", request.scheme, reference));
+  if (reference.starts_with("//")) return parse_url(fmt::format("{}:{}", request.scheme, reference));
   std::string path;
   if (reference.starts_with("/")) {
     path = reference;

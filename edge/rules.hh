@@ -44,9 +44,8 @@ RequestFacts examine(const Rules& rules, const RequestView& request);
 // newline (which none can contain). Then, length-prefixed, the key headers and key cookies. Returns
 // the length of the first part, which is what a purge by URL names.
 size_t compose_key(const Rules& rules, const RequestView& request, std::string& out);
-void compose_url_key(const Rules& rules, std::string_view scheme, std::string_view authority,
-                     std::string_view path, std::optional<std::string_view> query,
-                     std::string& out);
+void compose_url_key(const Rules& rules, std::string_view scheme, std::string_view authority, std::string_view path,
+                     std::optional<std::string_view> query, std::string& out);
 
 // "https://Host:443/path?query#x" taken apart, the authority normalised; nullopt when it isn't
 // absolute http(s).
@@ -90,10 +89,9 @@ struct Storability {
   bool store = false;
   const char* reason = nullptr;  // a token, when not
 };
-Storability storable(const Rules& rules, const RequestFacts& request,
-                     const http::ResponseHead& response, const Freshness& freshness);
-Freshness freshness(const Rules& rules, const http::ResponseHead& response, int64_t request_ms,
-                    int64_t response_ms);
+Storability storable(const Rules& rules, const RequestFacts& request, const http::ResponseHead& response,
+                     const Freshness& freshness);
+Freshness freshness(const Rules& rules, const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
 bool heuristically_cacheable(const Rules& rules, int status);
 
 // What to do with a stored object for this request (RFC 9111 §4, §5.2.1).
@@ -109,9 +107,8 @@ class ObjectBuilder {
   static ObjectRef make(const http::ResponseHead& response, const Freshness& freshness,
                         std::shared_ptr<Content> content, uint64_t sequence);
   // `old` with the fields of a 304 (RFC 9111 §3.2), over the same body.
-  static ObjectRef refreshed(const Object& old, const http::ResponseHead& response,
-                             const Rules& rules, int64_t request_ms, int64_t response_ms,
-                             uint64_t sequence);
+  static ObjectRef refreshed(const Object& old, const http::ResponseHead& response, const Rules& rules,
+                             int64_t request_ms, int64_t response_ms, uint64_t sequence);
 };
 
 }  // namespace portolan::edge

@@ -29,8 +29,7 @@ void append_normalised(std::string& out, std::string_view value, bool fold_case,
 
 bool case_means_nothing(http::FieldId id, std::string_view name) {
   return id == http::FieldId::accept || id == http::FieldId::accept_encoding ||
-         http::equal_ignoring_case(name, "accept-language") ||
-         http::equal_ignoring_case(name, "accept-charset");
+         http::equal_ignoring_case(name, "accept-language") || http::equal_ignoring_case(name, "accept-charset");
 }
 
 http::CacheDirectives directives(const http::Fields& fields) {
@@ -104,9 +103,7 @@ void vary_values(std::string_view names, const http::Fields& request, std::strin
     size_t start = out.size();
     bool first = true, present = false;
     for (const http::Field& f : request) {
-      bool same = id != http::FieldId::other
-                      ? f.id == id
-                      : f.id == id && http::equal_ignoring_case(f.name, name);
+      bool same = id != http::FieldId::other ? f.id == id : f.id == id && http::equal_ignoring_case(f.name, name);
       if (!same) continue;
       present = true;
       append_normalised(out, f.value, fold, first);
@@ -137,8 +134,7 @@ bool heuristically_cacheable(const Rules& rules, int status) {
   }
 }
 
-Freshness freshness(const Rules& rules, const http::ResponseHead& response, int64_t request_ms,
-                    int64_t response_ms) {
+Freshness freshness(const Rules& rules, const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
   const http::Fields& fields = response.fields;
   http::CacheDirectives d = directives(fields);
   int64_t now_s = response_ms / 1000;
@@ -172,8 +168,8 @@ Freshness freshness(const Rules& rules, const http::ResponseHead& response, int6
   return f;
 }
 
-Storability storable(const Rules& rules, const RequestFacts& request,
-                     const http::ResponseHead& response, const Freshness& fresh) {
+Storability storable(const Rules& rules, const RequestFacts& request, const http::ResponseHead& response,
+                     const Freshness& fresh) {
   // A body that ends with its connection can't be told from a truncated one (RFC 9112 §8).
   if (response.framing == http::Framing::until_close) return no("close-delimited");
   const http::Fields& fields = response.fields;
@@ -189,16 +185,14 @@ Storability storable(const Rules& rules, const RequestFacts& request,
   }
   if (no_store) return no("no-store");
   if (d.private_ || !d.private_fields.empty()) return no("private");
-  if (request.authorization && !d.public_ && !d.must_revalidate && !d.s_maxage)
-    return no("authorization");  // §3.5
+  if (request.authorization && !d.public_ && !d.must_revalidate && !d.s_maxage) return no("authorization");  // §3.5
   if (!vary_names(fields)) return no("vary");
   if (rules.cdn_safe) {
     if (fields.has(http::FieldId::set_cookie)) return no("set-cookie");
     if (status == 400 || status == 413 || status == 414 || status == 431) return no("status");
   }
   bool explicit_lifetime = d.s_maxage || d.max_age || fields.has(http::FieldId::expires);
-  if (!explicit_lifetime && !d.public_ && !heuristically_cacheable(rules, status))
-    return no("status");  // §3
+  if (!explicit_lifetime && !d.public_ && !heuristically_cacheable(rules, status)) return no("status");  // §3
   bool validator = fields.has(http::FieldId::etag) || fields.has(http::FieldId::last_modified);
   bool usable = fresh.lifetime_ms > fresh.initial_age_ms && !fresh.no_cache;
   if (!usable && !validator && fresh.stale_if_error_ms == 0) {
@@ -221,8 +215,7 @@ Use judge(const Object& object, const RequestFacts& request, int64_t now_ms) {
     return left_ms > 0 ? Use::validate_request : Use::validate_stale;
   if (left_ms > 0) return Use::serve;
   if (request.max_stale_s && !f.must_revalidate) {
-    if (*request.max_stale_s == INT64_MAX || -left_ms <= *request.max_stale_s * 1000)
-      return Use::serve;  // §5.2.1.2
+    if (*request.max_stale_s == INT64_MAX || -left_ms <= *request.max_stale_s * 1000) return Use::serve;  // §5.2.1.2
   }
   return Use::validate_stale;
 }

@@ -14,15 +14,9 @@ constexpr uint32_t any_ttl_s = 3600;
 // One query on its way to its answer within one zone.
 class Exchange {
  public:
-  Exchange(const dns::Query& query, const IpAddress& client, const View& view, const Zone& zone,
-           Rng& rng, dns::Composer& composer, AnswerInfo& info)
-      : query_(query),
-        client_(client),
-        view_(view),
-        zone_(zone),
-        rng_(rng),
-        composer_(composer),
-        info_(info) {}
+  Exchange(const dns::Query& query, const IpAddress& client, const View& view, const Zone& zone, Rng& rng,
+           dns::Composer& composer, AnswerInfo& info)
+      : query_(query), client_(client), view_(view), zone_(zone), rng_(rng), composer_(composer), info_(info) {}
 
   // Follows CNAMEs as far as they stay in the zone; RFC 2308 §2: the rcode is that of the last
   // name.
@@ -84,9 +78,8 @@ class Exchange {
       if (site.of(v6).empty()) continue;
       const Datacenter& datacenter = view_.directory->datacenters[site.datacenter];
       const auto& preference = record.preferences[i];
-      candidates_[count++] = {static_cast<uint16_t>(i),
-                              view_.states.of(record.service, site.datacenter), preference.weight,
-                              preference.rank,
+      candidates_[count++] = {static_cast<uint16_t>(i), view_.states.of(record.service, site.datacenter),
+                              preference.weight, preference.rank,
                               datacenter.has_location ? &datacenter.location : nullptr};
     }
     return count;
@@ -101,21 +94,18 @@ class Exchange {
     const geo::Found found = view_.geo->find(by_subnet ? query_.subnet.address : client_);
     if (by_subnet) scope_ = static_cast<uint8_t>(found.prefix_length);
     has_place_ = found.location && found.location->has_coordinates;
-    if (has_place_)
-      place_ = Point::from_degrees(found.location->latitude, found.location->longitude);
+    if (has_place_) place_ = Point::from_degrees(found.location->latitude, found.location->longitude);
   }
 
   // From a random one on, so that clients taking the first are spread.
   void add_addresses(const ServiceRecord& record, std::string_view owner, const Addresses& list) {
     const size_t first = list.size() > 1 ? rng_.below(list.size()) : 0;
     for (size_t i = 0; i < list.size(); i++)
-      composer_.add(Section::answer, owner, query_.type, record.ttl_s,
-                    list[(first + i) % list.size()]);
+      composer_.add(Section::answer, owner, query_.type, record.ttl_s, list[(first + i) % list.size()]);
   }
 
   void add_all(const RecordSet& set, std::string_view owner) {
-    for (const std::string& data : set.data)
-      composer_.add(Section::answer, owner, set.type, set.ttl_s, data);
+    for (const std::string& data : set.data) composer_.add(Section::answer, owner, set.type, set.ttl_s, data);
   }
 
   // Addresses of the zone's own names behind NS and MX, while they fit. Never a service's: those
@@ -123,8 +113,7 @@ class Exchange {
   void add_glue(const RecordSet& set) {
     if (set.type != dns::type_ns && set.type != dns::type_mx) return;
     for (const std::string& data : set.data) {
-      const std::string_view target =
-          std::string_view(data).substr(set.type == dns::type_mx ? 2 : 0);
+      const std::string_view target = std::string_view(data).substr(set.type == dns::type_mx ? 2 : 0);
       const Node* node = view_.zones->find(target) == info_.zone ? zone_.find(target) : nullptr;
       if (!node) continue;
       for (uint16_t type : {dns::type_a, dns::type_aaaa}) {
@@ -157,9 +146,8 @@ class Exchange {
 
 }  // namespace
 
-size_t Answerer::answer(std::span<const uint8_t> packet, const IpAddress& client,
-                        Transport transport, const View& view, std::span<uint8_t> out,
-                        AnswerInfo& info) {
+size_t Answerer::answer(std::span<const uint8_t> packet, const IpAddress& client, Transport transport, const View& view,
+                        std::span<uint8_t> out, AnswerInfo& info) {
   info = AnswerInfo{};
   dns::Query query;
   const dns::Verdict verdict = dns::parse_query(packet, query);

@@ -30,8 +30,8 @@ class Answerer {
   // Writes the answer to `packet`, asked by `client`, into `out` and returns its size; 0: silence.
   // `out` must hold 1232 bytes for UDP; for TCP 65535, or what it holds is the limit (then
   // truncated).
-  size_t answer(std::span<const uint8_t> packet, const IpAddress& client, Transport transport,
-                const View& view, std::span<uint8_t> out, AnswerInfo& info);
+  size_t answer(std::span<const uint8_t> packet, const IpAddress& client, Transport transport, const View& view,
+                std::span<uint8_t> out, AnswerInfo& info);
 
  private:
   Rng& rng_;

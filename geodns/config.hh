@@ -25,8 +25,7 @@ struct RecordConfig {
   std::optional<uint32_t> ttl_s;  // left out: the zone's ttl; 30 s for a service record
   std::string service;            // [service.X]
   std::string policy;             // left out ("") means nearest
-  std::vector<std::pair<std::string, uint32_t>>
-      weights;                     // weighted: datacentre → weight; left out counts 1 each
+  std::vector<std::pair<std::string, uint32_t>> weights;  // weighted: datacentre → weight; left out counts 1 each
   std::vector<std::string> order;  // failover: datacentres, first choice first; left out: by name
 };
 

@@ -34,16 +34,12 @@ bool check_record(Binder& binder, const Value& value, RecordConfig&) {
   const std::string in = " in " + binder.context();
   const conf::Member* type = value.find("type");
   const conf::Member* service = value.find("service");
-  if (type && service)
-    fail(service->where, "a record" + in + " has both type and service; keep one");
-  if (!type && !service)
-    fail(value.where, "a record" + in + " has neither type (with value) nor service");
+  if (type && service) fail(service->where, "a record" + in + " has both type and service; keep one");
+  if (!type && !service) fail(value.where, "a record" + in + " has neither type (with value) nor service");
   if (type && !service && !value.find("value")) fail(value.where, "value is missing" + in);
-  if (service && value.find("value"))
-    fail(value.find("value")->where, "a service record" + in + " has no value");
+  if (service && value.find("value")) fail(value.find("value")->where, "a service record" + in + " has no value");
   for (const char* key : {"policy", "weights", "order"})
-    if (!service && value.find(key))
-      fail(value.find(key)->where, std::string(key) + in + " needs service");
+    if (!service && value.find(key)) fail(value.find(key)->where, std::string(key) + in + " needs service");
   return good;
 }
 
@@ -62,12 +58,11 @@ const conf::Table<RecordConfig>& record_fields() {
               .otherwise("the zone's ttl; \"30s\" with service"),
           row("service", &RecordConfig::service, conf::reference("service"),
               "A and AAAA of this [service.NAME], chosen by policy."),
-          row("policy", &RecordConfig::policy, conf::one_of(policies),
-              "Which datacentre is answered.")
+          row("policy", &RecordConfig::policy, conf::one_of(policies), "Which datacentre is answered.")
               .otherwise("\"nearest\""),
           row("weights", &RecordConfig::weights,
-              conf::by_name<std::vector<std::pair<std::string, uint32_t>>>(
-                  "datacenter", conf::integer<uint32_t>(0, 1'000'000)),
+              conf::by_name<std::vector<std::pair<std::string, uint32_t>>>("datacenter",
+                                                                           conf::integer<uint32_t>(0, 1'000'000)),
               "weighted: of each datacentre; one left out gets 0, and without weights each counts "
               "1.")
               .example("{ us-east = 70, us-west = 30 }"),
@@ -86,8 +81,8 @@ bool read_location(Binder& binder, const Value& value, DatacenterConfig& out) {
     bool number = v.kind == Value::Kind::integer || v.kind == Value::Kind::real;
     return number && n >= -limit && n <= limit;
   };
-  if (value.kind != Value::Kind::array || value.items.size() != 2 ||
-      !degrees(value.items[0], 90, out.latitude) || !degrees(value.items[1], 180, out.longitude))
+  if (value.kind != Value::Kind::array || value.items.size() != 2 || !degrees(value.items[0], 90, out.latitude) ||
+      !degrees(value.items[1], 180, out.longitude))
     return binder.must_be(value, "[latitude, longitude] within -90 to 90 and -180 to 180");
   out.has_location = true;
   return true;
@@ -112,8 +107,7 @@ const conf::Table<GeodnsConfig>& geodns_fields() {
           .example("[\"0.0.0.0:53\", \"[::]:53\"]"),
       row("tcp_connections", &GeodnsConfig::tcp_connections, conf::integer<uint32_t>(1, 1'000'000),
           "TCP connections a worker holds at once."),
-      row("tcp_idle_timeout", &GeodnsConfig::tcp_idle_timeout_ms,
-          conf::duration<int64_t>(100, 3'600'000),
+      row("tcp_idle_timeout", &GeodnsConfig::tcp_idle_timeout_ms, conf::duration<int64_t>(100, 3'600'000),
           "A TCP connection that asks nothing for so long is closed."),
   };
   return table;
@@ -129,8 +123,8 @@ const conf::Table<DatacenterConfig>& datacenter_fields() {
 
 const conf::Table<ZoneConfig>& zone_fields() {
   static const conf::Table<ZoneConfig> table{
-      row("nameservers", &ZoneConfig::nameservers,
-          conf::list(conf::string("\"ns1.example.com\""), 1), "The zone's NS records.")
+      row("nameservers", &ZoneConfig::nameservers, conf::list(conf::string("\"ns1.example.com\""), 1),
+          "The zone's NS records.")
           .require(),
       row("contact", &ZoneConfig::contact, conf::string("\"hostmaster@example.com\""),
           "Whom to write to about the zone; in its SOA.")
@@ -149,8 +143,7 @@ const conf::Table<ZoneConfig>& zone_fields() {
 
 conf::Type<std::vector<ServiceConfig>> services() {
   conf::Type<std::vector<ServiceConfig>> t;
-  auto sites =
-      conf::by_name<std::map<std::string, ServiceSite>>("datacenter", conf::table(site_fields()));
+  auto sites = conf::by_name<std::map<std::string, ServiceSite>>("datacenter", conf::table(site_fields()));
   t.name = "tables by name";
   t.read = [sites](Binder& binder, const Value& value, std::vector<ServiceConfig>& out) {
     if (value.kind != Value::Kind::table) return binder.must_be(value, "a table of tables");

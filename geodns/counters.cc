@@ -16,8 +16,7 @@ const metrics::Family dropped{"portolan_dns_dropped_total",
 
 constexpr uint16_t types[] = {dns::type_a,  dns::type_aaaa, dns::type_cname, dns::type_mx,
                               dns::type_ns, dns::type_soa,  dns::type_txt,   dns::type_any};
-constexpr uint16_t rcodes[] = {dns::noerror, dns::formerr, dns::nxdomain,
-                               dns::notimp,  dns::refused, dns::badvers};
+constexpr uint16_t rcodes[] = {dns::noerror, dns::formerr, dns::nxdomain, dns::notimp, dns::refused, dns::badvers};
 constexpr size_t type_slots = std::size(types) + 1, rcode_slots = std::size(rcodes) + 1;
 
 // The last slot is for everything else.
@@ -45,9 +44,8 @@ void QueryCounters::count(const AnswerInfo& info) {
   metrics::Counter*& series = series_[(zone * type_slots + type) * rcode_slots + rcode];
   if (!series) {
     const std::string name = zone == 0 ? "-" : zones_->at(info.zone).text();
-    series = &shard_.counter(queries,
-                             {name, type < std::size(types) ? dns::type_name(info.type) : "OTHER",
-                              rcode < std::size(rcodes) ? dns::rcode_name(info.rcode) : "OTHER"});
+    series = &shard_.counter(queries, {name, type < std::size(types) ? dns::type_name(info.type) : "OTHER",
+                                       rcode < std::size(rcodes) ? dns::rcode_name(info.rcode) : "OTHER"});
   }
   series->add();
 }

@@ -51,8 +51,7 @@ void turn_around(msghdr& message) {
 Status prepare_datagram(int fd) {
   int domain = 0;
   socklen_t length = sizeof domain;
-  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0)
-    return system_error("cannot use a DNS socket");
+  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) return system_error("cannot use a DNS socket");
   bool told = false;
   if (domain == AF_INET6) {
     told = set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
@@ -73,13 +72,11 @@ DatagramBatch::DatagramBatch() : received{}, sent{} {
   }
 }
 
-DatagramSocket::DatagramSocket(loop::Worker& worker, int fd, DatagramBatch& batch,
-                               const OnQuery& on_query)
+DatagramSocket::DatagramSocket(loop::Worker& worker, int fd, DatagramBatch& batch, const OnQuery& on_query)
     : fd_(fd),
       batch_(batch),
       on_query_(on_query),
-      event_(worker, fd, loop::SocketEvent::Mode::level_read, this,
-             &loop::Calls<&DatagramSocket::on_readable>::call) {}
+      event_(worker, fd, loop::SocketEvent::Mode::level_read, this, &loop::Calls<&DatagramSocket::on_readable>::call) {}
 
 void DatagramSocket::on_readable(loop::Ready) {
   for (int i = 0; i < batches_a_turn; i++) {

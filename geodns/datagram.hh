@@ -39,8 +39,8 @@ struct DatagramBatch {
 class DatagramSocket {
  public:
   // Writes the answer to `query` into `out` and returns its size; 0: silence.
-  using OnQuery = std::function<size_t(std::span<const uint8_t> query, const IpAddress& client,
-                                       std::span<uint8_t> out)>;
+  using OnQuery =
+      std::function<size_t(std::span<const uint8_t> query, const IpAddress& client, std::span<uint8_t> out)>;
   // `fd` stays the caller's and must outlive this.
   DatagramSocket(loop::Worker& worker, int fd, DatagramBatch& batch, const OnQuery& on_query);
   int fd() const { return fd_; }

@@ -17,8 +17,7 @@ void add_address(const IpAddress& ip, Site& site, Service& service) {
   add_unique(ip.is_v4() ? service.all_v4 : service.all_v6, wire);
 }
 
-Service build_service(const ServiceConfig& config, const Directory& directory,
-                      std::vector<Mistake>& mistakes) {
+Service build_service(const ServiceConfig& config, const Directory& directory, std::vector<Mistake>& mistakes) {
   Service service;
   service.name = config.name;
   for (const auto& [name, site] : config.sites)
@@ -33,8 +32,7 @@ Service build_service(const ServiceConfig& config, const Directory& directory,
     for (const IpAddress& ip : found->second.addresses) add_address(ip, site, service);
     if (found->second.addresses.empty())
       mistakes.push_back(
-          {found->second.where,
-           "service \"" + config.name + "\" has no addresses in \"" + found->first + "\""});
+          {found->second.where, "service \"" + config.name + "\" has no addresses in \"" + found->first + "\""});
     service.sites.push_back(std::move(site));
   }
   if (config.sites.empty())
@@ -68,8 +66,7 @@ Directory build_directory(const GeodnsConfig& config, std::vector<Mistake>& mist
   Directory directory;
   for (const DatacenterConfig& written : config.datacenters) {
     Datacenter datacenter{written.name, written.has_location, {}};
-    if (written.has_location)
-      datacenter.location = Point::from_degrees(written.latitude, written.longitude);
+    if (written.has_location) datacenter.location = Point::from_degrees(written.latitude, written.longitude);
     directory.datacenters.push_back(std::move(datacenter));
   }
   if (directory.datacenters.size() > Directory::max_datacenters)

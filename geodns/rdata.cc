@@ -34,9 +34,8 @@ Result<std::string> parse_address(uint16_t type, std::string_view value) {
   if (!ip) return ip.error();
   const bool v6 = type == dns::type_aaaa;
   if (ip->is_v6() != v6)
-    return bad_value(value,
-                     v6 ? "an AAAA record holds an IPv6 address; for IPv4 write type = \"A\""
-                        : "an A record holds an IPv4 address; for IPv6 write type = \"AAAA\"");
+    return bad_value(value, v6 ? "an AAAA record holds an IPv6 address; for IPv4 write type = \"A\""
+                               : "an A record holds an IPv4 address; for IPv6 write type = \"AAAA\"");
   return std::string(reinterpret_cast<const char*>(ip->bytes.data()), ip->size());
 }
 
@@ -47,8 +46,7 @@ Result<std::string> parse_mx(std::string_view value, const Name& origin) {
   std::string_view name(rest, static_cast<size_t>(end - rest));
   const size_t gap = name.find_first_not_of(" \t");
   if (error != std::errc() || preference > 65535 || gap == 0 || gap == std::string_view::npos)
-    return bad_value(
-        value, "an MX record is a preference (0 to 65535) and a name: \"10 mail.example.com\"");
+    return bad_value(value, "an MX record is a preference (0 to 65535) and a name: \"10 mail.example.com\"");
   name.remove_prefix(gap);
   auto target = value_name(name, origin);
   if (!target) return target.error();
@@ -69,8 +67,7 @@ Result<std::string> parse_quoted(std::string_view value) {
   for (size_t i = 0; i < value.size(); i++) {
     char c = value[i];
     if (c == '"') {
-      if (inside && current.size() > 255)
-        return bad_value(value, "a string is longer than 255 bytes");
+      if (inside && current.size() > 255) return bad_value(value, "a string is longer than 255 bytes");
       if (inside) put_string(data, current);
       current.clear();
       inside = !inside;
@@ -112,8 +109,7 @@ Result<std::string> parse_txt(std::string_view value) {
 }  // namespace
 
 uint16_t record_type(std::string_view text) {
-  for (uint16_t type :
-       {dns::type_a, dns::type_aaaa, dns::type_cname, dns::type_mx, dns::type_ns, dns::type_txt}) {
+  for (uint16_t type : {dns::type_a, dns::type_aaaa, dns::type_cname, dns::type_mx, dns::type_ns, dns::type_txt}) {
     const std::string_view name = dns::type_name(type);
     if (name.size() != text.size()) continue;
     bool same = true;
@@ -125,8 +121,7 @@ uint16_t record_type(std::string_view text) {
 
 Result<Name> value_name(std::string_view text, const Name& origin) {
   if (text == "@") return origin;
-  if (text.find('.') == std::string_view::npos && !text.empty())
-    return lowered(below(text, origin));
+  if (text.find('.') == std::string_view::npos && !text.empty()) return lowered(below(text, origin));
   return lowered(Name::parse(text));
 }
 
@@ -141,17 +136,15 @@ Result<Name> owner_name(std::string_view text, const Name& origin) {
   auto whole = lowered(Name::parse(text));
   if (!whole) return whole;
   if (origin.labels() > 1 && dns::is_within(whole->wire(), origin.wire()))
-    return bad_value(text,
-                     "names are relative to the zone; leave \"" + without_dot(origin) +
-                         "\" off (or write \"@\" for the zone itself), or end the name with a dot");
+    return bad_value(text, "names are relative to the zone; leave \"" + without_dot(origin) +
+                               "\" off (or write \"@\" for the zone itself), or end the name with a dot");
   return lowered(below(text, origin));
 }
 
 Result<Name> contact_name(std::string_view text) {
   const size_t at = text.find('@');
   if (at == std::string_view::npos) return lowered(Name::parse(text));
-  if (at == 0 || at + 1 == text.size())
-    return bad_value(text, "write the contact as \"hostmaster@example.com\"");
+  if (at == 0 || at + 1 == text.size()) return bad_value(text, "write the contact as \"hostmaster@example.com\"");
   std::string escaped;
   for (char c : text.substr(0, at)) {
     if (c == '.' || c == '\\') escaped += '\\';

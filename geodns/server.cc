@@ -5,10 +5,8 @@
 namespace portolan::geodns {
 namespace {
 
-const metrics::Family shed_sessions{"portolan_dns_tcp_shed_total",
-                                    "DNS connections closed to make room for newer ones.",
-                                    metrics::Type::counter,
-                                    {}};
+const metrics::Family shed_sessions{
+    "portolan_dns_tcp_shed_total", "DNS connections closed to make room for newer ones.", metrics::Type::counter, {}};
 
 bool contains(const std::vector<int>& list, int fd) {
   return std::find(list.begin(), list.end(), fd) != list.end();
@@ -23,15 +21,13 @@ Server::Server(loop::Worker& worker, std::shared_ptr<const View> view, const Ser
       counters_(worker.metrics()),
       shed_(worker.metrics().counter(shed_sessions)),
       batch_(std::make_unique<DatagramBatch>()) {
-  on_datagram_ = [this](std::span<const uint8_t> query, const IpAddress& client,
-                        std::span<uint8_t> out) {
+  on_datagram_ = [this](std::span<const uint8_t> query, const IpAddress& client, std::span<uint8_t> out) {
     return answer(query, client, Transport::udp, out);
   };
   session_owner_.scratch.resize(dns::max_message_size);
   session_owner_.idle_timeout_ms = limits.tcp_idle_timeout_ms;
   session_owner_.on_end = [this](Session& session) { close(session); };
-  session_owner_.on_query = [this](Session& session, std::span<const uint8_t> query,
-                                   std::span<uint8_t> out) {
+  session_owner_.on_query = [this](Session& session, std::span<const uint8_t> query, std::span<uint8_t> out) {
     sessions_.splice(sessions_.end(), sessions_, session.place);
     return answer(query, session.client(), Transport::tcp, out);
   };
@@ -44,18 +40,13 @@ Status Server::set_sockets(const std::vector<int>& datagrams, const std::vector<
   std::erase_if(datagrams_, [&](const auto& d) { return !contains(datagrams, d->fd()); });
   std::erase_if(streams_, [&](const Stream& s) { return !contains(listeners, s.fd); });
   for (int fd : datagrams) {
-    if (std::any_of(datagrams_.begin(), datagrams_.end(),
-                    [&](const auto& d) { return d->fd() == fd; }))
-      continue;
+    if (std::any_of(datagrams_.begin(), datagrams_.end(), [&](const auto& d) { return d->fd() == fd; })) continue;
     if (auto status = prepare_datagram(fd); !status) return status;
     datagrams_.push_back(std::make_unique<DatagramSocket>(worker_, fd, *batch_, on_datagram_));
   }
   for (int fd : listeners) {
-    if (std::any_of(streams_.begin(), streams_.end(), [&](const Stream& s) { return s.fd == fd; }))
-      continue;
-    auto on_accept = [this](UniqueFd socket, const SocketAddress& peer) {
-      this->on_accept(std::move(socket), peer);
-    };
+    if (std::any_of(streams_.begin(), streams_.end(), [&](const Stream& s) { return s.fd == fd; })) continue;
+    auto on_accept = [this](UniqueFd socket, const SocketAddress& peer) { this->on_accept(std::move(socket), peer); };
     streams_.push_back({fd, std::make_unique<loop::Listener>(worker_, fd, on_accept)});
   }
   return {};
@@ -89,8 +80,7 @@ void Server::on_accept(UniqueFd socket, const SocketAddress& peer) {
     close(*sessions_.front());
     shed_.add();
   }
-  sessions_.push_back(
-      std::make_unique<Session>(worker_, std::move(socket), peer.ip, session_owner_));
+  sessions_.push_back(std::make_unique<Session>(worker_, std::move(socket), peer.ip, session_owner_));
   sessions_.back()->place = std::prev(sessions_.end());
 }
 

@@ -39,8 +39,7 @@ class Server {
     int fd;
     std::unique_ptr<loop::Listener> listener;
   };
-  size_t answer(std::span<const uint8_t> query, const IpAddress& client, Transport transport,
-                std::span<uint8_t> out);
+  size_t answer(std::span<const uint8_t> query, const IpAddress& client, Transport transport, std::span<uint8_t> out);
   void on_accept(UniqueFd socket, const SocketAddress& peer);
   void close(Session& session);
 

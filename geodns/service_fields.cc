@@ -23,8 +23,7 @@ bool is_http_url(const std::string& url, bool with_path) {
     rest.resize(slash);
   }
   if (rest.rfind("unix:", 0) == 0) return false;
-  bool has_port = rest.find(':', rest.rfind(']') == std::string::npos ? 0 : rest.rfind(']')) !=
-                  std::string::npos;
+  bool has_port = rest.find(':', rest.rfind(']') == std::string::npos ? 0 : rest.rfind(']')) != std::string::npos;
   if (!has_port && !with_path) return false;
   return static_cast<bool>(HostPort::parse(has_port ? rest : rest + ":80"));
 }
@@ -88,18 +87,14 @@ bool check_health(Binder& binder, const Value& value, ServiceHealth& health) {
   for (const char* other : {"tcp", "http"}) {
     const conf::Member* found = value.find(other);
     if (found && (kind || pool))
-      return fail(found->where, binder.context() + " has both " + (kind ? kind->key : pool->key) +
-                                    " and " + other + "; keep one");
+      return fail(found->where,
+                  binder.context() + " has both " + (kind ? kind->key : pool->key) + " and " + other + "; keep one");
     if (found) kind = found;
   }
   if (!kind && !pool)
-    return fail(value.where,
-                binder.context() + " names no check; set one of pool, peer (with pool), tcp, http");
+    return fail(value.where, binder.context() + " names no check; set one of pool, peer (with pool), tcp, http");
   using Kind = ServiceHealth::Kind;
-  health.kind = !kind                 ? Kind::pool
-                : kind->key == "peer" ? Kind::peer
-                : kind->key == "tcp"  ? Kind::tcp
-                                      : Kind::http;
+  health.kind = !kind ? Kind::pool : kind->key == "peer" ? Kind::peer : kind->key == "tcp" ? Kind::tcp : Kind::http;
   if (health.kind == Kind::peer && !pool)
     return fail(kind->where, binder.context() + " has peer but not the peer's pool");
   if (health.kind == Kind::pool) {
@@ -110,9 +105,8 @@ bool check_health(Binder& binder, const Value& value, ServiceHealth& health) {
     return fail(value.find("min_up")->where, "min_up in " + binder.context() + " needs pool");
   for (const char* key : {"interval", "timeout", "rise", "fall"})
     if (health.kind == Kind::pool && value.find(key))
-      return fail(value.find(key)->where,
-                  std::string(key) + " in " + binder.context() +
-                      " has no meaning with this node's own pool, which has its health check");
+      return fail(value.find(key)->where, std::string(key) + " in " + binder.context() +
+                                              " has no meaning with this node's own pool, which has its health check");
   return true;
 }
 
@@ -122,15 +116,13 @@ const conf::Table<ServiceHealth>& health_fields() {
           row("pool", &ServiceHealth::pool, conf::string("\"app\""),
               "This node's own pool; with peer, a pool of that node."),
           row("peer", &ServiceHealth::peer,
-              url("\"http://192.0.2.20:9146\"", false,
-                  "the URL of another Portolan, \"http://host:port\""),
+              url("\"http://192.0.2.20:9146\"", false, "the URL of another Portolan, \"http://host:port\""),
               "Another Portolan's `peers` address, which tells the state of its pool."),
           row("tcp", &ServiceHealth::tcp, tcp_address(), "Connect there."),
           row("http", &ServiceHealth::http,
               url("\"http://192.0.2.10/healthz\"", true, "a URL, \"http://host:port/path\""),
               "Ask there; a status from 200 to 399 is good."),
-          row_of<ServiceHealth, ServiceHealth>("min_up", std::identity(), min_up(),
-                                               "How much of the pool must be up.")
+          row_of<ServiceHealth, ServiceHealth>("min_up", std::identity(), min_up(), "How much of the pool must be up.")
               .otherwise("one server"),
           row("interval", &ServiceHealth::interval_ms, conf::duration<int64_t>(50, 3'600'000),
               "tcp, http, peer: between the starts of two checks."),
@@ -149,8 +141,7 @@ const conf::Table<ServiceHealth>& health_fields() {
 
 const conf::Table<ServiceSite>& site_fields() {
   static const conf::Table<ServiceSite> table{
-      row("addresses", &ServiceSite::addresses, conf::list(conf::ip(), 1), "What is answered.")
-          .require(),
+      row("addresses", &ServiceSite::addresses, conf::list(conf::ip(), 1), "What is answered.").require(),
       row("health", &ServiceSite::health, conf::table(health_fields()),
           "How it is known whether the service is well here; left out: taken for up."),
   };

@@ -96,8 +96,7 @@ bool Session::answer_all(std::span<const uint8_t> in) {
     dns::store16(&out_[at], static_cast<unsigned>(size));
     std::copy_n(owner_.scratch.begin(), size, out_.begin() + static_cast<std::ptrdiff_t>(at + 2));
     if (out_.size() - sent_ < max_pending || flush()) continue;
-    if (ended_ || out_.size() - sent_ >= 2 * max_pending)
-      return false;  // it asks for much and takes little
+    if (ended_ || out_.size() - sent_ >= 2 * max_pending) return false;  // it asks for much and takes little
   }
 }
 

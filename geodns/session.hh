@@ -34,12 +34,11 @@ class Frames {
 class Session final : public loop::Mortal, private loop::Runnable {
  public:
   // Writes the answer to `query` into `out` (65535 bytes) and returns its size; 0: silence.
-  using OnQuery = std::function<size_t(Session& session, std::span<const uint8_t> query,
-                                       std::span<uint8_t> out)>;
+  using OnQuery = std::function<size_t(Session& session, std::span<const uint8_t> query, std::span<uint8_t> out)>;
   struct Owner {
     OnQuery on_query;
     std::function<void(Session& session)> on_end;  // the session wants to be buried; called once
-    std::vector<uint8_t> scratch;  // where answers are written, shared by all sessions
+    std::vector<uint8_t> scratch;                  // where answers are written, shared by all sessions
     int64_t idle_timeout_ms = 10000;
   };
   Session(loop::Worker& worker, UniqueFd socket, const IpAddress& client, Owner& owner);

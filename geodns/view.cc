@@ -2,8 +2,7 @@
 
 namespace portolan::geodns {
 
-std::shared_ptr<View> build_view(const GeodnsConfig& config, uint32_t serial,
-                                 std::vector<Mistake>& mistakes) {
+std::shared_ptr<View> build_view(const GeodnsConfig& config, uint32_t serial, std::vector<Mistake>& mistakes) {
   auto view = std::make_shared<View>();
   auto directory = std::make_shared<Directory>(build_directory(config, mistakes));
   view->zones = build_zones(config.zones, *directory, serial, mistakes);

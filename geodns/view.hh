@@ -19,8 +19,7 @@ struct View {
 
 // The configuration half of a View (`geo` empty, all states unknown); null where `mistakes` has
 // something.
-std::shared_ptr<View> build_view(const GeodnsConfig& config, uint32_t serial,
-                                 std::vector<Mistake>& mistakes);
+std::shared_ptr<View> build_view(const GeodnsConfig& config, uint32_t serial, std::vector<Mistake>& mistakes);
 
 // The same View with other states or another table. Cheap: the rest is shared.
 std::shared_ptr<const View> with_states(const View& view, ServiceStates states);

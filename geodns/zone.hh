@@ -92,8 +92,7 @@ class ZoneSet {
 
 // `serial` goes into every SOA. Whatever is wrong is appended to `mistakes`; the result is fit to
 // serve only when nothing was.
-std::shared_ptr<const ZoneSet> build_zones(const std::vector<ZoneConfig>& zones,
-                                           const Directory& directory, uint32_t serial,
-                                           std::vector<Mistake>& mistakes);
+std::shared_ptr<const ZoneSet> build_zones(const std::vector<ZoneConfig>& zones, const Directory& directory,
+                                           uint32_t serial, std::vector<Mistake>& mistakes);
 
 }  // namespace portolan::geodns

@@ -34,9 +34,7 @@ class ZoneBuilder {
     std::string text;
   };
 
-  void complain(const std::string& where, std::string text) {
-    mistakes_.push_back({where, std::move(text)});
-  }
+  void complain(const std::string& where, std::string text) { mistakes_.push_back({where, std::move(text)}); }
 
   void name_zone(const ZoneConfig& config) {
     auto name = dns::Name::parse(config.name);
@@ -76,17 +74,14 @@ class ZoneBuilder {
   }
 
   void add_soa(const ZoneConfig& config) {
-    if (config.nameservers.empty())
-      return complain(config.where, "zone \"" + config.name + "\" has no nameservers");
+    if (config.nameservers.empty()) return complain(config.where, "zone \"" + config.name + "\" has no nameservers");
     auto primary = value_name(config.nameservers.front(), zone_->name_);
-    auto contact = contact_name(config.contact.empty() ? "hostmaster." + zone_->name_.to_string()
-                                                       : config.contact);
+    auto contact = contact_name(config.contact.empty() ? "hostmaster." + zone_->name_.to_string() : config.contact);
     if (!contact) return complain(config.where, "contact: " + contact.error().text);
     if (!primary) return;  // told by add_nameserver
     std::string data = std::string(primary->wire()) + std::string(contact->wire());
     uint8_t numbers[20];
-    const uint32_t fields[] = {serial_, config.refresh_s, config.retry_s, config.expire_s,
-                               config.negative_ttl_s};
+    const uint32_t fields[] = {serial_, config.refresh_s, config.retry_s, config.expire_s, config.negative_ttl_s};
     for (size_t i = 0; i < 5; i++) dns::store32(numbers + 4 * i, fields[i]);
     data.append(reinterpret_cast<const char*>(numbers), sizeof numbers);
     Node& apex = make_node(zone_->name_.wire());
@@ -97,15 +92,13 @@ class ZoneBuilder {
   void add_nameserver(const ZoneConfig& config, const std::string& server) {
     auto name = value_name(server, zone_->name_);
     if (!name) return complain(config.where, "nameservers: " + name.error().text);
-    put(make_node(zone_->name_.wire()), dns::type_ns, config.ttl_s, std::string(name->wire()),
-        config.where);
+    put(make_node(zone_->name_.wire()), dns::type_ns, config.ttl_s, std::string(name->wire()), config.where);
   }
 
   void put(Node& node, uint16_t type, uint32_t ttl_s, std::string data, const std::string& where) {
     for (RecordSet& set : node.sets) {
       if (set.type != type) continue;
-      if (set.ttl_s != ttl_s)
-        complain(where, "records of one name and type must have one ttl (RFC 2181 section 5.2)");
+      if (set.ttl_s != ttl_s) complain(where, "records of one name and type must have one ttl (RFC 2181 section 5.2)");
       if (std::find(set.data.begin(), set.data.end(), data) != set.data.end())
         return complain(where, "the same record is there twice");
       set.data.push_back(std::move(data));
@@ -122,8 +115,7 @@ class ZoneBuilder {
       return complain(record.where, "\"*\" may only be the first label of a name");
     if (set_->find(key) != set_->index_.find(zone_->name_.wire())->second)
       return complain(record.where, "\"" + record.name + "\" belongs to another zone of this file");
-    if (record.ttl_s.value_or(0) > max_ttl_s)
-      return complain(record.where, "ttl is over 2147483647 s");
+    if (record.ttl_s.value_or(0) > max_ttl_s) return complain(record.where, "ttl is over 2147483647 s");
     places_[key] = {record.where, record.name};
     if (!record.service.empty()) {
       add_service(record, make_node(key));
@@ -138,13 +130,11 @@ class ZoneBuilder {
     if (type == 0)
       return complain(record.where, record.type.empty()
                                         ? "a record needs a type and a value, or a service"
-                                        : "type \"" + record.type +
-                                              "\" is not one of A, AAAA, CNAME, MX, NS, TXT");
+                                        : "type \"" + record.type + "\" is not one of A, AAAA, CNAME, MX, NS, TXT");
     if (!record.policy.empty() || !record.weights.empty() || !record.order.empty())
       complain(record.where, "policy, weights and order belong to service records");
     if (type == dns::type_ns && &node != zone_->apex_)
-      return complain(record.where,
-                      "NS records below the zone's own name (delegations) are not served");
+      return complain(record.where, "NS records below the zone's own name (delegations) are not served");
     auto data = parse_rdata(type, record.value, zone_->name_);
     if (!data) return complain(record.where, "value: " + data.error().text);
     put(node, type, record.ttl_s.value_or(config.ttl_s), std::move(*data), record.where);
@@ -157,19 +147,16 @@ class ZoneBuilder {
     if (service < 0) return complain(record.where, "there is no [service." + record.service + "]");
     const std::string policy = record.policy.empty() ? "nearest" : record.policy;
     const PolicyPart* part = Registration<PolicyPart>::find(policy);
-    if (!part)
-      return complain(record.where, "policy \"" + policy + "\" is not one of " + policies());
+    if (!part) return complain(record.where, "policy \"" + policy + "\" is not one of " + policies());
     if (node.service) return complain(record.where, "this name has a service already");
     if (!record.weights.empty() && policy != "weighted")
       complain(record.where, "weights belong to policy = \"weighted\"");
-    if (!record.order.empty() && policy != "failover")
-      complain(record.where, "order belongs to policy = \"failover\"");
+    if (!record.order.empty() && policy != "failover") complain(record.where, "order belongs to policy = \"failover\"");
     node.service = std::make_unique<ServiceRecord>();
     node.service->service = static_cast<uint32_t>(service);
     node.service->policy = part;
     node.service->ttl_s = record.ttl_s.value_or(service_ttl_s);
-    node.service->preferences =
-        preferences(record, directory_.services[static_cast<size_t>(service)]);
+    node.service->preferences = preferences(record, directory_.services[static_cast<size_t>(service)]);
   }
 
   static std::string policies() {
@@ -179,8 +166,7 @@ class ZoneBuilder {
     return text;
   }
 
-  std::vector<ServiceRecord::Preference> preferences(const RecordConfig& record,
-                                                     const Service& service) {
+  std::vector<ServiceRecord::Preference> preferences(const RecordConfig& record, const Service& service) {
     std::vector<ServiceRecord::Preference> list(service.sites.size());
     const auto last = static_cast<uint32_t>(record.order.size());
     for (auto& p : list) p = {record.weights.empty() ? 1u : 0u, last};
@@ -200,8 +186,7 @@ class ZoneBuilder {
     return list;
   }
 
-  ServiceRecord::Preference* preference(const RecordConfig& record, const Service& service,
-                                        const std::string& name,
+  ServiceRecord::Preference* preference(const RecordConfig& record, const Service& service, const std::string& name,
                                         std::vector<ServiceRecord::Preference>& list) {
     const int datacenter = directory_.find_datacenter(name);
     for (size_t i = 0; datacenter >= 0 && i < service.sites.size(); i++)
@@ -217,8 +202,7 @@ class ZoneBuilder {
     if (cname && &node == zone_->apex_)
       return complain(record.where, "the zone itself can't be a CNAME (it has SOA and NS records)");
     if (cname && (node.sets.size() > 1 || cname->data.size() > 1 || node.service))
-      return complain(record.where, "\"" + record.name +
-                                        "\" has a CNAME and other records; a CNAME stands alone");
+      return complain(record.where, "\"" + record.name + "\" has a CNAME and other records; a CNAME stands alone");
     if (node.service && (node.find(dns::type_a) || node.find(dns::type_aaaa)))
       complain(record.where, "\"" + record.name + "\" has a service and addresses of its own");
   }
@@ -249,13 +233,11 @@ class ZoneBuilder {
     for (const std::string& target : servers->data) {
       if (set_->find(target) != set_->index_.find(zone_->name_.wire())->second) continue;
       const Node* node = zone_->find(target);
-      if (node && (node->service || node->find(dns::type_a) || node->find(dns::type_aaaa)))
-        continue;
+      if (node && (node->service || node->find(dns::type_a) || node->find(dns::type_aaaa))) continue;
       size_t offset = 0;
       dns::Name name;
       name.read({reinterpret_cast<const uint8_t*>(target.data()), target.size()}, offset, false);
-      complain(config.where, "nameserver \"" + name.to_string() +
-                                 "\" is inside the zone but has no A or AAAA record");
+      complain(config.where, "nameserver \"" + name.to_string() + "\" is inside the zone but has no A or AAAA record");
     }
   }
 
@@ -271,8 +253,7 @@ class ZoneBuilder {
         node = dns::is_within(target, zone_->name_.wire()) ? zone_->find(target) : nullptr;
       }
       if (links > max_chain)
-        complain(place.where, "the CNAMEs from \"" + place.text +
-                                  "\" go round in a circle, or on for more than 16");
+        complain(place.where, "the CNAMEs from \"" + place.text + "\" go round in a circle, or on for more than 16");
     }
   }
 
@@ -285,9 +266,8 @@ class ZoneBuilder {
   std::map<std::string, Place> places_;  // of each name with records: its last one
 };
 
-std::shared_ptr<const ZoneSet> build_zones(const std::vector<ZoneConfig>& zones,
-                                           const Directory& directory, uint32_t serial,
-                                           std::vector<Mistake>& mistakes) {
+std::shared_ptr<const ZoneSet> build_zones(const std::vector<ZoneConfig>& zones, const Directory& directory,
+                                           uint32_t serial, std::vector<Mistake>& mistakes) {
   return ZoneBuilder(directory, serial, mistakes).build(zones);
 }
 

@@ -51,8 +51,8 @@ void write_json(std::string& out, const LogEntry& e) {
   add_text(out, "host", e.host);
   add_text(out, "target", e.target);
   fmt::format_to(std::back_inserter(out),
-                 ",\"protocol\":\"HTTP/1.{}\",\"status\":{},\"bytes\":{},\"duration_ms\":{}.{:03}",
-                 e.minor_version, e.status, e.bytes, e.duration_us / 1000, e.duration_us % 1000);
+                 ",\"protocol\":\"HTTP/1.{}\",\"status\":{},\"bytes\":{},\"duration_ms\":{}.{:03}", e.minor_version,
+                 e.status, e.bytes, e.duration_us / 1000, e.duration_us % 1000);
   add_text(out, "route", e.route);
   add_text(out, "pool", e.pool);
   add_text(out, "server", e.server);

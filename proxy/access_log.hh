@@ -10,16 +10,16 @@
 namespace portolan::proxy {
 
 struct LogEntry {
-  int64_t wall_ms = 0;                       // when the request's first byte came
+  int64_t wall_ms = 0;  // when the request's first byte came
   int64_t duration_us = 0;
   IpAddress client;
   std::string_view listener, method, target, host, referer, user_agent;
   int minor_version = 1;
   int status = 0;
-  uint64_t bytes = 0;                        // of the body, sent to the client
+  uint64_t bytes = 0;  // of the body, sent to the client
   std::string_view route, pool, server, cache;
-  int tries = 0;                             // servers asked
-  std::string_view note;                     // why it ended early: "client left", "answer cut"
+  int tries = 0;          // servers asked
+  std::string_view note;  // why it ended early: "client left", "answer cut"
 };
 
 void write_log_line(std::string& out, const LogEntry& entry, LogFormat format);

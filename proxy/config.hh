@@ -12,11 +12,11 @@ namespace portolan::proxy {
 
 // Milliseconds. [timeouts] may be set again in a listener, a route or a pool: what is set there wins.
 struct Timeouts {
-  int64_t header = 10'000;       // a request's whole head, from its first byte
-  int64_t connect = 2'000;       // to a server
-  int64_t response = 60'000;     // from the request sent to the first byte of the answer
-  int64_t idle = 30'000;         // no progress on a body, either way
-  int64_t keepalive = 60'000;    // an idle client connection, or an idle server connection
+  int64_t header = 10'000;     // a request's whole head, from its first byte
+  int64_t connect = 2'000;     // to a server
+  int64_t response = 60'000;   // from the request sent to the first byte of the answer
+  int64_t idle = 30'000;       // no progress on a body, either way
+  int64_t keepalive = 60'000;  // an idle client connection, or an idle server connection
   bool operator==(const Timeouts&) const = default;
 };
 
@@ -27,8 +27,8 @@ struct TimeoutOverrides {
 };
 
 struct ListenerConfig {
-  std::string name;                            // of [listener.NAME]
-  std::string where;                           // file:line:col, for errors
+  std::string name;   // of [listener.NAME]
+  std::string where;  // file:line:col, for errors
   std::vector<SocketAddress> listen;
   bool proxy_protocol = false;
   TimeoutOverrides timeouts;
@@ -37,22 +37,22 @@ struct ListenerConfig {
 
 struct ServerConfig {
   HostPort address;
-  int weight = 1;                              // 1..1000
-  int max_connections = 0;                     // in flight at once; 0: no limit
+  int weight = 1;           // 1..1000
+  int max_connections = 0;  // in flight at once; 0: no limit
   bool backup = false;
   bool operator==(const ServerConfig&) const = default;
 };
 
 struct RetryConfig {
-  int attempts = 2;                            // further tries after the first
-  double budget = 0.20;                        // retries / requests over ten seconds; at least ten a second are allowed
+  int attempts = 2;      // further tries after the first
+  double budget = 0.20;  // retries / requests over ten seconds; at least ten a second are allowed
   bool operator==(const RetryConfig&) const = default;
 };
 
 struct PoolConfig {
   std::string name;
   std::string where;
-  std::string balance = "round-robin";         // the name of a registered Balancer
+  std::string balance = "round-robin";  // the name of a registered Balancer
   std::vector<ServerConfig> servers;
   health::CheckConfig health;
   RetryConfig retry;
@@ -76,19 +76,19 @@ struct RespondConfig {
 
 // Exactly one of pool, files, respond, redirect is set.
 struct RouteConfig {
-  std::string name;                            // "name" key, or made from host and path; unique; labels metrics
+  std::string name;  // "name" key, or made from host and path; unique; labels metrics
   std::string where;
-  std::string listener;                        // empty: every HTTP listener
-  std::vector<std::string> hosts;              // lower case; exact, or "*.example.com"; empty: any
-  std::string path;                            // prefix by whole segments; empty: any
+  std::string listener;            // empty: every HTTP listener
+  std::vector<std::string> hosts;  // lower case; exact, or "*.example.com"; empty: any
+  std::string path;                // prefix by whole segments; empty: any
   std::string path_exact;
-  std::vector<std::string> methods;            // empty: any
+  std::vector<std::string> methods;  // empty: any
   std::string pool;
   std::optional<FilesConfig> files;
   std::optional<RespondConfig> respond;
-  std::string redirect;                        // "https", or an absolute URL or path
+  std::string redirect;  // "https", or an absolute URL or path
   int redirect_status = 301;
-  std::string cache;                           // name of a [cache.NAME]; empty: none
+  std::string cache;  // name of a [cache.NAME]; empty: none
   TimeoutOverrides timeouts;
   bool operator==(const RouteConfig&) const = default;
 };

@@ -40,12 +40,10 @@ const conf::Table<ServerConfig>& server_fields() {
       row("address", &ServerConfig::address, conf::host_port(),
           "Where it listens. A name stands for all its addresses, asked again by TTL.")
           .require(),
-      row("weight", &ServerConfig::weight, conf::integer<int>(1, 1000),
-          "Its share against the other servers'."),
+      row("weight", &ServerConfig::weight, conf::integer<int>(1, 1000), "Its share against the other servers'."),
       row("max_connections", &ServerConfig::max_connections, conf::integer<int>(0, 1'000'000),
           "Requests in flight to it at once; 0: no limit."),
-      row("backup", &ServerConfig::backup, conf::boolean(),
-          "Gets requests only while no other server can."),
+      row("backup", &ServerConfig::backup, conf::boolean(), "Gets requests only while no other server can."),
   };
   return table;
 }
@@ -57,9 +55,8 @@ bool no_server_twice(Binder& binder, const Value& value, PoolConfig& pool) {
     primary = primary || !pool.servers[i].backup;
     for (size_t j = 0; j < i; ++j) {
       if (pool.servers[i].address != pool.servers[j].address) continue;
-      binder.error(servers->value.items[i].where, pool.servers[i].address.to_string() +
-                                                      " stands twice in " + binder.context() +
-                                                      ".servers; use weight to give it more");
+      binder.error(servers->value.items[i].where, pool.servers[i].address.to_string() + " stands twice in " +
+                                                      binder.context() + ".servers; use weight to give it more");
       good = false;
       break;
     }
@@ -75,11 +72,9 @@ const conf::Table<Timeouts>& timeout_fields() {
   static const conf::Table<Timeouts> table{
       row("header", &Timeouts::header, timeout(), "A request's whole head, from its first byte."),
       row("connect", &Timeouts::connect, timeout(), "Connecting to a server."),
-      row("response", &Timeouts::response, timeout(),
-          "From the request sent to the first byte of the answer."),
+      row("response", &Timeouts::response, timeout(), "From the request sent to the first byte of the answer."),
       row("idle", &Timeouts::idle, timeout(), "No progress on a body, either way."),
-      row("keepalive", &Timeouts::keepalive, timeout(),
-          "An idle connection, to a client or to a server."),
+      row("keepalive", &Timeouts::keepalive, timeout(), "An idle connection, to a client or to a server."),
   };
   return table;
 }
@@ -87,16 +82,11 @@ const conf::Table<Timeouts>& timeout_fields() {
 const conf::Table<TimeoutOverrides>& timeout_override_fields() {
   auto over = [] { return conf::optional(timeout()); };
   static const conf::Table<TimeoutOverrides> table{
-      row("header", &TimeoutOverrides::header, over(), "As in [timeouts].")
-          .otherwise("that of [timeouts]"),
-      row("connect", &TimeoutOverrides::connect, over(), "As in [timeouts].")
-          .otherwise("that of [timeouts]"),
-      row("response", &TimeoutOverrides::response, over(), "As in [timeouts].")
-          .otherwise("that of [timeouts]"),
-      row("idle", &TimeoutOverrides::idle, over(), "As in [timeouts].")
-          .otherwise("that of [timeouts]"),
-      row("keepalive", &TimeoutOverrides::keepalive, over(), "As in [timeouts].")
-          .otherwise("that of [timeouts]"),
+      row("header", &TimeoutOverrides::header, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("connect", &TimeoutOverrides::connect, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("response", &TimeoutOverrides::response, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("idle", &TimeoutOverrides::idle, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("keepalive", &TimeoutOverrides::keepalive, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
   };
   return table;
 }
@@ -110,8 +100,7 @@ const conf::Table<ListenerConfig>& listener_fields() {
       row_of<ListenerConfig, ListenerConfig>(
           "protocol", std::identity(),
           conf::through<ListenerConfig, std::string>(
-              conf::one_of({"http"}),
-              [](Binder&, const Value&, ListenerConfig&, std::string&) { return true; },
+              conf::one_of({"http"}), [](Binder&, const Value&, ListenerConfig&, std::string&) { return true; },
               [](const ListenerConfig&) { return std::string("\"http\""); }),
           "What is spoken there."),
       row("proxy_protocol", &ListenerConfig::proxy_protocol, conf::boolean(),
@@ -127,8 +116,7 @@ const conf::Table<PoolConfig>& pool_fields() {
       {
           row("balance", &PoolConfig::balance, conf::one_of(balancers), "How a server is chosen."),
           row("servers", &PoolConfig::servers,
-              conf::list(conf::table_or(server_fields(), &ServerConfig::address, conf::host_port()),
-                         1),
+              conf::list(conf::table_or(server_fields(), &ServerConfig::address, conf::host_port()), 1),
               "Who answers: addresses, or tables where more is to be said.")
               .require(),
           row("health", &PoolConfig::health, conf::table(health::check_fields()),

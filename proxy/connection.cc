@@ -7,8 +7,8 @@
 namespace portolan::proxy {
 namespace {
 
-constexpr size_t inbox_limit = 48 * 1024;              // more than the longest head
-constexpr uint64_t output_window = 256 * 1024;         // bytes handed to the kernel's care and not yet taken
+constexpr size_t inbox_limit = 48 * 1024;       // more than the longest head
+constexpr uint64_t output_window = 256 * 1024;  // bytes handed to the kernel's care and not yet taken
 constexpr int steps_a_turn = 64;
 constexpr int64_t linger_ms = 2000;
 constexpr uint64_t linger_bytes = 4 << 20;
@@ -231,8 +231,7 @@ void Connection::on_timeout() {
 void Connection::on_body_timeout() {
   int64_t idle = proxy_.worker().now_ms() - progress_ms_;
   bool our_turn = out_.empty() && !exchange_->waits_for_client();
-  if (our_turn || idle < timeouts_.idle)
-    return timer_.set(our_turn ? timeouts_.idle : timeouts_.idle - idle);
+  if (our_turn || idle < timeouts_.idle) return timer_.set(our_turn ? timeouts_.idle : timeouts_.idle - idle);
   if (out_.empty() && exchange_->fail_slow_request()) return run();
   stream_.reset_on_close();
   close();

@@ -14,12 +14,11 @@ class Proxy;
 
 class Connection final : public loop::StreamHandler, public loop::Runnable, public loop::Mortal {
  public:
-  Connection(Proxy& proxy, const ListenerConfig& listener, int door, UniqueFd socket,
-             const SocketAddress& peer);
+  Connection(Proxy& proxy, const ListenerConfig& listener, int door, UniqueFd socket, const SocketAddress& peer);
   ~Connection() override;
   void on_ready() override { run(); }
-  void run() override;                       // does all that can be done now; safe to call at any time
-  void drain();                              // ends after the current request; at once when idle
+  void run() override;  // does all that can be done now; safe to call at any time
+  void drain();         // ends after the current request; at once when idle
   int door() const { return door_; }
 
   // ── for the exchange ──
@@ -36,19 +35,19 @@ class Connection final : public loop::StreamHandler, public loop::Runnable, publ
   bool output_full() const;
   void close_after_answer() { keep_alive_ = false; }
   bool keeps_alive() const { return keep_alive_; }
-  void abort() { close(); }                  // now, with what is under way
-  void cut() { cut_ = true; }                // the answer can't be finished: break the connection so that it shows
+  void abort() { close(); }    // now, with what is under way
+  void cut() { cut_ = true; }  // the answer can't be finished: break the connection so that it shows
   int64_t request_started_us() const { return started_us_; }
 
  private:
   enum class Phase : uint8_t { greeting, idle, head, exchange, lingering, closed };
-  bool step();                               // one thing; false: nothing more to do now
+  bool step();  // one thing; false: nothing more to do now
   bool read_greeting();
   bool next_request();
   void begin_exchange();
   void refuse(int status);
   bool end_exchange();
-  bool flush();                              // false: the connection is gone
+  bool flush();  // false: the connection is gone
   void linger();
   void read_out();
   void close();

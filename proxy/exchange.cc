@@ -14,8 +14,8 @@ namespace {
 using http::FieldId;
 using http::Method;
 
-constexpr uint64_t portion = 128 * 1024;               // of a body, asked of a source at a time
-constexpr uint64_t most_discarded = 1 << 20;           // of a request's body that nobody wants
+constexpr uint64_t portion = 128 * 1024;      // of a body, asked of a source at a time
+constexpr uint64_t most_discarded = 1 << 20;  // of a request's body that nobody wants
 constexpr uint64_t upload_a_turn = 256 * 1024;
 constexpr int most_lookups = 3;
 constexpr std::string_view allowed_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -56,22 +56,16 @@ bool climbs(std::string_view path) {
 
 // In the order they happen.
 const Exchange::Step Exchange::steps[] = {
-    {"route", &Exchange::route},     {"admit", &Exchange::admit},     {"lookup", &Exchange::lookup},
-    {"choose", &Exchange::choose},   {"connect", &Exchange::connect}, {"deliver", &Exchange::deliver},
+    {"route", &Exchange::route},   {"admit", &Exchange::admit},     {"lookup", &Exchange::lookup},
+    {"choose", &Exchange::choose}, {"connect", &Exchange::connect}, {"deliver", &Exchange::deliver},
     {"finish", &Exchange::finish},
 };
 
 Exchange::Exchange(Connection& connection, http::RequestHead& head)
-    : connection_(connection),
-      proxy_(connection.proxy()),
-      snapshot_(proxy_.snapshot()),
-      head_(&head) {}
+    : connection_(connection), proxy_(connection.proxy()), snapshot_(proxy_.snapshot()), head_(&head) {}
 
 Exchange::Exchange(Connection& connection, int status)
-    : connection_(connection),
-      proxy_(connection.proxy()),
-      snapshot_(proxy_.snapshot()),
-      refusal_(status) {
+    : connection_(connection), proxy_(connection.proxy()), snapshot_(proxy_.snapshot()), refusal_(status) {
   client_.address = client_.peer = connection.peer().ip.unmapped();
 }
 
@@ -101,8 +95,7 @@ Exchange::Next Exchange::route() {
   std::string_view default_port = client_.scheme == "https" ? ":443" : ":80";
   if (authority_.ends_with(default_port)) authority_.resize(authority_.size() - default_port.size());
   if (climbs(head_->path)) return answer_error(400);
-  size_t found = snapshot_->router->match(
-      {connection_.listener(), host_, head_->path, head_->method_text});
+  size_t found = snapshot_->router->match({connection_.listener(), host_, head_->path, head_->method_text});
   if (found == Router::none) return answer_error(404);
   route_ = &snapshot_->routes[found];
   cache_ = snapshot_->route_caches[found].get();
@@ -133,8 +126,7 @@ Exchange::Next Exchange::admit() {
 // ── lookup: does the cache have it, or does somebody fetch it already ─────────────────────────────────────────────
 
 Exchange::Next Exchange::lookup() {
-  if (!cache_ || route_->pool.empty() || bypass_cache_ || head_->framing != http::Framing::none)
-    return Next::more;
+  if (!cache_ || route_->pool.empty() || bypass_cache_ || head_->framing != http::Framing::none) return Next::more;
   edge::Lookup found = cache_->find({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()});
   ++lookups_;
   forward_ = found.forward;
@@ -150,8 +142,8 @@ Exchange::Next Exchange::lookup() {
     default:
       break;
   }
-  auto source = std::make_unique<Cached>(proxy_.worker(), connection_, *head_, std::move(found),
-                                         snapshot_->node, nullptr);
+  auto source =
+      std::make_unique<Cached>(proxy_.worker(), connection_, *head_, std::move(found), snapshot_->node, nullptr);
   cached_ = source.get();
   return answer(std::move(source));
 }
@@ -162,11 +154,10 @@ Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
   auto note = std::make_shared<FetchNote>();
   auto writer = std::move(found.writer);
   OriginRequest::Ask request = ask(true, writer.get());
-  auto fetch = std::make_unique<Fetch>(proxy_, std::move(cluster), std::move(request), std::move(writer),
-                                       snapshot_->route_caches[static_cast<size_t>(route_ - snapshot_->routes.data())],
-                                       note);
-  auto source = std::make_unique<Cached>(proxy_.worker(), connection_, *head_, std::move(found),
-                                         snapshot_->node, note);
+  auto fetch =
+      std::make_unique<Fetch>(proxy_, std::move(cluster), std::move(request), std::move(writer),
+                              snapshot_->route_caches[static_cast<size_t>(route_ - snapshot_->routes.data())], note);
+  auto source = std::make_unique<Cached>(proxy_.worker(), connection_, *head_, std::move(found), snapshot_->node, note);
   cached_ = source.get();
   Next next = answer(std::move(source));
   proxy_.begin_fetch(std::move(fetch));
@@ -177,12 +168,10 @@ Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
 
 Exchange::Next Exchange::choose() {
   if (route_->respond)
-    return answer(std::make_unique<Respond>(route_->respond->status, route_->respond->body,
-                                            route_->respond->content_type));
-  if (!route_->redirect.empty())
-    return answer(Respond::redirect(route_->redirect_status, redirect_target()));
-  if (route_->files)
-    return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000));
+    return answer(
+        std::make_unique<Respond>(route_->respond->status, route_->respond->body, route_->respond->content_type));
+  if (!route_->redirect.empty()) return answer(Respond::redirect(route_->redirect_status, redirect_target()));
+  if (route_->files) return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000));
   std::shared_ptr<Cluster> cluster = proxy_.cluster(route_->pool);
   if (!cluster) return answer_error(503);
   auto upstream = std::make_unique<Upstream>(proxy_, std::move(cluster), ask(false, nullptr), connection_);
@@ -278,9 +267,7 @@ void Exchange::send_head(const Answer& head) {
   bool has_body = status_ != 204 && status_ != 304;
   body_follows_ = has_body && method != Method::head;
   if (body_follows_) {
-    framing_ = head.length ? http::Framing::length
-               : http_1_0  ? http::Framing::until_close
-                           : http::Framing::chunked;
+    framing_ = head.length ? http::Framing::length : http_1_0 ? http::Framing::until_close : http::Framing::chunked;
     filter.length = head.length.value_or(0);
     if (framing_ == http::Framing::until_close) connection_.close_after_answer();
     filter.framing = framing_ == http::Framing::until_close ? http::Framing::none : framing_;
@@ -383,7 +370,7 @@ void Exchange::end_body() {
 
 bool Exchange::waits_for_client() const {
   if (!head_ || upload_over_ || !source_) return false;
-  if (head_->expect_continue && bytes_in_ == 0) return false;         // it waits for the server
+  if (head_->expect_continue && bytes_in_ == 0) return false;  // it waits for the server
   OriginRequest* origin = source_->upload();
   return origin ? origin->wants_body() : !head_->expect_continue;
 }
@@ -391,7 +378,7 @@ bool Exchange::waits_for_client() const {
 bool Exchange::upload() {
   if (!head_ || upload_over_) return true;
   OriginRequest* origin = source_->upload();
-  if (!origin && head_->expect_continue) return true;        // the client waits for us: nothing will come
+  if (!origin && head_->expect_continue) return true;  // the client waits for us: nothing will come
   http::RequestParser& parser = connection_.parser();
   uint64_t before = bytes_in_;
   while (!upload_over_) {
@@ -474,8 +461,7 @@ void Exchange::log() {
   std::string server = source_ ? source_->server() : std::string();
   std::string_view route = route_ ? std::string_view(route_->name) : std::string_view();
   std::string_view pool = route_ ? std::string_view(route_->pool) : std::string_view();
-  proxy_.count_request({connection_.listener(), route, pool, server, status_}, duration_us, bytes_in_,
-                       bytes_out_);
+  proxy_.count_request({connection_.listener(), route, pool, server, status_}, duration_us, bytes_in_, bytes_out_);
   LogEntry entry;
   entry.wall_ms = proxy_.worker().wall_ms() - duration_us / 1000;
   entry.duration_us = duration_us;

@@ -25,10 +25,10 @@ class Exchange {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  bool run();                                // true: over, once the connection's output is empty
-  bool request_over() const { return upload_over_; }       // the whole request has been read
-  bool waits_for_client() const;             // for more of the request's body
-  bool fail_slow_request();                  // the body stalled: true when a 408 could still be sent
+  bool run();                                         // true: over, once the connection's output is empty
+  bool request_over() const { return upload_over_; }  // the whole request has been read
+  bool waits_for_client() const;                      // for more of the request's body
+  bool fail_slow_request();                           // the body stalled: true when a 408 could still be sent
   void client_left();
 
  private:
@@ -52,10 +52,10 @@ class Exchange {
     step_ = step;
     jumped_ = true;
   }
-  Next answer(std::unique_ptr<Source> source);       // from now on this is the answer
+  Next answer(std::unique_ptr<Source> source);  // from now on this is the answer
   Next answer_error(int status);
   Next expect_head(std::unique_ptr<Source> source);
-  bool upload();                             // moves the request's body; false: the request is broken
+  bool upload();  // moves the request's body; false: the request is broken
   void upload_failed(int status);
   OriginRequest::Ask ask(bool for_cache, const edge::Writer* writer);
   Next fetch_for_cache(edge::Lookup lookup);
@@ -71,13 +71,13 @@ class Exchange {
   Connection& connection_;
   Proxy& proxy_;
   std::shared_ptr<const Snapshot> snapshot_;
-  http::RequestHead* head_ = nullptr;        // nullptr: the request could not be read
+  http::RequestHead* head_ = nullptr;  // nullptr: the request could not be read
   size_t step_ = at_route;
-  bool jumped_ = false;                      // a step chose the next one itself
+  bool jumped_ = false;  // a step chose the next one itself
   int refusal_ = 0;
   Client client_;
-  std::string host_;                         // lower case, without port
-  std::string authority_;                    // lower case, without a default port
+  std::string host_;       // lower case, without port
+  std::string authority_;  // lower case, without a default port
   const RouteConfig* route_ = nullptr;
   edge::Cache* cache_ = nullptr;
   Timeouts timeouts_;
@@ -86,10 +86,10 @@ class Exchange {
   const char* bypass_detail_ = nullptr;
   edge::Forward forward_ = edge::Forward::none;
   std::unique_ptr<Source> source_;
-  Cached* cached_ = nullptr;                 // source_, when it is one
+  Cached* cached_ = nullptr;  // source_, when it is one
   std::string cache_status_;
   bool upload_over_ = false;
-  bool upload_wanted_ = false;               // the source takes the request's body
+  bool upload_wanted_ = false;  // the source takes the request's body
   int status_ = 0;
   bool head_sent_ = false;
   bool body_follows_ = false;

@@ -5,8 +5,7 @@
 namespace portolan::proxy {
 
 Fetch::Fetch(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask,
-             std::unique_ptr<edge::Writer> writer, std::shared_ptr<edge::Cache> cache,
-             std::shared_ptr<FetchNote> note)
+             std::unique_ptr<edge::Writer> writer, std::shared_ptr<edge::Cache> cache, std::shared_ptr<FetchNote> note)
     : proxy_(proxy),
       cache_(std::move(cache)),
       writer_(std::move(writer)),
@@ -32,8 +31,7 @@ void Fetch::on_head(http::ResponseHead& head) {
   take_notes();
   note_->status = head.status;
   auto verdict = writer_->head(head, asked_ms_, proxy_.worker().wall_ms());
-  discard_ = verdict == edge::Writer::Verdict::not_modified ||
-             verdict == edge::Writer::Verdict::stale_on_error;
+  discard_ = verdict == edge::Writer::Verdict::not_modified || verdict == edge::Writer::Verdict::stale_on_error;
 }
 
 void Fetch::on_body(Slice bytes) {

@@ -13,14 +13,13 @@ namespace portolan::proxy {
 struct FetchNote {
   std::string server;
   int tries = 0;
-  int status = 0;                            // of the server's answer
+  int status = 0;  // of the server's answer
 };
 
 class Fetch final : public OriginRequest::Consumer, public loop::Mortal, public loop::Runnable {
  public:
-  Fetch(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask,
-        std::unique_ptr<edge::Writer> writer, std::shared_ptr<edge::Cache> cache,
-        std::shared_ptr<FetchNote> note);
+  Fetch(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask, std::unique_ptr<edge::Writer> writer,
+        std::shared_ptr<edge::Cache> cache, std::shared_ptr<FetchNote> note);
   ~Fetch() override;
   void start();
 
@@ -30,17 +29,17 @@ class Fetch final : public OriginRequest::Consumer, public loop::Mortal, public 
   void on_end(const http::Fields& trailers) override;
   void on_failure(const OriginFailure& failure, bool amid_body) override;
   bool wants_more() override;
-  void run() override;                       // the cache has room again
+  void run() override;  // the cache has room again
   void take_notes();
   void end();
 
   Proxy& proxy_;
-  std::shared_ptr<edge::Cache> cache_;       // outlives the writer, whatever a reload does
+  std::shared_ptr<edge::Cache> cache_;  // outlives the writer, whatever a reload does
   std::unique_ptr<edge::Writer> writer_;
   std::shared_ptr<FetchNote> note_;
   std::shared_ptr<WorkerWaker> waker_;
   int64_t asked_ms_ = 0;
-  bool discard_ = false;                     // the readers have what they need: the rest of the body is dropped
+  bool discard_ = false;  // the readers have what they need: the rest of the body is dropped
   bool over_ = false;
   OriginRequest origin_;
 };

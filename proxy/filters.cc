@@ -69,16 +69,14 @@ bool counts_down(http::Method method) {
   return method == http::Method::trace || method == http::Method::options;
 }
 
-void write_forwarded(http::HeadWriter& writer, const http::RequestHead& head,
-                     const RequestFilter& filter) {
+void write_forwarded(http::HeadWriter& writer, const http::RequestHead& head, const RequestFilter& filter) {
   const Client& client = filter.client;
   std::string peer = client.peer.to_string();
   if (client.through_trusted) {
     auto before = head.fields.joined(FieldId::x_forwarded_for);
     writer.field("X-Forwarded-For", before ? *before + ", " + peer : peer);
     if (auto forwarded = head.fields.joined(FieldId::forwarded))
-      writer.field("Forwarded", *forwarded + ", for=" +
-                                    (client.peer.is_v6() ? "\"[" + peer + "]\"" : peer));
+      writer.field("Forwarded", *forwarded + ", for=" + (client.peer.is_v6() ? "\"[" + peer + "]\"" : peer));
   } else {
     writer.field("X-Forwarded-For", peer);
   }
@@ -91,8 +89,7 @@ void write_forwarded(http::HeadWriter& writer, const http::RequestHead& head,
 
 }  // namespace
 
-Client identify_client(const http::RequestHead& head, const IpAddress& peer,
-                       const std::vector<IpNetwork>& trusted) {
+Client identify_client(const http::RequestHead& head, const IpAddress& peer, const std::vector<IpNetwork>& trusted) {
   Client client;
   client.peer = client.address = peer.unmapped();
   client.through_trusted = contains(trusted, client.peer);

@@ -12,38 +12,37 @@
 namespace portolan::proxy {
 
 struct Client {
-  IpAddress address;                         // the true one, as far as it is known
-  IpAddress peer;                            // who is connected to us
-  bool through_trusted = false;              // the peer is a trusted proxy
-  std::string_view scheme = "http";          // as the client asked
+  IpAddress address;                 // the true one, as far as it is known
+  IpAddress peer;                    // who is connected to us
+  bool through_trusted = false;      // the peer is a trusted proxy
+  std::string_view scheme = "http";  // as the client asked
 };
 
 // The client's address and scheme from X-Forwarded-For or Forwarded, read from the right while the senders are trusted.
-Client identify_client(const http::RequestHead& head, const IpAddress& peer,
-                       const std::vector<IpNetwork>& trusted);
+Client identify_client(const http::RequestHead& head, const IpAddress& peer, const std::vector<IpNetwork>& trusted);
 
 struct RequestFilter {
   const Client& client;
-  std::string_view node;                     // for Via
-  std::string_view authority;                // Host to send
-  std::string_view target;                   // instead of the request's own, when not empty
-  bool for_cache = false;                    // leave out conditionals and Range
-  std::optional<std::string> cookie;         // with drop_cookie: what replaces Cookie
+  std::string_view node;              // for Via
+  std::string_view authority;         // Host to send
+  std::string_view target;            // instead of the request's own, when not empty
+  bool for_cache = false;             // leave out conditionals and Range
+  std::optional<std::string> cookie;  // with drop_cookie: what replaces Cookie
   bool replace_cookie = false;
-  const http::Fields* extra = nullptr;       // added at the end
+  const http::Fields* extra = nullptr;  // added at the end
 };
 // Request line and fields for a server, without framing and final line.
 void write_request(std::string& out, const http::RequestHead& head, const RequestFilter& filter);
 
 struct ResponseFilter {
   std::string_view node;
-  std::string_view date;                     // sent when the answer has none
-  std::string_view cache_status;             // appended, when not empty
+  std::string_view date;          // sent when the answer has none
+  std::string_view cache_status;  // appended, when not empty
   http::Framing framing = http::Framing::none;
   uint64_t length = 0;
-  bool send_length = true;                   // with Framing::none: HEAD and 304 say nothing when unknown
+  bool send_length = true;  // with Framing::none: HEAD and 304 say nothing when unknown
   bool close = false;
-  bool keep_alive_1_0 = false;               // tell an HTTP/1.0 client
+  bool keep_alive_1_0 = false;  // tell an HTTP/1.0 client
 };
 void write_response(std::string& out, const Answer& answer, const ResponseFilter& filter);
 

@@ -11,7 +11,7 @@ class Inbox {
   std::string_view unread() const { return {block_ ? block_->data() + begin_ : nullptr, end_ - begin_}; }
   const BlockRef& block() const { return block_; }
   Slice slice(std::string_view part) const { return Slice{block_, part.data(), part.size()}; }
-  void consume(size_t n);                      // drops n bytes; the memory goes once nobody looks at it
+  void consume(size_t n);  // drops n bytes; the memory goes once nobody looks at it
   void release_if_empty();
   // One read. Makes room first; `limit` bounds what may wait unread (a longer head is the parser's to refuse).
   loop::Io fill(loop::Stream& stream, size_t limit);

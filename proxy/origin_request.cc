@@ -7,10 +7,10 @@
 namespace portolan::proxy {
 namespace {
 
-constexpr uint64_t upload_window = 128 * 1024;         // of a body, waiting to be sent
-constexpr uint64_t replay_window = 64 * 1024;          // of a body, kept to be sent again
+constexpr uint64_t upload_window = 128 * 1024;  // of a body, waiting to be sent
+constexpr uint64_t replay_window = 64 * 1024;   // of a body, kept to be sent again
 constexpr size_t inbox_limit = 64 * 1024;
-constexpr int reads_a_turn = 16;                       // of one connection, 16 KiB each
+constexpr int reads_a_turn = 16;  // of one connection, 16 KiB each
 bool exhausted(int code) {
   return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM || code == EADDRNOTAVAIL;
 }
@@ -19,8 +19,7 @@ constexpr const char* trouble_names[] = {"refused", "reset", "timeout", "malform
 
 }  // namespace
 
-OriginRequest::OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask,
-                             Consumer& consumer)
+OriginRequest::OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask, Consumer& consumer)
     : proxy_(proxy),
       cluster_(std::move(cluster)),
       ask_(std::move(ask)),
@@ -157,8 +156,7 @@ void OriginRequest::flush() {
   loop::Io io = connection_->stream().write(out_);
   if (out_.size() != before) {
     sent_any_ = true;
-    if (state_ == State::waiting)
-      timer_.set(send_timeout_ms());
+    if (state_ == State::waiting) timer_.set(send_timeout_ms());
   }
   if (io == loop::Io::more) proxy_.worker().run_next_turn(*this);
   if (io == loop::Io::error) {
@@ -215,8 +213,8 @@ void OriginRequest::receive() {
       keep_alive_ = false;
       return complete();
     }
-    return fail(Trouble::reset, io == loop::Io::eof ? "the server closed the connection"
-                                                    : system_error("recv", stream.error()).text);
+    return fail(Trouble::reset,
+                io == loop::Io::eof ? "the server closed the connection" : system_error("recv", stream.error()).text);
   }
   proxy_.worker().run_next_turn(*this);
 }
@@ -252,7 +250,7 @@ bool OriginRequest::read_events() {
           complete();
           return false;
         }
-        break;                               // after a 1xx comes the real one
+        break;  // after a 1xx comes the real one
       case http::Event::error:
         fail(Trouble::malformed, std::string("malformed response: ") + parser.reason());
         return false;
@@ -288,7 +286,8 @@ void OriginRequest::complete() {
   consumer_.on_end(connection_->parser().trailers());
   connection_->parser().head().storage.reset();
   // An answer that came before the whole request was sent leaves the connection in the middle of it.
-  bool reusable = keep_alive_ && !connection_->stream().error() && upload_done_ && out_.empty() && connection_->inbox().unread().empty();
+  bool reusable = keep_alive_ && !connection_->stream().error() && upload_done_ && out_.empty() &&
+                  connection_->inbox().unread().empty();
   if (reusable) {
     proxy_.pool().give_back(std::move(connection_), ask_.timeouts.keepalive);
   } else {
@@ -300,20 +299,16 @@ void OriginRequest::complete() {
 
 void OriginRequest::on_timeout() {
   if (state_ == State::connecting)
-    return fail(Trouble::timeout,
-                "no connection within " + std::to_string(ask_.timeouts.connect) + " ms");
+    return fail(Trouble::timeout, "no connection within " + std::to_string(ask_.timeouts.connect) + " ms");
   if (state_ == State::waiting) {
     bool asks_first = ask_.expect_continue && replay_.empty() && !replay_lost_;
-    if (!upload_done_ && out_.empty() && !asks_first)
-      return timer_.set(ask_.timeouts.idle);                // the client's turn
+    if (!upload_done_ && out_.empty() && !asks_first) return timer_.set(ask_.timeouts.idle);  // the client's turn
     if (!out_.empty())
-      return fail(Trouble::timeout,
-                  "the server took no bytes for " + std::to_string(ask_.timeouts.idle) + " ms");
-    return fail(Trouble::timeout,
-                "no answer within " + std::to_string(ask_.timeouts.response) + " ms");
+      return fail(Trouble::timeout, "the server took no bytes for " + std::to_string(ask_.timeouts.idle) + " ms");
+    return fail(Trouble::timeout, "no answer within " + std::to_string(ask_.timeouts.response) + " ms");
   }
   if (state_ == State::receiving && !upload_done_ && out_.empty())
-    return timer_.set(ask_.timeouts.idle);   // the client's turn: its own deadline counts
+    return timer_.set(ask_.timeouts.idle);  // the client's turn: its own deadline counts
   if (state_ == State::receiving)
     fail(Trouble::timeout, "the answer stalled for " + std::to_string(ask_.timeouts.idle) + " ms");
 }
@@ -367,8 +362,7 @@ void OriginRequest::count_failure(Trouble trouble, const std::string& reason) {
   const health::Member& server = cluster_->member(index_);
   server.state->failures.fetch_add(1, std::memory_order_relaxed);
   server.state->failures_in_a_row.fetch_add(1, std::memory_order_relaxed);
-  proxy_.report_failure(cluster_->pool().name, server, trouble_names[static_cast<size_t>(trouble)],
-                        reason);
+  proxy_.report_failure(cluster_->pool().name, server, trouble_names[static_cast<size_t>(trouble)], reason);
 }
 
 void OriginRequest::leave_server() {

@@ -14,9 +14,9 @@ namespace portolan::proxy {
 class Proxy;
 
 struct OriginFailure {
-  int status = 502;                          // 502, 503 (no server) or 504: what a client is told
-  bool no_server = false;                    // nobody was there to try
-  std::string reason;                        // "connection refused", "no answer within 1000 ms"
+  int status = 502;        // 502, 503 (no server) or 504: what a client is told
+  bool no_server = false;  // nobody was there to try
+  std::string reason;      // "connection refused", "no answer within 1000 ms"
 };
 
 class OriginRequest final : public ServerConnection::User, public loop::Runnable {
@@ -24,13 +24,13 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
   // None of these may destroy the OriginRequest; they take note and wake whoever will.
   class Consumer {
    public:
-    virtual void on_interim(const http::ResponseHead&) {}                      // 1xx
-    virtual void on_head(http::ResponseHead& head) = 0;  // views live in head.storage
+    virtual void on_interim(const http::ResponseHead&) {}  // 1xx
+    virtual void on_head(http::ResponseHead& head) = 0;    // views live in head.storage
     virtual void on_body(Slice bytes) = 0;
     virtual void on_end(const http::Fields& trailers) = 0;
     virtual void on_failure(const OriginFailure& failure, bool amid_body) = 0;
-    virtual bool wants_more() = 0;                       // false: reading stops until resume()
-    virtual void on_upload_room() {}                     // wants_body() became true
+    virtual bool wants_more() = 0;    // false: reading stops until resume()
+    virtual void on_upload_room() {}  // wants_body() became true
 
    protected:
     ~Consumer() = default;
@@ -38,11 +38,11 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
 
   struct Ask {
     http::Method method = http::Method::get;
-    std::string head;                        // request line and fields, without framing and final line
+    std::string head;  // request line and fields, without framing and final line
     http::Framing framing = http::Framing::none;
     uint64_t content_length = 0;
     Timeouts timeouts;
-    bool expect_continue = false;            // the client sends its body when the server asks for it
+    bool expect_continue = false;  // the client sends its body when the server asks for it
   };
 
   OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask, Consumer& consumer);
@@ -50,12 +50,12 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
   void start();
 
   // The request's body, as it comes from the client.
-  bool wants_body() const;                   // room for more
+  bool wants_body() const;  // room for more
   void send_body(Slice bytes);
   void end_body(const http::Fields& trailers);
-  void resume();                             // the consumer wants more again
+  void resume();  // the consumer wants more again
 
-  const health::Member* member() const;      // the server asked last, or nullptr
+  const health::Member* member() const;  // the server asked last, or nullptr
   int tries() const { return tries_; }
   bool body_sent_whole() const { return upload_done_ && out_.empty(); }
 
@@ -87,14 +87,14 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
   Consumer& consumer_;
   State state_ = State::idle;
   Tried tried_;
-  size_t index_ = Balancer::none;            // the member counted in
-  size_t last_ = Balancer::none;             // the member asked last
+  size_t index_ = Balancer::none;  // the member counted in
+  size_t last_ = Balancer::none;   // the member asked last
   int tries_ = 0;
-  bool fresh_only_ = false;                  // an idle connection failed us: take a new one
+  bool fresh_only_ = false;  // an idle connection failed us: take a new one
   std::unique_ptr<ServerConnection> connection_;
   Slice head_bytes_;
-  Body out_;                                 // what is to be sent
-  Body replay_;                              // what was sent of the body, to be sent again
+  Body out_;     // what is to be sent
+  Body replay_;  // what was sent of the body, to be sent again
   OriginFailure last_failure_{503, true, {}};
   bool replay_lost_ = false;
   bool upload_done_ = false;

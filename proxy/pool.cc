@@ -5,8 +5,8 @@ namespace portolan::proxy {
 ServerConnection::ServerConnection(loop::Worker& worker)
     : idle_timer_(worker, this, &loop::Calls<&ServerConnection::on_idle_timeout>::call) {}
 
-Result<std::unique_ptr<ServerConnection>> ServerConnection::open(
-    loop::Worker& worker, const SocketAddress& to, std::shared_ptr<health::ServerState> key) {
+Result<std::unique_ptr<ServerConnection>> ServerConnection::open(loop::Worker& worker, const SocketAddress& to,
+                                                                 std::shared_ptr<health::ServerState> key) {
   std::unique_ptr<ServerConnection> c(new ServerConnection(worker));
   c->key_ = std::move(key);
   auto stream = loop::Stream::connect(worker, to, *c);
@@ -25,8 +25,7 @@ void ServerConnection::on_idle_timeout() {
   if (idle_in_) idle_in_->drop(*this);
 }
 
-std::unique_ptr<ServerConnection> Pool::lease(const health::ServerState& server,
-                                              ServerConnection::User& user) {
+std::unique_ptr<ServerConnection> Pool::lease(const health::ServerState& server, ServerConnection::User& user) {
   auto found = idle_.find(&server);
   if (found == idle_.end() || found->second.empty()) return nullptr;
   std::unique_ptr<ServerConnection> c = std::move(found->second.back());

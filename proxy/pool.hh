@@ -49,20 +49,19 @@ class ServerConnection final : public loop::StreamHandler, public loop::Mortal {
 
 class Pool {
  public:
-  static constexpr size_t most_idle = 256;   // a server and worker
+  static constexpr size_t most_idle = 256;  // a server and worker
   explicit Pool(loop::Worker& worker) : worker_(worker) {}
 
   // An idle connection to the server, or nullptr. `user` is called when it is ready.
   std::unique_ptr<ServerConnection> lease(const health::ServerState& server, ServerConnection::User& user);
   // A new one, connecting.
-  Result<std::unique_ptr<ServerConnection>> open(const SocketAddress& to,
-                                                 std::shared_ptr<health::ServerState> server,
+  Result<std::unique_ptr<ServerConnection>> open(const SocketAddress& to, std::shared_ptr<health::ServerState> server,
                                                  ServerConnection::User& user);
   // Takes back a connection whose last exchange ended cleanly.
   void give_back(std::unique_ptr<ServerConnection> connection, int64_t keepalive_ms);
   // Ends a connection; safe from within its own callback.
   void close(std::unique_ptr<ServerConnection> connection);
-  void close_idle(const health::ServerState& server);        // it left the pool, drains or is down
+  void close_idle(const health::ServerState& server);  // it left the pool, drains or is down
   void close_all_idle();
   size_t idle() const { return idle_count_; }
 

@@ -10,33 +10,33 @@ namespace portolan::proxy {
 using metrics::Family;
 using metrics::Type;
 
-const Family requests_total{"portolan_requests_total", "Requests answered.", Type::counter,
-                            {"listener", "route", "pool", "server", "status"}};
+const Family requests_total{
+    "portolan_requests_total", "Requests answered.", Type::counter, {"listener", "route", "pool", "server", "status"}};
 const Family connections_open{"portolan_connections", "Client connections open.", Type::gauge, {"listener"}};
 
 namespace {
 
 const Family request_seconds{"portolan_request_duration_seconds",
-                             "From a request's first byte to the last byte of its answer.", Type::histogram,
+                             "From a request's first byte to the last byte of its answer.",
+                             Type::histogram,
                              {"listener", "route"}};
-const Family request_bytes{"portolan_request_bytes_total", "Body bytes received from clients.", Type::counter,
-                           {"listener", "route"}};
-const Family response_bytes{"portolan_response_bytes_total", "Body bytes sent to clients.", Type::counter,
-                            {"listener", "route"}};
-const Family connections_total{"portolan_connections_total", "Client connections accepted.", Type::counter,
-                               {"listener"}};
+const Family request_bytes{
+    "portolan_request_bytes_total", "Body bytes received from clients.", Type::counter, {"listener", "route"}};
+const Family response_bytes{
+    "portolan_response_bytes_total", "Body bytes sent to clients.", Type::counter, {"listener", "route"}};
+const Family connections_total{
+    "portolan_connections_total", "Client connections accepted.", Type::counter, {"listener"}};
 const Family connections_refused{"portolan_connections_refused_total",
                                  "Client connections closed at once because server.max_connections is reached.",
                                  Type::counter,
                                  {"listener"}};
-const Family retries_total{"portolan_retries_total", "Requests sent again to another server.", Type::counter,
-                           {"pool"}};
+const Family retries_total{"portolan_retries_total", "Requests sent again to another server.", Type::counter, {"pool"}};
 const Family cut_total{"portolan_responses_cut_total",
                        "Answers that broke off after they had begun: the server failed amid the body.",
                        Type::counter,
                        {"route", "pool"}};
-const Family failures_total{"portolan_server_failures_total", "Requests that failed at a server.", Type::counter,
-                            {"pool", "server", "reason"}};
+const Family failures_total{
+    "portolan_server_failures_total", "Requests that failed at a server.", Type::counter, {"pool", "server", "reason"}};
 
 }  // namespace
 
@@ -85,9 +85,7 @@ void Proxy::listen(const std::string& listener, int fd) {
   Door& door = doors_[fd];
   door.listener = listener;
   door.accepting = std::make_unique<loop::Listener>(
-      worker_, fd, [this, fd](UniqueFd socket, const SocketAddress& peer) {
-        accept(fd, std::move(socket), peer);
-      });
+      worker_, fd, [this, fd](UniqueFd socket, const SocketAddress& peer) { accept(fd, std::move(socket), peer); });
 }
 
 void Proxy::stop_listening(int fd) {
@@ -175,8 +173,7 @@ void Proxy::log(const LogEntry& entry, LogFormat format) {
   shared_.log_writer.wake();
 }
 
-void Proxy::count_request(const RequestLabels& labels, int64_t duration_us, uint64_t bytes_in,
-                          uint64_t bytes_out) {
+void Proxy::count_request(const RequestLabels& labels, int64_t duration_us, uint64_t bytes_in, uint64_t bytes_out) {
   series_key_.assign(labels.listener).append(1, '\0').append(labels.route).append(1, '\0');
   series_key_.append(labels.server).append(1, '\0').append(labels.pool);
   series_key_.append(reinterpret_cast<const char*>(&labels.status), sizeof labels.status);
@@ -184,8 +181,7 @@ void Proxy::count_request(const RequestLabels& labels, int64_t duration_us, uint
   if (found == series_.end()) {
     metrics::Shard& shard = worker_.metrics();
     std::string status = std::to_string(labels.status);
-    RequestSeries s{&shard.counter(requests_total,
-                                   {labels.listener, labels.route, labels.pool, labels.server, status}),
+    RequestSeries s{&shard.counter(requests_total, {labels.listener, labels.route, labels.pool, labels.server, status}),
                     &shard.histogram(request_seconds, {labels.listener, labels.route}),
                     &shard.counter(request_bytes, {labels.listener, labels.route}),
                     &shard.counter(response_bytes, {labels.listener, labels.route})};
@@ -214,8 +210,9 @@ void Proxy::report_failure(const std::string& pool, const health::Member& server
 void Proxy::report_no_server(const health::Pool& pool, int answering) {
   static log::Limit limit;
   if (!limit.pass(worker_.now_ms())) return;
-  log::error("no server left",
-             {{"pool", pool.name}, {"answering", answering}, {"servers", pool.members.size()}, {"serving", pool.serving()}});
+  log::error(
+      "no server left",
+      {{"pool", pool.name}, {"answering", answering}, {"servers", pool.members.size()}, {"serving", pool.serving()}});
 }
 
 }  // namespace portolan::proxy

@@ -24,15 +24,14 @@ class Fetch;
 struct Shared {
   loop::LogWriter& log_writer;
   // Any thread: tells control that a request failed at a server.
-  std::function<void(const std::string& pool, const SocketAddress& server, const std::string& reason)>
-      report_failure;
-  std::atomic<int64_t> connections{0};       // of clients, all workers
+  std::function<void(const std::string& pool, const SocketAddress& server, const std::string& reason)> report_failure;
+  std::atomic<int64_t> connections{0};  // of clients, all workers
   std::atomic<int64_t> most_connections{INT64_MAX};
 };
 
 // Families other rooms sum up.
-extern const metrics::Family requests_total;           // listener, route, pool, server, status
-extern const metrics::Family connections_open;         // listener
+extern const metrics::Family requests_total;    // listener, route, pool, server, status
+extern const metrics::Family connections_open;  // listener
 
 struct RequestLabels {
   std::string_view listener, route, pool, server;
@@ -49,9 +48,9 @@ class Proxy {
   // ── what control sends ──
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_board(std::shared_ptr<const health::Board> board);
-  void listen(const std::string& listener, int fd);          // fd belongs to the Server
-  void stop_listening(int fd);               // connections that came through it end after their request
-  void drain();                              // accepts no more; every connection ends after its request
+  void listen(const std::string& listener, int fd);  // fd belongs to the Server
+  void stop_listening(int fd);                       // connections that came through it end after their request
+  void drain();                                      // accepts no more; every connection ends after its request
   size_t connections() const { return connections_.size(); }
   void close_all();
 
@@ -59,17 +58,16 @@ class Proxy {
   loop::Worker& worker() { return worker_; }
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   Pool& pool() { return pool_; }
-  std::shared_ptr<Cluster> cluster(std::string_view pool);   // nullptr: the board doesn't know it (yet)
+  std::shared_ptr<Cluster> cluster(std::string_view pool);  // nullptr: the board doesn't know it (yet)
   bool draining() const { return draining_; }
-  void remove(Connection& connection);       // destroyed when the current callback ends
+  void remove(Connection& connection);  // destroyed when the current callback ends
   void begin_fetch(std::unique_ptr<Fetch> fetch);
   void end_fetch(Fetch& fetch);
-  std::string_view date();                   // IMF-fixdate of now
-  std::string& scratch() { return scratch_; }                // empty it before use
+  std::string_view date();                     // IMF-fixdate of now
+  std::string& scratch() { return scratch_; }  // empty it before use
 
   void log(const LogEntry& entry, LogFormat format);
-  void count_request(const RequestLabels& labels, int64_t duration_us, uint64_t bytes_in,
-                     uint64_t bytes_out);
+  void count_request(const RequestLabels& labels, int64_t duration_us, uint64_t bytes_in, uint64_t bytes_out);
   void count_retry(const std::string& pool);
   void count_cut(std::string_view route, std::string_view pool);
   void report_failure(const std::string& pool, const health::Member& server, const char* kind,
@@ -77,7 +75,7 @@ class Proxy {
   void report_no_server(const health::Pool& pool, int answering);
 
  private:
-  struct Door {                              // a listening socket
+  struct Door {  // a listening socket
     std::string listener;
     std::unique_ptr<loop::Listener> accepting;
   };

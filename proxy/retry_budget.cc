@@ -6,7 +6,7 @@ namespace portolan::proxy {
 namespace {
 
 constexpr int64_t window_ms = 5000;
-constexpr double always_allowed = 100;       // over two windows
+constexpr double always_allowed = 100;  // over two windows
 
 void turn_window(health::PoolState& pool, int64_t now_ms) {
   int64_t start = pool.window_start_ms.load(std::memory_order_relaxed);

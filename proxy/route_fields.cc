@@ -17,9 +17,8 @@ using conf::Value;
 
 bool is_label(std::string_view label) {
   return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
-         std::all_of(label.begin(), label.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-         });
+         std::all_of(label.begin(), label.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; });
 }
 
 bool is_host(std::string_view host) {
@@ -47,8 +46,7 @@ conf::Type<std::string> host() {
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     if (out.size() > 1 && out.back() == '.') out.pop_back();
     return is_host(out) ||
-           binder.must_be(
-               value, "a host name without port, such as \"www.example.com\" or \"*.example.com\"");
+           binder.must_be(value, "a host name without port, such as \"www.example.com\" or \"*.example.com\"");
   };
   return t;
 }
@@ -69,8 +67,7 @@ conf::Type<std::string> method() {
   t.name = "method";
   t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
     if (!read(binder, value, out)) return false;
-    return std::all_of(out.begin(), out.end(),
-                       [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; }) ||
+    return std::all_of(out.begin(), out.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; }) ||
            binder.must_be(value, "a method in capitals, such as \"GET\"");
   };
   return t;
@@ -144,25 +141,21 @@ bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
     return false;
   };
   if (answers.empty())
-    return fail(value.where,
-                "[[route]] answers with nothing; set one of pool, files, respond, redirect");
+    return fail(value.where, "[[route]] answers with nothing; set one of pool, files, respond, redirect");
   if (answers.size() > 1)
     return fail(value.find(answers[1])->where,
                 fmt::format("[[route]] has both {} and {}; keep one", answers[0], answers[1]));
   if (value.find("path") && value.find("path_exact"))
-    return fail(value.find("path_exact")->where,
-                "[[route]] has both path and path_exact; keep one");
+    return fail(value.find("path_exact")->where, "[[route]] has both path and path_exact; keep one");
   if (value.find("redirect_status") && route.redirect.empty())
-    return fail(value.find("redirect_status")->where,
-                "redirect_status in [[route]] needs redirect");
+    return fail(value.find("redirect_status")->where, "redirect_status in [[route]] needs redirect");
   const std::string& path = route.path_exact.empty() ? route.path : route.path_exact;
-  if (route.files && !route.files->strip_prefix.empty() &&
-      path.rfind(route.files->strip_prefix, 0) != 0 && path + "/" != route.files->strip_prefix)
-    return fail(
-        value.find("files")->where,
-        fmt::format("strip_prefix in [[route]].files is {}, which is not the beginning of the "
-                    "route's path {}",
-                    conf::quoted(route.files->strip_prefix), conf::quoted(path)));
+  if (route.files && !route.files->strip_prefix.empty() && path.rfind(route.files->strip_prefix, 0) != 0 &&
+      path + "/" != route.files->strip_prefix)
+    return fail(value.find("files")->where,
+                fmt::format("strip_prefix in [[route]].files is {}, which is not the beginning of the "
+                            "route's path {}",
+                            conf::quoted(route.files->strip_prefix), conf::quoted(path)));
   return true;
 }
 
@@ -179,25 +172,21 @@ const conf::Table<RouteConfig>& route_fields() {
           row("host", &RouteConfig::hosts, conf::one_or_many(host()),
               "The host asked for: exact, or \"*.example.com\" for all names below it.")
               .otherwise("any"),
-          row("path", &RouteConfig::path, url_path("\"/assets/\""),
-              "A prefix of the path, by whole segments.")
+          row("path", &RouteConfig::path, url_path("\"/assets/\""), "A prefix of the path, by whole segments.")
               .otherwise("any"),
           row("path_exact", &RouteConfig::path_exact, url_path("\"/favicon.ico\""),
               "The whole path. Either path or path_exact."),
-          row("method", &RouteConfig::methods, conf::one_or_many(method()), "The methods.")
-              .otherwise("any"),
+          row("method", &RouteConfig::methods, conf::one_or_many(method()), "The methods.").otherwise("any"),
           row("pool", &RouteConfig::pool, conf::reference("pool"),
               "Answered by the servers of this [pool.NAME]. A route has exactly one of pool, "
               "files, respond "
               "and redirect."),
-          row("files", &RouteConfig::files, conf::optional(conf::table(files_fields())),
-              "Answered from a directory."),
+          row("files", &RouteConfig::files, conf::optional(conf::table(files_fields())), "Answered from a directory."),
           row("respond", &RouteConfig::respond, conf::optional(conf::table(respond_fields())),
               "Answered as written here."),
           row("redirect", &RouteConfig::redirect, redirect(),
               "Sent elsewhere: \"https\" keeps host and path; a URL or a path is sent as it is."),
-          row("redirect_status", &RouteConfig::redirect_status, redirect_status(),
-              "The status of a redirect."),
+          row("redirect_status", &RouteConfig::redirect_status, redirect_status(), "The status of a redirect."),
           row("cache", &RouteConfig::cache, conf::reference("cache"), "Kept in this [cache.NAME].")
               .otherwise("not cached"),
           row("timeouts", &RouteConfig::timeouts, conf::table(timeout_override_fields()),

@@ -28,9 +28,8 @@ void Router::add_path(Paths& paths, size_t index) {
   auto& list = route.path_exact.empty() ? paths.prefix[std::string(prefix)] : paths.exact[route.path_exact];
   list.push_back(index);
   // A route with methods is asked before one without.
-  std::stable_sort(list.begin(), list.end(), [this](size_t a, size_t b) {
-    return routes_[a].methods.empty() < routes_[b].methods.empty();
-  });
+  std::stable_sort(list.begin(), list.end(),
+                   [this](size_t a, size_t b) { return routes_[a].methods.empty() < routes_[b].methods.empty(); });
 }
 
 size_t Router::match(const RouteQuery& query) const {
@@ -43,8 +42,7 @@ size_t Router::match_hosts(const Hosts& hosts, const RouteQuery& query) const {
   if (auto exact = hosts.exact.find(query.host); exact != hosts.exact.end())
     if (size_t found = match_paths(exact->second, query); found != none) return found;
   if (!hosts.wildcard.empty()) {
-    for (size_t dot = query.host.find('.'); dot != std::string_view::npos;
-         dot = query.host.find('.', dot + 1)) {
+    for (size_t dot = query.host.find('.'); dot != std::string_view::npos; dot = query.host.find('.', dot + 1)) {
       auto wild = hosts.wildcard.find(query.host.substr(dot));
       if (wild == hosts.wildcard.end()) continue;
       if (size_t found = match_paths(wild->second, query); found != none) return found;
@@ -77,8 +75,7 @@ size_t Router::match_paths(const Paths& paths, const RouteQuery& query) const {
 size_t Router::first_that_holds(const std::vector<size_t>& candidates, const RouteQuery& query) const {
   for (size_t i : candidates) {
     const auto& methods = routes_[i].methods;
-    if (methods.empty() || std::find(methods.begin(), methods.end(), query.method) != methods.end())
-      return i;
+    if (methods.empty() || std::find(methods.begin(), methods.end(), query.method) != methods.end()) return i;
   }
   return none;
 }

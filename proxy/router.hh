@@ -14,8 +14,8 @@ namespace portolan::proxy {
 
 struct RouteQuery {
   std::string_view listener;
-  std::string_view host;                     // lower case, without port
-  std::string_view path;                     // begins with '/', or "*"
+  std::string_view host;  // lower case, without port
+  std::string_view path;  // begins with '/', or "*"
   std::string_view method;
 };
 
@@ -36,11 +36,11 @@ class Router {
   // The routes of one host pattern, by path; each list is sorted, the most specific first.
   struct Paths {
     Map<std::vector<size_t>> exact;
-    Map<std::vector<size_t>> prefix;         // without the final '/'; "" for any path
+    Map<std::vector<size_t>> prefix;  // without the final '/'; "" for any path
   };
   struct Hosts {
     Map<Paths> exact;
-    Map<Paths> wildcard;                     // ".example.com"
+    Map<Paths> wildcard;  // ".example.com"
     Paths any;
   };
   size_t match_hosts(const Hosts& hosts, const RouteQuery& query) const;

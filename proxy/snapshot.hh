@@ -15,15 +15,15 @@ enum class LogFormat : uint8_t { json, combined };
 
 struct Snapshot {
   uint64_t version = 0;
-  std::string node;                          // [server] name: Via and Cache-Status
+  std::string node;  // [server] name: Via and Cache-Status
   Timeouts timeouts;
-  std::vector<IpNetwork> trusted;            // whose X-Forwarded-For, Forwarded and PROXY headers are believed
+  std::vector<IpNetwork> trusted;  // whose X-Forwarded-For, Forwarded and PROXY headers are believed
   LogFormat log_format = LogFormat::json;
   std::vector<RouteConfig> routes;
-  std::vector<std::shared_ptr<edge::Cache>> route_caches;       // by route; empty where none
+  std::vector<std::shared_ptr<edge::Cache>> route_caches;  // by route; empty where none
   std::map<std::string, PoolConfig, std::less<>> pools;
   std::map<std::string, ListenerConfig, std::less<>> listeners;
-  std::unique_ptr<const Router> router;      // over `routes`
+  std::unique_ptr<const Router> router;  // over `routes`
 
   Timeouts timeouts_of(const ListenerConfig& listener) const { return listener.timeouts.over(timeouts); }
   // [timeouts], then the listener's, the pool's and the route's: the later wins.

@@ -20,7 +20,7 @@ class WorkerWaker final : public Waker, public std::enable_shared_from_this<Work
     if (target_) worker_.run_soon(*target_);
   }
   loop::Worker& worker_;
-  loop::Runnable* target_;                   // touched on the worker's thread only
+  loop::Runnable* target_;  // touched on the worker's thread only
 };
 
 }  // namespace portolan::proxy

@@ -15,20 +15,17 @@ bool parse_port(std::string_view text, uint16_t& port) {
   if (text.empty() || text.size() > 5) return false;
   unsigned value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value == 0 || value > 65535)
-    return false;
+  if (error != std::errc() || end != text.data() + text.size() || value == 0 || value > 65535) return false;
   port = static_cast<uint16_t>(value);
   return true;
 }
 
 // Splits "host:port" and "[v6]:port"; host comes without brackets.
-bool split_host_port(std::string_view text, std::string_view& host, std::string_view& port,
-                     bool& bracketed) {
+bool split_host_port(std::string_view text, std::string_view& host, std::string_view& port, bool& bracketed) {
   bracketed = !text.empty() && text.front() == '[';
   if (bracketed) {
     size_t close = text.find(']');
-    if (close == std::string_view::npos || close + 1 >= text.size() || text[close + 1] != ':')
-      return false;
+    if (close == std::string_view::npos || close + 1 >= text.size() || text[close + 1] != ':') return false;
     host = text.substr(1, close - 1);
     port = text.substr(close + 2);
     return true;
@@ -43,8 +40,8 @@ bool split_host_port(std::string_view text, std::string_view& host, std::string_
 bool valid_host_name(std::string_view host) {
   if (host.empty() || host.size() > 253) return false;
   for (char c : host)
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-          c == '.' || c == '_'))
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+          c == '_'))
       return false;
   return host.front() != '.' && host.front() != '-';
 }
@@ -146,8 +143,7 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text) {
     return Error{"\"" + std::string(text) +
                  "\" is not an address: write \"host:port\", \"[v6]:port\" or \"unix:/path\""};
   auto ip = IpAddress::parse(host);
-  if (!ip || ip->is_v6() != bracketed)
-    return Error{"\"" + std::string(text) + "\" is not an IP address and port"};
+  if (!ip || ip->is_v6() != bracketed) return Error{"\"" + std::string(text) + "\" is not an IP address and port"};
   r.ip = *ip;
   return r;
 }
@@ -215,8 +211,7 @@ Result<HostPort> HostPort::parse(std::string_view text) {
   }
   std::string_view host, port;
   bool bracketed = false;
-  if (!split_host_port(text, host, port, bracketed) || bracketed || !parse_port(port, r.port) ||
-      !valid_host_name(host))
+  if (!split_host_port(text, host, port, bracketed) || bracketed || !parse_port(port, r.port) || !valid_host_name(host))
     return Error{"\"" + std::string(text) +
                  "\" is not an address: write \"host:port\", \"[v6]:port\" or \"unix:/path\""};
   r.host = host;

@@ -19,7 +19,7 @@ struct IpAddress {
   Family family = Family::none;
   std::array<uint8_t, 16> bytes{};
 
-  static Result<IpAddress> parse(std::string_view text);      // no port, no brackets, no zone id
+  static Result<IpAddress> parse(std::string_view text);  // no port, no brackets, no zone id
   static IpAddress v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d);
   bool is_v4() const { return family == Family::v4; }
   bool is_v6() const { return family == Family::v6; }
@@ -28,16 +28,16 @@ struct IpAddress {
   bool bit(unsigned i) const { return (bytes[i / 8] >> (7 - i % 8)) & 1; }
   // ::ffff:a.b.c.d becomes a.b.c.d; everything else stays.
   IpAddress unmapped() const;
-  IpAddress masked(unsigned length) const;                    // bits past `length` cleared
+  IpAddress masked(unsigned length) const;  // bits past `length` cleared
   std::string to_string() const;
   auto operator<=>(const IpAddress&) const = default;
 };
 
 struct IpNetwork {
-  IpAddress address;                                          // host bits are zero
+  IpAddress address;  // host bits are zero
   unsigned length = 0;
-  static Result<IpNetwork> parse(std::string_view text);      // "10.0.0.0/8", "2001:db8::/32", or one address
-  bool contains(const IpAddress& a) const;                    // false for the other family
+  static Result<IpNetwork> parse(std::string_view text);  // "10.0.0.0/8", "2001:db8::/32", or one address
+  bool contains(const IpAddress& a) const;                // false for the other family
   std::string to_string() const;
   auto operator<=>(const IpNetwork&) const = default;
 };
@@ -48,14 +48,14 @@ bool contains(const std::vector<IpNetwork>& networks, const IpAddress& a);
 struct SocketAddress {
   IpAddress ip;
   uint16_t port = 0;
-  std::string path;                                           // Unix socket when not empty
+  std::string path;  // Unix socket when not empty
 
   static Result<SocketAddress> parse(std::string_view text);  // "1.2.3.4:80", "[::1]:80", "unix:/path"
   static SocketAddress from(const sockaddr* address, socklen_t length);
-  socklen_t to(sockaddr_storage& out) const;                  // 0 when a path is too long
-  int domain() const;                                         // AF_INET, AF_INET6 or AF_UNIX
+  socklen_t to(sockaddr_storage& out) const;  // 0 when a path is too long
+  int domain() const;                         // AF_INET, AF_INET6 or AF_UNIX
   bool is_unix() const { return !path.empty(); }
-  std::string to_string() const;                              // parse's form
+  std::string to_string() const;  // parse's form
   auto operator<=>(const SocketAddress&) const = default;
 };
 

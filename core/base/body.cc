@@ -24,8 +24,7 @@ void Body::append(FileRef file, off_t offset, uint64_t length) {
 }
 
 void Body::append(Body&& other) {
-  for (size_t i = other.first_; i < other.segments_.size(); ++i)
-    segments_.push_back(std::move(other.segments_[i]));
+  for (size_t i = other.first_; i < other.segments_.size(); ++i) segments_.push_back(std::move(other.segments_[i]));
   size_ += other.size_;
   other.clear();
 }

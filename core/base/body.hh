@@ -27,22 +27,22 @@ class FileHandle {
 using FileRef = std::shared_ptr<FileHandle>;
 
 struct Segment {
-  Slice bytes;           // used when `file` is empty
+  Slice bytes;  // used when `file` is empty
   FileRef file;
-  off_t offset = 0;      // of the file range
-  uint64_t length = 0;   // bytes left in this segment, of either kind
+  off_t offset = 0;     // of the file range
+  uint64_t length = 0;  // bytes left in this segment, of either kind
 };
 
 class Body {
  public:
   bool empty() const { return size_ == 0; }
-  uint64_t size() const { return size_; }       // bytes left, file ranges included
-  void append(Slice bytes);                     // empty slices are dropped
+  uint64_t size() const { return size_; }  // bytes left, file ranges included
+  void append(Slice bytes);                // empty slices are dropped
   void append(FileRef file, off_t offset, uint64_t length);
-  void append(Body&& other);                    // leaves `other` empty
+  void append(Body&& other);  // leaves `other` empty
   // Moves at most `max` bytes from the front of this body to the end of `to`.
   void move_front(Body& to, uint64_t max);
-  void consume(uint64_t n);                     // drops n bytes from the front; n <= size()
+  void consume(uint64_t n);  // drops n bytes from the front; n <= size()
   void clear();
   // The segments left, front first; the first may be partly consumed already (its fields say what is left).
   const Segment* begin() const { return segments_.data() + first_; }

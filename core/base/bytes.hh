@@ -14,8 +14,8 @@ namespace portolan {
 class Block {
  public:
   // Standard sizes are taken from a per-thread free list, others from the heap. Aborts when memory is exhausted.
-  static const size_t small_capacity;      // fills 4 KiB with its header
-  static const size_t standard_capacity;   // fills 16 KiB with its header
+  static const size_t small_capacity;     // fills 4 KiB with its header
+  static const size_t standard_capacity;  // fills 16 KiB with its header
 
   char* data() { return reinterpret_cast<char*>(this + 1); }
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }

@@ -7,9 +7,9 @@ namespace portolan {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual int64_t now_ms() const = 0;    // monotonic milliseconds; for intervals and timeouts
-  virtual int64_t now_us() const = 0;    // monotonic microseconds; for latencies
-  virtual int64_t wall_ms() const = 0;   // milliseconds since the Unix epoch; for dates and logs
+  virtual int64_t now_ms() const = 0;   // monotonic milliseconds; for intervals and timeouts
+  virtual int64_t now_us() const = 0;   // monotonic microseconds; for latencies
+  virtual int64_t wall_ms() const = 0;  // milliseconds since the Unix epoch; for dates and logs
 };
 
 class SystemClock final : public Clock {
@@ -37,10 +37,10 @@ class FakeClock final : public Clock {
 class Rng {
  public:
   explicit Rng(uint64_t seed);
-  static Rng from_system();                    // seeded by getrandom(2)
+  static Rng from_system();  // seeded by getrandom(2)
   uint64_t next();
-  uint64_t below(uint64_t bound);              // uniform in [0, bound), unbiased; bound > 0
-  double unit();                               // uniform in [0, 1)
+  uint64_t below(uint64_t bound);  // uniform in [0, bound), unbiased; bound > 0
+  double unit();                   // uniform in [0, 1)
 
  private:
   uint64_t s_[4];

@@ -8,7 +8,7 @@ namespace portolan {
 class Executor {
  public:
   virtual ~Executor() = default;
-  virtual bool submit(std::function<void()> work) = 0;   // false: refused, nothing will run
+  virtual bool submit(std::function<void()> work) = 0;  // false: refused, nothing will run
 };
 
 // Wakes whoever waits, from any thread. wake() may be called any number of times and after the waiter is gone.

@@ -60,9 +60,9 @@ void set_sink(void (*sink)(std::string_view)) {
 void write(Level level, std::string_view message, std::initializer_list<Pair> pairs) {
   if (level < level_now.load(std::memory_order_relaxed)) return;
   int64_t wall = SystemClock().wall_ms();
-  std::string line = fmt::format("time={:%Y-%m-%dT%H:%M:%S}.{:03}Z level={} event=",
-                                 fmt::gmtime(static_cast<time_t>(wall / 1000)), wall % 1000,
-                                 names[static_cast<size_t>(level)]);
+  std::string line =
+      fmt::format("time={:%Y-%m-%dT%H:%M:%S}.{:03}Z level={} event=", fmt::gmtime(static_cast<time_t>(wall / 1000)),
+                  wall % 1000, names[static_cast<size_t>(level)]);
   append_value(line, message);
   for (const Pair& p : pairs) {
     line += ' ';

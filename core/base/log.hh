@@ -18,12 +18,11 @@ struct Pair {
   Pair(std::string_view k, const char* v) : key(k), value(v) {}
   Pair(std::string_view k, const std::string& v) : key(k), value(v) {}
   template <class N>
-    requires std::is_arithmetic_v<N>
-  Pair(std::string_view k, N v) : key(k), value(std::to_string(v)) {}
+  requires std::is_arithmetic_v<N> Pair(std::string_view k, N v) : key(k), value(std::to_string(v)) {}
 };
 
 void set_level(Level level);
-bool parse_level(std::string_view text, Level& level);         // debug | info | warning | error
+bool parse_level(std::string_view text, Level& level);  // debug | info | warning | error
 void write(Level level, std::string_view message, std::initializer_list<Pair> pairs = {});
 // Where lines go instead of stderr; nullptr restores it. For tests.
 void set_sink(void (*sink)(std::string_view line));

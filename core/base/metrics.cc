@@ -8,9 +8,8 @@
 
 namespace portolan::metrics {
 
-const double Histogram::bounds[bucket_count] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
-                                                0.025,  0.05,    0.1,    0.25,  0.5,    1,     2.5,
-                                                5,      10,      25,     50,    100};
+const double Histogram::bounds[bucket_count] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                0.25,   0.5,     1,      2.5,   5,      10,    25,   50,    100};
 
 void Histogram::observe_us(uint64_t us) {
   size_t i = 0;
@@ -76,16 +75,14 @@ std::string braces(const std::string& labels, const std::string& extra = {}) {
   return "{" + labels + (labels.empty() || extra.empty() ? "" : ",") + extra + "}";
 }
 
-void print_histogram(std::string& out, const Family& family, const std::string& labels,
-                     const Summed& s) {
+void print_histogram(std::string& out, const Family& family, const std::string& labels, const Summed& s) {
   uint64_t running = 0;
   for (size_t i = 0; i <= Histogram::bucket_count; ++i) {
     running += s.buckets[i];
     std::string le = i < Histogram::bucket_count ? fmt::format("{:g}", Histogram::bounds[i]) : "+Inf";
     out += fmt::format("{}_bucket{} {}\n", family.name, braces(labels, "le=\"" + le + "\""), running);
   }
-  out += fmt::format("{}_sum{} {:.6f}\n", family.name, braces(labels),
-                     static_cast<double>(s.sum_us) / 1e6);
+  out += fmt::format("{}_sum{} {:.6f}\n", family.name, braces(labels), static_cast<double>(s.sum_us) / 1e6);
   out += fmt::format("{}_count{} {}\n", family.name, braces(labels), running);
 }
 
@@ -93,21 +90,17 @@ void print_histogram(std::string& out, const Family& family, const std::string& 
 
 std::string Registry::expose() {
   struct ByName {
-    bool operator()(const Family* a, const Family* b) const {
-      return std::strcmp(a->name, b->name) < 0;
-    }
+    bool operator()(const Family* a, const Family* b) const { return std::strcmp(a->name, b->name) < 0; }
   };
   std::map<const Family*, std::map<std::string, Summed>, ByName> all;
   std::lock_guard lock(mutex_);
   for (auto& shard : shards_) {
     std::lock_guard inner(shard->mutex_);
-    for (auto& [key, counter] : shard->counters_)
-      all[key.family][key.labels].value += counter->value();
+    for (auto& [key, counter] : shard->counters_) all[key.family][key.labels].value += counter->value();
     for (auto& [key, histogram] : shard->histograms_) {
       Summed& s = all[key.family][key.labels];
       s.buckets.resize(Histogram::bucket_count + 1);
-      for (size_t i = 0; i <= Histogram::bucket_count; ++i)
-        s.buckets[i] += histogram->buckets_[i].value();
+      for (size_t i = 0; i <= Histogram::bucket_count; ++i) s.buckets[i] += histogram->buckets_[i].value();
       s.sum_us += histogram->sum_us_.value();
     }
   }
@@ -120,8 +113,7 @@ std::string Registry::expose() {
       if (family->type == Type::histogram) {
         print_histogram(out, *family, labels, s);
       } else {
-        out += fmt::format("{}{} {}\n", family->name, braces(labels),
-                           static_cast<int64_t>(s.value));
+        out += fmt::format("{}{} {}\n", family->name, braces(labels), static_cast<int64_t>(s.value));
       }
     }
   }
@@ -138,8 +130,7 @@ uint64_t Registry::total(const Family& family, std::string_view part) {
   for (auto& shard : shards_) {
     std::lock_guard inner(shard->mutex_);
     for (auto& [key, counter] : shard->counters_)
-      if (key.family == &family && key.labels.find(part) != std::string::npos)
-        sum += counter->value();
+      if (key.family == &family && key.labels.find(part) != std::string::npos) sum += counter->value();
   }
   return sum;
 }
@@ -149,8 +140,7 @@ void Exposition::family(const char* name, const char* help, const char* type) {
 }
 
 void Exposition::sample(std::string_view name,
-                        std::initializer_list<std::pair<std::string_view, std::string_view>> labels,
-                        double value) {
+                        std::initializer_list<std::pair<std::string_view, std::string_view>> labels, double value) {
   text_ += name;
   if (labels.size() > 0) {
     char separator = '{';

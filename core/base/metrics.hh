@@ -17,7 +17,7 @@ enum class Type : uint8_t { counter, gauge, histogram };
 
 // One metric with its labels' names; static, declared beside the code that counts.
 struct Family {
-  const char* name;                         // "portolan_requests_total"
+  const char* name;  // "portolan_requests_total"
   const char* help;
   Type type;
   std::vector<const char*> labels;
@@ -25,9 +25,7 @@ struct Family {
 
 class Counter {
  public:
-  void add(uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
+  void add(uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
   void sub(uint64_t n = 1) { add(~n + 1); }  // gauges only; sums over shards stay right
   uint64_t value() const { return value_.load(std::memory_order_relaxed); }
 
@@ -57,7 +55,7 @@ class Shard {
   friend class Registry;
   struct Key {
     const Family* family;
-    std::string labels;                     // rendered: route="a",pool="b"
+    std::string labels;  // rendered: route="a",pool="b"
     auto operator<=>(const Key&) const = default;
   };
   Key key_of(const Family& family, std::initializer_list<std::string_view> labels);
@@ -70,8 +68,7 @@ class Shard {
 class Exposition {
  public:
   void family(const char* name, const char* help, const char* type);
-  void sample(std::string_view name,
-              std::initializer_list<std::pair<std::string_view, std::string_view>> labels,
+  void sample(std::string_view name, std::initializer_list<std::pair<std::string_view, std::string_view>> labels,
               double value);
   std::string take() { return std::move(text_); }
   std::string text_;
@@ -80,9 +77,9 @@ class Exposition {
 // All shards of the process.
 class Registry {
  public:
-  Shard& add_shard();                        // any thread; shards live as long as the registry
-  std::string expose();                      // Prometheus text format 0.0.4, families sorted by name
-  uint64_t total(const Family& family);      // over all labels and shards; for tests and `status`
+  Shard& add_shard();                    // any thread; shards live as long as the registry
+  std::string expose();                  // Prometheus text format 0.0.4, families sorted by name
+  uint64_t total(const Family& family);  // over all labels and shards; for tests and `status`
   // Sum of the series of a family whose rendered labels contain `part` (e.g. `pool="app"`).
   uint64_t total(const Family& family, std::string_view part);
 

@@ -24,8 +24,7 @@ class Registration {
   static std::vector<const Part*> all() {
     std::vector<const Part*> parts;
     for (Registration* r = head(); r; r = r->next_) parts.push_back(&r->part_);
-    std::sort(parts.begin(), parts.end(),
-              [](const Part* a, const Part* b) { return a->name < b->name; });
+    std::sort(parts.begin(), parts.end(), [](const Part* a, const Part* b) { return a->name < b->name; });
     return parts;
   }
 

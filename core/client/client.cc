@@ -108,8 +108,7 @@ void Exchange::on_soon() {
 
 void Exchange::on_timeout() {
   int64_t limit = final_head_ ? request_.idle_timeout_ms : request_.timeout_ms;
-  fail((final_head_ ? "silent for " : "timed out after ") + std::to_string(limit) + " ms",
-       ETIMEDOUT);
+  fail((final_head_ ? "silent for " : "timed out after ") + std::to_string(limit) + " ms", ETIMEDOUT);
 }
 
 void Exchange::proceed() {
@@ -122,8 +121,7 @@ bool Exchange::connect_and_write() {
   if (connecting_) {
     loop::Io io = stream_->connected();
     if (io == loop::Io::would_block) return false;
-    if (io != loop::Io::done)
-      return fail(describe_errno(stream_->error()), stream_->error()), false;
+    if (io != loop::Io::done) return fail(describe_errno(stream_->error()), stream_->error()), false;
     connecting_ = false;
   }
   // A server may answer and close before it has read everything: what it said is still read.
@@ -240,9 +238,7 @@ class WholeCall final : public Call {
       return finish(Error{"the answer is larger than " + std::to_string(limit_) + " bytes"});
     response_.body.append(data);
   }
-  void on_deadline() {
-    finish(Error{"timed out after " + std::to_string(timeout_ms_) + " ms", ETIMEDOUT});
-  }
+  void on_deadline() { finish(Error{"timed out after " + std::to_string(timeout_ms_) + " ms", ETIMEDOUT}); }
   // The last thing done with this object: the callback may destroy it.
   void finish(Result<Response> result) {
     deadline_.cancel();
@@ -271,8 +267,7 @@ std::unique_ptr<Call> stream(loop::Worker& worker, Request request, StreamCallba
   return std::make_unique<Exchange>(worker, std::move(request), std::move(callbacks));
 }
 
-std::unique_ptr<Call> send(loop::Worker& worker, Request request,
-                           std::function<void(Result<Response>)> on_response) {
+std::unique_ptr<Call> send(loop::Worker& worker, Request request, std::function<void(Result<Response>)> on_response) {
   return std::make_unique<WholeCall>(worker, std::move(request), std::move(on_response));
 }
 

@@ -45,12 +45,10 @@ class Call {
 
 // Errors say what happened in lower case ("connection refused", "timed out after 1000 ms", "the
 // answer is not HTTP: …"); their code is an errno value where there is one.
-std::unique_ptr<Call> send(loop::Worker& worker, Request request,
-                           std::function<void(Result<Response>)> on_response);
+std::unique_ptr<Call> send(loop::Worker& worker, Request request, std::function<void(Result<Response>)> on_response);
 
 struct StreamCallbacks {
-  std::function<void(const http::ResponseHead&)>
-      on_head;  // the final head; views are valid during the call only
+  std::function<void(const http::ResponseHead&)> on_head;  // the final head; views are valid during the call only
   std::function<void(std::string_view)> on_data;
   std::function<void(Status)> on_end;  // the last callback; an error at any moment
 };

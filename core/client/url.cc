@@ -19,11 +19,8 @@ bool has_port(std::string_view authority) {
 
 Result<Url> parse_url(std::string_view text) {
   constexpr std::string_view scheme = "http://";
-  auto wrong = [&](const char* why) {
-    return Error{"'" + std::string(text) + "' is no http URL: " + why};
-  };
-  if (!http::equal_ignoring_case(text.substr(0, scheme.size()), scheme))
-    return wrong("it must begin with http://");
+  auto wrong = [&](const char* why) { return Error{"'" + std::string(text) + "' is no http URL: " + why}; };
+  if (!http::equal_ignoring_case(text.substr(0, scheme.size()), scheme)) return wrong("it must begin with http://");
   std::string_view rest = text.substr(scheme.size());
   size_t path = rest.find_first_of("/?");
   Url url;
@@ -32,8 +29,8 @@ Result<Url> parse_url(std::string_view text) {
   if (url.target.front() == '?') url.target.insert(0, 1, '/');
   if (url.authority.empty()) return wrong("the host is missing");
   if (url.authority.find('@') != std::string::npos) return wrong("a user is not allowed");
-  bool printable = std::all_of(url.target.begin(), url.target.end(),
-                               [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
+  bool printable =
+      std::all_of(url.target.begin(), url.target.end(), [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
   if (!printable) return wrong("the path holds a character that must be encoded");
   auto endpoint = HostPort::parse(has_port(url.authority) ? url.authority : url.authority + ":80");
   if (!endpoint) return wrong(endpoint.error().text.c_str());

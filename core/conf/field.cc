@@ -40,8 +40,7 @@ bool Binder::not_one_of(const Value& value, const std::vector<std::string>& allo
   for (const std::string& name : allowed) list += (list.empty() ? "" : ", ") + name;
   std::string near = value.kind == Value::Kind::string ? nearest(value.string, allowed) : "";
   if (!near.empty()) near = fmt::format("did you mean {}? ", quoted(near));
-  error(value.where,
-        fmt::format("{} is not a value of {}; {}allowed: {}", shown(value), subject(), near, list));
+  error(value.where, fmt::format("{} is not a value of {}; {}allowed: {}", shown(value), subject(), near, list));
   return false;
 }
 
@@ -70,8 +69,7 @@ std::string Binder::context() const {
   return out;
 }
 
-Binder::Scope::Scope(Binder& binder, Shape shape)
-    : binder_(binder), key_(binder.key), in_list_(binder.in_list) {
+Binder::Scope::Scope(Binder& binder, Shape shape) : binder_(binder), key_(binder.key), in_list_(binder.in_list) {
   Kind kind = shape == Shape::map ? Kind::map : in_list_ ? Kind::list : Kind::table;
   binder_.path_.push_back({key_, kind});
   binder_.in_list = false;
@@ -88,8 +86,7 @@ bool read_members(Binder& binder, const Value& value, const std::vector<const Ke
   bool good = true;
   std::vector<bool> seen(keys.size());
   for (const Member& member : value.members) {
-    auto it = std::find_if(keys.begin(), keys.end(),
-                           [&](const Key* key) { return key->name == member.key; });
+    auto it = std::find_if(keys.begin(), keys.end(), [&](const Key* key) { return key->name == member.key; });
     std::string context = binder.context();
     if (it == keys.end()) {
       std::vector<std::string> names;
@@ -97,9 +94,9 @@ bool read_members(Binder& binder, const Value& value, const std::vector<const Ke
       const std::string meant = nearest(member.key, names);
       for (size_t i = 0; i < names.size(); ++i)
         if (names[i] == meant) seen[i] = true;  // misspelt is not missing as well
-      binder.error(member.where, fmt::format("unknown key {}{}{}", quoted(member.key),
-                                             context.empty() ? "" : " in " + context,
-                                             remedy(member.key, names, "keys here")));
+      binder.error(member.where,
+                   fmt::format("unknown key {}{}{}", quoted(member.key), context.empty() ? "" : " in " + context,
+                               remedy(member.key, names, "keys here")));
       good = false;
       continue;
     }
@@ -111,8 +108,7 @@ bool read_members(Binder& binder, const Value& value, const std::vector<const Ke
   for (size_t i = 0; i < keys.size(); ++i) {
     if (!keys[i]->required || seen[i]) continue;
     std::string context = binder.context();
-    binder.error(value.where, fmt::format("{} is missing{}", keys[i]->name,
-                                          context.empty() ? "" : " in " + context));
+    binder.error(value.where, fmt::format("{} is missing{}", keys[i]->name, context.empty() ? "" : " in " + context));
     good = false;
   }
   return good;

@@ -22,8 +22,7 @@
 
 namespace portolan::conf {
 
-using Names =
-    std::function<std::vector<std::string>()>;  // asked when needed: parts register before main
+using Names = std::function<std::vector<std::string>()>;  // asked when needed: parts register before main
 
 // What reading one configuration collects. One thread.
 class Binder {
@@ -95,11 +94,10 @@ struct Described {
 template <class T>
 struct Type {
   std::string name;
-  std::function<std::string()> bounds;  // may be empty
-  std::string example;                  // as TOML
-  std::function<bool(Binder&, const Value&, T&)>
-      read;                                   // false: reported, T untouched or half filled
-  std::function<std::string(const T&)> show;  // as TOML; empty: nothing to show
+  std::function<std::string()> bounds;                  // may be empty
+  std::string example;                                  // as TOML
+  std::function<bool(Binder&, const Value&, T&)> read;  // false: reported, T untouched or half filled
+  std::function<std::string(const T&)> show;            // as TOML; empty: nothing to show
   Described::Shape shape = Described::Shape::scalar;
   std::function<std::vector<Described>()> rows = {};
 };
@@ -173,8 +171,7 @@ class Table {
   // Runs after all keys were read without a mistake; reports what one key alone can't say.
   using Check = std::function<bool(Binder&, const Value&, S&)>;
 
-  Table(std::initializer_list<Row<S>> rows, Check check = {})
-      : rows_(rows), check_(std::move(check)) {
+  Table(std::initializer_list<Row<S>> rows, Check check = {}) : rows_(rows), check_(std::move(check)) {
     for (const Row<S>& r : rows_) keys_.push_back(&r.key);
   }
   Table(const Table&) = delete;
@@ -184,9 +181,8 @@ class Table {
   bool read(Binder& binder, const Value& value, S& s) const {
     if constexpr (requires { s.where = std::string(); })
       if (s.where.empty()) s.where = value.where.text();
-    bool good = read_members(binder, value, keys_, [&](size_t i, const Value& member) {
-      return rows_[i].read(binder, member, s);
-    });
+    bool good = read_members(binder, value, keys_,
+                             [&](size_t i, const Value& member) { return rows_[i].read(binder, member, s); });
     return good && (!check_ || check_(binder, value, s));
   }
 

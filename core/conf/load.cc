@@ -71,8 +71,7 @@ class Reader {
     real_.push_back(real);
     tree_.files.push_back(path);
     Result<std::string> text = slurp(path);
-    if (!text)
-      return from ? error(from, text.error().text) : fail(path + ":1:1: " + text.error().text);
+    if (!text) return from ? error(from, text.error().text) : fail(path + ":1:1: " + text.error().text);
     Result<Value> value = parse(*text, path);
     if (!value) return fail(value.error().text);
     if (!from) tree_.root.where = value->where;
@@ -101,15 +100,12 @@ class Reader {
 
   void follow(const Value& include, const std::string& path, int depth) {
     if (include.kind != Value::Kind::array)
-      return error(&include.where,
-                   "include is a list of file names or patterns, as in [\"conf.d/*.toml\"]");
+      return error(&include.where, "include is a list of file names or patterns, as in [\"conf.d/*.toml\"]");
     size_t slash = path.rfind('/');
     std::string directory = slash == std::string::npos ? "" : path.substr(0, slash + 1);
     for (const Value& item : include.items) {
-      if (item.kind != Value::Kind::string || item.string.empty() ||
-          item.string.find('\0') != std::string::npos) {
-        error(&item.where,
-              "include is a list of file names or patterns, as in [\"conf.d/*.toml\"]");
+      if (item.kind != Value::Kind::string || item.string.empty() || item.string.find('\0') != std::string::npos) {
+        error(&item.where, "include is a list of file names or patterns, as in [\"conf.d/*.toml\"]");
         continue;
       }
       std::string pattern = item.string[0] == '/' ? item.string : directory + item.string;
@@ -122,8 +118,8 @@ class Reader {
 
   void join(Value& into, Value& from, const std::string& context) {
     for (Member& member : from.members) {
-      auto it = std::find_if(into.members.begin(), into.members.end(),
-                             [&](const Member& m) { return m.key == member.key; });
+      auto it =
+          std::find_if(into.members.begin(), into.members.end(), [&](const Member& m) { return m.key == member.key; });
       if (it == into.members.end()) {
         into.members.push_back(std::move(member));
         continue;
@@ -146,8 +142,7 @@ class Reader {
 
 // (index of the file, line, column) of "file:line:col: …"; what doesn't begin with a known file
 // sorts last.
-std::tuple<size_t, uint32_t, uint32_t> position(const std::string& error,
-                                                const std::vector<std::string>& files) {
+std::tuple<size_t, uint32_t, uint32_t> position(const std::string& error, const std::vector<std::string>& files) {
   size_t best = files.size();
   for (size_t i = 0; i < files.size(); ++i)
     if (error.compare(0, files[i].size() + 1, files[i] + ":") == 0 &&
@@ -171,9 +166,8 @@ Tree read(const std::string& path) {
 }
 
 void sort_errors(std::vector<std::string>& errors, const std::vector<std::string>& files) {
-  std::stable_sort(errors.begin(), errors.end(), [&](const std::string& a, const std::string& b) {
-    return position(a, files) < position(b, files);
-  });
+  std::stable_sort(errors.begin(), errors.end(),
+                   [&](const std::string& a, const std::string& b) { return position(a, files) < position(b, files); });
   errors.erase(std::unique(errors.begin(), errors.end()), errors.end());
 }
 

@@ -34,11 +34,9 @@ std::string default_words(const Described& d) {
 
 void print_key(std::string& out, const Described& d) {
   comment(out, d.help);
-  comment(out, fmt::format("{}{}{}; {}", d.type, d.bounds.empty() ? "" : ", ", d.bounds,
-                           default_words(d)));
+  comment(out, fmt::format("{}{}{}; {}", d.type, d.bounds.empty() ? "" : ", ", d.bounds, default_words(d)));
   bool has_default = !d.value.empty() && d.value != "[]";
-  out += fmt::format("#{} = {}\n\n", key_text(d.key),
-                     has_default && d.value_words.empty() ? d.value : d.example);
+  out += fmt::format("#{} = {}\n\n", key_text(d.key), has_default && d.value_words.empty() ? d.value : d.example);
 }
 
 void print_tables(std::string& out, const std::vector<Described>& rows, const std::string& path);

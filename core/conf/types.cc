@@ -23,10 +23,8 @@ struct Unit {
   std::string_view name;
   uint64_t factor;
 };
-constexpr Unit durations[] = {
-    {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}};
-constexpr Unit sizes[] = {
-    {"TiB", 1ull << 40}, {"GiB", 1ull << 30}, {"MiB", 1ull << 20}, {"KiB", 1ull << 10}, {"B", 1}};
+constexpr Unit durations[] = {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}};
+constexpr Unit sizes[] = {{"TiB", 1ull << 40}, {"GiB", 1ull << 30}, {"MiB", 1ull << 20}, {"KiB", 1ull << 10}, {"B", 1}};
 
 template <size_t N>
 std::optional<uint64_t> scaled(uint64_t n, std::string_view unit, const Unit (&units)[N]) {
@@ -40,8 +38,7 @@ std::optional<uint64_t> scaled(uint64_t n, std::string_view unit, const Unit (&u
 }
 
 template <size_t N>
-std::string largest_unit(uint64_t n, const Unit (&units)[N], std::string_view space,
-                         std::string_view unit_of_zero) {
+std::string largest_unit(uint64_t n, const Unit (&units)[N], std::string_view space, std::string_view unit_of_zero) {
   for (const Unit& u : units)
     if (n > 0 && n % u.factor == 0) return fmt::format("\"{}{}{}\"", n / u.factor, space, u.name);
   return fmt::format("\"0{}{}\"", space, unit_of_zero);
@@ -65,8 +62,7 @@ Type<T> parsed(std::string name, std::string example) {
     if (!result) {
       binder.error(value.where,
                    binder.subject() + ": " +
-                       (has_control(value.string) ? quoted(value.string) + " is not valid"
-                                                  : result.error().text));
+                       (has_control(value.string) ? quoted(value.string) + " is not valid" : result.error().text));
       return false;
     }
     out = *result;
@@ -107,8 +103,7 @@ std::optional<uint64_t> parse_size(std::string_view text) {
 std::optional<double> parse_share(std::string_view text) {
   double n = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error != std::errc() || std::string_view(end, text.data() + text.size()) != "%" ||
-      !std::isfinite(n))
+  if (error != std::errc() || std::string_view(end, text.data() + text.size()) != "%" || !std::isfinite(n))
     return std::nullopt;
   return n / 100;
 }
@@ -143,35 +138,31 @@ std::string quotes(std::string_view shown) {
   return std::string(shown.size() < 2 ? shown : shown.substr(1, shown.size() - 2));
 }
 
-bool read_integer(Binder& binder, const Value& value, int64_t lowest, int64_t highest,
-                  int64_t& out) {
+bool read_integer(Binder& binder, const Value& value, int64_t lowest, int64_t highest, int64_t& out) {
   if (value.kind != Value::Kind::integer || value.integer < lowest || value.integer > highest)
     return binder.must_be(value, fmt::format("a whole number from {} to {}", lowest, highest));
   out = value.integer;
   return true;
 }
 
-bool read_duration(Binder& binder, const Value& value, int64_t lowest_ms, int64_t highest_ms,
-                   int64_t unit_ms, int64_t& out_ms) {
+bool read_duration(Binder& binder, const Value& value, int64_t lowest_ms, int64_t highest_ms, int64_t unit_ms,
+                   int64_t& out_ms) {
   std::optional<int64_t> ms;
   if (value.kind == Value::Kind::string) ms = parse_duration_ms(value.string);
   if (!ms) return binder.must_be(value, "a duration such as \"250ms\", \"2s\", \"5m\" or \"1h\"");
   if (*ms < lowest_ms || *ms > highest_ms || *ms % unit_ms != 0)
-    return binder.must_be(
-        value, fmt::format("{} from {} to {}", unit_ms == 1000 ? "whole seconds" : "a duration",
-                           show_duration_ms(lowest_ms), show_duration_ms(highest_ms)));
+    return binder.must_be(value, fmt::format("{} from {} to {}", unit_ms == 1000 ? "whole seconds" : "a duration",
+                                             show_duration_ms(lowest_ms), show_duration_ms(highest_ms)));
   out_ms = *ms;
   return true;
 }
 
-bool read_size(Binder& binder, const Value& value, uint64_t lowest, uint64_t highest,
-               uint64_t& out) {
+bool read_size(Binder& binder, const Value& value, uint64_t lowest, uint64_t highest, uint64_t& out) {
   std::optional<uint64_t> n;
   if (value.kind == Value::Kind::string) n = parse_size(value.string);
   if (!n) return binder.must_be(value, "a size such as \"64 KiB\", \"512 MiB\" or \"2 GiB\"");
   if (*n < lowest || *n > highest)
-    return binder.must_be(
-        value, fmt::format("a size from {} to {}", show_size(lowest), show_size(highest)));
+    return binder.must_be(value, fmt::format("a size from {} to {}", show_size(lowest), show_size(highest)));
   out = *n;
   return true;
 }
@@ -220,8 +211,7 @@ Type<std::string> one_of(Names allowed) {
   };
   t.read = [allowed](Binder& binder, const Value& value, std::string& out) {
     std::vector<std::string> names = allowed();
-    if (value.kind != Value::Kind::string ||
-        std::find(names.begin(), names.end(), value.string) == names.end())
+    if (value.kind != Value::Kind::string || std::find(names.begin(), names.end(), value.string) == names.end())
       return binder.not_one_of(value, names);
     out = value.string;
     return true;
@@ -267,15 +257,13 @@ Type<double> number(double lowest, double highest) {
 Type<double> share(double lowest, double highest) {
   Type<double> t;
   t.name = "share";
-  std::string bounds =
-      detail::range(fmt::format("{}%", lowest * 100), fmt::format("{}%", highest * 100));
+  std::string bounds = detail::range(fmt::format("{}%", lowest * 100), fmt::format("{}%", highest * 100));
   t.bounds = [bounds] { return bounds; };
   t.example = "\"20%\"";
   t.read = [=](Binder& binder, const Value& value, double& out) {
     std::optional<double> n;
     if (value.kind == Value::Kind::string) n = parse_share(value.string);
-    if (!n || *n < lowest || *n > highest)
-      return binder.must_be(value, "a share such as \"20%\", from " + bounds);
+    if (!n || *n < lowest || *n > highest) return binder.must_be(value, "a share such as \"20%\", from " + bounds);
     out = *n;
     return true;
   };

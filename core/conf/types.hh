@@ -17,14 +17,13 @@ namespace portolan::conf {
 std::optional<int64_t> parse_duration_ms(std::string_view text);
 std::optional<uint64_t> parse_size(std::string_view text);
 std::optional<double> parse_share(std::string_view text);  // "12.5%" → 0.125
-std::string show_duration_ms(int64_t ms);  // in the largest unit that divides it, with quotes
+std::string show_duration_ms(int64_t ms);                  // in the largest unit that divides it, with quotes
 std::string show_size(uint64_t bytes);
 std::string show_string(std::string_view text);  // a TOML basic string
 
 namespace detail {
 bool read_integer(Binder&, const Value&, int64_t lowest, int64_t highest, int64_t& out);
-bool read_duration(Binder&, const Value&, int64_t lowest_ms, int64_t highest_ms, int64_t unit_ms,
-                   int64_t& out_ms);
+bool read_duration(Binder&, const Value&, int64_t lowest_ms, int64_t highest_ms, int64_t unit_ms, int64_t& out_ms);
 bool read_size(Binder&, const Value&, uint64_t lowest, uint64_t highest, uint64_t& out);
 std::string range(std::string lowest, std::string highest);
 std::string quotes(std::string_view shown);  // without the outer ones
@@ -33,8 +32,7 @@ std::string quotes(std::string_view shown);  // without the outer ones
 Type<bool> boolean();
 Type<std::string> text();                                 // any string, also an empty one
 Type<std::string> string(std::string example = "\"…\"");  // not empty, no control characters
-Type<std::string> path(
-    std::string example);  // of a file or directory: begins with "/" or is relative
+Type<std::string> path(std::string example);              // of a file or directory: begins with "/" or is relative
 Type<std::string> one_of(Names allowed);
 Type<std::string> one_of(std::vector<std::string> allowed);
 // The name of something else in the file: noted in Binder::references under `kind`.
@@ -68,8 +66,7 @@ Type<T> duration(int64_t lowest_ms, int64_t highest_ms, int64_t unit_ms = 1) {
   Type<T> t;
   t.name = "duration";
   t.bounds = [=] {
-    return detail::range(detail::quotes(show_duration_ms(lowest_ms)),
-                         detail::quotes(show_duration_ms(highest_ms)));
+    return detail::range(detail::quotes(show_duration_ms(lowest_ms)), detail::quotes(show_duration_ms(highest_ms)));
   };
   t.example = show_duration_ms(std::max(lowest_ms, std::min(highest_ms, int64_t{10'000})));
   t.read = [=](Binder& binder, const Value& value, T& out) {
@@ -86,9 +83,7 @@ template <class T>
 Type<T> size(uint64_t lowest, uint64_t highest) {
   Type<T> t;
   t.name = "size";
-  t.bounds = [=] {
-    return detail::range(detail::quotes(show_size(lowest)), detail::quotes(show_size(highest)));
-  };
+  t.bounds = [=] { return detail::range(detail::quotes(show_size(lowest)), detail::quotes(show_size(highest))); };
   t.example = "\"64 MiB\"";
   t.read = [=](Binder& binder, const Value& value, T& out) {
     uint64_t n = 0;
@@ -112,9 +107,7 @@ Type<std::optional<T>> optional(Type<T> inner) {
     out = std::move(item);
     return true;
   };
-  t.show = [show = inner.show](const std::optional<T>& v) {
-    return v && show ? show(*v) : std::string();
-  };
+  t.show = [show = inner.show](const std::optional<T>& v) { return v && show ? show(*v) : std::string(); };
   t.shape = inner.shape;
   t.rows = inner.rows;
   return t;
@@ -127,8 +120,7 @@ Type<std::vector<T>> list(Type<T> inner, size_t fewest = 0, bool single = false)
   t.name = (single ? inner.name + ", or list of them" : "list, each a " + inner.name);
   t.bounds = inner.bounds;
   if (!inner.example.empty()) t.example = "[" + inner.example + "]";
-  t.read = [read = inner.read, fewest, single](Binder& binder, const Value& value,
-                                               std::vector<T>& out) {
+  t.read = [read = inner.read, fewest, single](Binder& binder, const Value& value, std::vector<T>& out) {
     std::vector<T> items;
     if (value.kind != Value::Kind::array) {
       if (!single) return binder.must_be(value, "a list");
@@ -142,8 +134,7 @@ Type<std::vector<T>> list(Type<T> inner, size_t fewest = 0, bool single = false)
     for (const Value& v : value.items) {
       T item{};
       good = read(binder, v, item) && good;
-      items.push_back(
-          std::move(item));  // also a bad one: what refers to its name shall not fail as well
+      items.push_back(std::move(item));  // also a bad one: what refers to its name shall not fail as well
     }
     binder.in_list = was;
     if (items.size() < fewest) {
@@ -190,8 +181,7 @@ Type<S> table_or(const Table<S>& rows, T S::*member, Type<T> brief) {
   Type<S> t = table(rows);
   t.name = brief.name + " or table";
   t.example = brief.example;
-  t.read = [full = t.read, member, brief = std::move(brief)](Binder& binder, const Value& value,
-                                                             S& out) {
+  t.read = [full = t.read, member, brief = std::move(brief)](Binder& binder, const Value& value, S& out) {
     if (value.kind == Value::Kind::table) return full(binder, value, out);
     if constexpr (requires { out.where = std::string(); }) out.where = value.where.text();
     return brief.read(binder, value, out.*member);

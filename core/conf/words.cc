@@ -22,8 +22,7 @@ size_t edits(std::string_view a, std::string_view b) {
     for (size_t j = 1; j <= b.size(); ++j) {
       size_t cost = lower(a[i - 1]) != lower(b[j - 1]);
       row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + cost});
-      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-          lower(a[i - 2]) == lower(b[j - 1]))
+      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
         row[j] = std::min(row[j], before[j - 2] + 1);
     }
     before = above;
@@ -35,11 +34,7 @@ size_t edits(std::string_view a, std::string_view b) {
 // The length of the well-formed UTF-8 sequence at the front of `text`, or 0.
 size_t sequence(std::string_view text) {
   auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  size_t length = byte(0) < 0x80       ? 1
-                  : byte(0) >> 5 == 6  ? 2
-                  : byte(0) >> 4 == 14 ? 3
-                  : byte(0) >> 3 == 30 ? 4
-                                       : 0;
+  size_t length = byte(0) < 0x80 ? 1 : byte(0) >> 5 == 6 ? 2 : byte(0) >> 4 == 14 ? 3 : byte(0) >> 3 == 30 ? 4 : 0;
   if (length == 0 || length > text.size()) return 0;
   for (size_t i = 1; i < length; ++i)
     if (byte(i) >> 6 != 2) return 0;
@@ -95,14 +90,12 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   return fewest * 2 >= std::max<size_t>(word.size(), 3) ? std::string() : best;
 }
 
-std::string remedy(std::string_view word, const std::vector<std::string>& candidates,
-                   std::string_view label) {
+std::string remedy(std::string_view word, const std::vector<std::string>& candidates, std::string_view label) {
   if (candidates.empty()) return {};
   if (std::string near = nearest(word, candidates); !near.empty())
     return fmt::format("; did you mean {}?", quoted(near));
   std::string list;
-  for (size_t i = 0; i < candidates.size() && i < 20; ++i)
-    list += (i ? ", " : "") + key_text(candidates[i]);
+  for (size_t i = 0; i < candidates.size() && i < 20; ++i) list += (i ? ", " : "") + key_text(candidates[i]);
   if (candidates.size() > 20) list += ", …";
   return fmt::format("; {}: {}", label, list);
 }

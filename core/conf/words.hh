@@ -18,7 +18,6 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 
 // `; did you mean "x"?` where one is near, else `; <label>: a, b, c` (at most twenty), or ""
 // without candidates.
-std::string remedy(std::string_view word, const std::vector<std::string>& candidates,
-                   std::string_view label);
+std::string remedy(std::string_view word, const std::vector<std::string>& candidates, std::string_view label);
 
 }  // namespace portolan::conf

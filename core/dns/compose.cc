@@ -44,8 +44,7 @@ size_t answer_limit(const Query& query, bool tcp) {
   return tcp ? max_message_size : std::min<size_t>(query.udp_size, max_udp_size);
 }
 
-Composer::Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query,
-                   size_t limit)
+Composer::Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, size_t limit)
     : out_(out), query_(query), limit_(std::min(limit, out.size()) - opt_size()) {
   if (!query.has_question) return;
   std::memcpy(&out_[at_], &packet[at_], query.question_end - at_);
@@ -68,8 +67,7 @@ void Composer::remember_question() {
   question_remembered_ = true;
   if (!query_.has_question) return;
   Labels labels(query_.key.wire());
-  for (unsigned i = 0; i < labels.count; i++)
-    remember(labels.hash[i], header_size + labels.start[i]);
+  for (unsigned i = 0; i < labels.count; i++) remember(labels.hash[i], header_size + labels.start[i]);
 }
 
 bool Composer::matches(size_t offset, std::string_view suffix) const {
@@ -90,8 +88,7 @@ bool Composer::matches(size_t offset, std::string_view suffix) const {
 
 size_t Composer::find(uint32_t hash, std::string_view suffix) const {
   for (unsigned i = 0; i < suffix_count_; i++)
-    if (suffixes_[i].hash == hash && matches(suffixes_[i].offset, suffix))
-      return suffixes_[i].offset;
+    if (suffixes_[i].hash == hash && matches(suffixes_[i].offset, suffix)) return suffixes_[i].offset;
   return 0;
 }
 
@@ -104,8 +101,7 @@ bool Composer::put_name(std::string_view name) {
   Labels labels(name);
   size_t target = 0;
   unsigned kept = 0;
-  for (; kept < labels.count && target == 0; kept++)
-    target = find(labels.hash[kept], name.substr(labels.start[kept]));
+  for (; kept < labels.count && target == 0; kept++) target = find(labels.hash[kept], name.substr(labels.start[kept]));
   if (target != 0) kept--;
   const size_t begin = at_;
   const size_t literal = kept < labels.count ? labels.start[kept] : name.size() - 1;
@@ -136,8 +132,7 @@ bool Composer::put_rdata(uint16_t type, std::string_view rdata) {
   }
 }
 
-bool Composer::put_record(std::string_view owner, uint16_t type, uint32_t ttl_s,
-                          std::string_view rdata) {
+bool Composer::put_record(std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata) {
   uint8_t fixed[10];
   store16(fixed, type);
   store16(fixed + 2, class_in);
@@ -149,8 +144,7 @@ bool Composer::put_record(std::string_view owner, uint16_t type, uint32_t ttl_s,
   return true;
 }
 
-bool Composer::add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s,
-                   std::string_view rdata) {
+bool Composer::add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata) {
   if (truncated_) return false;
   const size_t before = at_;
   const unsigned suffixes = suffix_count_;
@@ -195,8 +189,7 @@ size_t Composer::finish(uint16_t rcode, bool authoritative) {
     at_ = query_.has_question ? query_.question_end : header_size;
     std::fill(std::begin(counts_), std::end(counts_), uint16_t{0});
   }
-  unsigned flags =
-      flag_qr | (query_.flags & (mask_opcode | flag_rd | flag_cd)) | (rcode & mask_rcode);
+  unsigned flags = flag_qr | (query_.flags & (mask_opcode | flag_rd | flag_cd)) | (rcode & mask_rcode);
   if (query_.flags & mask_opcode) flags &= ~static_cast<unsigned>(flag_rd | flag_cd);
   if (authoritative) flags |= flag_aa;
   if (truncated_) flags |= flag_tc;
@@ -224,8 +217,7 @@ uint16_t rcode_of(Verdict verdict) {
   }
 }
 
-size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query,
-                     Verdict verdict) {
+size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, Verdict verdict) {
   Composer composer(out, packet, query, plain_udp_size);
   return composer.finish(rcode_of(verdict), false);
 }

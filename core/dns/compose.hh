@@ -19,16 +19,14 @@ class Composer {
  public:
   // `packet` is what `query` was read from. `out` holds at least 512 bytes; no more than min(limit,
   // out.size()) are used.
-  Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query,
-           size_t limit);
+  Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, size_t limit);
   Composer(const Composer&) = delete;
   Composer& operator=(const Composer&) = delete;
 
   // Appends one record of class IN; sections in their order. Names in `owner` and `rdata` are
   // uncompressed wire form. False: no room. In the answer and authority sections that truncates the
   // message; an additional record is left out.
-  bool add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s,
-           std::string_view rdata);
+  bool add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata);
 
   // Client Subnet's scope in the answer; it is echoed only if it was asked. Default 0: untailored.
   void set_scope(uint8_t scope) { scope_ = scope; }
@@ -68,8 +66,7 @@ class Composer {
 };
 
 // The whole answer to a packet that `parse_query` did not pass (any verdict but drop and answer).
-size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query,
-                     Verdict verdict);
+size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, Verdict verdict);
 // The rcode such an answer carries.
 uint16_t rcode_of(Verdict verdict);
 

@@ -111,8 +111,7 @@ std::string Name::to_string() const {
       auto byte = static_cast<unsigned char>(c);
       if (byte <= ' ' || byte >= 0x7f) {
         text += '\\';
-        for (unsigned d : {byte / 100u, byte / 10u % 10, byte % 10u})
-          text += static_cast<char>('0' + d);
+        for (unsigned d : {byte / 100u, byte / 10u % 10, byte % 10u}) text += static_cast<char>('0' + d);
         continue;
       }
       if (c == '.' || c == '\\' || c == '"') text += '\\';

@@ -46,8 +46,7 @@ bool read_options(Bytes data, Query& query) {
     if (data.size() < 4) return false;
     const size_t size = load16(&data[2]);
     if (data.size() < 4 + size) return false;
-    if (load16(&data[0]) == option_client_subnet && !read_subnet(data.subspan(4, size), query))
-      return false;
+    if (load16(&data[0]) == option_client_subnet && !read_subnet(data.subspan(4, size), query)) return false;
     data = data.subspan(4 + size);
   }
   return true;

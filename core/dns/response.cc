@@ -73,8 +73,7 @@ bool take_negative(Bytes packet, const Record& record, Response& response) {
 }
 
 // Reads `count` answer records, following CNAMEs from `wanted` in the order they come.
-Status read_answers(Bytes packet, size_t& offset, unsigned count, Name wanted, uint16_t type,
-                    Response& response) {
+Status read_answers(Bytes packet, size_t& offset, unsigned count, Name wanted, uint16_t type, Response& response) {
   uint32_t ttl_s = 0x7fffffff;
   unsigned links = 0;
   for (unsigned i = 0; i < count; i++) {
@@ -98,8 +97,7 @@ Status read_question(Bytes packet, size_t& offset, const Name& name, uint16_t ty
   Name asked;
   if (load16(&packet[4]) != 1 || !asked.read(packet, offset, false) || packet.size() - offset < 4)
     return bad_response("no question");
-  if (!asked.equals(name) || load16(&packet[offset]) != type ||
-      load16(&packet[offset + 2]) != class_in)
+  if (!asked.equals(name) || load16(&packet[offset]) != type || load16(&packet[offset + 2]) != class_in)
     return bad_response("it answers another question");
   offset += 4;
   return {};

@@ -21,8 +21,8 @@ struct ServiceTarget {  // RFC 2782
 
 struct Response {
   uint16_t rcode = 0;
-  bool truncated = false;  // ask again over TCP; the lists may be short
-  uint32_t ttl_s = 0;      // the least along the way; of a negative answer RFC 2308 §5's, or 0
+  bool truncated = false;               // ask again over TCP; the lists may be short
+  uint32_t ttl_s = 0;                   // the least along the way; of a negative answer RFC 2308 §5's, or 0
   std::vector<IpAddress> addresses;     // A and AAAA
   std::vector<ServiceTarget> services;  // SRV
 };
@@ -30,7 +30,6 @@ struct Response {
 // `name` and `type` (A, AAAA, SRV) are what was asked under `id`; an answer to anything else is an
 // error, and so are records out of bounds, compression pointers that don't lead backwards, and
 // CNAME chains over 16.
-Result<Response> parse_response(std::span<const uint8_t> packet, uint16_t id, const Name& name,
-                                uint16_t type);
+Result<Response> parse_response(std::span<const uint8_t> packet, uint16_t id, const Name& name, uint16_t type);
 
 }  // namespace portolan::dns

@@ -11,8 +11,7 @@ inline constexpr size_t max_name_size = 255;  // wire form with the root label
 inline constexpr size_t max_label_size = 63;
 inline constexpr size_t max_message_size = 65535;  // what TCP's length can say
 inline constexpr size_t plain_udp_size = 512;      // without EDNS
-inline constexpr size_t max_udp_size =
-    1232;  // never more over UDP: no fragments anywhere (DNS flag day 2020)
+inline constexpr size_t max_udp_size = 1232;       // never more over UDP: no fragments anywhere (DNS flag day 2020)
 
 enum Type : uint16_t {
   type_a = 1,

@@ -9,9 +9,8 @@ using Keys = std::map<std::string, std::string>;
 
 conf::Row<Keys> field(const char* name, const char* example) {
   auto get = [name](Keys& keys) -> std::string& { return keys[name]; };
-  return conf::row_of<Keys, std::string>(
-             name, get, conf::string(example),
-             std::string("The path of keys that leads to the ") + name + " in a record.")
+  return conf::row_of<Keys, std::string>(name, get, conf::string(example),
+                                         std::string("The path of keys that leads to the ") + name + " in a record.")
       .otherwise("looked for");
 }
 

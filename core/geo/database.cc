@@ -34,11 +34,9 @@ Status add(const PrivateFile& file, const Database& database, Table::Builder& bu
   auto roots = MmdbTree(*layout, *records, builder.trie()).walk();
   if (!roots) return roots.error();
   if (database.kind == "city" && !records->saw_coordinates())
-    return Error{fmt::format("\"{}\" has no coordinates: looked for {}", layout->type,
-                             looked_for(*keys, true))};
+    return Error{fmt::format("\"{}\" has no coordinates: looked for {}", layout->type, looked_for(*keys, true))};
   if (!records->saw_coordinates() && !records->saw_code())
-    return Error{fmt::format("\"{}\" knows no locations: looked for {}", layout->type,
-                             looked_for(*keys, false))};
+    return Error{fmt::format("\"{}\" knows no locations: looked for {}", layout->type, looked_for(*keys, false))};
   return builder.lay(roots->v4, roots->v6);
 }
 

@@ -16,7 +16,7 @@ struct DemoCity {
   std::string_view continent;
   double latitude = 0;
   double longitude = 0;
-  std::string network;  // the first of `networks`: "127.N.0.0/16", N the city's place in the list
+  std::string network;                // the first of `networks`: "127.N.0.0/16", N the city's place in the list
   std::vector<std::string> networks;  // then one of the documentation /28s, a 198.18.0.0/16 /21, a
                                       // 203.0.113.0/24 /29 and a 2001:db8::/32 /48
 };

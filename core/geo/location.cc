@@ -39,9 +39,8 @@ double distance_km(double latitude1, double longitude1, double latitude2, double
   constexpr double radian = std::numbers::pi / 180;
   double half_latitude = std::sin((latitude2 - latitude1) * radian / 2);
   double half_longitude = std::sin((longitude2 - longitude1) * radian / 2);
-  double a = half_latitude * half_latitude + std::cos(latitude1 * radian) *
-                                                 std::cos(latitude2 * radian) * half_longitude *
-                                                 half_longitude;
+  double a = half_latitude * half_latitude +
+             std::cos(latitude1 * radian) * std::cos(latitude2 * radian) * half_longitude * half_longitude;
   return 2 * earth_radius_km * std::asin(std::sqrt(std::clamp(a, 0.0, 1.0)));
 }
 

@@ -33,23 +33,19 @@ Status check_texts(const MmdbData& metadata, std::string_view key, Type containe
   at = value.payload;
   for (uint64_t i = 0; i < uint64_t{value.size} * (container == Type::map ? 2 : 1); ++i) {
     MmdbValue text;
-    if (read_mmdb_value(metadata, at, text))
-      return Error{fmt::format("metadata: {} is damaged", key)};
+    if (read_mmdb_value(metadata, at, text)) return Error{fmt::format("metadata: {} is damaged", key)};
     at = text.next;
     if (text.type == Type::pointer) read_mmdb_value(metadata, text.size, text);
-    if (text.type != Type::text)
-      return Error{fmt::format("metadata: {} holds more than text", key)};
+    if (text.type != Type::text) return Error{fmt::format("metadata: {} holds more than text", key)};
   }
   return {};
 }
 
 Status read_metadata(const MmdbData& metadata, MmdbLayout& layout) {
   MmdbChecker checker(metadata, metadata_budget);
-  if (Status checked = checker.check(0, metadata_budget); !checked)
-    return Error{"metadata: " + checked.error().text};
+  if (Status checked = checker.check(0, metadata_budget); !checked) return Error{"metadata: " + checked.error().text};
   MmdbValue root;
-  if (read_mmdb_value(metadata, 0, root) || root.type != Type::map)
-    return Error{"metadata: not a map"};
+  if (read_mmdb_value(metadata, 0, root) || root.type != Type::map) return Error{"metadata: not a map"};
   auto format = number_of(metadata, "binary_format_major_version");
   if (!format) return format.error();
   if (*format != 2) return Error{fmt::format("metadata: format version {}, not 2", *format)};
@@ -61,10 +57,8 @@ Status read_metadata(const MmdbData& metadata, MmdbLayout& layout) {
   if (!version) return version.error();
   if (*record != 24 && *record != 28 && *record != 32)
     return Error{fmt::format("metadata: record_size {}, not 24, 28 or 32", *record)};
-  if (*version != 4 && *version != 6)
-    return Error{fmt::format("metadata: ip_version {}, not 4 or 6", *version)};
-  if (*nodes == 0 || *nodes > UINT32_MAX)
-    return Error{fmt::format("metadata: node_count {}", *nodes)};
+  if (*version != 4 && *version != 6) return Error{fmt::format("metadata: ip_version {}, not 4 or 6", *version)};
+  if (*nodes == 0 || *nodes > UINT32_MAX) return Error{fmt::format("metadata: node_count {}", *nodes)};
   layout.node_count = static_cast<uint32_t>(*nodes);
   layout.record_size = static_cast<unsigned>(*record);
   layout.ip_version = static_cast<unsigned>(*version);
@@ -105,18 +99,16 @@ Result<MmdbLayout> read_mmdb_layout(std::string_view file) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(file.data());
   size_t metadata_at = marker_at + marker.size();
   MmdbLayout layout;
-  if (Status read = read_metadata({bytes + metadata_at, file.size() - metadata_at}, layout); !read)
-    return read.error();
+  if (Status read = read_metadata({bytes + metadata_at, file.size() - metadata_at}, layout); !read) return read.error();
   uint64_t tree_bytes = uint64_t{layout.node_count} * (layout.record_size / 4);
   if (tree_bytes + mmdb_separator_bytes > marker_at)
-    return Error{fmt::format("the search tree ({} nodes of {} bits) is larger than the file",
-                             layout.node_count, layout.record_size)};
+    return Error{fmt::format("the search tree ({} nodes of {} bits) is larger than the file", layout.node_count,
+                             layout.record_size)};
   const uint8_t* separator = bytes + tree_bytes;
   if (std::any_of(separator, separator + mmdb_separator_bytes, [](uint8_t b) { return b != 0; }))
     return Error{"no 16 zero bytes after the search tree: its size is wrong or it is damaged"};
   layout.tree = bytes;
-  layout.data = {separator + mmdb_separator_bytes,
-                 static_cast<size_t>(marker_at - tree_bytes - mmdb_separator_bytes)};
+  layout.data = {separator + mmdb_separator_bytes, static_cast<size_t>(marker_at - tree_bytes - mmdb_separator_bytes)};
   return layout;
 }
 

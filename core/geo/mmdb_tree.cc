@@ -34,15 +34,12 @@ void MmdbTree::find_ipv4_part() {
 }
 
 Status MmdbTree::enter(uint32_t node) {
-  if (visited_[node])
-    return Error{
-        fmt::format("search tree: node {} is reached twice (a cycle or an overlap)", node)};
+  if (visited_[node]) return Error{fmt::format("search tree: node {} is reached twice (a cycle or an overlap)", node)};
   visited_[node] = true;
   return {};
 }
 
-Result<Trie::Ref> MmdbTree::subtree(uint32_t start, unsigned depth, unsigned max_depth,
-                                    uint32_t alias) {
+Result<Trie::Ref> MmdbTree::subtree(uint32_t start, unsigned depth, unsigned max_depth, uint32_t alias) {
   struct Frame {
     uint32_t node = 0;
     bool right = false;
@@ -57,8 +54,7 @@ Result<Trie::Ref> MmdbTree::subtree(uint32_t start, unsigned depth, unsigned max
     uint32_t record = layout_.record(node, frames[top].right);
     unsigned below = depth + top + 1;
     if (record < layout_.node_count && record != alias) {
-      if (below >= max_depth)
-        return Error{fmt::format("search tree: node {} is deeper than an address", record)};
+      if (below >= max_depth) return Error{fmt::format("search tree: node {} is deeper than an address", record)};
       if (Status entered = enter(record); !entered) return entered.error();
       frames[++top] = {record, false, 0};
       continue;

@@ -67,8 +67,7 @@ bool valid_utf8(std::string_view text) {
       point = point << 6 | (next & 0x3f);
     }
     static constexpr uint32_t smallest[4] = {0, 0x80, 0x800, 0x10000};
-    if (point < smallest[more] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
-      return false;
+    if (point < smallest[more] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
   }
   return true;
 }

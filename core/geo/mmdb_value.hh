@@ -35,8 +35,7 @@ struct MmdbValue {
     float32 = 15,
   };
   Type type = Type::map;
-  uint32_t size =
-      0;  // bytes of a scalar, members of a map (pairs) or array; of a pointer: where it points
+  uint32_t size = 0;   // bytes of a scalar, members of a map (pairs) or array; of a pointer: where it points
   size_t payload = 0;  // offset of the first byte or member
   size_t next = 0;     // offset past the value; of a map or array: of its first member
 };

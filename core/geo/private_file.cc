@@ -39,9 +39,7 @@ Result<int> anonymous_file() {
 }  // namespace
 
 PrivateFile::PrivateFile(PrivateFile&& o) noexcept
-    : fd_(std::exchange(o.fd_, -1)),
-      data_(std::exchange(o.data_, nullptr)),
-      size_(std::exchange(o.size_, 0)) {}
+    : fd_(std::exchange(o.fd_, -1)), data_(std::exchange(o.data_, nullptr)), size_(std::exchange(o.size_, 0)) {}
 
 PrivateFile& PrivateFile::operator=(PrivateFile&& o) noexcept {
   std::swap(fd_, o.fd_);
@@ -88,8 +86,7 @@ Result<PrivateFile> PrivateFile::copy_of(const std::string& path) {
     if (n == 0) break;
     size += static_cast<size_t>(n);
     if (size > max_bytes) return Error{fmt::format("larger than {} MiB", max_bytes >> 20)};
-    if (Status wrote = write_all(*fd, {buffer.data(), static_cast<size_t>(n)}); !wrote)
-      return wrote.error();
+    if (Status wrote = write_all(*fd, {buffer.data(), static_cast<size_t>(n)}); !wrote) return wrote.error();
   }
   if (Status mapped = file.seal_and_map(size); !mapped) return mapped.error();
   return file;

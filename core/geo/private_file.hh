@@ -14,8 +14,7 @@ class PrivateFile {
  public:
   static constexpr size_t max_bytes = size_t{512} << 20;
 
-  static Result<PrivateFile> copy_of(
-      const std::string& path);  // a regular file of at most max_bytes
+  static Result<PrivateFile> copy_of(const std::string& path);  // a regular file of at most max_bytes
   static Result<PrivateFile> holding(std::string_view bytes);
   PrivateFile(PrivateFile&& o) noexcept;
   PrivateFile& operator=(PrivateFile&& o) noexcept;

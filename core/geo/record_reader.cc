@@ -22,8 +22,7 @@ enum class Reading { absent, present, wrong };
 Reading parse_number(std::string_view text, double& out) {
   if (text.empty() || text == "-") return Reading::absent;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size() ? Reading::present
-                                                                  : Reading::wrong;
+  return error == std::errc() && end == text.data() + text.size() ? Reading::present : Reading::wrong;
 }
 
 Reading to_number(const MMDB_entry_data_s& value, double& out) {
@@ -68,12 +67,10 @@ Reading to_code(const MMDB_entry_data_s& value, std::array<char, 2>& out) {
 }
 
 // False where the record has nothing there.
-Result<bool> look_up(const MMDB_s& mmdb, uint32_t offset, const KeyPath& path,
-                     MMDB_entry_data_s& value) {
+Result<bool> look_up(const MMDB_s& mmdb, uint32_t offset, const KeyPath& path, MMDB_entry_data_s& value) {
   MMDB_entry_s record{&mmdb, offset};
   int code = MMDB_aget_value(&record, &value, path.pointers.data());
-  if (code == MMDB_LOOKUP_PATH_DOES_NOT_MATCH_DATA_ERROR || code == MMDB_INVALID_LOOKUP_PATH_ERROR)
-    return false;
+  if (code == MMDB_LOOKUP_PATH_DOES_NOT_MATCH_DATA_ERROR || code == MMDB_INVALID_LOOKUP_PATH_ERROR) return false;
   if (code != MMDB_SUCCESS) return bad(offset, path, MMDB_strerror(code));
   return value.has_data;
 }
@@ -107,8 +104,7 @@ Result<FieldKeys> FieldKeys::with(const std::map<std::string, std::string>& keys
   fields.latitude = paths_of({"location.latitude", "latitude", "lat"});
   fields.longitude = paths_of({"location.longitude", "longitude", "lng", "lon"});
   fields.accuracy_radius = paths_of({"location.accuracy_radius", "accuracy_radius"});
-  fields.country =
-      paths_of({"country.iso_code", "registered_country.iso_code", "country_code"}, {"country"});
+  fields.country = paths_of({"country.iso_code", "registered_country.iso_code", "country_code"}, {"country"});
   fields.continent = paths_of({"continent.code", "continent_code"}, {"continent"});
   const std::map<std::string_view, std::vector<KeyPath>*> names = {
       {"latitude", &fields.latitude},   {"longitude", &fields.longitude},
@@ -142,8 +138,8 @@ RecordReader::RecordReader(const MmdbLayout& layout, const FieldKeys& keys, bool
 RecordReader::RecordReader(RecordReader&&) noexcept = default;
 RecordReader::~RecordReader() = default;
 
-Result<RecordReader> RecordReader::open(const PrivateFile& file, const MmdbLayout& layout,
-                                        const FieldKeys& keys, bool wants_coordinates) {
+Result<RecordReader> RecordReader::open(const PrivateFile& file, const MmdbLayout& layout, const FieldKeys& keys,
+                                        bool wants_coordinates) {
   RecordReader reader(layout, keys, wants_coordinates);
   auto mmdb = std::make_unique<MMDB_s>();
   int code = MMDB_open(file.path().c_str(), MMDB_MODE_MMAP, mmdb.get());
@@ -185,8 +181,8 @@ Status RecordReader::coordinates(uint32_t offset, Location& location) {
   return {};
 }
 
-Result<bool> RecordReader::number(const std::vector<KeyPath>& paths, uint32_t offset, double low,
-                                  double high, double& out) {
+Result<bool> RecordReader::number(const std::vector<KeyPath>& paths, uint32_t offset, double low, double high,
+                                  double& out) {
   for (const KeyPath& path : paths) {
     MMDB_entry_data_s value;
     auto there = look_up(*mmdb_, offset, path, value);
@@ -204,8 +200,7 @@ Result<bool> RecordReader::number(const std::vector<KeyPath>& paths, uint32_t of
   return false;
 }
 
-Status RecordReader::code(const std::vector<KeyPath>& paths, uint32_t offset,
-                          std::array<char, 2>& out) {
+Status RecordReader::code(const std::vector<KeyPath>& paths, uint32_t offset, std::array<char, 2>& out) {
   for (const KeyPath& path : paths) {
     MMDB_entry_data_s value;
     auto there = look_up(*mmdb_, offset, path, value);
@@ -213,8 +208,7 @@ Status RecordReader::code(const std::vector<KeyPath>& paths, uint32_t offset,
     if (!*there) continue;
     std::array<char, 2> read{};
     Reading reading = to_code(value, read);
-    if (reading == Reading::wrong && !path.lenient)
-      return bad(offset, path, "is not a code of two letters");
+    if (reading == Reading::wrong && !path.lenient) return bad(offset, path, "is not a code of two letters");
     if (reading != Reading::present) continue;
     out = read;
     return {};

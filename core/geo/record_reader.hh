@@ -21,8 +21,7 @@ namespace portolan::geo {
 struct KeyPath {
   std::vector<std::string> parts;
   std::vector<const char*> pointers;  // the parts, then null: libmaxminddb's form
-  bool lenient =
-      false;  // a value of another form counts as absent (a key publishers use differently)
+  bool lenient = false;               // a value of another form counts as absent (a key publishers use differently)
 
   explicit KeyPath(std::string_view dotted, bool lenient_ = false);
   KeyPath(const KeyPath&) = delete;
@@ -41,8 +40,8 @@ struct FieldKeys {
 class RecordReader {
  public:
   // `file` must live as long as the reader and be the one `layout` was read from.
-  static Result<RecordReader> open(const PrivateFile& file, const MmdbLayout& layout,
-                                   const FieldKeys& keys, bool wants_coordinates);
+  static Result<RecordReader> open(const PrivateFile& file, const MmdbLayout& layout, const FieldKeys& keys,
+                                   bool wants_coordinates);
   RecordReader(RecordReader&&) noexcept;
   ~RecordReader();
 
@@ -58,8 +57,7 @@ class RecordReader {
     void operator()(MMDB_s* mmdb) const;
   };
   RecordReader(const MmdbLayout& layout, const FieldKeys& keys, bool wants_coordinates);
-  Result<bool> number(const std::vector<KeyPath>& paths, uint32_t offset, double low, double high,
-                      double& out);
+  Result<bool> number(const std::vector<KeyPath>& paths, uint32_t offset, double low, double high, double& out);
   Status code(const std::vector<KeyPath>& paths, uint32_t offset, std::array<char, 2>& out);
   Status coordinates(uint32_t offset, Location& location);
 

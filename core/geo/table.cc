@@ -41,8 +41,7 @@ struct Table::Search {
     for (;;) {
       uint64_t slot = uint64_t{1} << (key.high >> (64 - stride));
       uint64_t upto = slot | (slot - 1);
-      if (!(node->inner & slot))
-        return table.leaves_.data()[node->leaves + std::popcount(node->runs & upto) - 1];
+      if (!(node->inner & slot)) return table.leaves_.data()[node->leaves + std::popcount(node->runs & upto) - 1];
       node = table.nodes_.data() + node->children + std::popcount(node->inner & upto) - 1;
       shift<wide>(key, stride);
     }
@@ -57,14 +56,12 @@ struct Table::Search {
     }
   }
 
-  [[gnu::always_inline]] static inline Found found(const Table& table, uint32_t leaf,
-                                                   unsigned added) {
+  [[gnu::always_inline]] static inline Found found(const Table& table, uint32_t leaf, unsigned added) {
     uint32_t id = leaf & 0xffffff;
     return {id ? table.locations_.data() + id : nullptr, (leaf >> 24) + added};
   }
 
-  [[gnu::always_inline]] static inline Found v4(const Table& table, uint32_t address,
-                                                unsigned added) {
+  [[gnu::always_inline]] static inline Found v4(const Table& table, uint32_t address, unsigned added) {
     return found(table, leaf<false>(table, {uint64_t{address} << 32, 0}), added);
   }
 
@@ -73,8 +70,7 @@ struct Table::Search {
     if (address.is_v4()) return v4(table, static_cast<uint32_t>(big_endian64(bytes) >> 32), 0);
     if (!address.is_v6()) return {};
     Key key{big_endian64(bytes), big_endian64(bytes + 8)};
-    if (key.high == 0 && key.low >> 32 == 0xffff)
-      return v4(table, static_cast<uint32_t>(key.low), 96);
+    if (key.high == 0 && key.low >> 32 == 0xffff) return v4(table, static_cast<uint32_t>(key.low), 96);
     uint32_t reached = leaf<true>(table, key);
     if ((reached & 0xffffff) != Trie::alias_id) return found(table, reached, 0);
     return v4(table, bits_after(key, reached >> 24), reached >> 24);
@@ -115,9 +111,7 @@ class Table::Packer {
   }
 
  private:
-  static uint32_t leaf_value(Trie::Ref leaf, unsigned length) {
-    return length << 24 | Trie::id(leaf);
-  }
+  static uint32_t leaf_value(Trie::Ref leaf, unsigned length) { return length << 24 | Trie::id(leaf); }
 
   void fill_root(std::vector<uint32_t>& slots, Trie::Ref ref, unsigned depth, size_t first) {
     size_t count = size_t{1} << (root_bits - depth);
@@ -178,8 +172,7 @@ class Table::Packer {
   const Trie& trie_;
 };
 
-Table::Builder::Builder()
-    : trie_(std::make_unique<Trie>()), v4_(Trie::nothing), v6_(Trie::nothing) {}
+Table::Builder::Builder() : trie_(std::make_unique<Trie>()), v4_(Trie::nothing), v6_(Trie::nothing) {}
 Table::Builder::~Builder() = default;
 
 Status Table::Builder::insert(const IpNetwork& network, const Location& location) {

@@ -18,8 +18,7 @@ Result<Trie::Ref> Trie::leaf(const Location& location) {
 
 Trie::Ref Trie::only(const IpNetwork& network, Ref leaf) {
   Ref ref = leaf;
-  for (unsigned i = network.length; i-- > 0;)
-    ref = network.address.bit(i) ? join(nothing, ref) : join(ref, nothing);
+  for (unsigned i = network.length; i-- > 0;) ref = network.address.bit(i) ? join(nothing, ref) : join(ref, nothing);
   return ref;
 }
 

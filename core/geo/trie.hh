@@ -17,9 +17,8 @@ class Trie {
   // A leaf (top bit set, below it the id of a location) or the index of a node.
   using Ref = uint32_t;
   static constexpr Ref leaf_bit = 0x80000000;
-  static constexpr uint32_t nothing_id = 0;  // no location known
-  static constexpr uint32_t alias_id =
-      0xffffff;  // the next 32 bits are an IPv4 address: ask the IPv4 trie
+  static constexpr uint32_t nothing_id = 0;       // no location known
+  static constexpr uint32_t alias_id = 0xffffff;  // the next 32 bits are an IPv4 address: ask the IPv4 trie
   static constexpr Ref nothing = leaf_bit | nothing_id;
   static constexpr Ref alias = leaf_bit | alias_id;
 

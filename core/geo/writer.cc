@@ -9,16 +9,7 @@
 namespace portolan::geo {
 namespace {
 
-enum Type : unsigned {
-  text = 2,
-  float64 = 3,
-  uint16 = 5,
-  uint32 = 6,
-  map = 7,
-  uint64 = 9,
-  array = 11,
-  float32 = 15
-};
+enum Type : unsigned { text = 2, float64 = 3, uint16 = 5, uint32 = 6, map = 7, uint64 = 9, array = 11, float32 = 15 };
 
 std::string big_endian(uint64_t value, unsigned bytes) {
   std::string out;
@@ -104,9 +95,7 @@ class Tree {
   const std::vector<std::array<uint32_t, 2>>& nodes() const { return nodes_; }
 
  private:
-  static bool bit(const IpAddress& address, unsigned skip, unsigned i) {
-    return i >= skip && address.bit(i - skip);
-  }
+  static bool bit(const IpAddress& address, unsigned skip, unsigned i) { return i >= skip && address.bit(i - skip); }
 
   uint32_t open(uint32_t at, bool right) {
     uint32_t side = nodes_[at][right];
@@ -124,13 +113,11 @@ void add_alias(Tree& tree, std::string_view network) {
   uint32_t v4 = tree.get(zero, 96);
   auto where = IpNetwork::parse(network);
   if (v4 == 0 || !Tree::is_node(v4) || !where) return;
-  if (tree.get(where->address, where->length) == Tree::empty)
-    tree.put(where->address, 0, where->length, v4);
+  if (tree.get(where->address, where->length) == Tree::empty) tree.put(where->address, 0, where->length, v4);
 }
 
 std::string packed(uint32_t left, uint32_t right, unsigned record_size) {
-  if (record_size != 28)
-    return big_endian(left, record_size / 8) + big_endian(right, record_size / 8);
+  if (record_size != 28) return big_endian(left, record_size / 8) + big_endian(right, record_size / 8);
   std::string out = big_endian(left & 0xffffff, 3);
   out += static_cast<char>((left >> 24) << 4 | right >> 24);
   return out + big_endian(right & 0xffffff, 3);
@@ -163,12 +150,9 @@ Status DatabaseWriter::insert(const IpNetwork& network, const Place& place) {
 
 std::string DatabaseWriter::encode(const Place& place) const {
   Map latitude_longitude;
-  if (place.accuracy_radius_km)
-    latitude_longitude.add("accuracy_radius", encoded(uint16, *place.accuracy_radius_km));
-  if (place.latitude)
-    latitude_longitude.add("latitude", coordinate(*place.latitude, options_.numbers));
-  if (place.longitude)
-    latitude_longitude.add("longitude", coordinate(*place.longitude, options_.numbers));
+  if (place.accuracy_radius_km) latitude_longitude.add("accuracy_radius", encoded(uint16, *place.accuracy_radius_km));
+  if (place.latitude) latitude_longitude.add("latitude", coordinate(*place.latitude, options_.numbers));
+  if (place.longitude) latitude_longitude.add("longitude", coordinate(*place.longitude, options_.numbers));
   Map root;
   if (options_.style == Style::flat) {
     if (!place.city.empty()) root.add("city", encoded(place.city));
@@ -176,13 +160,10 @@ std::string DatabaseWriter::encode(const Place& place) const {
     if (!place.continent.empty()) root.add("continent_code", encoded(place.continent));
     if (place.latitude) root.add("latitude", coordinate(*place.latitude, options_.numbers));
     if (place.longitude) root.add("longitude", coordinate(*place.longitude, options_.numbers));
-    if (place.accuracy_radius_km)
-      root.add("accuracy_radius", encoded(uint16, *place.accuracy_radius_km));
+    if (place.accuracy_radius_km) root.add("accuracy_radius", encoded(uint16, *place.accuracy_radius_km));
     return root.str();
   }
-  auto inside = [](std::string_view key, const std::string& value) {
-    return Map().add(key, value).str();
-  };
+  auto inside = [](std::string_view key, const std::string& value) { return Map().add(key, value).str(); };
   if (!place.city.empty()) root.add("city", inside("names", inside("en", encoded(place.city))));
   if (!place.continent.empty()) root.add("continent", inside("code", encoded(place.continent)));
   if (!place.country.empty()) root.add("country", inside("iso_code", encoded(place.country)));
@@ -201,8 +182,7 @@ Result<std::string> DatabaseWriter::finish() const {
     if (fresh) data += at->first;
     bool v4 = key.second.is_v4();
     bool embedded = v4 && options_.ip_version == 6;
-    tree.put(key.second, embedded ? 96 : 0, key.first - (v4 && !embedded ? 96 : 0),
-             Tree::data_bit | at->second);
+    tree.put(key.second, embedded ? 96 : 0, key.first - (v4 && !embedded ? 96 : 0), Tree::data_bit | at->second);
   }
   if (options_.ip_version == 6 && options_.aliases)
     for (const char* network : {"::ffff:0:0/96", "2002::/16"}) add_alias(tree, network);
@@ -210,16 +190,14 @@ Result<std::string> DatabaseWriter::finish() const {
   size_t count = tree.nodes().size();
   uint64_t largest = count + 16 + data.size();
   if (largest >> options_.record_size)
-    return Error{
-        fmt::format("{} values do not fit records of {} bits", largest, options_.record_size)};
+    return Error{fmt::format("{} values do not fit records of {} bits", largest, options_.record_size)};
   auto record = [count](uint32_t side) {
     if (side == Tree::empty) return static_cast<uint32_t>(count);
     if (Tree::is_node(side)) return side;
     return static_cast<uint32_t>(count) + 16 + (side & ~Tree::data_bit);
   };
   std::string file;
-  for (const auto& node : tree.nodes())
-    file += packed(record(node[0]), record(node[1]), options_.record_size);
+  for (const auto& node : tree.nodes()) file += packed(record(node[0]), record(node[1]), options_.record_size);
   return file + std::string(16, '\0') + data + metadata(options_, count);
 }
 

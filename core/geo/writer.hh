@@ -33,7 +33,7 @@ class DatabaseWriter {
     std::string type = "Portolan-City";
     Style style = Style::nested;
     Numbers numbers = Numbers::float64;
-    bool aliases = true;  // ::ffff:0:0/96 and 2002::/16 lead to the IPv4 part, where free
+    bool aliases = true;                   // ::ffff:0:0/96 and 2002::/16 lead to the IPv4 part, where free
     uint64_t build_epoch = 1'767'225'600;  // seconds since 1970: 2026-01-01
   };
 

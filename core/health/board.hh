@@ -64,8 +64,7 @@ struct Site {
 
 struct Board {
   uint64_t version = 0;
-  std::map<std::string, std::shared_ptr<const Pool>, std::less<>>
-      pools;  // unchanged pools are shared by boards
+  std::map<std::string, std::shared_ptr<const Pool>, std::less<>> pools;  // unchanged pools are shared by boards
   std::map<std::string, std::vector<Site>, std::less<>> services;
   std::map<std::string, Health, std::less<>> datacenters;  // only those an operator drained
 };

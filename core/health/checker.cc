@@ -14,8 +14,8 @@ struct Target::Attempt {
   std::unique_ptr<ProbeRun> run;
 };
 
-Target::Target(loop::Worker& worker, CheckObserver& observer, const StartProbe& start,
-               const SocketAddress& address, const CheckConfig& check)
+Target::Target(loop::Worker& worker, CheckObserver& observer, const StartProbe& start, const SocketAddress& address,
+               const CheckConfig& check)
     : worker_(worker),
       observer_(observer),
       start_(start),
@@ -48,8 +48,7 @@ void Target::launch() {
   auto attempt = std::make_unique<Attempt>(*this, ++launched_);
   uint64_t number = attempt->number;
   attempt->timeout.set(check_.timeout_ms);
-  attempt->run = start_(worker_, address_, check_,
-                        [this, number](Verdict v) { on_verdict(number, std::move(v)); });
+  attempt->run = start_(worker_, address_, check_, [this, number](Verdict v) { on_verdict(number, std::move(v)); });
   attempts_.push_back(std::move(attempt));
 }
 
@@ -78,12 +77,10 @@ bool Target::count(const Verdict& verdict) {
   in_a_row_ = verdict.good == last_good_ ? in_a_row_ + 1 : 1;
   last_good_ = verdict.good;
   State before = state_;
-  if (verdict.good &&
-      (state_ == State::unknown || (state_ == State::down && in_a_row_ >= check_.rise)))
+  if (verdict.good && (state_ == State::unknown || (state_ == State::down && in_a_row_ >= check_.rise)))
     state_ = State::up;
   if (!verdict.good && in_a_row_ >= check_.fall) state_ = State::down;
-  bool news =
-      state_ != before || (state_ == State::down && !verdict.good && reason_ != verdict.reason);
+  bool news = state_ != before || (state_ == State::down && !verdict.good && reason_ != verdict.reason);
   if (news) reason_ = verdict.reason;
   return news;
 }

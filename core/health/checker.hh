@@ -33,8 +33,8 @@ class CheckObserver {
 // never lengthens it.
 class Target {
  public:
-  Target(loop::Worker& worker, CheckObserver& observer, const StartProbe& start,
-         const SocketAddress& address, const CheckConfig& check);
+  Target(loop::Worker& worker, CheckObserver& observer, const StartProbe& start, const SocketAddress& address,
+         const CheckConfig& check);
   ~Target();
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;

@@ -12,8 +12,8 @@ using conf::Value;
 
 bool set_protocol(Binder& binder, const Value& value, CheckConfig& check, std::string protocol) {
   if (!check.protocol.empty() && check.protocol != protocol) {
-    binder.error(value.where, binder.context() + " has two checks, " + check.protocol + " and " +
-                                  protocol + "; keep one");
+    binder.error(value.where,
+                 binder.context() + " has two checks, " + check.protocol + " and " + protocol + "; keep one");
     return false;
   }
   check.protocol = std::move(protocol);
@@ -34,8 +34,7 @@ bool set_tcp(Binder& binder, const Value& value, CheckConfig& check, bool& on) {
 
 bool names_a_check(Binder& binder, const Value& value, CheckConfig& check) {
   if (check.protocol.empty())
-    binder.error(value.where,
-                 binder.context() + " names no check; set http = \"/path\" or tcp = true");
+    binder.error(value.where, binder.context() + " names no check; set http = \"/path\" or tcp = true");
   else if (check.protocol != "http" && !check.http_host.empty())
     binder.error(value.where, binder.context() + ".host needs an http check");
   else
@@ -49,23 +48,19 @@ const conf::Table<CheckConfig>& check_fields() {
   static const conf::Table<CheckConfig> table{
       {
           row_of<CheckConfig, CheckConfig>(
-              "http", std::identity(),
-              conf::through<CheckConfig, std::string>(conf::string("\"/healthz\""), set_http),
+              "http", std::identity(), conf::through<CheckConfig, std::string>(conf::string("\"/healthz\""), set_http),
               "Ask this path by HTTP; a status from 200 to 399 is good."),
-          row_of<CheckConfig, CheckConfig>(
-              "tcp", std::identity(), conf::through<CheckConfig, bool>(conf::boolean(), set_tcp),
-              "Connect; an accepted connection is good. Either http or tcp."),
-          row("host", &CheckConfig::http_host, conf::string("\"app.internal\""),
-              "The Host an HTTP check sends.")
+          row_of<CheckConfig, CheckConfig>("tcp", std::identity(),
+                                           conf::through<CheckConfig, bool>(conf::boolean(), set_tcp),
+                                           "Connect; an accepted connection is good. Either http or tcp."),
+          row("host", &CheckConfig::http_host, conf::string("\"app.internal\""), "The Host an HTTP check sends.")
               .otherwise("the server's address"),
           row("interval", &CheckConfig::interval_ms, conf::duration<int64_t>(50, 3'600'000),
               "Between the starts of two checks; jitter only shortens it."),
           row("timeout", &CheckConfig::timeout_ms, conf::duration<int64_t>(10, 600'000),
               "A check that has not answered by then is bad."),
-          row("rise", &CheckConfig::rise, conf::integer<int>(1, 100),
-              "Good results in a row until a server is up."),
-          row("fall", &CheckConfig::fall, conf::integer<int>(1, 100),
-              "Bad results in a row until a server is down."),
+          row("rise", &CheckConfig::rise, conf::integer<int>(1, 100), "Good results in a row until a server is up."),
+          row("fall", &CheckConfig::fall, conf::integer<int>(1, 100), "Bad results in a row until a server is down."),
       },
       names_a_check};
   return table;

@@ -83,8 +83,7 @@ void Monitor::on_ejection_over() {
   changed();
 }
 
-void Monitor::report_failure(const std::string& pool, const SocketAddress& server,
-                             const std::string& reason) {
+void Monitor::report_failure(const std::string& pool, const SocketAddress& server, const std::string& reason) {
   auto it = pools_.find(pool);
   if (it != pools_.end() && it->second->report_failure(server, reason)) changed();
 }
@@ -97,9 +96,7 @@ Status Monitor::drain_server(const std::string& pool, const std::string& server,
     return Error{"no pool " + pool + "; there are: " + listed(names), 404};
   }
   if (!it->second->has_server(server))
-    return Error{"pool " + pool + " has no server " + server +
-                     "; it has: " + listed(it->second->server_names()),
-                 404};
+    return Error{"pool " + pool + " has no server " + server + "; it has: " + listed(it->second->server_names()), 404};
   bool was = drains_.servers.contains({pool, server});
   if (drain)
     drains_.servers.insert({pool, server});
@@ -118,9 +115,8 @@ Status Monitor::drain_datacenter(const std::string& name, bool drain) {
     drains_.datacenters.emplace(name, worker_.wall_ms());
   else
     drains_.datacenters.erase(name);
-  log::info(
-      "datacenter changed",
-      {{"datacenter", name}, {"state", drain ? "draining" : "enabled"}, {"reason", "an operator"}});
+  log::info("datacenter changed",
+            {{"datacenter", name}, {"state", drain ? "draining" : "enabled"}, {"reason", "an operator"}});
   changed();
   return {};
 }
@@ -132,10 +128,8 @@ void Monitor::publish() {
       for (SiteMonitor& site : sites) site.refresh();
   }
   int64_t next_ejection = std::numeric_limits<int64_t>::max();
-  for (auto& [name, pool] : pools_)
-    next_ejection = std::min(next_ejection, pool->expire_ejections());
-  if (next_ejection != std::numeric_limits<int64_t>::max())
-    ejection_over_.set(next_ejection - worker_.now_ms());
+  for (auto& [name, pool] : pools_) next_ejection = std::min(next_ejection, pool->expire_ejections());
+  if (next_ejection != std::numeric_limits<int64_t>::max()) ejection_over_.set(next_ejection - worker_.now_ms());
 
   auto next = std::make_shared<Board>();
   next->version = board_->version + 1;

@@ -25,8 +25,7 @@ class Monitor final : private CheckObserver {
   // Called with every new board, at most once a turn of the loop, and once inside each apply() that
   // changes something.
   using OnBoard = std::function<void(std::shared_ptr<const Board>)>;
-  Monitor(loop::Worker& control, Resolve resolve, OnBoard on_board,
-          StartProbe start_probe = start_registered_probe());
+  Monitor(loop::Worker& control, Resolve resolve, OnBoard on_board, StartProbe start_probe = start_registered_probe());
   ~Monitor();
 
   void apply(const MonitorSpec& spec);
@@ -36,8 +35,7 @@ class Monitor final : private CheckObserver {
   // ServerState. `fall` failures in a row take a checked server down at once, until `rise` good
   // checks; without checks three in a row eject it for ten seconds, unless no other server of the
   // pool is left.
-  void report_failure(const std::string& pool, const SocketAddress& server,
-                      const std::string& reason);
+  void report_failure(const std::string& pool, const SocketAddress& server, const std::string& reason);
 
   // Operators. A drained server keeps what it has and gets nothing new, until enabled; kept over
   // reloads while the server is configured. Errors name what exists.

@@ -16,13 +16,11 @@ constexpr int64_t retry_ms = 2'000;
 
 Resolve resolve_with(loop::Resolver& resolver) {
   return [&resolver](const std::string& host, loop::Resolver::Callback done) {
-    return std::shared_ptr<void>(
-        std::shared_ptr<loop::Resolver::Ticket>(resolver.resolve(host, std::move(done))));
+    return std::shared_ptr<void>(std::shared_ptr<loop::Resolver::Ticket>(resolver.resolve(host, std::move(done))));
   };
 }
 
-Name::Name(loop::Worker& worker, const Resolve& resolve, std::string host,
-           const std::function<void()>& on_change)
+Name::Name(loop::Worker& worker, const Resolve& resolve, std::string host, const std::function<void()>& on_change)
     : worker_(worker),
       resolve_(resolve),
       host_(std::move(host)),
@@ -32,8 +30,7 @@ Name::Name(loop::Worker& worker, const Resolve& resolve, std::string host,
 }
 
 void Name::ask() {
-  ticket_ =
-      resolve_(host_, [this](Result<loop::Resolution> answer) { on_answer(std::move(answer)); });
+  ticket_ = resolve_(host_, [this](Result<loop::Resolution> answer) { on_answer(std::move(answer)); });
 }
 
 void Name::on_answer(Result<loop::Resolution> answer) {
@@ -42,8 +39,7 @@ void Name::on_answer(Result<loop::Resolution> answer) {
       log::warning("name not resolved",
                    {{"name", host_},
                     {"reason", answer.error().text},
-                    {"effect", addresses_.empty() ? "no servers from it yet"
-                                                  : "its last addresses stay in use"}});
+                    {"effect", addresses_.empty() ? "no servers from it yet" : "its last addresses stay in use"}});
     failing_ = true;
     again_.set(retry_ms);
     return;

@@ -15,14 +15,12 @@
 namespace portolan::health {
 
 // Asks once; dropping what it returns cancels.
-using Resolve =
-    std::function<std::shared_ptr<void>(const std::string& host, loop::Resolver::Callback done)>;
+using Resolve = std::function<std::shared_ptr<void>(const std::string& host, loop::Resolver::Callback done)>;
 Resolve resolve_with(loop::Resolver& resolver);
 
 class Name {
  public:
-  Name(loop::Worker& worker, const Resolve& resolve, std::string host,
-       const std::function<void()>& on_change);
+  Name(loop::Worker& worker, const Resolve& resolve, std::string host, const std::function<void()>& on_change);
   const std::string& host() const { return host_; }
   const std::vector<IpAddress>& addresses() const { return addresses_; }  // empty: not resolved yet
 

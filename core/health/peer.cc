@@ -31,8 +31,7 @@ void Peer::attempt() {
   tick_.set(check_.interval_ms);
   auto address = endpoint_.first();
   if (!address) return fail("name " + endpoint_.configured().host + " is not resolved");
-  int64_t heartbeat =
-      std::clamp(check_.interval_ms / 2, shortest_heartbeat_ms, longest_heartbeat_ms);
+  int64_t heartbeat = std::clamp(check_.interval_ms / 2, shortest_heartbeat_ms, longest_heartbeat_ms);
   client::Request request;
   request.to = *address;
   request.host = url_.authority;
@@ -41,9 +40,7 @@ void Peer::attempt() {
   client::StreamCallbacks callbacks;
   callbacks.on_head = [this](const http::ResponseHead& head) { on_head(head.status); };
   callbacks.on_data = [this](std::string_view data) { on_data(data); };
-  callbacks.on_end = [this](Status status) {
-    on_end(status ? "the connection was closed" : status.error().text);
-  };
+  callbacks.on_end = [this](Status status) { on_end(status ? "the connection was closed" : status.error().text); };
   call_ = client::stream(worker_, std::move(request), std::move(callbacks));
 }
 
@@ -78,8 +75,7 @@ void Peer::on_line(std::string_view line) {
   bad_ = 0;
   ++good_;
   State before = state_;
-  if (state_ == State::unknown || (state_ == State::down && good_ >= check_.rise))
-    state_ = State::up;
+  if (state_ == State::unknown || (state_ == State::down && good_ >= check_.rise)) state_ = State::up;
   if (state_ != before) reason_ = "heard from " + report->server;
   bool news = state_ != before || !report->says_as(report_);
   report_ = std::move(*report);
@@ -111,8 +107,7 @@ Peers::Peers(loop::Worker& worker, Names& names, std::function<void()> on_change
 std::shared_ptr<Peer> Peers::watch(const client::Url& url, const CheckConfig& check) {
   std::erase_if(peers_, [](const auto& weak) { return weak.expired(); });
   for (const auto& weak : peers_)
-    if (auto peer = weak.lock(); peer->url().authority == url.authority && peer->check() == check)
-      return peer;
+    if (auto peer = weak.lock(); peer->url().authority == url.authority && peer->check() == check) return peer;
   auto peer = std::make_shared<Peer>(worker_, names_, url, check, on_change_);
   peers_.push_back(peer);
   return peer;

@@ -42,8 +42,7 @@ void PoolMonitor::refresh_members() {
   entries_.clear();
   for (size_t i = 0; i < spec_.servers.size(); ++i) {
     for (const SocketAddress& address : endpoints_[i].addresses()) {
-      bool known = std::any_of(entries_.begin(), entries_.end(),
-                               [&](const Entry& e) { return e.address == address; });
+      bool known = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.address == address; });
       if (!known) entries_.push_back(make_entry(spec_.servers[i], address, previous));
     }
   }
@@ -52,8 +51,7 @@ void PoolMonitor::refresh_members() {
 PoolMonitor::Entry PoolMonitor::make_entry(const ServerSpec& server, const SocketAddress& address,
                                            std::vector<Entry>& previous) {
   Entry entry;
-  auto before = std::find_if(previous.begin(), previous.end(),
-                             [&](const Entry& e) { return e.address == address; });
+  auto before = std::find_if(previous.begin(), previous.end(), [&](const Entry& e) { return e.address == address; });
   if (before != previous.end()) entry = *before;
   entry.address = address;
   entry.spec = &server;
@@ -68,8 +66,7 @@ PoolMonitor::Entry PoolMonitor::make_entry(const ServerSpec& server, const Socke
 }
 
 bool PoolMonitor::report_failure(const SocketAddress& address, const std::string& reason) {
-  auto it = std::find_if(entries_.begin(), entries_.end(),
-                         [&](const Entry& e) { return e.address == address; });
+  auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.address == address; });
   if (it == entries_.end() || it->failed || it->ejected_until_ms >= 0) return false;
   // Read anew: an answer that came since the report was sent speaks for the server.
   uint32_t failures = it->counts->failures_in_a_row.load(std::memory_order_relaxed);
@@ -87,9 +84,8 @@ bool PoolMonitor::report_failure(const SocketAddress& address, const std::string
 // The last server that still takes requests is never ejected: trying it is better than refusing
 // everybody for a while.
 bool PoolMonitor::eject(Entry& entry) {
-  bool another = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) {
-    return &e != &entry && !e.failed && e.ejected_until_ms < 0;
-  });
+  bool another = std::any_of(entries_.begin(), entries_.end(),
+                             [&](const Entry& e) { return &e != &entry && !e.failed && e.ejected_until_ms < 0; });
   if (!another) return false;
   entry.ejected_until_ms = worker_.now_ms() + ejection_ms;
   return true;
@@ -132,8 +128,7 @@ bool PoolMonitor::has_server(const std::string& server) const {
 std::vector<std::string> PoolMonitor::server_names() const {
   std::vector<std::string> names;
   auto add = [&](std::string name) {
-    if (std::find(names.begin(), names.end(), name) == names.end())
-      names.push_back(std::move(name));
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
   };
   for (const ServerSpec& server : spec_.servers) add(server.address.to_string());
   for (const Entry& entry : entries_) add(entry.address.to_string());
@@ -141,11 +136,9 @@ std::vector<std::string> PoolMonitor::server_names() const {
 }
 
 Health PoolMonitor::health_of(const Entry& entry, const Drains& drains) const {
-  if (drains.has(spec_.name, entry.address.to_string()) ||
-      drains.has(spec_.name, entry.spec->address.to_string()))
+  if (drains.has(spec_.name, entry.address.to_string()) || drains.has(spec_.name, entry.spec->address.to_string()))
     return {State::draining, "drained by an operator", 0};
-  if (entry.target && entry.target->state() == State::down)
-    return {State::down, entry.target->reason(), 0};
+  if (entry.target && entry.target->state() == State::down) return {State::down, entry.target->reason(), 0};
   if (entry.failed) return {State::down, "failed requests: " + entry.failure, 0};
   if (entry.ejected_until_ms >= 0) return {State::ejected, "failed requests: " + entry.failure, 0};
   if (entry.target) return {entry.target->state(), entry.target->reason(), 0};
@@ -157,10 +150,8 @@ std::shared_ptr<const Pool> PoolMonitor::publish(const Drains& drains) {
   pool->name = spec_.name;
   pool->state = state_;
   for (const Entry& entry : entries_) {
-    Member m{entry.address,      entry.spec->address.to_string(),
-             entry.spec->weight, entry.spec->max_connections,
-             entry.spec->backup, health_of(entry, drains),
-             entry.counts};
+    Member m{entry.address,      entry.spec->address.to_string(), entry.spec->weight, entry.spec->max_connections,
+             entry.spec->backup, health_of(entry, drains),        entry.counts};
     const Member* before = published_ ? published_->find(entry.address) : nullptr;
     bool same_state = before && before->health.state == m.health.state;
     m.health.since_ms = same_state ? before->health.since_ms : worker_.wall_ms();
@@ -179,8 +170,7 @@ int PoolMonitor::evidence_of(const Entry& entry) const {
 }
 
 void PoolMonitor::log_change(const Entry& entry, const Health& now, State was) const {
-  auto level = now.state == State::down || now.state == State::ejected ? log::Level::warning
-                                                                       : log::Level::info;
+  auto level = now.state == State::down || now.state == State::ejected ? log::Level::warning : log::Level::info;
   log::write(level, "server changed",
              {{"pool", spec_.name},
               {"server", entry.address.to_string()},

@@ -20,9 +20,7 @@ namespace portolan::health {
 struct Drains {
   std::set<std::pair<std::string, std::string>> servers;    // pool, address
   std::map<std::string, int64_t, std::less<>> datacenters;  // name → wall clock of the drain
-  bool has(const std::string& pool, const std::string& server) const {
-    return servers.contains({pool, server});
-  }
+  bool has(const std::string& pool, const std::string& server) const { return servers.contains({pool, server}); }
 };
 
 // Counts that outlive reloads: one ServerState a (pool, address), one PoolState a pool.
@@ -70,8 +68,7 @@ class PoolMonitor {
     std::string failure;
     uint32_t failures = 0;
   };
-  Entry make_entry(const ServerSpec& server, const SocketAddress& address,
-                   std::vector<Entry>& previous);
+  Entry make_entry(const ServerSpec& server, const SocketAddress& address, std::vector<Entry>& previous);
   bool eject(Entry& entry);
   Health health_of(const Entry& entry, const Drains& drains) const;
   int evidence_of(const Entry& entry) const;

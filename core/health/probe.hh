@@ -34,8 +34,8 @@ struct Probe {
 };
 
 // How runs are started: by the registered probe of the check's protocol, or as a test likes.
-using StartProbe = std::function<std::unique_ptr<ProbeRun>(loop::Worker&, const SocketAddress&,
-                                                           const CheckConfig&, Probe::Done)>;
+using StartProbe =
+    std::function<std::unique_ptr<ProbeRun>(loop::Worker&, const SocketAddress&, const CheckConfig&, Probe::Done)>;
 StartProbe start_registered_probe();
 
 }  // namespace portolan::health

@@ -9,8 +9,7 @@ namespace {
 
 class HttpRun final : public ProbeRun {
  public:
-  HttpRun(loop::Worker& worker, const SocketAddress& server, const CheckConfig& check,
-          Probe::Done done)
+  HttpRun(loop::Worker& worker, const SocketAddress& server, const CheckConfig& check, Probe::Done done)
       : done_(std::move(done)) {
     client::Request request;
     request.to = server;
@@ -39,12 +38,11 @@ class HttpRun final : public ProbeRun {
   std::unique_ptr<client::Call> call_;
 };
 
-const Registration<Probe> registered{
-    {"http",
-     [](loop::Worker& worker, const SocketAddress& server, const CheckConfig& check,
-        Probe::Done done) -> std::unique_ptr<ProbeRun> {
-       return std::make_unique<HttpRun>(worker, server, check, std::move(done));
-     }}};
+const Registration<Probe> registered{{"http",
+                                      [](loop::Worker& worker, const SocketAddress& server, const CheckConfig& check,
+                                         Probe::Done done) -> std::unique_ptr<ProbeRun> {
+                                        return std::make_unique<HttpRun>(worker, server, check, std::move(done));
+                                      }}};
 
 }  // namespace
 

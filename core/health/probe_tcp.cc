@@ -9,8 +9,7 @@ namespace {
 
 class TcpRun final : public ProbeRun, public loop::StreamHandler, public loop::Runnable {
  public:
-  TcpRun(loop::Worker& worker, const SocketAddress& server, Probe::Done done)
-      : done_(std::move(done)) {
+  TcpRun(loop::Worker& worker, const SocketAddress& server, Probe::Done done) : done_(std::move(done)) {
     auto stream = loop::Stream::connect(worker, server, *this);
     if (stream)
       stream_ = std::move(*stream);
@@ -21,8 +20,7 @@ class TcpRun final : public ProbeRun, public loop::StreamHandler, public loop::R
   void run() override { on_ready(); }
   void on_ready() override {
     if (!done_) return;
-    if (!stream_)
-      return finish({false, error_.code ? client::describe_errno(error_.code) : error_.text});
+    if (!stream_) return finish({false, error_.code ? client::describe_errno(error_.code) : error_.text});
     switch (stream_->connected()) {
       case loop::Io::would_block:
         return;
@@ -46,12 +44,11 @@ class TcpRun final : public ProbeRun, public loop::StreamHandler, public loop::R
   Error error_;
 };
 
-const Registration<Probe> registered{
-    {"tcp",
-     [](loop::Worker& worker, const SocketAddress& server, const CheckConfig&,
-        Probe::Done done) -> std::unique_ptr<ProbeRun> {
-       return std::make_unique<TcpRun>(worker, server, std::move(done));
-     }}};
+const Registration<Probe> registered{{"tcp",
+                                      [](loop::Worker& worker, const SocketAddress& server, const CheckConfig&,
+                                         Probe::Done done) -> std::unique_ptr<ProbeRun> {
+                                        return std::make_unique<TcpRun>(worker, server, std::move(done));
+                                      }}};
 
 }  // namespace
 

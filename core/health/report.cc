@@ -9,8 +9,7 @@ namespace portolan::health {
 using nlohmann::json;
 
 bool Report::says_as(const Report& other) const {
-  return server == other.server && datacenter == other.datacenter && draining == other.draining &&
-         pools == other.pools;
+  return server == other.server && datacenter == other.datacenter && draining == other.draining && pools == other.pools;
 }
 
 PoolReport report_of(const Pool& pool) {
@@ -33,10 +32,8 @@ Report report_of(const Board& board, const std::string& server, const std::strin
 std::string to_json(const Report& report) {
   json pools = json::object();
   for (const auto& [name, p] : report.pools)
-    pools[name] = {{"up", p.up},
-                   {"of", p.of},
-                   {"share", std::round(p.share * 10'000) / 10'000},
-                   {"state", to_string(p.state)}};
+    pools[name] = {
+        {"up", p.up}, {"of", p.of}, {"share", std::round(p.share * 10'000) / 10'000}, {"state", to_string(p.state)}};
   json j = {{"server", report.server},
             {"datacenter", report.datacenter},
             {"version", report.version},
@@ -53,8 +50,7 @@ T value_or(const json& object, const char* key, T fallback) {
   if (it == object.end()) return fallback;
   if constexpr (std::is_same_v<T, std::string>) return it->is_string() ? it->get<T>() : fallback;
   if constexpr (std::is_same_v<T, bool>) return it->is_boolean() ? it->get<T>() : fallback;
-  if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
-    return it->is_number() ? it->get<T>() : fallback;
+  if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) return it->is_number() ? it->get<T>() : fallback;
   return fallback;
 }
 
@@ -86,16 +82,16 @@ Result<Report> parse_report(std::string_view text) {
 Health judge(const std::string& pool_name, const PoolReport& pool, const MinUp& min_up) {
   Health health;
   // A share written by the other side has four decimals: 2 of 3 must count as 66.67 %.
-  bool enough = min_up.percent ? pool.share * 100 + 0.005 >= min_up.percent
-                               : pool.up >= std::max<int64_t>(1, min_up.count);
+  bool enough =
+      min_up.percent ? pool.share * 100 + 0.005 >= min_up.percent : pool.up >= std::max<int64_t>(1, min_up.count);
   if (pool.of == 0) {
     health.state = State::unknown;
     health.reason = "pool " + pool_name + " has no servers yet";
     return health;
   }
   health.state = !enough ? State::down : pool.state == State::unknown ? State::unknown : State::up;
-  health.reason = std::to_string(pool.up) + " of " + std::to_string(pool.of) + " servers of pool " +
-                  pool_name + " serve";
+  health.reason =
+      std::to_string(pool.up) + " of " + std::to_string(pool.of) + " servers of pool " + pool_name + " serve";
   return health;
 }
 

@@ -17,9 +17,8 @@ namespace portolan::health {
 struct PoolReport {
   int64_t up = 0;  // members that serve
   int64_t of = 0;
-  double share = 0;  // by weight, backups apart
-  State state =
-      State::unknown;  // up: at least one serves; unknown: those that serve are all unchecked
+  double share = 0;              // by weight, backups apart
+  State state = State::unknown;  // up: at least one serves; unknown: those that serve are all unchecked
   bool operator==(const PoolReport&) const = default;
 };
 

@@ -4,8 +4,7 @@
 
 namespace portolan::health {
 
-SiteMonitor::SiteMonitor(Checker& checker, Names& names, Peers& peers, const std::string& service,
-                         const SiteSpec& spec)
+SiteMonitor::SiteMonitor(Checker& checker, Names& names, Peers& peers, const std::string& service, const SiteSpec& spec)
     : checker_(checker), service_(service), spec_(spec), check_(spec.check) {
   using Kind = SiteSpec::Kind;
   if (spec_.kind == Kind::tcp) {
@@ -34,15 +33,13 @@ void SiteMonitor::refresh() {
     target_ = checker_.watch(*address, check_);
 }
 
-Site SiteMonitor::publish(const Board& board, const Drains& drains, const Site* before,
-                          int64_t wall_ms) const {
+Site SiteMonitor::publish(const Board& board, const Drains& drains, const Site* before, int64_t wall_ms) const {
   Site site{spec_.datacenter, health_on(board, drains)};
   State was = before ? before->health.state : State::unknown;
   bool same = before && was == site.health.state;
   site.health.since_ms = same ? before->health.since_ms : wall_ms;
   if (was != site.health.state)
-    log::write(site.health.state == State::down ? log::Level::warning : log::Level::info,
-               "site changed",
+    log::write(site.health.state == State::down ? log::Level::warning : log::Level::info, "site changed",
                {{"service", service_},
                 {"datacenter", spec_.datacenter},
                 {"state", to_string(site.health.state)},
@@ -52,8 +49,7 @@ Site SiteMonitor::publish(const Board& board, const Drains& drains, const Site* 
 }
 
 Health SiteMonitor::health_on(const Board& board, const Drains& drains) const {
-  if (drains.datacenters.contains(spec_.datacenter))
-    return {State::draining, "datacenter drained by an operator", 0};
+  if (drains.datacenters.contains(spec_.datacenter)) return {State::draining, "datacenter drained by an operator", 0};
   switch (spec_.kind) {
     case SiteSpec::Kind::none:
       return {State::unknown, "not checked", 0};
@@ -79,8 +75,7 @@ Health SiteMonitor::health_at_peer() const {
   const Report& report = peer_->report();
   if (report.draining) return {State::draining, "drained at peer " + report.server, 0};
   auto pool = report.pools.find(spec_.pool);
-  if (pool == report.pools.end())
-    return {State::down, "peer " + report.server + " has no pool " + spec_.pool, 0};
+  if (pool == report.pools.end()) return {State::down, "peer " + report.server + " has no pool " + spec_.pool, 0};
   Health health = judge(spec_.pool, pool->second, spec_.min_up);
   health.reason = "peer " + report.server + ": " + health.reason;
   return health;

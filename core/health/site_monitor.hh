@@ -13,8 +13,7 @@ namespace portolan::health {
 
 class SiteMonitor {
  public:
-  SiteMonitor(Checker& checker, Names& names, Peers& peers, const std::string& service,
-              const SiteSpec& spec);
+  SiteMonitor(Checker& checker, Names& names, Peers& peers, const std::string& service, const SiteSpec& spec);
   void refresh();  // a name's addresses changed
 
   const std::string& datacenter() const { return spec_.datacenter; }

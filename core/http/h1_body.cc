@@ -153,8 +153,7 @@ Step BodyParser::next_trailers(std::string_view in, size_t skipped) {
   size_t first = trailers_.size();
   h1::Scan scan = h1::scan_fields(in, limits, scanned_, line_start_, trailers_, failure);
   for (size_t i = first; i < trailers_.size(); ++i) {
-    if (is_refused_trailer(trailers_.list()[i].id))
-      return fail(400, "framing field in the trailers");
+    if (is_refused_trailer(trailers_.list()[i].id)) return fail(400, "framing field in the trailers");
   }
   switch (scan) {
     case h1::Scan::more:
@@ -169,8 +168,7 @@ Step BodyParser::next_trailers(std::string_view in, size_t skipped) {
 }
 
 bool BodyParser::finish_at_close() {
-  bool whole = state_ == State::until_close || state_ == State::done ||
-               (state_ == State::length && remaining_ == 0);
+  bool whole = state_ == State::until_close || state_ == State::done || (state_ == State::length && remaining_ == 0);
   if (whole) state_ = State::done;
   return whole;
 }

@@ -22,8 +22,7 @@ const char* parse_field_line(std::string_view line, bool refuse_underscores, Fie
   if (n == line.size()) return "field line without a colon";
   if (line[n] != ':') return "bad character in a field name";
   field.name = line.substr(0, n);
-  if (refuse_underscores && field.name.find('_') != std::string_view::npos)
-    return "underscore in a field name";
+  if (refuse_underscores && field.name.find('_') != std::string_view::npos) return "underscore in a field name";
   field.value = trim(line.substr(n + 1));
   if (!is_field_value(field.value)) return "control character in a field value";
   field.id = field_id(field.name);
@@ -69,8 +68,8 @@ bool is_ipv6(std::string_view text) {
 bool is_reg_name(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     if (is_class(text[i], char_host)) continue;
-    bool escaped = text[i] == '%' && text.size() - i > 2 && is_class(text[i + 1], char_hex) &&
-                   is_class(text[i + 2], char_hex);
+    bool escaped =
+        text[i] == '%' && text.size() - i > 2 && is_class(text[i + 1], char_hex) && is_class(text[i + 2], char_hex);
     if (!escaped) return false;
     i += 2;
   }
@@ -89,8 +88,8 @@ int port_number(std::string_view digits, int fallback) {
 
 }  // namespace
 
-Scan scan_fields(std::string_view in, const FieldLimits& limits, size_t& scanned,
-                 size_t& line_start, Fields& fields, Failure& failure) {
+Scan scan_fields(std::string_view in, const FieldLimits& limits, size_t& scanned, size_t& line_start, Fields& fields,
+                 Failure& failure) {
   const size_t window = std::min(in.size(), limits.bytes);
   auto fail = [&failure](int status, const char* reason) {
     failure = {status, reason};
@@ -107,8 +106,7 @@ Scan scan_fields(std::string_view in, const FieldLimits& limits, size_t& scanned
     if (line.empty()) return Scan::done;
     if (fields.size() >= limits.count) return fail(431, "too many fields");
     Field field;
-    if (const char* reason = parse_field_line(line, limits.refuse_underscores, field))
-      return fail(400, reason);
+    if (const char* reason = parse_field_line(line, limits.refuse_underscores, field)) return fail(400, reason);
     fields.add(field);
   }
   scanned = window;
@@ -201,8 +199,7 @@ std::optional<Authority> parse_authority(std::string_view text) {
 
 bool same_authority(const Authority& a, const Authority& b, bool https) {
   int fallback = https ? 443 : 80;
-  return equal_ignoring_case(a.host, b.host) &&
-         port_number(a.port, fallback) == port_number(b.port, fallback);
+  return equal_ignoring_case(a.host, b.host) && port_number(a.port, fallback) == port_number(b.port, fallback);
 }
 
 }  // namespace portolan::http::h1

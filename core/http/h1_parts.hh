@@ -26,8 +26,8 @@ enum class Scan : uint8_t { more, done, failed };
 
 // Reads whole field lines from in[line_start…] into `fields` until the empty line; `scanned`
 // remembers how far LF was looked for. On done, line_start is just past the empty line.
-Scan scan_fields(std::string_view in, const FieldLimits& limits, size_t& scanned,
-                 size_t& line_start, Fields& fields, Failure& failure);
+Scan scan_fields(std::string_view in, const FieldLimits& limits, size_t& scanned, size_t& line_start, Fields& fields,
+                 Failure& failure);
 
 // The bytes a view was made over have moved: from address `old_base` to `new_base`.
 void rebase(std::string_view& view, const char* old_base, const char* new_base);

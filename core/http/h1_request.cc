@@ -134,8 +134,7 @@ bool RequestParser::scan_request_line(std::string_view in) {
   }
   if (state_ == State::target) {
     while (scanned_ < window && is_class(in[scanned_], char_target)) ++scanned_;
-    if (scanned_ - line_start_ > limits_.target_bytes)
-      return refuse(414, "request target too long");
+    if (scanned_ - line_start_ > limits_.target_bytes) return refuse(414, "request target too long");
     if (scanned_ == window) return out_of_bytes();
     if (in[scanned_] != ' ' || scanned_ == line_start_) return refuse(400, "bad request target");
     head_.target = in.substr(line_start_, scanned_ - line_start_);
@@ -152,8 +151,7 @@ bool RequestParser::scan_version(std::string_view in, size_t window) {
   constexpr std::string_view pattern = "HTTP/0.0\r\n";  // 0: any digit
   while (scanned_ < window) {
     size_t i = scanned_ - line_start_;
-    bool right =
-        pattern[i] == '0' ? is_class(in[scanned_], char_digit) : in[scanned_] == pattern[i];
+    bool right = pattern[i] == '0' ? is_class(in[scanned_], char_digit) : in[scanned_] == pattern[i];
     if (!right) {
       fail(400, "bad HTTP version");
       return false;
@@ -214,8 +212,7 @@ const char* RequestParser::split_absolute() {
   head_.has_query = mark != std::string_view::npos;
   if (head_.has_query) head_.query = t.substr(mark + 1);
   if (head_.path.empty()) {
-    head_.path =
-        head_.method == Method::options && !head_.has_query ? "*" : "/";  // RFC 9112 §3.2.4
+    head_.path = head_.method == Method::options && !head_.has_query ? "*" : "/";  // RFC 9112 §3.2.4
   }
   return nullptr;
 }
@@ -235,8 +232,7 @@ bool RequestParser::finish_head() {
   }
   head_.keep_alive = !facts.close && (head_.minor_version == 1 || facts.keep_alive);
   // HTTP/1.0 has no 100, and without a body there is nothing to wait for (RFC 9110 §10.1.1).
-  head_.expect_continue =
-      facts.expect_continue && head_.minor_version == 1 && head_.framing != Framing::none;
+  head_.expect_continue = facts.expect_continue && head_.minor_version == 1 && head_.framing != Framing::none;
   return true;
 }
 

@@ -99,9 +99,7 @@ bool ResponseParser::scan_status_line(std::string_view in) {
       return false;
     }
     char c = in[scanned_], expected = status_pattern[scanned_];
-    bool right = expected == 'v'   ? c == '0' || c == '1'
-                 : expected == 's' ? is_class(c, char_digit)
-                                   : c == expected;
+    bool right = expected == 'v' ? c == '0' || c == '1' : expected == 's' ? is_class(c, char_digit) : c == expected;
     if (!right) {
       fail("bad status line");
       return false;
@@ -147,10 +145,10 @@ bool ResponseParser::finish_head() {
     fail(failure.reason);
     return false;
   }
-  bool tunnel = head_.status == 101 ||
-                (request_method_ == Method::connect && head_.status >= 200 && head_.status < 300);
-  bool bodiless = tunnel || head_.status < 200 || head_.status == 204 || head_.status == 304 ||
-                  request_method_ == Method::head;
+  bool tunnel =
+      head_.status == 101 || (request_method_ == Method::connect && head_.status >= 200 && head_.status < 300);
+  bool bodiless =
+      tunnel || head_.status < 200 || head_.status == 204 || head_.status == 304 || request_method_ == Method::head;
   if (bodiless) {
     head_.framing = Framing::none;
   } else if (facts.has_transfer_encoding) {

@@ -71,11 +71,9 @@ constexpr size_t slot_count = 256;
 constexpr size_t longest_name = 25;
 
 constexpr size_t hash_name(const char* name, size_t size) {
-  auto at = [&](size_t i) {
-    return static_cast<uint32_t>(lower_table[static_cast<uint8_t>(name[i])]);
-  };
-  uint32_t h = static_cast<uint32_t>(size) * 0x9e3779b1u + at(0) * 0x85ebca6bu +
-               at(size - 1) * 0xc2b2ae35u + at(size / 2) * 0x27d4eb2fu;
+  auto at = [&](size_t i) { return static_cast<uint32_t>(lower_table[static_cast<uint8_t>(name[i])]); };
+  uint32_t h = static_cast<uint32_t>(size) * 0x9e3779b1u + at(0) * 0x85ebca6bu + at(size - 1) * 0xc2b2ae35u +
+               at(size / 2) * 0x27d4eb2fu;
   return (h ^ (h >> 15)) >> 4 & (slot_count - 1);
 }
 
@@ -178,8 +176,7 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 FieldId field_id(std::string_view name) {
   if (name.size() < 2 || name.size() > longest_name) return FieldId::other;
   for (size_t s = hash_name(name.data(), name.size()); field_slots[s]; s = (s + 1) % slot_count) {
-    if (equal_ignoring_case(field_names[field_slots[s]], name))
-      return static_cast<FieldId>(field_slots[s]);
+    if (equal_ignoring_case(field_names[field_slots[s]], name)) return static_cast<FieldId>(field_slots[s]);
   }
   return FieldId::other;
 }
@@ -199,8 +196,7 @@ std::optional<std::string_view> Fields::find(std::string_view name) const {
 }
 
 size_t Fields::count(FieldId id) const {
-  return static_cast<size_t>(
-      std::count_if(list_.begin(), list_.end(), [id](const Field& f) { return f.id == id; }));
+  return static_cast<size_t>(std::count_if(list_.begin(), list_.end(), [id](const Field& f) { return f.id == id; }));
 }
 
 void Fields::remove(FieldId id) {

@@ -13,22 +13,71 @@ namespace portolan::http {
 
 // Fields that are looked up by number. `other` is any other name.
 enum class FieldId : uint8_t {
-  other, accept, accept_encoding, accept_ranges, age, allow, authorization, cache_control, cache_status,
-  cdn_cache_control, connection, content_encoding, content_language, content_length, content_location,
-  content_range, content_type, cookie, date, etag, expect, expires, forwarded, host, if_match,
-  if_modified_since, if_none_match, if_range, if_unmodified_since, keep_alive, last_modified, location,
-  max_forwards, origin, pragma, proxy_authenticate, proxy_authentication_info, proxy_authorization,
-  proxy_connection, range, referer, retry_after, server, set_cookie, te, trailer, transfer_encoding,
-  upgrade, user_agent, vary, via, warning, x_forwarded_for, x_forwarded_host, x_forwarded_port,
-  x_forwarded_proto, x_real_ip,
+  other,
+  accept,
+  accept_encoding,
+  accept_ranges,
+  age,
+  allow,
+  authorization,
+  cache_control,
+  cache_status,
+  cdn_cache_control,
+  connection,
+  content_encoding,
+  content_language,
+  content_length,
+  content_location,
+  content_range,
+  content_type,
+  cookie,
+  date,
+  etag,
+  expect,
+  expires,
+  forwarded,
+  host,
+  if_match,
+  if_modified_since,
+  if_none_match,
+  if_range,
+  if_unmodified_since,
+  keep_alive,
+  last_modified,
+  location,
+  max_forwards,
+  origin,
+  pragma,
+  proxy_authenticate,
+  proxy_authentication_info,
+  proxy_authorization,
+  proxy_connection,
+  range,
+  referer,
+  retry_after,
+  server,
+  set_cookie,
+  te,
+  trailer,
+  transfer_encoding,
+  upgrade,
+  user_agent,
+  vary,
+  via,
+  warning,
+  x_forwarded_for,
+  x_forwarded_host,
+  x_forwarded_port,
+  x_forwarded_proto,
+  x_real_ip,
 };
 
-FieldId field_id(std::string_view name);            // case-insensitive; no allocation
-bool equal_ignoring_case(std::string_view a, std::string_view b);   // ASCII
+FieldId field_id(std::string_view name);                           // case-insensitive; no allocation
+bool equal_ignoring_case(std::string_view a, std::string_view b);  // ASCII
 
 struct Field {
-  std::string_view name;                            // as received, never empty
-  std::string_view value;                           // without surrounding SP and HTAB
+  std::string_view name;   // as received, never empty
+  std::string_view value;  // without surrounding SP and HTAB
   FieldId id = FieldId::other;
 };
 
@@ -56,9 +105,9 @@ class Fields {
 };
 
 enum class Method : uint8_t { other, get, head, post, put, delete_, connect, options, trace, patch };
-Method method_of(std::string_view token);           // case-sensitive (RFC 9110 §9.1)
-bool is_safe(Method m);                             // RFC 9110 §9.2.1
-bool is_idempotent(Method m);                       // RFC 9110 §9.2.2
+Method method_of(std::string_view token);  // case-sensitive (RFC 9110 §9.1)
+bool is_safe(Method m);                    // RFC 9110 §9.2.1
+bool is_idempotent(Method m);              // RFC 9110 §9.2.2
 
 // How a message's body ends (RFC 9112 §6).
 enum class Framing : uint8_t { none, length, chunked, until_close };
@@ -66,17 +115,17 @@ enum class Framing : uint8_t { none, length, chunked, until_close };
 struct RequestHead {
   Method method = Method::other;
   std::string_view method_text;
-  std::string_view target;                          // as received
+  std::string_view target;  // as received
   // Split from the target: absolute-form gives scheme and authority, else the Host field gives the authority.
-  std::string_view scheme;                          // "http" | "https"; from the target or empty
-  std::string_view authority;                       // host[:port], validated; may be empty in HTTP/1.0
-  std::string_view path;                            // begins with '/', no query; "*" for OPTIONS *
-  std::string_view query;                           // without '?'
+  std::string_view scheme;     // "http" | "https"; from the target or empty
+  std::string_view authority;  // host[:port], validated; may be empty in HTTP/1.0
+  std::string_view path;       // begins with '/', no query; "*" for OPTIONS *
+  std::string_view query;      // without '?'
   bool has_query = false;
-  int minor_version = 1;                            // of HTTP/1.x
+  int minor_version = 1;  // of HTTP/1.x
   Fields fields;
   Framing framing = Framing::none;
-  uint64_t content_length = 0;                      // when framing is length
+  uint64_t content_length = 0;  // when framing is length
   bool keep_alive = true;
   bool expect_continue = false;
   BlockRef storage;
@@ -88,11 +137,11 @@ struct ResponseHead {
   int minor_version = 1;
   Fields fields;
   Framing framing = Framing::none;
-  uint64_t content_length = 0;                      // when framing is length
+  uint64_t content_length = 0;  // when framing is length
   bool keep_alive = true;
   BlockRef storage;
 };
 
-std::string_view reason_phrase(int status);         // "OK"; "" for unknown codes
+std::string_view reason_phrase(int status);  // "OK"; "" for unknown codes
 
 }  // namespace portolan::http

@@ -36,7 +36,7 @@ std::optional<std::string> unquote(std::string_view text);
 bool list_has(std::string_view value, std::string_view element);
 
 // ── hop-by-hop fields (RFC 9110 §7.6.1) ───────────────────────────────────────────────────────────────────────────
-bool is_hop_by_hop(FieldId id);      // Connection, Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade, Proxy-*
+bool is_hop_by_hop(FieldId id);  // Connection, Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade, Proxy-*
 // The same, or named by the value of Connection. Naming a field this program knows (FieldId), such as Host,
 // Content-Length, Authorization or Cache-Control, does not make it hop-by-hop.
 bool is_hop_by_hop(const Field& field, std::string_view connection);
@@ -45,24 +45,24 @@ void remove_hop_by_hop(Fields& fields);
 
 // ── dates (RFC 9110 §5.6.7) ───────────────────────────────────────────────────────────────────────────────────────
 inline constexpr size_t date_size = 29;
-void write_date(char* to, int64_t time_s);           // exactly date_size bytes; years 0 to 9999
-std::string format_date(int64_t time_s);             // "Sun, 06 Nov 1994 08:49:37 GMT"
+void write_date(char* to, int64_t time_s);  // exactly date_size bytes; years 0 to 9999
+std::string format_date(int64_t time_s);    // "Sun, 06 Nov 1994 08:49:37 GMT"
 // All three forms. `now_s` decides the century of a two-digit year (at most 50 years ahead); 0: 1970 to 2069.
 std::optional<int64_t> parse_date(std::string_view text, int64_t now_s = 0);
 
 // ── Cache-Control (RFC 9111 §5.2, RFC 5861, RFC 8246) ─────────────────────────────────────────────────────────────
-inline constexpr uint32_t longest_delta_s = uint32_t{1} << 31;   // what larger numbers become (RFC 9111 §1.2.2)
+inline constexpr uint32_t longest_delta_s = uint32_t{1} << 31;  // what larger numbers become (RFC 9111 §1.2.2)
 std::optional<uint32_t> parse_delta_seconds(std::string_view text);
 
 // Requests and responses alike. Of a directive that comes twice the most restrictive value counts; an invalid one makes
 // the response stale: 0.
 struct CacheDirectives {
   std::optional<uint32_t> max_age, s_maxage, stale_while_revalidate, stale_if_error;
-  std::optional<uint32_t> max_stale;                 // without a value: longest_delta_s
+  std::optional<uint32_t> max_stale;  // without a value: longest_delta_s
   std::optional<uint32_t> min_fresh;
   bool no_store = false, must_revalidate = false, proxy_revalidate = false, public_ = false, immutable = false;
   bool must_understand = false, only_if_cached = false, no_transform = false;
-  bool no_cache = false, private_ = false;           // without field names: the whole response
+  bool no_cache = false, private_ = false;  // without field names: the whole response
   std::vector<std::string> no_cache_fields, private_fields;
 };
 CacheDirectives parse_cache_control(std::string_view joined_value);
@@ -70,7 +70,7 @@ CacheDirectives parse_cache_control(std::string_view joined_value);
 // ── validators and conditions (RFC 9110 §8.8, §13) ────────────────────────────────────────────────────────────────
 struct EntityTag {
   bool weak = false;
-  std::string_view opaque;             // without the quotes
+  std::string_view opaque;  // without the quotes
 };
 std::optional<EntityTag> parse_etag(std::string_view text);
 bool strong_match(const EntityTag& a, const EntityTag& b);
@@ -88,28 +88,28 @@ Condition evaluate_conditions(const Fields& request, std::optional<std::string_v
 // ── ranges (RFC 9110 §14) ─────────────────────────────────────────────────────────────────────────────────────────
 struct ByteRange {
   uint64_t first = 0;
-  uint64_t length = 0;                 // never 0
+  uint64_t length = 0;  // never 0
   uint64_t last() const { return first + length - 1; }
 };
 enum class RangeKind : uint8_t { ignore, unsatisfiable, ranges };
 struct RangeSet {
   RangeKind kind = RangeKind::ignore;
-  std::vector<ByteRange> ranges;       // in the order asked for, all inside the representation
+  std::vector<ByteRange> ranges;  // in the order asked for, all inside the representation
 };
 // Another unit, a syntax error, more than `most` ranges or overlapping ones: ignore, i.e. answer 200.
 RangeSet parse_range(std::string_view value, uint64_t size, size_t most = 16);
-std::string content_range(const ByteRange& range, uint64_t size);     // "bytes 0-4/10"
+std::string content_range(const ByteRange& range, uint64_t size);  // "bytes 0-4/10"
 // True when Range may be honoured: the tag matches strongly, or the date is exactly Last-Modified and that is strong,
 // i.e. at least a second older than `date_s`, the response's Date (§8.8.2.2); without it a date never matches.
 bool if_range_matches(std::string_view value, std::optional<std::string_view> etag,
                       std::optional<int64_t> last_modified_s, std::optional<int64_t> date_s);
 
 // ── paths and files ───────────────────────────────────────────────────────────────────────────────────────────────
-std::optional<std::string> percent_decode(std::string_view text);    // nullopt: a malformed escape
+std::optional<std::string> percent_decode(std::string_view text);  // nullopt: a malformed escape
 // A request path as a path below a root: decoded once, begins with '/', without empty and "." segments; a final '/' is
 // kept. nullopt: a malformed escape, "..", a control byte, a backslash, an encoded '/' or backslash.
 std::optional<std::string> decode_path(std::string_view path);
-std::string_view content_type_of(std::string_view path);             // by extension; application/octet-stream
+std::string_view content_type_of(std::string_view path);  // by extension; application/octet-stream
 
 // ── structured fields (RFC 8941 §3.3.3) ───────────────────────────────────────────────────────────────────────────
 // Appends text as an sf-string; bytes it can't hold become '?'.

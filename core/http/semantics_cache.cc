@@ -39,8 +39,7 @@ constexpr FlagName flag_names[] = {
 std::optional<uint32_t> delta_of(const Parameter& p) {
   if (!p.value) return std::nullopt;
   std::string_view text = *p.value;
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
-    text = text.substr(1, text.size() - 2);
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
   return parse_delta_seconds(text);
 }
 
@@ -68,8 +67,7 @@ void read_qualified(const Parameter& p, bool& whole, std::vector<std::string>& n
 
 void read_directive(const Parameter& p, CacheDirectives& d) {
   for (const DeltaName& n : delta_names) {
-    if (equal_ignoring_case(p.name, n.name))
-      return keep_least(d.*n.member, delta_of(p).value_or(0));
+    if (equal_ignoring_case(p.name, n.name)) return keep_least(d.*n.member, delta_of(p).value_or(0));
   }
   for (const FlagName& n : flag_names) {
     if (equal_ignoring_case(p.name, n.name)) {
@@ -77,10 +75,8 @@ void read_directive(const Parameter& p, CacheDirectives& d) {
       return;
     }
   }
-  if (equal_ignoring_case(p.name, "no-cache"))
-    return read_qualified(p, d.no_cache, d.no_cache_fields);
-  if (equal_ignoring_case(p.name, "private"))
-    return read_qualified(p, d.private_, d.private_fields);
+  if (equal_ignoring_case(p.name, "no-cache")) return read_qualified(p, d.no_cache, d.no_cache_fields);
+  if (equal_ignoring_case(p.name, "private")) return read_qualified(p, d.private_, d.private_fields);
   if (equal_ignoring_case(p.name, "max-stale")) {
     return keep_least(d.max_stale, p.value ? delta_of(p).value_or(0) : longest_delta_s);
   }
@@ -94,8 +90,7 @@ void read_directive(const Parameter& p, CacheDirectives& d) {
 std::optional<uint32_t> parse_delta_seconds(std::string_view text) {
   if (text.empty() || !all_of_class(text, char_digit)) return std::nullopt;
   uint64_t value = 0;
-  for (char c : text)
-    value = std::min<uint64_t>(value * 10 + static_cast<uint64_t>(c - '0'), longest_delta_s);
+  for (char c : text) value = std::min<uint64_t>(value * 10 + static_cast<uint64_t>(c - '0'), longest_delta_s);
   return static_cast<uint32_t>(value);
 }
 

@@ -18,9 +18,7 @@ std::optional<EntityTag> take_etag(std::string_view& text) {
   }
   if (at >= text.size() || text[at] != '"') return std::nullopt;
   size_t end = ++at;
-  auto is_etagc = [](char c) {
-    return is_class(c, char_value) && c != ' ' && c != '\t' && c != '"';
-  };
+  auto is_etagc = [](char c) { return is_class(c, char_value) && c != ' ' && c != '\t' && c != '"'; };
   while (end < text.size() && is_etagc(text[end])) ++end;
   if (end == text.size() || text[end] != '"') return std::nullopt;
   tag.opaque = text.substr(at, end - at);
@@ -62,8 +60,7 @@ bool read_range(std::string_view text, uint64_t size, ByteRange& range) {
 }
 
 bool overlap(std::vector<ByteRange> ranges) {
-  std::sort(ranges.begin(), ranges.end(),
-            [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
+  std::sort(ranges.begin(), ranges.end(), [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
   for (size_t i = 1; i < ranges.size(); ++i) {
     if (ranges[i].first <= ranges[i - 1].last()) return true;
   }
@@ -105,8 +102,7 @@ bool etag_list_matches(std::string_view list, std::optional<std::string_view> et
 }
 
 Condition evaluate_conditions(const Fields& request, std::optional<std::string_view> etag,
-                              std::optional<int64_t> last_modified_s, Method method,
-                              int64_t now_s) {
+                              std::optional<int64_t> last_modified_s, Method method, int64_t now_s) {
   const bool reads = method == Method::get || method == Method::head;
   if (auto list = request.joined(FieldId::if_match)) {
     if (!etag_list_matches(*list, etag, true)) return Condition::precondition_failed;
@@ -124,8 +120,7 @@ Condition evaluate_conditions(const Fields& request, std::optional<std::string_v
 
 RangeSet parse_range(std::string_view value, uint64_t size, size_t most) {
   constexpr std::string_view unit = "bytes=";
-  if (value.size() < unit.size() || !equal_ignoring_case(value.substr(0, unit.size()), unit))
-    return {};
+  if (value.size() < unit.size() || !equal_ignoring_case(value.substr(0, unit.size()), unit)) return {};
   RangeSet set;
   size_t asked = 0;
   ListCursor cursor(value.substr(unit.size()));
@@ -140,8 +135,7 @@ RangeSet parse_range(std::string_view value, uint64_t size, size_t most) {
 }
 
 std::string content_range(const ByteRange& range, uint64_t size) {
-  return "bytes " + std::to_string(range.first) + "-" + std::to_string(range.last()) + "/" +
-         std::to_string(size);
+  return "bytes " + std::to_string(range.first) + "-" + std::to_string(range.last()) + "/" + std::to_string(size);
 }
 
 bool if_range_matches(std::string_view value, std::optional<std::string_view> etag,
@@ -151,8 +145,7 @@ bool if_range_matches(std::string_view value, std::optional<std::string_view> et
     return current && strong_match(*asked, *current);
   }
   auto asked = parse_date(value, date_s.value_or(0));
-  return asked && last_modified_s && date_s && *asked == *last_modified_s &&
-         *last_modified_s < *date_s;
+  return asked && last_modified_s && date_s && *asked == *last_modified_s && *last_modified_s < *date_s;
 }
 
 }  // namespace portolan::http

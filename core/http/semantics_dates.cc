@@ -7,8 +7,7 @@
 namespace portolan::http {
 namespace {
 
-constexpr std::string_view day_names[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                          "Thursday", "Friday", "Saturday"};
+constexpr std::string_view day_names[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
 constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
 constexpr int64_t day_s = 86400;
 
@@ -22,8 +21,7 @@ Civil civil_of(int64_t days) {
   days += 719468;
   int64_t era = (days >= 0 ? days : days - 146096) / 146097;
   int64_t day_of_era = days - era * 146097;
-  int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   int64_t shifted = (5 * day_of_year + 2) / 153;  // month from March
   int day = static_cast<int>(day_of_year - (153 * shifted + 2) / 5 + 1);
@@ -36,8 +34,7 @@ int64_t days_of(const Civil& c) {
   int64_t era = (year >= 0 ? year : year - 399) / 400;
   int64_t year_of_era = year - era * 400;
   int64_t day_of_year = (153 * (c.month + (c.month > 2 ? -3 : 9)) + 2) / 5 + c.day - 1;
-  return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-         719468;
+  return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 
 bool is_leap(int64_t year) {
@@ -121,9 +118,7 @@ std::string format_date(int64_t time_s) {
 }
 
 std::optional<int64_t> parse_date(std::string_view text, int64_t now_s) {
-  auto named = [&](auto matches) {
-    return std::any_of(std::begin(day_names), std::end(day_names), matches);
-  };
+  auto named = [&](auto matches) { return std::any_of(std::begin(day_names), std::end(day_names), matches); };
   size_t comma = text.find(',');
   Reader r{text};
   Civil c{1970, 1, 1};
@@ -141,9 +136,7 @@ std::optional<int64_t> parse_date(std::string_view text, int64_t now_s) {
     c.year = r.number(4);
   } else {
     bool fixdate = comma == 3;  // "Sun, 06 Nov 1994 …"; else "Sunday, 06-Nov-94 …"
-    r.good = named([&](std::string_view d) {
-      return (fixdate ? d.substr(0, 3) : d) == text.substr(0, comma);
-    });
+    r.good = named([&](std::string_view d) { return (fixdate ? d.substr(0, 3) : d) == text.substr(0, comma); });
     r.text.remove_prefix(comma + 1);
     r.literal(" ");
     c.day = r.number(2);

@@ -41,8 +41,7 @@ Parameter split_parameter(std::string_view element) {
 
 std::optional<std::string> unquote(std::string_view text) {
   if (is_token(text)) return std::string(text);
-  if (text.size() < 2 || text.front() != '"' || quoted_end(text, 0) != text.size())
-    return std::nullopt;
+  if (text.size() < 2 || text.front() != '"' || quoted_end(text, 0) != text.size()) return std::nullopt;
   std::string out;
   for (size_t i = 1; i + 1 < text.size(); ++i) {
     if (text[i] == '\\') ++i;

@@ -80,9 +80,7 @@ constexpr TypeName type_names[] = {
     {"zst", "application/zstd"},
 };
 static_assert(std::is_sorted(std::begin(type_names), std::end(type_names),
-                             [](const TypeName& a, const TypeName& b) {
-                               return a.extension < b.extension;
-                             }));
+                             [](const TypeName& a, const TypeName& b) { return a.extension < b.extension; }));
 constexpr size_t longest_extension = 11;
 
 // The byte at text[at] with its escape undone; `at` moves past it. -1: a malformed escape.

@@ -15,8 +15,7 @@ struct EventTrampoline {
     auto* socket = static_cast<SocketEvent*>(argument);
     Worker& worker = socket->worker_;
     worker.begin_callback();
-    socket->callback_(socket->owner_, Ready{(what & EV_READ) != 0, (what & EV_WRITE) != 0,
-                                            (what & EV_CLOSED) != 0});
+    socket->callback_(socket->owner_, Ready{(what & EV_READ) != 0, (what & EV_WRITE) != 0, (what & EV_CLOSED) != 0});
     worker.end_callback();
   }
 };
@@ -24,11 +23,9 @@ struct EventTrampoline {
 SocketEvent::SocketEvent(Worker& worker, int fd, Mode mode, void* owner, Callback callback)
     : worker_(worker), owner_(owner), callback_(callback) {
   static_assert(sizeof(struct ::event) <= sizeof event_);
-  short what = mode == Mode::level_read ? EV_READ | EV_PERSIST
-                                        : EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST;
+  short what = mode == Mode::level_read ? EV_READ | EV_PERSIST : EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST;
   auto* e = reinterpret_cast<struct ::event*>(event_);
-  if (event_assign(e, worker.base(), fd, what, &EventTrampoline::call, this) != 0 ||
-      event_add(e, nullptr) != 0)
+  if (event_assign(e, worker.base(), fd, what, &EventTrampoline::call, this) != 0 || event_add(e, nullptr) != 0)
     std::abort();
 }
 

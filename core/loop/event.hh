@@ -26,12 +26,12 @@ class SocketEvent {
   ~SocketEvent();
   SocketEvent(const SocketEvent&) = delete;
   SocketEvent& operator=(const SocketEvent&) = delete;
-  void pause();    // level_read: no callbacks until resume()
+  void pause();  // level_read: no callbacks until resume()
   void resume();
 
  private:
   friend struct EventTrampoline;
-  alignas(16) unsigned char event_[144];      // struct event, kept out of other rooms' sight
+  alignas(16) unsigned char event_[144];  // struct event, kept out of other rooms' sight
   Worker& worker_;
   void* owner_;
   Callback callback_;
@@ -42,12 +42,11 @@ class SocketEvent {
 class Timer {
  public:
   using Callback = void (*)(void* owner);
-  Timer(Worker& worker, void* owner, Callback callback)
-      : worker_(worker), owner_(owner), callback_(callback) {}
+  Timer(Worker& worker, void* owner, Callback callback) : worker_(worker), owner_(owner), callback_(callback) {}
   ~Timer() { unlink(); }
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  void set(int64_t delay_ms);                // fires once, delay_ms from now (not before; up to a tick later)
+  void set(int64_t delay_ms);  // fires once, delay_ms from now (not before; up to a tick later)
   void cancel() { deadline_ms_ = -1; }
   bool armed() const { return deadline_ms_ >= 0; }
 
@@ -58,7 +57,7 @@ class Timer {
   void* owner_;
   Callback callback_;
   int64_t deadline_ms_ = -1;
-  int64_t slot_ms_ = -1;                     // when the wheel will look at it; -1: not on the wheel
+  int64_t slot_ms_ = -1;  // when the wheel will look at it; -1: not on the wheel
   Timer* previous_ = nullptr;
   Timer* next_ = nullptr;
 };
@@ -87,7 +86,7 @@ class Runnable {
  private:
   friend class Worker;
   void unlink();
-  Runnable* previous_ = nullptr;             // both set while queued
+  Runnable* previous_ = nullptr;  // both set while queued
   Runnable* next_ = nullptr;
 };
 

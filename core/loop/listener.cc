@@ -16,18 +16,16 @@ namespace {
 constexpr int accepts_a_turn = 64;
 constexpr int64_t retry_ms = 50;
 
-const metrics::Family shed_connections{
-    "portolan_connections_shed_total",
-    "Client connections closed at once for want of descriptors or memory.",
-    metrics::Type::counter,
-    {}};
+const metrics::Family shed_connections{"portolan_connections_shed_total",
+                                       "Client connections closed at once for want of descriptors or memory.",
+                                       metrics::Type::counter,
+                                       {}};
 
 Error bind_error(const SocketAddress& address) {
   int code = errno;
   std::string what = "cannot bind " + address.to_string();
   Error error = system_error(what, code);
-  if (code == EACCES && address.port < 1024)
-    error.text += "; ports under 1024 need root or CAP_NET_BIND_SERVICE";
+  if (code == EACCES && address.port < 1024) error.text += "; ports under 1024 need root or CAP_NET_BIND_SERVICE";
   if (code == EADDRINUSE) error.text += "; another program listens there (ss -lntup shows which)";
   if (code == EADDRNOTAVAIL) error.text += "; no interface of this machine has that address";
   return error;
@@ -40,11 +38,10 @@ Result<UniqueFd> open_bound(const SocketAddress& address, int type, bool shared 
   if (!address.is_unix()) {
     if (type == SOCK_STREAM) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (shared) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
-    if (address.ip.is_v6())
-      setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    if (address.ip.is_v6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
     if (type == SOCK_STREAM) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   } else {
-    struct stat s{};
+    struct stat s {};
     if (::lstat(address.path.c_str(), &s) == 0 && S_ISSOCK(s.st_mode)) {
       UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
       sockaddr_storage at;
@@ -98,14 +95,12 @@ void Listener::on_acceptable(Ready) {
   for (int i = 0; i < accepts_a_turn; ++i) {
     sockaddr_storage address;
     socklen_t length = sizeof address;
-    UniqueFd socket(::accept4(fd_, reinterpret_cast<sockaddr*>(&address), &length,
-                              SOCK_NONBLOCK | SOCK_CLOEXEC));
+    UniqueFd socket(::accept4(fd_, reinterpret_cast<sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
       on_accept_(std::move(socket), SocketAddress::from(reinterpret_cast<sockaddr*>(&address), length));
       continue;
     }
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-      return shed(errno);
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return shed(errno);
     if (errno == EAGAIN) return;
   }
 }
@@ -114,9 +109,8 @@ void Listener::on_acceptable(Ready) {
 void Listener::shed(int reason) {
   static log::Limit limit;
   if (limit.pass(worker_.now_ms()))
-    log::warning("shedding new connections",
-                 {{"reason", system_error("accept", reason).text},
-                  {"remedy", "raise LimitNOFILE, or lower server.max_connections"}});
+    log::warning("shedding new connections", {{"reason", system_error("accept", reason).text},
+                                              {"remedy", "raise LimitNOFILE, or lower server.max_connections"}});
   for (int i = 0; i < accepts_a_turn; ++i) {
     reserve_.reset();
     UniqueFd socket(::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));

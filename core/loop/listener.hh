@@ -22,7 +22,7 @@ class Listener {
   using OnAccept = std::function<void(UniqueFd socket, const SocketAddress& peer)>;
   Listener(Worker& worker, int fd, OnAccept on_accept);
   // Accepting pauses while `full()` says so: connections wait in the kernel's queue.
-  void stop();                               // no more accepts; the socket stays open
+  void stop();  // no more accepts; the socket stays open
 
  private:
   void on_acceptable(Ready ready);

@@ -15,7 +15,7 @@ namespace portolan::loop {
 namespace {
 
 constexpr size_t ring_bytes = 1 << 20;
-constexpr auto gather = std::chrono::milliseconds(20);     // lines of this long leave in one write
+constexpr auto gather = std::chrono::milliseconds(20);  // lines of this long leave in one write
 
 }  // namespace
 
@@ -133,9 +133,7 @@ void LogWriter::drain() {
     kept.reset(fd_ ? ::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 3) : -1);
     fd = kept.get();
   }
-  auto count = [](std::string_view text) {
-    return static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n'));
-  };
+  auto count = [](std::string_view text) { return static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n')); };
   std::string_view left = lines;
   while (!left.empty() && fd >= 0) {
     ssize_t n = ::write(fd, left.data(), left.size());

@@ -18,17 +18,17 @@ namespace portolan::loop {
 // Single producer (its worker), single consumer (the writer).
 class LogRing {
  public:
-  explicit LogRing(size_t bytes);            // a power of two
-  bool append(std::string_view line);        // false: no room; the line is dropped and counted
-  size_t take(std::string& out);             // moves what is there to the end of out
+  explicit LogRing(size_t bytes);      // a power of two
+  bool append(std::string_view line);  // false: no room; the line is dropped and counted
+  size_t take(std::string& out);       // moves what is there to the end of out
   uint64_t appended() const { return appended_.load(std::memory_order_relaxed); }
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
   friend class LogWriter;
   std::vector<char> data_;
-  std::atomic<uint64_t> head_{0};            // written by the producer
-  std::atomic<uint64_t> tail_{0};            // written by the consumer
+  std::atomic<uint64_t> head_{0};  // written by the producer
+  std::atomic<uint64_t> tail_{0};  // written by the consumer
   std::atomic<uint64_t> appended_{0};
   std::atomic<uint64_t> dropped_{0};
 };
@@ -36,20 +36,20 @@ class LogRing {
 class LogWriter {
  public:
   LogWriter();
-  ~LogWriter();                              // writes what is left
+  ~LogWriter();  // writes what is left
   // "off", "stdout" or a file (created 0640, appended to). Takes effect for lines not yet written.
   Status open(const std::string& path);
-  Status reopen();                           // SIGUSR1: the same path, a new file
-  LogRing& add_ring();                       // lives as long as the writer
-  void wake();                               // any worker: there is something; cheap when already awake
+  Status reopen();      // SIGUSR1: the same path, a new file
+  LogRing& add_ring();  // lives as long as the writer
+  void wake();          // any worker: there is something; cheap when already awake
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
-  uint64_t dropped() const;                  // rings without room, and lines the disk refused
+  uint64_t dropped() const;  // rings without room, and lines the disk refused
   uint64_t written() const { return written_.load(std::memory_order_relaxed); }
 
  private:
   void run();
   void drain();
-  std::mutex mutex_;                         // path, descriptor, rings
+  std::mutex mutex_;  // path, descriptor, rings
   std::condition_variable wake_up_;
   std::string path_ = "off";
   UniqueFd fd_;

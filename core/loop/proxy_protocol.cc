@@ -40,9 +40,8 @@ ProxyHeader parse_v1(std::string_view in) {
   auto source = IpAddress::parse(words[1]);
   auto destination = IpAddress::parse(words[2]);
   bool v4 = words[0] == "TCP4";
-  if ((!v4 && words[0] != "TCP6") || !source || !destination || source->is_v4() != v4 ||
-      destination->is_v4() != v4 || !parse_port(words[3], h.source.port) ||
-      !parse_port(words[4], h.destination.port))
+  if ((!v4 && words[0] != "TCP6") || !source || !destination || source->is_v4() != v4 || destination->is_v4() != v4 ||
+      !parse_port(words[3], h.source.port) || !parse_port(words[4], h.destination.port))
     return invalid();
   h.source.ip = *source;
   h.destination.ip = *destination;
@@ -63,7 +62,7 @@ ProxyHeader parse_v2(std::string_view in) {
   if (in.size() < 16 + length) return {};
   ProxyHeader h{ProxyHeader::Outcome::ok, 16 + length, false, {}, {}};
   size_t address_bytes = family == 0x11 ? 4 : family == 0x21 ? 16 : 0;
-  if ((version_command & 0xf) == 0 || address_bytes == 0) return h;   // LOCAL, or not TCP over IP
+  if ((version_command & 0xf) == 0 || address_bytes == 0) return h;  // LOCAL, or not TCP over IP
   if (length < 2 * address_bytes + 4) return invalid();
   const char* p = in.data() + 16;
   auto kind = address_bytes == 4 ? IpAddress::Family::v4 : IpAddress::Family::v6;

@@ -9,7 +9,7 @@ namespace portolan::loop {
 struct ProxyHeader {
   enum class Outcome : uint8_t { need_more, ok, invalid } outcome = Outcome::need_more;
   size_t consumed = 0;
-  bool has_source = false;                   // false: LOCAL or UNKNOWN; the connection's own addresses stand
+  bool has_source = false;  // false: LOCAL or UNKNOWN; the connection's own addresses stand
   SocketAddress source;
   SocketAddress destination;
 };

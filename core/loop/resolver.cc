@@ -10,7 +10,7 @@
 namespace portolan::loop {
 
 struct Resolver::Ticket::Query {
-  Callback callback;                         // empty once answered or cancelled
+  Callback callback;  // empty once answered or cancelled
 };
 
 Resolver::Ticket::~Ticket() {
@@ -28,13 +28,11 @@ struct Resolver::State {
     Socket(State& s, int descriptor)
         : state(s),
           fd(descriptor),
-          event(s.worker, descriptor, SocketEvent::Mode::edge_read_write, this,
-                &Calls<&Socket::on_ready>::call) {}
+          event(s.worker, descriptor, SocketEvent::Mode::edge_read_write, this, &Calls<&Socket::on_ready>::call) {}
     void on_ready(Ready ready) {
       State& s = state;
       int d = fd;
-      ares_process_fd(s.channel, ready.readable ? d : ARES_SOCKET_BAD,
-                      ready.writable ? d : ARES_SOCKET_BAD);
+      ares_process_fd(s.channel, ready.readable ? d : ARES_SOCKET_BAD, ready.writable ? d : ARES_SOCKET_BAD);
       s.dead.clear();
       s.arm();
     }
@@ -105,11 +103,10 @@ Resolver::Resolver(Worker& worker, std::string servers) : state_(std::make_uniqu
   options.sock_state_cb_data = state_.get();
   options.timeout = 2000;
   options.tries = 3;
-  if (ares_init_options(&state_->channel, &options,
-                        ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) != ARES_SUCCESS)
+  if (ares_init_options(&state_->channel, &options, ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) !=
+      ARES_SUCCESS)
     state_->channel = nullptr;
-  if (state_->channel && !servers.empty())
-    ares_set_servers_ports_csv(state_->channel, servers.c_str());
+  if (state_->channel && !servers.empty()) ares_set_servers_ports_csv(state_->channel, servers.c_str());
 }
 
 Resolver::~Resolver() = default;

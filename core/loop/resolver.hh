@@ -12,8 +12,8 @@
 namespace portolan::loop {
 
 struct Resolution {
-  std::vector<IpAddress> addresses;          // sorted, without duplicates; never empty
-  int64_t ttl_ms = 0;                        // the shortest of the answer's
+  std::vector<IpAddress> addresses;  // sorted, without duplicates; never empty
+  int64_t ttl_ms = 0;                // the shortest of the answer's
 };
 
 class Resolver {

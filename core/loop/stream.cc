@@ -12,8 +12,8 @@
 namespace portolan::loop {
 namespace {
 
-constexpr size_t most_segments = 64;                  // of one writev
-constexpr uint64_t most_bytes_a_turn = 1 << 20;       // other connections wait meanwhile
+constexpr size_t most_segments = 64;             // of one writev
+constexpr uint64_t most_bytes_a_turn = 1 << 20;  // other connections wait meanwhile
 
 }  // namespace
 
@@ -23,8 +23,7 @@ Stream::Stream(Worker& worker, UniqueFd fd, StreamHandler& handler)
       fd_(std::move(fd)),
       event_(worker, fd_.get(), SocketEvent::Mode::edge_read_write, this, &Stream::on_event) {}
 
-Result<std::unique_ptr<Stream>> Stream::connect(Worker& worker, const SocketAddress& to,
-                                                StreamHandler& handler) {
+Result<std::unique_ptr<Stream>> Stream::connect(Worker& worker, const SocketAddress& to, StreamHandler& handler) {
   UniqueFd fd(::socket(to.domain(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("cannot open a socket");
   int one = 1;
@@ -138,7 +137,7 @@ Io Stream::write_file(Body& out) {
     writable_ = false;
     return Io::would_block;
   }
-  if (n == 0) return fail(EIO);   // the file became shorter than what was promised
+  if (n == 0) return fail(EIO);  // the file became shorter than what was promised
   out.consume(static_cast<uint64_t>(n));
   return Io::done;
 }

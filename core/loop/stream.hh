@@ -12,11 +12,11 @@
 namespace portolan::loop {
 
 enum class Io : uint8_t {
-  done,          // read: some bytes; write: everything asked for
-  would_block,   // on_ready will be called when it is worth trying again
-  eof,           // read only: the peer ended its side
-  error,         // the connection is broken; Stream::error() has the errno
-  more,          // write only: as much as may go in one turn; go on in the next
+  done,         // read: some bytes; write: everything asked for
+  would_block,  // on_ready will be called when it is worth trying again
+  eof,          // read only: the peer ended its side
+  error,        // the connection is broken; Stream::error() has the errno
+  more,         // write only: as much as may go in one turn; go on in the next
 };
 
 class StreamHandler {
@@ -33,22 +33,21 @@ class Stream {
   // Takes an accepted, non-blocking socket.
   Stream(Worker& worker, UniqueFd fd, StreamHandler& handler);
   // Starts connecting; on_ready is called when that ended, well or not. An error means it can't even start.
-  static Result<std::unique_ptr<Stream>> connect(Worker& worker, const SocketAddress& to,
-                                                 StreamHandler& handler);
+  static Result<std::unique_ptr<Stream>> connect(Worker& worker, const SocketAddress& to, StreamHandler& handler);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   // Connecting streams: would_block while it goes on, then done or error.
   Io connected();
 
-  Io read(char* buffer, size_t size, size_t& got);   // got > 0 exactly when done
+  Io read(char* buffer, size_t size, size_t& got);  // got > 0 exactly when done
   // Writes from the front of `out` and consumes what was taken. done: `out` is empty. File ranges leave by sendfile; a
   // file that became shorter than its range is an error. Stops with `more` after 1 MiB, for the sake of the others.
   Io write(Body& out);
-  void shut_write();                                 // FIN after what has been written
-  void reset_on_close();                             // close() sends RST: the peer learns that the answer was cut
+  void shut_write();      // FIN after what has been written
+  void reset_on_close();  // close() sends RST: the peer learns that the answer was cut
 
-  bool may_read() const { return readable_; }        // worth trying: no EAGAIN since the last edge
+  bool may_read() const { return readable_; }  // worth trying: no EAGAIN since the last edge
   bool may_write() const { return writable_; }
   // Makes the next read() ask the kernel even after a short one: an RST behind the bytes brings no edge of its own.
   void look_again() { readable_ = true; }
@@ -61,7 +60,7 @@ class Stream {
   Io write_segments(Body& out);
   Io write_file(Body& out);
   Io fail(int code);
-  Io fail_write(int code);                           // reading is worth a last try
+  Io fail_write(int code);  // reading is worth a last try
   Worker& worker_;
   StreamHandler& handler_;
   UniqueFd fd_;

@@ -13,7 +13,7 @@ namespace portolan::loop {
 class ThreadPool final : public Executor {
  public:
   explicit ThreadPool(size_t threads, size_t queue_limit = 1024);
-  ~ThreadPool() override;                    // finishes what is queued
+  ~ThreadPool() override;  // finishes what is queued
   bool submit(std::function<void()> work) override;
 
  private:

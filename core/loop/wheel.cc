@@ -8,7 +8,7 @@ Wheel::Wheel(Worker& worker, int64_t now_ms) : worker_(worker), tick_(now_ms / t
 
 void Wheel::schedule(Timer& timer, int64_t deadline_ms) {
   timer.deadline_ms_ = deadline_ms;
-  if (timer.slot_ms_ >= 0 && timer.slot_ms_ <= deadline_ms) return;   // the old slot will find it
+  if (timer.slot_ms_ >= 0 && timer.slot_ms_ <= deadline_ms) return;  // the old slot will find it
   if (timer.slot_ms_ >= 0) unlink(timer);
   int64_t tick = (deadline_ms + tick_ms - 1) / tick_ms;
   tick = std::clamp<int64_t>(tick, tick_ + 1, tick_ + static_cast<int64_t>(slot_count) - 1);

@@ -34,11 +34,12 @@ Worker::Worker(int id, std::string name, const Clock& clock, uint64_t seed, metr
   base_ = event_base_new_with_config(config);
   event_config_free(config);
   if (!base_) std::abort();
-  wheel_event_ = event_new(base_, -1, 0, [](evutil_socket_t, short, void*) {}, nullptr);
+  wheel_event_ = event_new(
+      base_, -1, 0, [](evutil_socket_t, short, void*) {}, nullptr);
   mail_fd_.reset(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!mail_fd_ || !wheel_event_) std::abort();
-  mail_event_ = std::make_unique<SocketEvent>(*this, mail_fd_.get(), SocketEvent::Mode::level_read,
-                                              this, &Calls<&Worker::on_mail>::call);
+  mail_event_ = std::make_unique<SocketEvent>(*this, mail_fd_.get(), SocketEvent::Mode::level_read, this,
+                                              &Calls<&Worker::on_mail>::call);
 }
 
 Worker::~Worker() {

@@ -26,8 +26,8 @@ class Wheel {
   static constexpr size_t slot_count = 1024;
   explicit Wheel(Worker& worker, int64_t now_ms);
   void schedule(Timer& timer, int64_t deadline_ms);
-  void advance(int64_t now_ms);              // fires what is due
-  int64_t next_due_ms() const;               // when advance() has something to look at; INT64_MAX: never
+  void advance(int64_t now_ms);  // fires what is due
+  int64_t next_due_ms() const;   // when advance() has something to look at; INT64_MAX: never
   void unlink(Timer& timer);
 
  private:
@@ -36,7 +36,7 @@ class Wheel {
   Worker& worker_;
   Timer* slots_[slot_count] = {};
   uint64_t used_[slot_count / 64] = {};
-  int64_t tick_ = 0;                         // the last tick advanced over
+  int64_t tick_ = 0;  // the last tick advanced over
 };
 
 class Worker {
@@ -46,22 +46,22 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void start();                              // runs the loop in a thread of its own until stop()
-  void run();                                // runs it in this thread
-  void stop();                               // any thread; the loop ends after the current turn
+  void start();  // runs the loop in a thread of its own until stop()
+  void run();    // runs it in this thread
+  void stop();   // any thread; the loop ends after the current turn
   void join();
   // One turn: waits for events at most `wait_ms` (0: not at all). For tests on a fake clock.
   void turn(int64_t wait_ms);
 
-  static Worker* current();                  // the one whose loop runs in this thread, or nullptr
-  void post(std::function<void()> work);     // any thread: runs on this worker's loop, in order
-  void run_soon(Runnable& work);             // later in this turn, after the current callback
-  void run_next_turn(Runnable& work);        // after the loop has looked at the other sockets
-  void bury(std::unique_ptr<Mortal> dead);   // destroyed when the current callback has returned
+  static Worker* current();                 // the one whose loop runs in this thread, or nullptr
+  void post(std::function<void()> work);    // any thread: runs on this worker's loop, in order
+  void run_soon(Runnable& work);            // later in this turn, after the current callback
+  void run_next_turn(Runnable& work);       // after the loop has looked at the other sockets
+  void bury(std::unique_ptr<Mortal> dead);  // destroyed when the current callback has returned
 
   int id() const { return id_; }
   const std::string& name() const { return name_; }
-  int64_t now_ms() const { return now_ms_; } // of this turn's start, monotonic
+  int64_t now_ms() const { return now_ms_; }  // of this turn's start, monotonic
   int64_t now_us() const { return clock_.now_us(); }
   int64_t wall_ms() const { return clock_.wall_ms(); }
   const Clock& clock() const { return clock_; }
@@ -85,8 +85,8 @@ class Worker {
   void on_mail(Ready ready);
   static void push(Queue& queue, Runnable& work);
   static Runnable* take(Queue& queue);
-  void begin_callback();                     // refreshes the time
-  void end_callback();                       // run queue, graves
+  void begin_callback();  // refreshes the time
+  void end_callback();    // run queue, graves
   void fire_timers();
   void wait_for_events(int64_t wait_ms);
 

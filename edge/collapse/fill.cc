@@ -36,8 +36,7 @@ bool names_another(const Object& stored, const http::ResponseHead& response) {
 
 }  // namespace
 
-Fill::Fill(std::shared_ptr<Store> store, const Rules& rules, const RequestFacts& facts,
-           const RequestView& request)
+Fill::Fill(std::shared_ptr<Store> store, const Rules& rules, const RequestFacts& facts, const RequestView& request)
     : store_(std::move(store)),
       rules_(rules),
       facts_(facts),
@@ -72,16 +71,14 @@ bool Fill::fits(const Reader& reader, const std::string& names, const std::strin
   return theirs == values;
 }
 
-Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_ms,
-                           int64_t response_ms) {
+Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
   if (stale_ && response.status == 304) return refresh(response, request_ms, response_ms);
   if (stale_ && is_server_error(response.status) && stale_->may_serve_stale_on_error(response_ms)) {
     serve_stale();
     return Writer::Verdict::stale_on_error;
   }
   Freshness fresh = freshness(rules_, response, request_ms, response_ms);
-  if (!storable(rules_, facts_, response, fresh).store)
-    return let_pass(response, fresh, response_ms, false);
+  if (!storable(rules_, facts_, response, fresh).store) return let_pass(response, fresh, response_ms, false);
   auto length = length_of(response);
   if (length && *length > rules_.config.max_object_bytes) {
     store_->counters().too_large.fetch_add(1, std::memory_order_relaxed);
@@ -90,21 +87,18 @@ Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_m
   return keep(response, fresh, response_ms);
 }
 
-Writer::Verdict Fill::keep(const http::ResponseHead& response, const Freshness& fresh,
-                           int64_t response_ms) {
+Writer::Verdict Fill::keep(const http::ResponseHead& response, const Freshness& fresh, int64_t response_ms) {
   std::string names = vary_names(response.fields).value_or(std::string{});
   std::string values;
   vary_values(names, request_.fields, values);
   ObjectRef object = ObjectBuilder::make(response, fresh, content_, store_->next_sequence());
-  uint64_t fixed =
-      index_bytes + key_bytes_ + object->head_bytes() + (names.size() + values.size()) * 2;
+  uint64_t fixed = index_bytes + key_bytes_ + object->head_bytes() + (names.size() + values.size()) * 2;
   content_->set_fixed_cost(fixed);
   uint64_t held = content_->charge().held();
   if (fixed > held && !store_->reserve(content_->charge(), fixed - held))
     return let_pass(response, fresh, response_ms, false);
   content_->declare(length_of(response));
-  if (!store_->announce(*this, object, names, values))
-    return let_pass(response, fresh, response_ms, true);
+  if (!store_->announce(*this, object, names, values)) return let_pass(response, fresh, response_ms, true);
   // Waiting for an answer that is stale when it comes is no better than asking oneself.
   bool shareable = object->fresh(response_ms) && !fresh.no_cache;
   content_->settle([&](const Reader& reader) {
@@ -117,8 +111,8 @@ Writer::Verdict Fill::keep(const http::ResponseHead& response, const Freshness& 
   return Writer::Verdict::stored;
 }
 
-Writer::Verdict Fill::let_pass(const http::ResponseHead& response, const Freshness& fresh,
-                               int64_t response_ms, bool retry) {
+Writer::Verdict Fill::let_pass(const http::ResponseHead& response, const Freshness& fresh, int64_t response_ms,
+                               bool retry) {
   int64_t note = response_ms + (response.status >= 500 ? error_note_ms : note_ms);
   if (retry || facts_.authorization) note = 0;  // says nothing of other requests
   store_->retire(*this, note, response.status < 500);
@@ -134,15 +128,14 @@ Writer::Verdict Fill::let_pass(const http::ResponseHead& response, const Freshne
   return Writer::Verdict::uncacheable;
 }
 
-Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t request_ms,
-                              int64_t response_ms) {
+Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
   if (names_another(*stale_, response)) {
     store_->retire(*this, 0, true);
     content_->settle([](const Reader&) { return Settlement{Kind::retry, {}, 0, false, false}; });
     return Writer::Verdict::not_modified;
   }
-  ObjectRef fresh = ObjectBuilder::refreshed(*stale_, response, rules_, request_ms, response_ms,
-                                             store_->next_sequence());
+  ObjectRef fresh =
+      ObjectBuilder::refreshed(*stale_, response, rules_, request_ms, response_ms, store_->next_sequence());
   http::ResponseHead merged;
   merged.status = fresh->status();
   merged.fields = fresh->fields();

@@ -12,8 +12,7 @@ namespace portolan::edge {
 
 class Fill : public std::enable_shared_from_this<Fill> {
  public:
-  Fill(std::shared_ptr<Store> store, const Rules& rules, const RequestFacts& facts,
-       const RequestView& request);
+  Fill(std::shared_ptr<Store> store, const Rules& rules, const RequestFacts& facts, const RequestView& request);
   ~Fill();
 
   Writer::Verdict head(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
@@ -34,12 +33,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
 
  private:
   friend class Store;
-  Writer::Verdict refresh(const http::ResponseHead& response, int64_t request_ms,
-                          int64_t response_ms);
-  Writer::Verdict keep(const http::ResponseHead& response, const Freshness& freshness,
-                       int64_t response_ms);
-  Writer::Verdict let_pass(const http::ResponseHead& response, const Freshness& freshness,
-                           int64_t response_ms, bool retry);
+  Writer::Verdict refresh(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
+  Writer::Verdict keep(const http::ResponseHead& response, const Freshness& freshness, int64_t response_ms);
+  Writer::Verdict let_pass(const http::ResponseHead& response, const Freshness& freshness, int64_t response_ms,
+                           bool retry);
   void serve_stale();
   void stop_storing();
   bool fits(const Reader& reader, const std::string& names, const std::string& values) const;

@@ -23,9 +23,9 @@ struct Resident {
 class Eviction {
  public:
   virtual ~Eviction() = default;
-  virtual void admit(Resident& r) = 0;  // a new one
-  virtual void touch(Resident& r) = 0;  // it was used
-  virtual Resident* victim() = 0;  // the next to go, still admitted; nullptr when there are none
+  virtual void admit(Resident& r) = 0;   // a new one
+  virtual void touch(Resident& r) = 0;   // it was used
+  virtual Resident* victim() = 0;        // the next to go, still admitted; nullptr when there are none
   virtual void forget(Resident& r) = 0;  // it goes, for whatever reason
 };
 

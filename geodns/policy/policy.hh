@@ -34,8 +34,7 @@ class Policy {
  public:
   virtual ~Policy() = default;
   // `asker`: where the question comes from; null when the database doesn't say.
-  virtual Choice choose(std::span<const Candidate> candidates, const Point* asker,
-                        Rng& rng) const = 0;
+  virtual Choice choose(std::span<const Candidate> candidates, const Point* asker, Rng& rng) const = 0;
   virtual bool needs_location() const { return false; }
 };
 

@@ -23,7 +23,7 @@ class Balancer {
 };
 
 struct BalancerKind {
-  std::string_view name;                     // as written in `balance`
+  std::string_view name;  // as written in `balance`
   // `members`: the indexes to choose from, one tier (servers, or backups), none of them empty-handed by health.
   std::unique_ptr<Balancer> (*make)(std::shared_ptr<const health::Pool> pool, std::vector<size_t> members);
 };

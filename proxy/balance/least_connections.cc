@@ -23,8 +23,7 @@ class LeastConnections final : public Balancer {
       if (member.max_connections > 0 && in_flight >= member.max_connections) continue;
       if (was_tried(tried, m)) continue;
       // (in_flight + 1) / weight without a division: compare by cross products.
-      if (best != none && (in_flight + 1) * pool_->members[best].weight >= best_load * member.weight)
-        continue;
+      if (best != none && (in_flight + 1) * pool_->members[best].weight >= best_load * member.weight) continue;
       best = m;
       best_load = in_flight + 1;
     }
@@ -37,10 +36,10 @@ class LeastConnections final : public Balancer {
   std::vector<size_t> members_;
 };
 
-const Registration<BalancerKind> registered{{"least-connections", [](auto pool, auto members) {
-  return std::unique_ptr<Balancer>(
-      std::make_unique<LeastConnections>(std::move(pool), std::move(members)));
-}}};
+const Registration<BalancerKind> registered{
+    {"least-connections", [](auto pool, auto members) {
+       return std::unique_ptr<Balancer>(std::make_unique<LeastConnections>(std::move(pool), std::move(members)));
+     }}};
 
 }  // namespace
 }  // namespace portolan::proxy

@@ -38,8 +38,7 @@ class RoundRobin final : public Balancer {
       int weight = pool.members[m].weight / common;
       for (int k = 0; k < weight; ++k) turns.push_back({(k + 0.5) / weight, m});
     }
-    std::stable_sort(turns.begin(), turns.end(),
-                     [](const Turn& a, const Turn& b) { return a.at < b.at; });
+    std::stable_sort(turns.begin(), turns.end(), [](const Turn& a, const Turn& b) { return a.at < b.at; });
     std::vector<size_t> schedule;
     schedule.reserve(turns.size());
     for (const Turn& t : turns) schedule.push_back(t.member);
@@ -51,8 +50,9 @@ class RoundRobin final : public Balancer {
 };
 
 const Registration<BalancerKind> registered{{"round-robin", [](auto pool, auto members) {
-  return std::unique_ptr<Balancer>(std::make_unique<RoundRobin>(std::move(pool), std::move(members)));
-}}};
+                                               return std::unique_ptr<Balancer>(
+                                                   std::make_unique<RoundRobin>(std::move(pool), std::move(members)));
+                                             }}};
 
 }  // namespace
 }  // namespace portolan::proxy

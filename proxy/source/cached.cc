@@ -6,8 +6,8 @@ namespace portolan::proxy {
 
 using http::FieldId;
 
-Cached::Cached(loop::Worker& worker, loop::Runnable& waiter, const http::RequestHead& request,
-               edge::Lookup lookup, std::string_view node, std::shared_ptr<FetchNote> note)
+Cached::Cached(loop::Worker& worker, loop::Runnable& waiter, const http::RequestHead& request, edge::Lookup lookup,
+               std::string_view node, std::shared_ptr<FetchNote> note)
     : worker_(worker),
       waker_(std::make_shared<WorkerWaker>(worker, waiter)),
       request_(request),
@@ -16,8 +16,7 @@ Cached::Cached(loop::Worker& worker, loop::Runnable& waiter, const http::Request
       detail_(lookup.detail),
       node_(node),
       note_(std::move(note)),
-      reader_(lookup.reader ? std::move(lookup.reader)
-                            : std::make_unique<edge::Reader>(lookup.object)) {}
+      reader_(lookup.reader ? std::move(lookup.reader) : std::make_unique<edge::Reader>(lookup.object)) {}
 
 Cached::~Cached() {
   waker_->forget();
@@ -49,7 +48,7 @@ void Cached::prepare(const edge::Object& object) {
   fields_ = object.fields();
   status_ = object.status();
   length_ = object.content_length();
-  if (!fields_.has(FieldId::date)) {   // RFC 9110 §6.6.1: when it was received
+  if (!fields_.has(FieldId::date)) {  // RFC 9110 §6.6.1: when it was received
     date_ = http::format_date(object.freshness().response_ms / 1000);
     fields_.add("Date", date_);
   }

@@ -10,8 +10,8 @@ namespace portolan::proxy {
 class Cached final : public Source {
  public:
   // `note` is set for the exchange whose miss began a fetch.
-  Cached(loop::Worker& worker, loop::Runnable& waiter, const http::RequestHead& request,
-         edge::Lookup lookup, std::string_view node, std::shared_ptr<FetchNote> note);
+  Cached(loop::Worker& worker, loop::Runnable& waiter, const http::RequestHead& request, edge::Lookup lookup,
+         std::string_view node, std::shared_ptr<FetchNote> note);
   ~Cached() override;
 
   Head head(Answer& answer) override;
@@ -21,8 +21,8 @@ class Cached final : public Source {
   std::string server() const override { return note_ ? note_->server : std::string(); }
   int tries() const override { return note_ ? note_->tries : 0; }
 
-  bool retry() const { return reader_->retry(); }        // after `released`
-  std::string cache_status() const;                      // after `ready`
+  bool retry() const { return reader_->retry(); }  // after `released`
+  std::string cache_status() const;                // after `ready`
 
  private:
   void prepare(const edge::Object& object);
@@ -37,12 +37,12 @@ class Cached final : public Source {
   std::shared_ptr<FetchNote> note_;
   std::unique_ptr<edge::Reader> reader_;
   bool prepared_ = false;
-  bool bodyless_ = false;                    // 304, 416
+  bool bodyless_ = false;  // 304, 416
   int status_ = 0;
   std::optional<uint64_t> length_;
   std::string content_range_;
   std::string date_;
-  http::Fields fields_;                      // the object's, with what a range adds
+  http::Fields fields_;  // the object's, with what a range adds
   edge::ObjectRef object_;
 };
 

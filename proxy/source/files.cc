@@ -39,8 +39,8 @@ std::optional<std::string> below_root(const FilesConfig& config, std::string pat
 struct Opened {
   UniqueFd fd;
   struct stat stat {};
-  std::string name;                          // with the index file's name
-  int status = 200;                          // 301: a directory without its final '/'
+  std::string name;  // with the index file's name
+  int status = 200;  // 301: a directory without its final '/'
 };
 
 Opened open_file(const FilesConfig& config, const std::string& name) {
@@ -78,8 +78,7 @@ std::unique_ptr<Source> error(int status) {
 
 }  // namespace
 
-std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::RequestHead& request,
-                                    int64_t now_s) {
+std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::RequestHead& request, int64_t now_s) {
   if (request.method != http::Method::get && request.method != http::Method::head) {
     auto answer = Respond::error(405);
     answer->add("Allow", "GET, HEAD");
@@ -100,8 +99,8 @@ std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::Reque
   files->file_ = std::make_shared<FileHandle>(opened.fd.release());
   files->size_ = files->length_ = static_cast<uint64_t>(s.st_size);
   files->modified_s_ = s.st_mtim.tv_sec;
-  files->etag_ = fmt::format("\"{:x}-{:x}-{:x}\"", s.st_ino,
-                             s.st_mtim.tv_sec * 1'000'000'000 + s.st_mtim.tv_nsec, s.st_size);
+  files->etag_ =
+      fmt::format("\"{:x}-{:x}-{:x}\"", s.st_ino, s.st_mtim.tv_sec * 1'000'000'000 + s.st_mtim.tv_nsec, s.st_size);
   files->add("Server", "Portolan");
   files->add("Content-Type", std::string(http::content_type_of(opened.name)));
   files->add("Last-Modified", http::format_date(files->modified_s_));

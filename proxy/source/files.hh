@@ -11,8 +11,7 @@ namespace portolan::proxy {
 class Files final : public Source {
  public:
   // Opens the file. Never fails: what can't be served is an answer too (404, 403, 405, 301 to a directory's own name).
-  static std::unique_ptr<Source> open(const FilesConfig& config, const http::RequestHead& request,
-                                      int64_t now_s);
+  static std::unique_ptr<Source> open(const FilesConfig& config, const http::RequestHead& request, int64_t now_s);
   Head head(Answer& answer) override;
   Flow proceed(Body& out, uint64_t most) override;
 

@@ -14,9 +14,9 @@ class OriginRequest;
 struct Answer {
   int status = 200;
   std::string_view reason;
-  const http::Fields* fields = nullptr;      // hop-by-hop fields and framing are left out when it is sent
-  std::optional<uint64_t> length;            // of the body; nullopt: it ends when it ends
-  std::optional<int64_t> age_s;              // an Age field to send
+  const http::Fields* fields = nullptr;  // hop-by-hop fields and framing are left out when it is sent
+  std::optional<uint64_t> length;        // of the body; nullopt: it ends when it ends
+  std::optional<int64_t> age_s;          // an Age field to send
 };
 
 class Source {
@@ -24,8 +24,8 @@ class Source {
   enum class Head : uint8_t {
     waiting,
     ready,
-    failed,      // failure_status() says what to answer instead
-    released,    // a fetch that was followed is of no use to this request: look again
+    failed,    // failure_status() says what to answer instead
+    released,  // a fetch that was followed is of no use to this request: look again
   };
   enum class Flow : uint8_t { more, wait, end, failed };
 
@@ -39,7 +39,7 @@ class Source {
   virtual OriginRequest* upload() { return nullptr; }
   // The next interim (1xx) answer, serialised; false when there is none.
   virtual bool take_interim(std::string&) { return false; }
-  virtual std::string server() const { return {}; }          // for the log and the metrics
+  virtual std::string server() const { return {}; }  // for the log and the metrics
   virtual int tries() const { return 0; }
 };
 

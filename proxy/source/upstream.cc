@@ -6,16 +6,13 @@
 namespace portolan::proxy {
 namespace {
 
-constexpr uint64_t high_water = 256 * 1024;            // bytes waiting for a slow client: reading stops
-constexpr uint64_t low_water = 128 * 1024;             // and goes on here
+constexpr uint64_t high_water = 256 * 1024;  // bytes waiting for a slow client: reading stops
+constexpr uint64_t low_water = 128 * 1024;   // and goes on here
 
 }  // namespace
 
-Upstream::Upstream(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask,
-                   loop::Runnable& waiter)
-    : worker_(proxy.worker()),
-      waiter_(waiter),
-      origin_(proxy, std::move(cluster), std::move(ask), *this) {}
+Upstream::Upstream(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask, loop::Runnable& waiter)
+    : worker_(proxy.worker()), waiter_(waiter), origin_(proxy, std::move(cluster), std::move(ask), *this) {}
 
 void Upstream::wake() {
   worker_.run_soon(waiter_);

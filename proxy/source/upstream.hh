@@ -8,8 +8,7 @@ namespace portolan::proxy {
 class Upstream final : public Source, public OriginRequest::Consumer {
  public:
   // `waiter` is run when something changed; it outlives the source.
-  Upstream(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask,
-           loop::Runnable& waiter);
+  Upstream(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask, loop::Runnable& waiter);
   void start() { origin_.start(); }
 
   Head head(Answer& answer) override;
@@ -44,7 +43,7 @@ class Upstream final : public Source, public OriginRequest::Consumer {
   std::string interim_;
   BlockRef trailer_bytes_;
   http::Fields trailers_;
-  OriginRequest origin_;                     // last: its callbacks use the members above
+  OriginRequest origin_;  // last: its callbacks use the members above
 };
 
 }  // namespace portolan::proxy

@@ -8,9 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   Limits limits;
   if (data[0] & 1) limits = {256, 64, 8, 16, 64, (data[0] & 2) != 0};
-  Method method = (data[0] & 12) == 12  ? Method::head
-                  : (data[0] & 12) == 8 ? Method::connect
-                                        : Method::get;
+  Method method = (data[0] & 12) == 12 ? Method::head : (data[0] & 12) == 8 ? Method::connect : Method::get;
   ResponseParser whole(limits), split(limits);
   whole.start(method);
   split.start(method);

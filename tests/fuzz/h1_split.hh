@@ -40,8 +40,7 @@ std::string run(Parser& parser, std::string_view bytes, uint32_t seed) {
       unread.copy(copy.get(), unread.size());
       Step step = parser.next({copy.get(), unread.size()});
       if (step.event == Event::body) body.append(step.data);
-      if (step.event == Event::head || step.event == Event::end || step.event == Event::error)
-        flush();
+      if (step.event == Event::head || step.event == Event::end || step.event == Event::error) flush();
       if (step.event == Event::head) {
         out += "head ";
         write_down(out, parser.head().fields);

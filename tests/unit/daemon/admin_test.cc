@@ -30,16 +30,15 @@ class AdminTest : public ::testing::Test {
     SocketAddress address = loop::local_address(fd->get());
     return {std::move(*fd), address};
   }
-  client::Response ask(const SocketAddress& to, const std::string& method,
-                       const std::string& target, const std::string& body = "") {
+  client::Response ask(const SocketAddress& to, const std::string& method, const std::string& target,
+                       const std::string& body = "") {
     client::Request request;
     request.to = to;
     request.method = method;
     request.target = target;
     request.body = body;
     std::optional<Result<client::Response>> result;
-    auto call = client::send(worker_, std::move(request),
-                             [&](Result<client::Response> r) { result = std::move(r); });
+    auto call = client::send(worker_, std::move(request), [&](Result<client::Response> r) { result = std::move(r); });
     EXPECT_TRUE(run_until(worker_, [&] { return result.has_value(); }));
     if (result && *result) return **result;
     ADD_FAILURE() << (result ? result->error().text : "no answer");
@@ -65,8 +64,7 @@ class AdminTest : public ::testing::Test {
       char buffer[4096];
       size_t n = 0;
       loop::Io io;
-      while ((io = (*stream)->read(buffer, sizeof buffer, n)) == loop::Io::done)
-        got.append(buffer, n);
+      while ((io = (*stream)->read(buffer, sizeof buffer, n)) == loop::Io::done) got.append(buffer, n);
       return io != loop::Io::would_block;
     });
     return got;
@@ -102,23 +100,20 @@ TEST_F(AdminTest, MetricsAndReadiness) {
 }
 
 TEST_F(AdminTest, DrainsAndEnables) {
-  EXPECT_EQ(post("/drain", {{"server", {{"pool", "app"}, {"address", "127.0.0.1:8081"}}}}).status,
-            200);
-  EXPECT_EQ(post("/enable", {{"server", {{"pool", "app"}, {"address", "127.0.0.1:8081"}}}}).status,
-            200);
+  EXPECT_EQ(post("/drain", {{"server", {{"pool", "app"}, {"address", "127.0.0.1:8081"}}}}).status, 200);
+  EXPECT_EQ(post("/enable", {{"server", {{"pool", "app"}, {"address", "127.0.0.1:8081"}}}}).status, 200);
   EXPECT_EQ(post("/drain", {{"datacenter", "us-east"}}).status, 200);
   EXPECT_EQ(post("/enable", {{"datacenter", "us-east"}}).status, 200);
-  EXPECT_EQ(backend_.calls,
-            (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable app 127.0.0.1:8081",
-                                      "drain us-east", "enable us-east"}));
+  EXPECT_EQ(backend_.calls, (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable app 127.0.0.1:8081",
+                                                      "drain us-east", "enable us-east"}));
   auto unknown = post("/drain", {{"server", {{"pool", "ap"}, {"address", "x"}}}});
   EXPECT_EQ(unknown.status, 404);
   EXPECT_EQ(json::parse(unknown.body)["error"], "no pool ap; there are: app");
 }
 
 TEST_F(AdminTest, BodiesThatAreNotUnderstoodAreRefused) {
-  for (const char* body : {"", "{", "[]", "{}", "7", "{\"server\":\"app\"}",
-                           "{\"server\":{\"pool\":\"app\"}}", "{\"datacenter\":7}"})
+  for (const char* body :
+       {"", "{", "[]", "{}", "7", "{\"server\":\"app\"}", "{\"server\":{\"pool\":\"app\"}}", "{\"datacenter\":7}"})
     EXPECT_EQ(ask(control_.address, "POST", "/drain", body).status, 400) << body;
   EXPECT_EQ(ask(control_.address, "POST", "/purge", "{\"url\":[]}").status, 400);
   EXPECT_TRUE(backend_.calls.empty());
@@ -194,18 +189,16 @@ TEST_F(AdminTest, StrangersAreToldAndShutOut) {
 TEST_F(AdminTest, BadRequestsAndLargeBodiesGetTheirStatus) {
   EXPECT_TRUE(says("GET /status HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 400 "));
   EXPECT_TRUE(says("GARBAGE\r\n\r\n").starts_with("HTTP/1.1 400 "));
-  EXPECT_TRUE(says("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n")
-                  .starts_with("HTTP/1.1 431 "));
-  EXPECT_TRUE(says("POST /drain HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" +
-                   std::string(200'000, 'x'))
+  EXPECT_TRUE(
+      says("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n").starts_with("HTTP/1.1 431 "));
+  EXPECT_TRUE(says("POST /drain HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + std::string(200'000, 'x'))
                   .starts_with("HTTP/1.1 413 "));
   EXPECT_TRUE(run_until(worker_, [&] { return admin_.connections() == 0; }));
 }
 
 TEST_F(AdminTest, RequestsMayComeByteByByte) {
   client::Request request;
-  std::string bytes =
-      "POST /drain HTTP/1.1\r\nHost: a\r\nContent-Length: 18\r\n\r\n{\"datacenter\":\"a\"}";
+  std::string bytes = "POST /drain HTTP/1.1\r\nHost: a\r\nContent-Length: 18\r\n\r\n{\"datacenter\":\"a\"}";
   struct Talk final : loop::StreamHandler {
     void on_ready() override {}
   } talk;
@@ -249,16 +242,14 @@ TEST_F(AdminTest, AWatchTellsAtOnceAndAtEveryChange) {
   backend_.told.pools["app"].up = 1;
   backend_.told.version = 2;
   admin_.health_changed();
-  EXPECT_TRUE(
-      run_until(worker_, [&] { return one.text.find("\"version\":2") != std::string::npos; }));
+  EXPECT_TRUE(run_until(worker_, [&] { return one.text.find("\"version\":2") != std::string::npos; }));
   size_t said = one.lines();
   backend_.told.version = 3;  // nothing else is new: nothing is said
   admin_.health_changed();
   backend_.told.draining = true;
   backend_.told.version = 4;
   admin_.health_changed();
-  EXPECT_TRUE(
-      run_until(worker_, [&] { return one.lines() == said + 1 && two.lines() == said + 1; }));
+  EXPECT_TRUE(run_until(worker_, [&] { return one.lines() == said + 1 && two.lines() == said + 1; }));
   EXPECT_EQ(one.text.find("\"version\":3"), std::string::npos);
 }
 

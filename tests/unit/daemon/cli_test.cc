@@ -142,8 +142,8 @@ TEST_F(CliWithDaemon, DrainsEnablesAndPurges) {
   EXPECT_EQ(err(), "portolan: no pool ap; there are: app\n");
   std::vector<std::string> calls;
   in_daemon([&] { calls = backend_.calls; });
-  EXPECT_EQ(calls, (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable us-east",
-                                             "purge http://a/b", "drain ap x"}));
+  EXPECT_EQ(calls,
+            (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable us-east", "purge http://a/b", "drain ap x"}));
 }
 
 TEST_F(CliWithDaemon, ReloadPrintsWhatIsWrong) {
@@ -158,8 +158,7 @@ TEST_F(CliWithDaemon, ReloadPrintsWhatIsWrong) {
 
 TEST_F(CliWithDaemon, TheSocketIsTakenFromTheConfiguration) {
   std::string path = ::testing::TempDir() + "admin-" + std::to_string(getpid()) + ".toml";
-  std::ofstream(path) << "[server]\nadmin = \"unix:" << path_
-                      << "\"\n[listener.http]\nlisten = [\"127.0.0.1:8080\"]\n"
+  std::ofstream(path) << "[server]\nadmin = \"unix:" << path_ << "\"\n[listener.http]\nlisten = [\"127.0.0.1:8080\"]\n"
                       << "[[route]]\nrespond = { status = 200 }\n";
   EXPECT_EQ(portolan({"reload", "--config", path.c_str()}), 0) << err();
   ::unlink(path.c_str());
@@ -174,13 +173,12 @@ StatusReport sample() {
   r.uptime_s = 11'520;
   r.workers = 4;
   r.listeners = {{"http", "0.0.0.0:80", 12, 3456}};
-  r.pools = {{"app",
-              "round-robin",
-              {{"10.0.0.11:8080", "10.0.0.11:8080", "up", "HTTP 200", r.now_ms - 192'000, 1, false,
-                3, 1234, 0},
-               {"10.0.0.12:8080", "app.internal:8080", "down", "connection refused",
-                r.now_ms - 5'000, 2, true, 0, 99, 7}}},
-             {"empty", "", {}}};
+  r.pools = {
+      {"app",
+       "round-robin",
+       {{"10.0.0.11:8080", "10.0.0.11:8080", "up", "HTTP 200", r.now_ms - 192'000, 1, false, 3, 1234, 0},
+        {"10.0.0.12:8080", "app.internal:8080", "down", "connection refused", r.now_ms - 5'000, 2, true, 0, 99, 7}}},
+      {"empty", "", {}}};
   r.services = {{"web",
                  {{"us-east", "up", "1 of 2 servers of pool app serve", r.now_ms - 400'000'000},
                   {"us-west", "unknown", "not checked", r.now_ms}}}};

@@ -153,16 +153,14 @@ TEST(Config, NamesOfRoutesAreUnique) {
   Directory directory;
   std::string file = "[listener.a]\nlisten = \"127.0.0.1:1\"\n";
   for (const char* route :
-       {"", "listener = \"a\"", "method = \"GET\"", "path = \"/x\"",
-        "name = \"any/x 2\"\npath = \"/y\"", "path_exact = \"/x\"",
-        "path_exact = \"/x\"\nmethod = \"PUT\"", "host = \"a\"\npath = \"/x/\""})
+       {"", "listener = \"a\"", "method = \"GET\"", "path = \"/x\"", "name = \"any/x 2\"\npath = \"/y\"",
+        "path_exact = \"/x\"", "path_exact = \"/x\"\nmethod = \"PUT\"", "host = \"a\"\npath = \"/x/\""})
     file += std::string("[[route]]\nredirect = \"https\"\n") + route + "\n";
   LoadResult r = load(directory.write(file));
   EXPECT_THAT(r.errors, ElementsAre());
   std::vector<std::string> names;
   for (const auto& route : r.config.routes) names.push_back(route.name);
-  EXPECT_THAT(names, ElementsAre("any", "any at a", "GET any", "any/x", "any/x 2", "any/x 3",
-                                 "PUT any/x", "a/x/"));
+  EXPECT_THAT(names, ElementsAre("any", "any at a", "GET any", "any/x", "any/x 2", "any/x 3", "PUT any/x", "a/x/"));
 }
 
 TEST(Config, ShippedFileIsValid) {
@@ -184,8 +182,7 @@ TEST(Reference, UncommentedBinds) {
   while (std::getline(in, line))
     text += (line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line) + "\n";
   Directory directory;
-  ASSERT_TRUE(conf::parse(text, "reference.toml"))
-      << conf::parse(text, "reference.toml").error().text;
+  ASSERT_TRUE(conf::parse(text, "reference.toml")) << conf::parse(text, "reference.toml").error().text;
   const std::string got = without(told(directory.write(text, "reference.toml")), directory.path());
   EXPECT_THAT(got, Not(HasSubstr("unknown key")));
   EXPECT_THAT(got, Not(HasSubstr("must be")));
@@ -200,24 +197,22 @@ TEST(Contract, OnlyKeysOfLaterVersionsAreRefused) {
   if (!fs::exists(contract)) return;
   std::string text = slurp(contract);
   Directory directory;
-  for (const std::string& there :
-       {std::string("/srv/www"), std::string("/var/lib/portolan/GeoLite2-City.mmdb")})
+  for (const std::string& there : {std::string("/srv/www"), std::string("/var/lib/portolan/GeoLite2-City.mmdb")})
     text.replace(text.find(there), there.size(), directory.path());
   std::vector<std::string> keys;
   for (const std::string& error : load(directory.write(text)).errors) {
     std::string what = error.substr(error.find(": ") + 2);
     keys.push_back(what.substr(0, what.find(';')));
   }
-  EXPECT_THAT(keys, ElementsAre("unknown key \"tls\" in [listener.https]",
-                                "\"tcp\" is not a value of protocol in [listener.postgres-read]",
-                                "unknown key \"pool\" in [listener.postgres-read]",
-                                "unknown key \"tls\" in [pool.app]",
-                                "unknown key \"postgres\" in [pool.replicas].health",
-                                "unknown key \"user\" in [pool.replicas].health",
-                                "unknown key \"password_file\" in [pool.replicas].health",
-                                "unknown key \"max_lag\" in [pool.replicas].health",
-                                "unknown key \"disk\" in [cache.edge]",
-                                "\"s3-fifo\" is not a value of eviction in [cache.edge]"));
+  EXPECT_THAT(keys,
+              ElementsAre("unknown key \"tls\" in [listener.https]",
+                          "\"tcp\" is not a value of protocol in [listener.postgres-read]",
+                          "unknown key \"pool\" in [listener.postgres-read]", "unknown key \"tls\" in [pool.app]",
+                          "unknown key \"postgres\" in [pool.replicas].health",
+                          "unknown key \"user\" in [pool.replicas].health",
+                          "unknown key \"password_file\" in [pool.replicas].health",
+                          "unknown key \"max_lag\" in [pool.replicas].health", "unknown key \"disk\" in [cache.edge]",
+                          "\"s3-fifo\" is not a value of eviction in [cache.edge]"));
 }
 
 // Cuts, doubles, swaps and overwrites pieces of a file.
@@ -272,9 +267,8 @@ std::string mutate(std::string text, std::mt19937_64& random) {
 
 TEST(Mutation, NothingThrowsAndEveryErrorHasItsPlace) {
   Directory directory;
-  const std::string seeds[] = {
-      slurp(golden + "valid-full.toml"), slurp(golden + "valid-short.toml"),
-      slurp(golden + "unknown-keys.toml"), slurp(golden + "services.toml")};
+  const std::string seeds[] = {slurp(golden + "valid-full.toml"), slurp(golden + "valid-short.toml"),
+                               slurp(golden + "unknown-keys.toml"), slurp(golden + "services.toml")};
   std::mt19937_64 random(20);
   size_t valid = 0, wrong = 0;
   for (int i = 0; i < 2000; ++i) {
@@ -284,9 +278,8 @@ TEST(Mutation, NothingThrowsAndEveryErrorHasItsPlace) {
     (r.errors.empty() ? valid : wrong)++;
     for (const std::string& error : r.errors) {
       ASSERT_EQ(error.rfind(directory.path() + "/", 0), 0u) << error;
-      ASSERT_TRUE(std::all_of(error.begin(), error.end(), [](char c) {
-        return static_cast<unsigned char>(c) >= 0x20;
-      })) << error;
+      ASSERT_TRUE(std::all_of(error.begin(), error.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20; }))
+          << error;
     }
   }
   EXPECT_GT(valid, 0u);

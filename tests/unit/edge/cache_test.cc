@@ -30,8 +30,7 @@ TEST(Cache, MissThenHitThenStaleThenValidated) {
   ASSERT_EQ(other.outcome, Outcome::follow);
   EXPECT_EQ(other.reader->state(), Reader::State::pending);
 
-  Response not_changed(Pairs{{"Cache-Control", "max-age=100"}, {"ETag", "\"v1\""}, {"X-New", "1"}},
-                       304);
+  Response not_changed(Pairs{{"Cache-Control", "max-age=100"}, {"ETag", "\"v1\""}, {"X-New", "1"}}, 304);
   EXPECT_EQ(stale.writer->head(not_changed.head, later, later), Verdict::not_modified);
   for (Reader* reader : {stale.reader.get(), other.reader.get()}) {
     ASSERT_EQ(reader->state(), Reader::State::more);
@@ -194,10 +193,8 @@ TEST(Cache, UnsafeMethodsInvalidate) {  // RFC 9111 §4.4
   Request post("/a", {}, "POST");
   cache.invalidate(post.at(start_ms), Response({}, 500).head);
   EXPECT_EQ(cache.stats().objects, 4u);
-  cache.invalidate(
-      post.at(start_ms),
-      Response(Pairs{{"Location", "b/c"}, {"Content-Location", "http://other.example/d"}}, 201)
-          .head);
+  cache.invalidate(post.at(start_ms),
+                   Response(Pairs{{"Location", "b/c"}, {"Content-Location", "http://other.example/d"}}, 201).head);
   EXPECT_EQ(cache.stats().objects, 2u);
   Request get("/d");
   EXPECT_EQ(cache.find(get.at(start_ms)).outcome, Outcome::hit);
@@ -243,10 +240,7 @@ TEST(Cache, APurgedFetchIsNotStored) {
 
 TEST(Cache, ClientConditionals) {
   Cache cache(config(), 1);
-  store(cache, "/a",
-        {{"Cache-Control", "max-age=60"},
-         {"ETag", "W/\"v1\""},
-         {"Last-Modified", date(start_ms - 5000)}},
+  store(cache, "/a", {{"Cache-Control", "max-age=60"}, {"ETag", "W/\"v1\""}, {"Last-Modified", date(start_ms - 5000)}},
         "x");
   Request plain("/a");
   ObjectRef object = cache.find(plain.at(start_ms)).object;
@@ -261,8 +255,7 @@ TEST(Cache, ClientConditionals) {
 
 TEST(Cache, StaleIfError) {  // RFC 5861 §4
   Cache cache(config(), 1);
-  store(cache, "/a", {{"Cache-Control", "max-age=60, stale-if-error=100"}, {"ETag", "\"v\""}},
-        "ok");
+  store(cache, "/a", {{"Cache-Control", "max-age=60, stale-if-error=100"}, {"ETag", "\"v\""}}, "ok");
   Request request("/a");
   int64_t later = start_ms + 90'000;
   Lookup l = cache.find(request.at(later));
@@ -283,8 +276,7 @@ TEST(Cache, IgnoredCookiesDontTravel) {
   CacheConfig c = config();
   c.ignore_cookies = {"_ga*"};
   Cache cache(c, 1);
-  EXPECT_EQ(cache.filter_cookies(Request("/", {{"Cookie", "_ga=1; a=2; _gat=3; b=4"}}).head),
-            "a=2; b=4");
+  EXPECT_EQ(cache.filter_cookies(Request("/", {{"Cookie", "_ga=1; a=2; _gat=3; b=4"}}).head), "a=2; b=4");
   EXPECT_FALSE(cache.filter_cookies(Request("/", {{"Cookie", "_ga=1"}}).head));
 }
 
@@ -300,8 +292,7 @@ TEST(Cache, NeverFreshAnswersAreValidatedByEachAlone) {
 
 TEST(Cache, ReloadKeepsObjectsAndShrinks) {
   Cache cache(config(1 << 20, 1 << 18), 1);
-  for (int i = 0; i < 100; ++i)
-    store(cache, "/" + std::to_string(i), minute, std::string(5000, 'x'));
+  for (int i = 0; i < 100; ++i) store(cache, "/" + std::to_string(i), minute, std::string(5000, 'x'));
   EXPECT_EQ(cache.stats().objects, 100u);
   cache.reconfigure(config(1 << 18, 1 << 16));
   Stats s = cache.stats();
@@ -315,18 +306,13 @@ TEST(Cache, ReloadKeepsObjectsAndShrinks) {
 
 TEST(CacheStatus, Composes) {
   EXPECT_EQ(cache_status("edge-1", {.outcome = Outcome::hit, .ttl_s = 30}), "edge-1; hit; ttl=30");
-  EXPECT_EQ(cache_status("edge-1",
-                         {.outcome = Outcome::miss, .forward = Forward::uri_miss, .stored = true}),
+  EXPECT_EQ(cache_status("edge-1", {.outcome = Outcome::miss, .forward = Forward::uri_miss, .stored = true}),
             "edge-1; fwd=uri-miss; stored");
-  EXPECT_EQ(
-      cache_status("edge-1",
-                   {.outcome = Outcome::stale, .forward = Forward::stale, .forward_status = 304}),
-      "edge-1; fwd=stale; fwd-status=304");
+  EXPECT_EQ(cache_status("edge-1", {.outcome = Outcome::stale, .forward = Forward::stale, .forward_status = 304}),
+            "edge-1; fwd=stale; fwd-status=304");
   EXPECT_EQ(cache_status("9 x", {.detail = "cookie"}), "\"9 x\"; fwd=bypass; detail=cookie");
-  EXPECT_EQ(
-      cache_status("e",
-                   {.outcome = Outcome::follow, .forward = Forward::vary_miss, .collapsed = true}),
-      "e; fwd=vary-miss; collapsed");
+  EXPECT_EQ(cache_status("e", {.outcome = Outcome::follow, .forward = Forward::vary_miss, .collapsed = true}),
+            "e; fwd=vary-miss; collapsed");
 }
 
 }  // namespace

@@ -247,10 +247,8 @@ TEST(Memory, SmallObjectsPinNoLargeBlocks) {
 TEST(Memory, NothingIsLeftOnTheAccount) {
   Cache cache(config(), 1);
   for (int round = 0; round < 3; ++round) {
-    for (int i = 0; i < 20; ++i)
-      store(cache, "/" + std::to_string(i), minute, pattern(static_cast<size_t>(i) * 3000));
-    for (int i = 0; i < 20; ++i)
-      EXPECT_EQ(cache.purge("http://example.com/" + std::to_string(i)), 1u);
+    for (int i = 0; i < 20; ++i) store(cache, "/" + std::to_string(i), minute, pattern(static_cast<size_t>(i) * 3000));
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(cache.purge("http://example.com/" + std::to_string(i)), 1u);
     EXPECT_EQ(cache.stats().bytes, 0u);
   }
 }

@@ -39,11 +39,9 @@ namespace {
 TEST(Allocation, NoneOnTheAnswerPath) {
   test::World world;
   std::vector<test::Packet> packets;
-  for (const char* name : {"www.example.com", "beta.example.com", "db.example.com",
-                           "chain.example.com", "q.wild.example.com", "gone.example.com",
-                           "example.com", "elsewhere.org", "big.example.com"})
-    for (uint16_t type :
-         {dns::type_a, dns::type_aaaa, dns::type_mx, dns::type_ns, dns::type_txt, dns::type_any}) {
+  for (const char* name : {"www.example.com", "beta.example.com", "db.example.com", "chain.example.com",
+                           "q.wild.example.com", "gone.example.com", "example.com", "elsewhere.org", "big.example.com"})
+    for (uint16_t type : {dns::type_a, dns::type_aaaa, dns::type_mx, dns::type_ns, dns::type_txt, dns::type_any}) {
       test::Ask question;
       question.name = name;
       question.type = type;

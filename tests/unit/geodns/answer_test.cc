@@ -54,8 +54,7 @@ TEST_F(Answers, ApexHasSoaNsAndGlue) {
   EXPECT_EQ(answers("example.com", type_ns), (List{"ns1.example.com.", "ns2.example.com."}));
   EXPECT_EQ(ns.additional().size(), 3u);
   auto mx = ask("example.com", type_mx);
-  EXPECT_EQ(answers("example.com", type_mx),
-            (List{"10 mail.example.com.", "20 mx.elsewhere.org."}));
+  EXPECT_EQ(answers("example.com", type_mx), (List{"10 mail.example.com.", "20 mx.elsewhere.org."}));
   ASSERT_EQ(mx.additional().size(), 1u);
   EXPECT_EQ(mx.additional()[0].data, "192.0.2.25");
 }
@@ -135,8 +134,7 @@ TEST_F(Answers, TheLongestZoneAnswers) {
   EXPECT_EQ(answers("dev.example.com"), List{"192.0.2.99"});
   EXPECT_EQ(info.zone, 1);
   EXPECT_EQ(ask("gone.dev.example.com").authority()[0].owner, "dev.example.com.");
-  EXPECT_EQ(answers("up.dev.example.com"), List{"alias.example.com."})
-      << "another zone's: not followed";
+  EXPECT_EQ(answers("up.dev.example.com"), List{"alias.example.com."}) << "another zone's: not followed";
 }
 
 TEST_F(Answers, OutsideTheZonesRefused) {
@@ -204,8 +202,7 @@ TEST_F(Answers, NearestFollowsTheAskerWithoutASubnet) {
 
 TEST_F(Answers, AScopeIsThePrefixTheLocationCameFrom) {
   EXPECT_EQ(ask("www.example.com", type_a, "10.1.2.0/24").scope(), 16);
-  EXPECT_EQ(ask("www.example.com", type_a, "10.2.3.0/24").scope(), 25)
-      << "longer than the source is legal";
+  EXPECT_EQ(ask("www.example.com", type_a, "10.2.3.0/24").scope(), 25) << "longer than the source is legal";
   EXPECT_EQ(ask("www.example.com", type_a, "2001:db8:f::/56").scope(), 48);
   // The nested /16 must not be covered by its neighbours' scope.
   const int scope = ask("www.example.com", type_a, "10.128.0.0/24").scope();
@@ -219,8 +216,8 @@ TEST_F(Answers, AScopeIsThePrefixTheLocationCameFrom) {
 
 TEST_F(Answers, UntailoredAnswersHaveScopeZero) {
   const char* subnet = "10.1.2.0/24";
-  for (const char* name : {"mail.example.com", "beta.example.com", "db.example.com",
-                           "gone.example.com", "ent.example.com", "elsewhere.org"})
+  for (const char* name : {"mail.example.com", "beta.example.com", "db.example.com", "gone.example.com",
+                           "ent.example.com", "elsewhere.org"})
     EXPECT_EQ(ask(name, type_a, subnet).scope(), 0) << name;
   EXPECT_EQ(ask("old.example.com", type_aaaa, subnet).scope(), 0) << "NODATA of a service";
   states(State::down, State::down, State::down);
@@ -233,17 +230,15 @@ TEST_F(Answers, UntailoredAnswersHaveScopeZero) {
 TEST_F(Answers, TheScopeInvariantHolds) {
   // RFC 7871 §7.2.1: everybody within the returned scope gets the same answer.
   for (int i = 0; i < 20000; i++) {
-    IpAddress a =
-        IpAddress::v4(10, static_cast<uint8_t>(rng.below(4)), static_cast<uint8_t>(rng.below(5)),
-                      static_cast<uint8_t>(rng.below(256)));
+    IpAddress a = IpAddress::v4(10, static_cast<uint8_t>(rng.below(4)), static_cast<uint8_t>(rng.below(5)),
+                                static_cast<uint8_t>(rng.below(256)));
     const auto first = ask("www.example.com", type_a, a.to_string() + "/32");
     const int scope = first.scope();
     IpAddress b = a;
     for (unsigned bit = static_cast<unsigned>(scope); bit < 32; bit++)
       if (rng.below(2)) b.bytes[bit / 8] ^= static_cast<uint8_t>(0x80 >> bit % 8);
     const auto second = ask("www.example.com", type_a, b.to_string() + "/32");
-    ASSERT_EQ(first.answers()[0].data, second.answers()[0].data)
-        << a.to_string() << " " << b.to_string();
+    ASSERT_EQ(first.answers()[0].data, second.answers()[0].data) << a.to_string() << " " << b.to_string();
   }
 }
 
@@ -258,8 +253,7 @@ TEST_F(Answers, DownAndDrainingAreAvoided) {
   states(State::draining, State::down, State::up);
   EXPECT_EQ(answers("www.example.com", type_a, "10.1.2.0/24"), List{"192.0.2.30"});
   states(State::unknown, State::unknown, State::unknown);
-  EXPECT_EQ(answers("www.example.com", type_a, "10.1.2.0/24"), List{"192.0.2.20"})
-      << "unknown is not down";
+  EXPECT_EQ(answers("www.example.com", type_a, "10.1.2.0/24"), List{"192.0.2.20"}) << "unknown is not down";
   EXPECT_EQ(answers("db.example.com"), List{"192.0.2.20"});
   states(State::up, State::down, State::up);
   EXPECT_EQ(answers("db.example.com"), List{"192.0.2.10"});
@@ -315,8 +309,8 @@ TEST_F(Answers, ErrorsAndSilence) {
 
 TEST_F(Answers, MutationsGetWellFormedAnswersOrSilence) {
   std::vector<Packet> seeds;
-  for (const char* name : {"www.example.com", "chain.example.com", "q.wild.example.com",
-                           "big.example.com", "gone.example.com", "example.com"})
+  for (const char* name : {"www.example.com", "chain.example.com", "q.wild.example.com", "big.example.com",
+                           "gone.example.com", "example.com"})
     for (uint16_t type : {type_a, type_aaaa, type_mx, type_txt, type_ns, type_any}) {
       Ask question;
       question.name = name;

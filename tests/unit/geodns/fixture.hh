@@ -56,8 +56,7 @@ inline ZoneConfig zone(std::string name) {
 // New York, Frankfurt and Tokyo; everywhere IPv4, IPv6 not in Tokyo.
 inline GeodnsConfig config() {
   GeodnsConfig c;
-  c.datacenters = {
-      {"t", "us", true, 40.7, -74.0}, {"t", "eu", true, 50.1, 8.7}, {"t", "jp", true, 35.7, 139.7}};
+  c.datacenters = {{"t", "us", true, 40.7, -74.0}, {"t", "eu", true, 50.1, 8.7}, {"t", "jp", true, 35.7, 139.7}};
   ServiceConfig web{"t", "web", {}};
   web.sites["us"] = site({"192.0.2.10", "2001:db8:1::10"});
   web.sites["eu"] = site({"192.0.2.20", "2001:db8:2::10"});
@@ -107,8 +106,7 @@ inline GeodnsConfig config() {
 
 inline std::shared_ptr<const geo::Table> table() {
   geo::Table::Builder builder;
-  const auto put = [&](const char* network, double latitude, double longitude,
-                       bool coordinates = true) {
+  const auto put = [&](const char* network, double latitude, double longitude, bool coordinates = true) {
     geo::Location l;
     l.latitude = latitude;
     l.longitude = longitude;
@@ -153,8 +151,7 @@ class World {
     return ask(question);
   }
   // The data of the answer section, sorted.
-  std::vector<std::string> answers(std::string name, uint16_t type = dns::type_a,
-                                   std::string_view subnet = "") {
+  std::vector<std::string> answers(std::string name, uint16_t type = dns::type_a, std::string_view subnet = "") {
     std::vector<std::string> list;
     const Message m = ask(std::move(name), type, subnet);
     for (const auto& r : m.answers()) list.push_back(r.data);

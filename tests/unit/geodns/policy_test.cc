@@ -24,23 +24,19 @@ class Contract : public testing::TestWithParam<const PolicyPart*> {
   Candidates random(size_t count) {
     Candidates list;
     for (size_t i = 0; i < count; i++)
-      list.push_back({static_cast<uint16_t>(i), static_cast<State>(rng.below(4)),
-                      static_cast<uint32_t>(rng.below(3)), static_cast<uint32_t>(rng.below(3)),
-                      rng.below(4) ? &points[rng.below(3)] : nullptr});
+      list.push_back({static_cast<uint16_t>(i), static_cast<State>(rng.below(4)), static_cast<uint32_t>(rng.below(3)),
+                      static_cast<uint32_t>(rng.below(3)), rng.below(4) ? &points[rng.below(3)] : nullptr});
     return list;
   }
   Rng rng{99};
-  const Point points[3] = {Point::from_degrees(0, 0), Point::from_degrees(50, 8),
-                           Point::from_degrees(-33, 151)};
+  const Point points[3] = {Point::from_degrees(0, 0), Point::from_degrees(50, 8), Point::from_degrees(-33, 151)};
 };
 
 TEST_P(Contract, ChoosesAUsableOneWhileThereIsOne) {
   for (int i = 0; i < 20000; i++) {
     const Candidates list = random(1 + rng.below(6));
-    const bool any =
-        std::any_of(list.begin(), list.end(), [](const Candidate& c) { return usable(c.state); });
-    const Choice choice =
-        subject().choose(list, rng.below(2) ? &points[rng.below(3)] : nullptr, rng);
+    const bool any = std::any_of(list.begin(), list.end(), [](const Candidate& c) { return usable(c.state); });
+    const Choice choice = subject().choose(list, rng.below(2) ? &points[rng.below(3)] : nullptr, rng);
     if (!any) {
       ASSERT_EQ(choice.candidate, Choice::all);
       ASSERT_FALSE(choice.by_location) << "all of them is the same for everybody";
@@ -57,8 +53,7 @@ TEST_P(Contract, TheAskersPlaceMattersOnlyWhereItSaysSo) {
     const Candidates list = random(1 + rng.below(6));
     Rng one(static_cast<uint64_t>(i)), two(static_cast<uint64_t>(i));
     const Choice here = subject().choose(list, &points[rng.below(3)], one);
-    const Choice there =
-        subject().choose(list, rng.below(2) ? &points[rng.below(3)] : nullptr, two);
+    const Choice there = subject().choose(list, rng.below(2) ? &points[rng.below(3)] : nullptr, two);
     ASSERT_EQ(here.by_location, there.by_location);
     if (!here.by_location) {
       ASSERT_EQ(here.candidate, there.candidate);
@@ -105,8 +100,7 @@ TEST(Nearest, AgreesWithHaversine) {
     const double one = geo::distance_km(at[0][0], at[0][1], at[1][0], at[1][1]);
     const double two = geo::distance_km(at[0][0], at[0][1], at[2][0], at[2][1]);
     if (std::abs(one - two) < 0.001) continue;
-    const Point asker = Point::from_degrees(at[0][0], at[0][1]),
-                a = Point::from_degrees(at[1][0], at[1][1]),
+    const Point asker = Point::from_degrees(at[0][0], at[0][1]), a = Point::from_degrees(at[1][0], at[1][1]),
                 b = Point::from_degrees(at[2][0], at[2][1]);
     const Candidates list{{0, State::up, 1, 0, &a}, {1, State::up, 1, 0, &b}};
     ASSERT_EQ(policy("nearest").choose(list, &asker, rng).candidate, one < two ? 0 : 1);
@@ -116,9 +110,8 @@ TEST(Nearest, AgreesWithHaversine) {
 TEST(Nearest, PrefersAKnownPlaceAndTheFirstOfEquals) {
   const Point here = Point::from_degrees(10, 10), antipode = Point::from_degrees(-10, -170);
   Rng rng(1);
-  const Candidates list{{0, State::up, 1, 0, nullptr},
-                        {1, State::up, 1, 0, &antipode},
-                        {2, State::up, 1, 0, &antipode}};
+  const Candidates list{
+      {0, State::up, 1, 0, nullptr}, {1, State::up, 1, 0, &antipode}, {2, State::up, 1, 0, &antipode}};
   EXPECT_EQ(policy("nearest").choose(list, &here, rng).candidate, 1);
   EXPECT_EQ(policy("nearest").choose(list, nullptr, rng).candidate, 0);
   const Candidates nowhere{{0, State::up, 1, 0, nullptr}, {1, State::up, 1, 0, nullptr}};
@@ -128,15 +121,12 @@ TEST(Nearest, PrefersAKnownPlaceAndTheFirstOfEquals) {
 TEST(Weighted, SharesHold) {
   for (auto [a, b] : std::vector<std::pair<uint32_t, uint32_t>>{{1, 99}, {50, 50}, {70, 30}}) {
     Rng rng(a);
-    const Candidates list{{0, State::up, a, 0, nullptr},
-                          {1, State::down, 1000, 0, nullptr},
-                          {2, State::up, b, 0, nullptr}};
+    const Candidates list{
+        {0, State::up, a, 0, nullptr}, {1, State::down, 1000, 0, nullptr}, {2, State::up, b, 0, nullptr}};
     const int rounds = 100000;
     int first = 0;
-    for (int i = 0; i < rounds; i++)
-      first += policy("weighted").choose(list, nullptr, rng).candidate == 0;
-    const double share = static_cast<double>(a) / (a + b),
-                 sigma = std::sqrt(rounds * share * (1 - share));
+    for (int i = 0; i < rounds; i++) first += policy("weighted").choose(list, nullptr, rng).candidate == 0;
+    const double share = static_cast<double>(a) / (a + b), sigma = std::sqrt(rounds * share * (1 - share));
     EXPECT_NEAR(first, rounds * share, 4 * sigma) << a << ":" << b;
   }
 }
@@ -144,8 +134,7 @@ TEST(Weighted, SharesHold) {
 TEST(Weighted, ZeroIsTheLastResort) {
   Rng rng(1);
   Candidates list{{0, State::up, 0, 0, nullptr}, {1, State::up, 5, 0, nullptr}};
-  for (int i = 0; i < 1000; i++)
-    ASSERT_EQ(policy("weighted").choose(list, nullptr, rng).candidate, 1);
+  for (int i = 0; i < 1000; i++) ASSERT_EQ(policy("weighted").choose(list, nullptr, rng).candidate, 1);
   list[1].state = State::down;
   EXPECT_EQ(policy("weighted").choose(list, nullptr, rng).candidate, 0);
 }

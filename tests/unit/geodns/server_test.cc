@@ -144,8 +144,7 @@ TEST_F(ServerTest, ABatchIsAnsweredWhole) {
   UniqueFd client = connect(udp, SOCK_DGRAM);
   const int count = 150;
   for (int i = 0; i < count; i++) {
-    const Packet query =
-        i % 10 == 9 ? Packet(5, 0) : ask("mail.example.com", static_cast<uint16_t>(i));
+    const Packet query = i % 10 == 9 ? Packet(5, 0) : ask("mail.example.com", static_cast<uint16_t>(i));
     ASSERT_GT(::send(client.get(), query.data(), query.size(), 0), 0);
   }
   std::vector<bool> seen(count);
@@ -156,10 +155,8 @@ TEST_F(ServerTest, ABatchIsAnsweredWhole) {
     seen[m.id] = true;
   }
   const std::string text = registry.expose();
-  EXPECT_NE(
-      text.find(
-          "portolan_dns_queries_total{zone=\"example.com\",type=\"A\",rcode=\"NOERROR\"} 135"),
-      std::string::npos)
+  EXPECT_NE(text.find("portolan_dns_queries_total{zone=\"example.com\",type=\"A\",rcode=\"NOERROR\"} 135"),
+            std::string::npos)
       << text;
   EXPECT_NE(text.find("portolan_dns_dropped_total 15"), std::string::npos) << text;
 }
@@ -268,8 +265,7 @@ TEST_F(ServerTest, AClientThatNeverReadsIsBounded) {
   }
   size_t total = 0;
   for (int i = 0; i < 2000 && server; i++) {
-    const ssize_t n =
-        ::send(client.get(), stream.data(), stream.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t n = ::send(client.get(), stream.data(), stream.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0) total += static_cast<size_t>(n);
     turns(1);
     if (n <= 0 && i > 100) break;
@@ -301,8 +297,7 @@ TEST_F(ServerTest, SocketsComeAndGo) {
   ::send(client.get(), query.data(), query.size(), 0);
   turns();
   char c;
-  EXPECT_LT(::recv(client.get(), &c, 1, MSG_DONTWAIT), 0)
-      << "the first socket is not served any more";
+  EXPECT_LT(::recv(client.get(), &c, 1, MSG_DONTWAIT), 0) << "the first socket is not served any more";
   UniqueFd second = connect(other.second, SOCK_DGRAM);
   ::send(second.get(), query.data(), query.size(), 0);
   EXPECT_FALSE(receive(second.get()).empty());

@@ -81,8 +81,7 @@ TEST(ZoneBuilder, NamesItsMistakes) {
       {long_ttl, "ttl is over"},
       {policy, "belong to service records"},
       {service("a", "gone", ""), "there is no [service.gone]"},
-      {service("a", "web", "furthest"),
-       "policy \"furthest\" is not one of failover, nearest, weighted"},
+      {service("a", "web", "furthest"), "policy \"furthest\" is not one of failover, nearest, weighted"},
       {service("www", "web", "nearest"), "has a service already"},
       {service("mail", "web", "nearest"), "addresses of its own"},
       {weights, "weights belong to policy"},
@@ -93,8 +92,7 @@ TEST(ZoneBuilder, NamesItsMistakes) {
       {both, "not both"},
   };
   for (const auto& [record, expected] : cases)
-    EXPECT_NE(with(record).find(expected), std::string::npos)
-        << expected << "\n in: " << with(record);
+    EXPECT_NE(with(record).find(expected), std::string::npos) << expected << "\n in: " << with(record);
 }
 
 TEST(ZoneBuilder, NamesMistakesAroundTheRecords) {
@@ -109,16 +107,14 @@ TEST(ZoneBuilder, NamesMistakesAroundTheRecords) {
       {[](GeodnsConfig& c) { c.zones[0].contact = "@x"; }, "write the contact as"},
       {[](GeodnsConfig& c) { c.services[0].sites["mars"] = c.services[0].sites["us"]; },
        "there is no [datacenter.mars]"},
-      {[](GeodnsConfig& c) { c.services[0].sites["us"].addresses.clear(); },
-       "has no addresses in \"us\""},
+      {[](GeodnsConfig& c) { c.services[0].sites["us"].addresses.clear(); }, "has no addresses in \"us\""},
       {[](GeodnsConfig& c) { c.services[1].sites.clear(); }, "stands in no datacentre"},
       {[](GeodnsConfig& c) { c.datacenters.resize(257); }, "more than 256 datacentres"},
   };
   for (const auto& [change, expected] : cases) {
     GeodnsConfig c = test::config();
     change(c);
-    EXPECT_NE(mistakes_of(c).find(expected), std::string::npos)
-        << expected << "\n in: " << mistakes_of(c);
+    EXPECT_NE(mistakes_of(c).find(expected), std::string::npos) << expected << "\n in: " << mistakes_of(c);
   }
 }
 
@@ -147,15 +143,13 @@ TEST(ZoneBuilder, FormsOfText) {
   EXPECT_EQ(txt("a b"), "\3a b"s);
   EXPECT_EQ(txt(""), "\0"s);
   EXPECT_EQ(txt("\"a\" \"b\\\"\\066\""), "\1a\3b\"B"s);
-  EXPECT_EQ(txt(std::string(300, 'x')),
-            "\xff" + std::string(255, 'x') + "\x2d" + std::string(45, 'x'));
+  EXPECT_EQ(txt(std::string(300, 'x')), "\xff" + std::string(255, 'x') + "\x2d" + std::string(45, 'x'));
 }
 
 TEST(ZoneBuilder, LongestChainIsSixteen) {
   GeodnsConfig c = test::config();
   for (int i = 0; i < 15; i++)
-    c.zones[0].records.push_back(
-        fixed("c" + std::to_string(i), "CNAME", "c" + std::to_string(i + 1)));
+    c.zones[0].records.push_back(fixed("c" + std::to_string(i), "CNAME", "c" + std::to_string(i + 1)));
   c.zones[0].records.push_back(fixed("c15", "CNAME", "mail"));
   EXPECT_EQ(mistakes_of(c), "");
   test::World world;

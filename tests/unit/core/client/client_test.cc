@@ -19,8 +19,7 @@ class Client : public ::testing::Test {
  protected:
   Result<Response> gets(Request request) {
     std::optional<Result<Response>> result;
-    auto call =
-        send(worker_, std::move(request), [&](Result<Response> r) { result = std::move(r); });
+    auto call = send(worker_, std::move(request), [&](Result<Response> r) { result = std::move(r); });
     EXPECT_TRUE(run_until(worker_, [&] { return result.has_value(); }));
     return result ? *result : Error{"nothing came"};
   }
@@ -43,9 +42,8 @@ TEST_F(Client, GetsAnAnswerWithItsFieldsAndBody) {
   EXPECT_EQ(r->field("x-name"), "a");
   EXPECT_EQ(r->field("x-other"), "");
   EXPECT_EQ(r->body, "hello");
-  EXPECT_EQ(
-      server.connections.front()->received,
-      "GET / HTTP/1.1\r\nHost: " + server.address().to_string() + "\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(server.connections.front()->received,
+            "GET / HTTP/1.1\r\nHost: " + server.address().to_string() + "\r\nConnection: close\r\n\r\n");
 }
 
 TEST_F(Client, SendsMethodFieldsAndBody) {
@@ -141,9 +139,7 @@ TEST_F(Client, WorksOverUnixSockets) {
 
 TEST_F(Client, TheWholeExchangeHasOneTimeout) {
   TinyServer server(worker_);
-  server.on_bytes = [](TinyServer::Connection& c) {
-    c.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal");
-  };
+  server.on_bytes = [](TinyServer::Connection& c) { c.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal"); };
   Request request = to(server);
   request.timeout_ms = 60;
   auto r = gets(request);
@@ -273,8 +269,8 @@ TEST(Url, IsTakenApart) {
 }
 
 TEST(Url, RefusesWhatItCannotCall) {
-  for (const char* text : {"", "192.0.2.1:80", "https://a/", "http://", "http:///x", "http://u@a/",
-                           "http://a/ b", "http://a/#x", "http://a:99999/", "http://[::1/"})
+  for (const char* text : {"", "192.0.2.1:80", "https://a/", "http://", "http:///x", "http://u@a/", "http://a/ b",
+                           "http://a/#x", "http://a:99999/", "http://[::1/"})
     EXPECT_FALSE(parse_url(text)) << text;
 }
 

@@ -18,8 +18,7 @@ class TinyServer {
   class Connection final : public loop::StreamHandler {
    public:
     Connection(TinyServer& server, UniqueFd fd)
-        : server_(server),
-          stream_(std::make_unique<loop::Stream>(server.worker_, std::move(fd), *this)) {}
+        : server_(server), stream_(std::make_unique<loop::Stream>(server.worker_, std::move(fd), *this)) {}
     void on_ready() override { read(); }
     void send(const std::string& text) {
       out_.append(Slice::copy_of(text));
@@ -53,16 +52,14 @@ class TinyServer {
   };
 
   // On a free port of the loopback, or on the given address.
-  explicit TinyServer(loop::Worker& worker,
-                      SocketAddress address = {IpAddress::v4(127, 0, 0, 1), 0, {}})
+  explicit TinyServer(loop::Worker& worker, SocketAddress address = {IpAddress::v4(127, 0, 0, 1), 0, {}})
       : worker_(worker),
         fd_(open(address)),
-        listener_(std::make_unique<loop::Listener>(
-            worker, fd_.get(), [this](UniqueFd socket, const SocketAddress&) {
-              ++accepted;
-              connections.push_back(std::make_unique<Connection>(*this, std::move(socket)));
-              connections.back()->read();
-            })) {}
+        listener_(std::make_unique<loop::Listener>(worker, fd_.get(), [this](UniqueFd socket, const SocketAddress&) {
+          ++accepted;
+          connections.push_back(std::make_unique<Connection>(*this, std::move(socket)));
+          connections.back()->read();
+        })) {}
 
   // Answers every request (anything that ends in an empty line) with these bytes, then closes.
   void answers(std::string text) {

@@ -39,8 +39,7 @@ TEST(Types, Durations) {
   EXPECT_EQ(parse_duration_ms("5m"), 300'000);
   EXPECT_EQ(parse_duration_ms("1h"), 3'600'000);
   EXPECT_EQ(parse_duration_ms("2d"), 172'800'000);
-  for (const char* bad : {"", "5", "s", "-1s", "1.5s", "1 s", "1s ", "18446744073709551615s",
-                          "99999999999999999999ms"})
+  for (const char* bad : {"", "5", "s", "-1s", "1.5s", "1 s", "1s ", "18446744073709551615s", "99999999999999999999ms"})
     EXPECT_FALSE(parse_duration_ms(bad)) << bad;
   EXPECT_EQ(show_duration_ms(90'000), "\"90s\"");
   EXPECT_EQ(show_duration_ms(0), "\"0s\"");
@@ -59,8 +58,7 @@ TEST(Types, Sizes) {
 TEST(Types, Shares) {
   EXPECT_DOUBLE_EQ(parse_share("20%").value_or(-1), 0.2);
   EXPECT_DOUBLE_EQ(parse_share("12.5%").value_or(-1), 0.125);
-  for (const char* bad : {"", "20", "%", "x%", "20%%", "nan%", "inf%"})
-    EXPECT_FALSE(parse_share(bad)) << bad;
+  for (const char* bad : {"", "20", "%", "x%", "20%%", "nan%", "inf%"}) EXPECT_FALSE(parse_share(bad)) << bad;
 }
 
 struct Inner {
@@ -90,8 +88,7 @@ const Table<Outer>& outer_fields() {
   static const Table<Outer> table{
       row("wait", &Outer::wait_ms, duration<int64_t>(1, 10'000), "How long."),
       row("host", &Outer::hosts, one_or_many(string()), "Which."),
-      row("server", &Outer::servers, list(table_or(inner_fields(), &Inner::address, string())),
-          "Who."),
+      row("server", &Outer::servers, list(table_or(inner_fields(), &Inner::address, string())), "Who."),
       row("group", &Outer::groups, named(inner_fields()), "Groups."),
       row("one", &Outer::one, optional(conf::table(inner_fields())), "One."),
       row("kind", &Outer::kind, one_of({"a", "b"}), "Kind."),
@@ -129,11 +126,9 @@ TEST(Fields, BindEveryShape) {
 
 TEST(Fields, InlineAndSectionMeanTheSame) {
   Outer a, b;
-  EXPECT_THAT(
-      bind("server = [{ address = \"x\", weight = 2 }]\ngroup = { g = { address = \"y\" } }", a),
-      ElementsAre());
-  EXPECT_THAT(bind("[[server]]\naddress = \"x\"\nweight = 2\n[group.g]\naddress = \"y\"", b),
+  EXPECT_THAT(bind("server = [{ address = \"x\", weight = 2 }]\ngroup = { g = { address = \"y\" } }", a),
               ElementsAre());
+  EXPECT_THAT(bind("[[server]]\naddress = \"x\"\nweight = 2\n[group.g]\naddress = \"y\"", b), ElementsAre());
   EXPECT_EQ(a.servers[0].address, b.servers[0].address);
   EXPECT_EQ(a.servers[0].weight, b.servers[0].weight);
   EXPECT_EQ(a.groups[0].address, b.groups[0].address);
@@ -155,8 +150,7 @@ TEST(Fields, EveryMistakeIsTold) {
 
 TEST(Fields, DescribeAndPrint) {
   std::string text = print_reference(outer_fields().describe());
-  EXPECT_THAT(text,
-              HasSubstr("# How long.\n# duration, 1ms to 10s; default: \"2s\"\n#wait = \"2s\"\n"));
+  EXPECT_THAT(text, HasSubstr("# How long.\n# duration, 1ms to 10s; default: \"2s\"\n#wait = \"2s\"\n"));
   EXPECT_THAT(text, HasSubstr("# string, a | b; default: \"a\"\n#kind = \"a\"\n"));
   EXPECT_THAT(text, HasSubstr("#[group.NAME]\n\n# Where.\n# string; required\n#address = \"…\"\n"));
   EXPECT_THAT(text, HasSubstr("#[[server]]\n"));

@@ -28,8 +28,7 @@ class Files : public ::testing::Test {
   std::vector<std::string> errors(const Tree& tree) {
     std::vector<std::string> out;
     for (std::string e : tree.errors) {
-      for (size_t at; (at = e.find(directory_ + "/")) != std::string::npos;)
-        e.erase(at, directory_.size() + 1);
+      for (size_t at; (at = e.find(directory_ + "/")) != std::string::npos;) e.erase(at, directory_.size() + 1);
       out.push_back(e);
     }
     return out;
@@ -61,16 +60,15 @@ TEST(Parse, MembersStandInTheOrderWritten) {
 }
 
 TEST(Parse, SyntaxErrorsHaveTheirPlace) {
-  for (const auto& [text, place] :
-       std::vector<std::pair<std::string, std::string>>{{"a = \n", "f:1:"},
-                                                        {"a = 1\nb = [1,\n", "f:"},
-                                                        {"a = 1\na = 2\n", "f:2:"},
-                                                        {"\xff = 1", "f:1:"},
-                                                        {"[=", "f:1:"},
-                                                        {"[[\n", "f:1:"},
-                                                        {"[a.=]", "f:1:"},
-                                                        {"a.= = 1", "f:1:"},
-                                                        {"a = [=]", "f:1:"}}) {
+  for (const auto& [text, place] : std::vector<std::pair<std::string, std::string>>{{"a = \n", "f:1:"},
+                                                                                    {"a = 1\nb = [1,\n", "f:"},
+                                                                                    {"a = 1\na = 2\n", "f:2:"},
+                                                                                    {"\xff = 1", "f:1:"},
+                                                                                    {"[=", "f:1:"},
+                                                                                    {"[[\n", "f:1:"},
+                                                                                    {"[a.=]", "f:1:"},
+                                                                                    {"a.= = 1", "f:1:"},
+                                                                                    {"a = [=]", "f:1:"}}) {
     auto value = parse(text, "f");
     ASSERT_FALSE(value) << text;
     EXPECT_EQ(value.error().text.rfind(place, 0), 0u) << value.error().text;
@@ -96,8 +94,7 @@ TEST_F(Files, IncludesAreJoinedInNameOrder) {
   write("conf.d/b.toml", "[[route]]\nname = \"b\"\n[pool.two]\nx = 1\n");
   write("conf.d/a.toml", "[[route]]\nname = \"a\"\n[pool.one]\nx = 1\n");
   write("conf.d/ignored.txt", "x");
-  Tree tree = read(write(
-      "main.toml", "include = [\"conf.d/*.toml\"]\n[[route]]\nname = \"main\"\n[pool.zero]\n"));
+  Tree tree = read(write("main.toml", "include = [\"conf.d/*.toml\"]\n[[route]]\nname = \"main\"\n[pool.zero]\n"));
   EXPECT_TRUE(tree.errors.empty()) << tree.errors[0];
   EXPECT_EQ(tree.files.size(), 3u);
   EXPECT_FALSE(tree.root.find("include"));
@@ -113,14 +110,12 @@ TEST_F(Files, AKeySetTwiceNamesBothPlaces) {
   write("conf.d/a.toml", "[server]\nname = \"b\"\n");
   Tree tree = read(write("main.toml", "include = [\"conf.d/*.toml\"]\n[server]\nname = \"a\"\n"));
   EXPECT_EQ(errors(tree),
-            std::vector<std::string>{
-                "conf.d/a.toml:2:1: server.name is set twice; first at main.toml:3:1"});
+            std::vector<std::string>{"conf.d/a.toml:2:1: server.name is set twice; first at main.toml:3:1"});
 }
 
 TEST_F(Files, WhatCannotBeReadIsNamed) {
-  EXPECT_EQ(
-      errors(read(directory_ + "/none.toml")),
-      std::vector<std::string>{"none.toml:1:1: cannot open none.toml: No such file or directory"});
+  EXPECT_EQ(errors(read(directory_ + "/none.toml")),
+            std::vector<std::string>{"none.toml:1:1: cannot open none.toml: No such file or directory"});
   EXPECT_EQ(errors(read(directory_)).size(), 1u);
   EXPECT_NE(read(directory_).errors.at(0).find("not a file"), std::string::npos);
   write("loop.toml", "include = [\"loop.toml\"]\n");
@@ -135,11 +130,9 @@ TEST_F(Files, ALargeFileIsRefused) {
 }
 
 TEST(SortErrors, ByFileThenLineThenColumn) {
-  std::vector<std::string> errors = {"b:1:1: x", "a:10:1: x", "a:9:20: x",
-                                     "a:9:3: x", "?",         "a:9:3: x"};
+  std::vector<std::string> errors = {"b:1:1: x", "a:10:1: x", "a:9:20: x", "a:9:3: x", "?", "a:9:3: x"};
   sort_errors(errors, {"b", "a"});
-  EXPECT_EQ(errors,
-            (std::vector<std::string>{"b:1:1: x", "a:9:3: x", "a:9:20: x", "a:10:1: x", "?"}));
+  EXPECT_EQ(errors, (std::vector<std::string>{"b:1:1: x", "a:9:3: x", "a:9:20: x", "a:10:1: x", "?"}));
 }
 
 }  // namespace

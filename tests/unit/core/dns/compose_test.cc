@@ -86,8 +86,7 @@ TEST(Compose, CompressesNamesOfOldTypesOnly) {
 TEST(Compose, PointersNeverReachPast16383) {
   Case c(Ask{}, true);
   for (int i = 0; i < 1200; i++)
-    ASSERT_TRUE(c.composer.add(Section::answer, wire("n" + std::to_string(i) + ".other.org"),
-                               type_a, 1, "\1\2\3\4"));
+    ASSERT_TRUE(c.composer.add(Section::answer, wire("n" + std::to_string(i) + ".other.org"), type_a, 1, "\1\2\3\4"));
   auto m = c.finish();
   ASSERT_TRUE(m.good);
   for (int i = 0; i < 1200; i++)
@@ -102,8 +101,7 @@ TEST(Compose, TooMuchIsTcAndNothingButOpt) {
     bool fits = true;
     unsigned added = 0;
     while (fits) {
-      fits = c.composer.add(Section::answer, wire("www.example.com"), type_txt, 1,
-                            "\x1d" + std::string(29, 'x'));
+      fits = c.composer.add(Section::answer, wire("www.example.com"), type_txt, 1, "\x1d" + std::string(29, 'x'));
       added += fits;
     }
     EXPECT_LE(33 + added * 42 + 11 + 11, std::min<size_t>(size, 1232));
@@ -128,12 +126,10 @@ TEST(Compose, WithoutEdnsTheLimitIs512) {
 
 TEST(Compose, AdditionalIsLeftOutWithoutTc) {
   Case c;
-  ASSERT_TRUE(c.composer.add(Section::answer, wire("www.example.com"), type_txt, 1,
-                             "\xff" + std::string(255, 'x')));
-  ASSERT_TRUE(c.composer.add(Section::answer, wire("www.example.com"), type_txt, 1,
-                             "\x96" + std::string(150, 'y')));
-  EXPECT_FALSE(c.composer.add(Section::additional, wire("a.long.name.elsewhere.org"), type_aaaa, 1,
-                              std::string(16, '\1')));
+  ASSERT_TRUE(c.composer.add(Section::answer, wire("www.example.com"), type_txt, 1, "\xff" + std::string(255, 'x')));
+  ASSERT_TRUE(c.composer.add(Section::answer, wire("www.example.com"), type_txt, 1, "\x96" + std::string(150, 'y')));
+  EXPECT_FALSE(
+      c.composer.add(Section::additional, wire("a.long.name.elsewhere.org"), type_aaaa, 1, std::string(16, '\1')));
   // What was rolled back must not be pointed at.
   EXPECT_TRUE(c.composer.add(Section::additional, wire("elsewhere.org"), type_a, 1, "\1\2\3\4"));
   auto m = c.finish();
@@ -158,8 +154,7 @@ TEST(Compose, OptIsAnsweredAndOptionsAreNotEchoed) {
 }
 
 TEST(Compose, SubnetIsEchoedVerbatimWithItsScope) {
-  for (const char* subnet :
-       {"10.2.3.0/24", "10.2.0.0/15", "0.0.0.0/0", "2001:db8:ab00::/40", "::/0", "192.0.2.1/32"}) {
+  for (const char* subnet : {"10.2.3.0/24", "10.2.0.0/15", "0.0.0.0/0", "2001:db8:ab00::/40", "::/0", "192.0.2.1/32"}) {
     Ask ask = edns();
     ask.options = test::subnet_option(subnet);
     Case c(ask);

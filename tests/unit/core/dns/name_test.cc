@@ -62,8 +62,7 @@ TEST(Name, ComparesWithoutCaseAndByWholeLabels) {
 }
 
 // A message of a blank header and `body`, read at `offset`.
-std::string read(const std::string& body, size_t offset, size_t* end = nullptr,
-                 bool pointers = true) {
+std::string read(const std::string& body, size_t offset, size_t* end = nullptr, bool pointers = true) {
   Packet packet(header_size, 0);
   test::put(packet, body);
   size_t at = offset;

@@ -63,10 +63,8 @@ inline std::string option(unsigned code, std::string_view data) {
 inline std::string subnet_option(std::string_view text) {
   auto network = IpNetwork::parse(text);
   if (!network) std::abort();
-  std::string data{'\0', network->address.is_v4() ? '\1' : '\2', static_cast<char>(network->length),
-                   '\0'};
-  data.append(reinterpret_cast<const char*>(network->address.bytes.data()),
-              (network->length + 7) / 8);
+  std::string data{'\0', network->address.is_v4() ? '\1' : '\2', static_cast<char>(network->length), '\0'};
+  data.append(reinterpret_cast<const char*>(network->address.bytes.data()), (network->length + 7) / 8);
   return option(option_client_subnet, data);
 }
 
@@ -151,11 +149,10 @@ inline bool decode_record(const Packet& p, size_t& at, unsigned section, Message
     m.rcode |= static_cast<unsigned>(p[at + 4]) << 4;
     m.version = p[at + 5];
     m.edns_flags = load16(&p[at + 6]);
-    m.options.assign(p.begin() + static_cast<long>(data),
-                     p.begin() + static_cast<long>(data + size));
+    m.options.assign(p.begin() + static_cast<long>(data), p.begin() + static_cast<long>(data + size));
   } else {
-    m.sections[section].push_back({owner.to_string(), static_cast<uint16_t>(type),
-                                   load32(&p[at + 4]), readable(p, type, data, size)});
+    m.sections[section].push_back(
+        {owner.to_string(), static_cast<uint16_t>(type), load32(&p[at + 4]), readable(p, type, data, size)});
   }
   at = data + size;
   return true;
@@ -200,8 +197,7 @@ inline void mutate_once(Packet& p, Rng& rng) {
       p.insert(p.begin() + static_cast<long>(i), 1 + at(6), static_cast<uint8_t>(rng.next()));
       break;
     case 4:
-      p.erase(p.begin() + static_cast<long>(i),
-              p.begin() + static_cast<long>(i + 1 + at(p.size() - i)));
+      p.erase(p.begin() + static_cast<long>(i), p.begin() + static_cast<long>(i + 1 + at(p.size() - i)));
       break;
     case 5:  // a compression pointer
       p[i] = static_cast<uint8_t>(0xc0 | rng.below(2));
@@ -211,8 +207,7 @@ inline void mutate_once(Packet& p, Rng& rng) {
       if (p.size() >= header_size) p[5 + 2 * at(4)] = static_cast<uint8_t>(rng.below(4));
       break;
     case 7: {  // a run copied elsewhere
-      Packet run(p.begin() + static_cast<long>(i),
-                 p.begin() + static_cast<long>(i + at(p.size() - i)));
+      Packet run(p.begin() + static_cast<long>(i), p.begin() + static_cast<long>(i + at(p.size() - i)));
       p.insert(p.begin() + static_cast<long>(at(p.size())), run.begin(), run.end());
       break;
     }

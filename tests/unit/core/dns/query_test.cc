@@ -45,8 +45,7 @@ TEST(Query, ReadsEdnsWithSubnet) {
   ask.edns = true;
   ask.udp_size = 4096;
   ask.edns_flags = 0x8000;
-  ask.options =
-      test::option(10, "cookie!!") + test::subnet_option("10.2.3.0/24") + test::option(100, "");
+  ask.options = test::option(10, "cookie!!") + test::subnet_option("10.2.3.0/24") + test::option(100, "");
   Query query;
   ASSERT_EQ(parse_query(make(ask), query), Verdict::answer);
   EXPECT_TRUE(query.has_edns);
@@ -59,13 +58,8 @@ TEST(Query, ReadsEdnsWithSubnet) {
 }
 
 TEST(Query, UdpSizeIsAtLeast512) {
-  for (auto [said, limit] : std::vector<std::pair<uint16_t, size_t>>{{0, 512},
-                                                                     {511, 512},
-                                                                     {512, 512},
-                                                                     {1000, 1000},
-                                                                     {1232, 1232},
-                                                                     {1233, 1232},
-                                                                     {65535, 1232}}) {
+  for (auto [said, limit] : std::vector<std::pair<uint16_t, size_t>>{
+           {0, 512}, {511, 512}, {512, 512}, {1000, 1000}, {1232, 1232}, {1233, 1232}, {65535, 1232}}) {
     Ask ask;
     ask.edns = true;
     ask.udp_size = said;
@@ -76,8 +70,7 @@ TEST(Query, UdpSizeIsAtLeast512) {
 }
 
 TEST(Query, ShortPacketsAndAnswersAreDropped) {
-  for (size_t size = 0; size < header_size; size++)
-    EXPECT_EQ(judge(Packet(size, 0)), Verdict::drop);
+  for (size_t size = 0; size < header_size; size++) EXPECT_EQ(judge(Packet(size, 0)), Verdict::drop);
   Ask answer;
   answer.flags = flag_qr;
   EXPECT_EQ(judge(make(answer)), Verdict::drop);
@@ -226,17 +219,15 @@ TEST(Opt, OptionsMustFitExactly) {
 
 TEST(Subnet, MalformedOnesAreFormerr) {
   for (const char* hex :
-       {"00631800414141", "00012100c0a8000100", "00011800c0a8", "00011800c0a80001",
-        "00011400c0a8ff", "00011818c0a800", "", "000118", "0001",
-        "00028120010db8000000000000000000000000000", "000281002001000000000000000000000000000000",
+       {"00631800414141", "00012100c0a8000100", "00011800c0a8", "00011800c0a80001", "00011400c0a8ff", "00011818c0a800",
+        "", "000118", "0001", "00028120010db8000000000000000000000000000", "000281002001000000000000000000000000000000",
         "000001000a", "00000001", "0001ff00", "00012000c0a800", "00010100ff", "00030000"})
     EXPECT_EQ(judge_subnet(test::unhex(hex)), Verdict::formerr) << hex;
 }
 
 TEST(Subnet, WellFormedOnesPass) {
-  for (const char* hex :
-       {"00010000", "00020000", "00000000", "00011800c0a800", "00012000c0a80001", "00011400c0a8f0",
-        "0001010080", "0002380020010db8000000", "0002800020010db8000000000000000000000001"})
+  for (const char* hex : {"00010000", "00020000", "00000000", "00011800c0a800", "00012000c0a80001", "00011400c0a8f0",
+                          "0001010080", "0002380020010db8000000", "0002800020010db8000000000000000000000001"})
     EXPECT_EQ(judge_subnet(test::unhex(hex)), Verdict::answer) << hex;
   Ask twice;
   twice.edns = true;

@@ -18,8 +18,7 @@ struct Answer {
     ask.flags = flag_qr | flag_rd;
     packet = make(ask);
   }
-  Answer& record(size_t count_at, const std::string& owner, unsigned type, uint32_t ttl_s,
-                 const std::string& data) {
+  Answer& record(size_t count_at, const std::string& owner, unsigned type, uint32_t ttl_s, const std::string& data) {
     packet[count_at]++;
     test::put(packet, owner);
     test::put16(packet, type);
@@ -130,8 +129,7 @@ TEST(Response, RefusesWhatWasNotAsked) {
 TEST(Response, RefusesMalformedRecords) {
   EXPECT_FALSE(parse(Answer().answer(self, type_a, 1, "\1\2\3").packet));
   EXPECT_FALSE(parse(Answer(type_srv).answer(self, type_srv, 1, "\0\1\0\2\0\3"s).packet, type_srv));
-  EXPECT_FALSE(
-      parse(Answer(type_srv).answer(self, type_srv, 1, "\0\1\0\2\0\3\1a"s).packet, type_srv));
+  EXPECT_FALSE(parse(Answer(type_srv).answer(self, type_srv, 1, "\0\1\0\2\0\3\1a"s).packet, type_srv));
   EXPECT_FALSE(parse(Answer().answer(self, type_cname, 1, "\1a"s).packet));
   EXPECT_FALSE(parse(Answer().answer("\xc0\xff"s, type_a, 1, "\1\2\3\4").packet)) << "forwards";
   EXPECT_FALSE(parse(Answer().answer("\xc0\x21"s, type_a, 1, "\1\2\3\4").packet)) << "to itself";
@@ -158,24 +156,18 @@ TEST(Response, CnameChainsEndAt16) {
 
 std::vector<std::pair<Packet, uint16_t>> samples() {
   Answer a, aaaa(type_aaaa), srv(type_srv), negative;
-  a.answer(self, type_cname, 20, "\3web\xc0\x10"s)
-      .answer("\3web\xc0\x10"s, type_a, 300, "\1\2\3\4");
+  a.answer(self, type_cname, 20, "\3web\xc0\x10"s).answer("\3web\xc0\x10"s, type_a, 300, "\1\2\3\4");
   aaaa.answer(self, type_aaaa, 300, std::string(16, '\1'));
   srv.answer(self, type_srv, 30, "\0\1\0\2\x1f\x90\3web\xc0\x10"s);
-  negative.record(9, "\xc0\x10"s, type_soa, 600,
-                  "\2ns\xc0\x10\2hm\xc0\x10"s + std::string(20, '\1'));
-  return {{a.packet, type_a},
-          {aaaa.packet, type_aaaa},
-          {srv.packet, type_srv},
-          {negative.packet, type_a}};
+  negative.record(9, "\xc0\x10"s, type_soa, 600, "\2ns\xc0\x10\2hm\xc0\x10"s + std::string(20, '\1'));
+  return {{a.packet, type_a}, {aaaa.packet, type_aaaa}, {srv.packet, type_srv}, {negative.packet, type_a}};
 }
 
 TEST(Response, EveryCutIsRefused) {
   for (const auto& [whole, type] : samples()) {
     ASSERT_TRUE(parse(whole, type));
     for (size_t size = 0; size < whole.size(); size++)
-      EXPECT_FALSE(parse(Packet(whole.begin(), whole.begin() + static_cast<long>(size)), type))
-          << size;
+      EXPECT_FALSE(parse(Packet(whole.begin(), whole.begin() + static_cast<long>(size)), type)) << size;
   }
 }
 

@@ -48,8 +48,7 @@ std::string one_network(const Place& place, unsigned ip_version = 4) {
 }
 
 void set_record(std::string& file, uint32_t node, bool right, uint32_t value) {
-  for (unsigned i = 0; i < 3; ++i)
-    file[node * 6 + (right ? 3 : 0) + i] = static_cast<char>(value >> (16 - 8 * i));
+  for (unsigned i = 0; i < 3; ++i) file[node * 6 + (right ? 3 : 0) + i] = static_cast<char>(value >> (16 - 8 * i));
 }
 
 void expect_refused(const Loaded& loaded, const std::string& words) {
@@ -100,8 +99,7 @@ TEST(Refuses, AliasesOfTheIpv4PartOnlyWhereAnIpv4AddressFits) {
   aliased.family = IpAddress::Family::v6;
   aliased.bytes[5] = 0x80;  // the 41st bit, then 192.0.2.7 shifted by one bit
   uint64_t shifted = uint64_t{0xc0000207} << 7;
-  for (unsigned i = 0; i < 5; ++i)
-    aliased.bytes[5 + i] |= static_cast<uint8_t>(shifted >> (32 - 8 * i));
+  for (unsigned i = 0; i < 5; ++i) aliased.bytes[5 + i] |= static_cast<uint8_t>(shifted >> (32 - 8 * i));
   Found found = (*fine)->find(aliased);
   ASSERT_TRUE(found.location);
   EXPECT_EQ(found.prefix_length, 41u + 24u);
@@ -140,8 +138,8 @@ TEST(Refuses, TreesDeeperThanAnAddress) {
 TEST(Refuses, ValuesOutOfRange) {
   auto refuse = [](auto change, const std::string& words) {
     for (auto style : {DatabaseWriter::Style::nested, DatabaseWriter::Style::flat})
-      for (auto form : {DatabaseWriter::Numbers::float64, DatabaseWriter::Numbers::float32,
-                        DatabaseWriter::Numbers::text}) {
+      for (auto form :
+           {DatabaseWriter::Numbers::float64, DatabaseWriter::Numbers::float32, DatabaseWriter::Numbers::text}) {
         DatabaseWriter::Options options;
         options.style = style;
         options.numbers = form;
@@ -201,8 +199,7 @@ TEST(Load, TruncationAfterwardsHarmsNobody) {
 
 TEST(Load, EveryTruncationIsRefused) {
   std::string file = one_network(city());
-  for (size_t size = 0; size + 1 < file.size(); ++size)
-    EXPECT_FALSE(load_made(file.substr(0, size))) << size;
+  for (size_t size = 0; size + 1 < file.size(); ++size) EXPECT_FALSE(load_made(file.substr(0, size))) << size;
 }
 
 TEST(Load, ConfiguredKeysReplaceTheUsualOnes) {
@@ -244,10 +241,8 @@ TEST(Load, LaterDatabasesTakePrecedence) {
   Database second = write("portolan-geo-2.mmdb", "192.0.2.128/25", german);
   auto table = load({first, second});
   ASSERT_TRUE(table) << table.error().text;
-  EXPECT_EQ(test::describe(*(*table)->find(IpAddress::v4(192, 0, 2, 1)).location),
-            "FR/EU 48.500000,2.250000 r50");
-  EXPECT_EQ(test::describe(*(*table)->find(IpAddress::v4(192, 0, 2, 200)).location),
-            "DE/EU 48.500000,2.250000 r50");
+  EXPECT_EQ(test::describe(*(*table)->find(IpAddress::v4(192, 0, 2, 1)).location), "FR/EU 48.500000,2.250000 r50");
+  EXPECT_EQ(test::describe(*(*table)->find(IpAddress::v4(192, 0, 2, 200)).location), "DE/EU 48.500000,2.250000 r50");
   EXPECT_EQ((*table)->find(*IpAddress::parse("2002:c000:02ff::")).location->country_code(), "DE");
   table = load({second, first});
   EXPECT_EQ((*table)->find(IpAddress::v4(192, 0, 2, 200)).location->country_code(), "FR");
@@ -266,8 +261,7 @@ void compare_every_leaf(const Table& table, IndependentReader& reader, bool six,
     ASSERT_FALSE(theirs.failed) << at->to_string();
     for (const IpAddress& a : {*at, test::inside(*at, theirs.prefix_length, numbers)}) {
       Found ours = table.find(a);
-      ASSERT_EQ(test::describe(test::location_of(ours)), test::describe(theirs.location))
-          << a.to_string();
+      ASSERT_EQ(test::describe(test::location_of(ours)), test::describe(theirs.location)) << a.to_string();
       ASSERT_EQ(test::location_of(ours), theirs.location) << a.to_string();
       if (!a.unmapped().is_v6() && six) continue;
       ASSERT_LE(ours.prefix_length, theirs.prefix_length) << a.to_string();
@@ -279,8 +273,7 @@ void compare_every_leaf(const Table& table, IndependentReader& reader, bool six,
   }
 }
 
-void compare_samples(const Table& table, IndependentReader& reader,
-                     const std::vector<IpAddress>& samples) {
+void compare_samples(const Table& table, IndependentReader& reader, const std::vector<IpAddress>& samples) {
   for (const IpAddress& a : samples) {
     if (a.is_v6() && (!reader.has_ipv6() || a.unmapped().is_v4())) continue;
     auto theirs = reader.find(a);
@@ -330,8 +323,7 @@ TEST_P(GoodFile, AnswersAsTheIndependentReader) {
   auto table = load({{GetParam(), "auto", {}}});
   if (!knows_places(GetParam())) {
     ASSERT_FALSE(table);
-    EXPECT_NE(table.error().text.find("knows no locations: looked for"), std::string::npos)
-        << table.error().text;
+    EXPECT_NE(table.error().text.find("knows no locations: looked for"), std::string::npos) << table.error().text;
     return;
   }
   ASSERT_TRUE(table) << table.error().text;
@@ -362,12 +354,11 @@ TEST_P(BadFile, IsRefusedOrAnswersAsTheIndependentReader) {
 // want of places.
 TEST_P(BadFile, BrokenTreesAndPointersAreCalledThat) {
   auto table = load({{GetParam(), "auto", {}}});
-  for (const char* broken : {"broken-search-tree", "pointers-24", "separator", "cyclic",
-                             "Node-Count", "deep-", "oversized", "offset", "invalid-", "Double"}) {
+  for (const char* broken : {"broken-search-tree", "pointers-24", "separator", "cyclic", "Node-Count", "deep-",
+                             "oversized", "offset", "invalid-", "Double"}) {
     if (GetParam().find(broken) == std::string::npos) continue;
     ASSERT_FALSE(table);
-    EXPECT_EQ(table.error().text.find("knows no locations"), std::string::npos)
-        << table.error().text;
+    EXPECT_EQ(table.error().text.find("knows no locations"), std::string::npos) << table.error().text;
   }
 }
 
@@ -441,10 +432,8 @@ std::vector<std::string> good_with_places() {
   return files;
 }
 
-INSTANTIATE_TEST_SUITE_P(Shared, GoodFile,
-                         testing::ValuesIn(test::files_in(test::data_directory("good"))), name_of);
-INSTANTIATE_TEST_SUITE_P(Shared, BadFile,
-                         testing::ValuesIn(test::files_in(test::data_directory("bad"))), name_of);
+INSTANTIATE_TEST_SUITE_P(Shared, GoodFile, testing::ValuesIn(test::files_in(test::data_directory("good"))), name_of);
+INSTANTIATE_TEST_SUITE_P(Shared, BadFile, testing::ValuesIn(test::files_in(test::data_directory("bad"))), name_of);
 INSTANTIATE_TEST_SUITE_P(Seeded, Corrupted, testing::ValuesIn(good_with_places()), name_of);
 
 }  // namespace

@@ -95,8 +95,7 @@ class IndependentReader {
   explicit IndependentReader(const std::string& bytes) {
     fd_ = ::memfd_create("reader", MFD_CLOEXEC);
     open_ = ::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) &&
-            MMDB_open(("/proc/self/fd/" + std::to_string(fd_)).c_str(), MMDB_MODE_MMAP, &mmdb_) ==
-                MMDB_SUCCESS;
+            MMDB_open(("/proc/self/fd/" + std::to_string(fd_)).c_str(), MMDB_MODE_MMAP, &mmdb_) == MMDB_SUCCESS;
   }
   IndependentReader(const IndependentReader&) = delete;
   IndependentReader& operator=(const IndependentReader&) = delete;
@@ -120,8 +119,7 @@ class IndependentReader {
     where.ip = address;
     where.to(storage);
     int error = 0;
-    MMDB_lookup_result_s found =
-        MMDB_lookup_sockaddr(&mmdb_, reinterpret_cast<sockaddr*>(&storage), &error);
+    MMDB_lookup_result_s found = MMDB_lookup_sockaddr(&mmdb_, reinterpret_cast<sockaddr*>(&storage), &error);
     Answer answer;
     answer.failed = error != MMDB_SUCCESS;
     if (answer.failed) return answer;
@@ -137,19 +135,14 @@ class IndependentReader {
   void read(MMDB_entry_s& entry, Answer& answer) {
     Location& to = answer.location;
     double radius = 0;
-    bool latitude =
-        number(entry, answer, to.latitude, {{"location", "latitude"}, {"latitude"}, {"lat"}});
-    bool longitude = number(entry, answer, to.longitude,
-                            {{"location", "longitude"}, {"longitude"}, {"lng"}, {"lon"}});
+    bool latitude = number(entry, answer, to.latitude, {{"location", "latitude"}, {"latitude"}, {"lat"}});
+    bool longitude = number(entry, answer, to.longitude, {{"location", "longitude"}, {"longitude"}, {"lng"}, {"lon"}});
     number(entry, answer, radius, {{"location", "accuracy_radius"}, {"accuracy_radius"}});
     to.has_coordinates = latitude && longitude;
     if (!to.has_coordinates) to.latitude = to.longitude = radius = 0;
     to.accuracy_radius_km = static_cast<uint16_t>(std::ceil(radius));
     code(entry, answer, to.country,
-         {{"country", "iso_code"},
-          {"registered_country", "iso_code"},
-          {"country_code"},
-          {"country"}});
+         {{"country", "iso_code"}, {"registered_country", "iso_code"}, {"country_code"}, {"country"}});
     code(entry, answer, to.continent, {{"continent", "code"}, {"continent_code"}, {"continent"}});
   }
 
@@ -161,14 +154,12 @@ class IndependentReader {
     return false;
   }
 
-  static bool number(MMDB_entry_s& entry, Answer& answer, double& to,
-                     std::initializer_list<Path> paths) {
+  static bool number(MMDB_entry_s& entry, Answer& answer, double& to, std::initializer_list<Path> paths) {
     for (const Path& path : paths) {
       MMDB_entry_data_s data;
       if (!value(entry, answer, path, data)) continue;
       if (data.type == MMDB_DATA_TYPE_DOUBLE) return to = data.double_value, true;
-      if (data.type == MMDB_DATA_TYPE_FLOAT)
-        return to = static_cast<double>(data.float_value), true;
+      if (data.type == MMDB_DATA_TYPE_FLOAT) return to = static_cast<double>(data.float_value), true;
       if (data.type == MMDB_DATA_TYPE_UINT16) return to = data.uint16, true;
       if (data.type == MMDB_DATA_TYPE_UINT32) return to = data.uint32, true;
       if (data.type == MMDB_DATA_TYPE_INT32) return to = data.int32, true;
@@ -179,8 +170,7 @@ class IndependentReader {
     return false;
   }
 
-  static void code(MMDB_entry_s& entry, Answer& answer, std::array<char, 2>& to,
-                   std::initializer_list<Path> paths) {
+  static void code(MMDB_entry_s& entry, Answer& answer, std::array<char, 2>& to, std::initializer_list<Path> paths) {
     for (const Path& path : paths) {
       MMDB_entry_data_s data;
       if (!value(entry, answer, path, data)) continue;
@@ -201,9 +191,8 @@ inline Location location_of(const Found& found) {
 
 inline std::string describe(const Location& l) {
   return std::string(l.country_code()) + "/" + std::string(l.continent_code()) + " " +
-         (l.has_coordinates ? std::to_string(l.latitude) + "," + std::to_string(l.longitude)
-                            : "-") +
-         " r" + std::to_string(l.accuracy_radius_km);
+         (l.has_coordinates ? std::to_string(l.latitude) + "," + std::to_string(l.longitude) : "-") + " r" +
+         std::to_string(l.accuracy_radius_km);
 }
 
 }  // namespace portolan::geo::test

@@ -111,8 +111,7 @@ TEST(Table, LaterInsertsWinFieldByField) {
   auto table = builder.finish();
   const Location& l = *table->find(ip("10.0.1.1")).location;
   EXPECT_EQ(test::describe(l), "CA/NA 40.000000,-74.000000 r10");
-  EXPECT_EQ(test::describe(*table->find(ip("10.0.2.1")).location),
-            "US/NA 40.000000,-74.000000 r10");
+  EXPECT_EQ(test::describe(*table->find(ip("10.0.2.1")).location), "US/NA 40.000000,-74.000000 r10");
   EXPECT_EQ(test::describe(*table->find(ip("10.1.0.1")).location), "/NA - r0");
 }
 

@@ -86,8 +86,7 @@ TEST_P(RoundTrip, EveryNetworkIsFoundAgain) {
     IpAddress a = test::inside(near->first.address, i % 4 ? near->first.length : 3, numbers);
     const std::pair<const IpNetwork, Place>* best = nullptr;
     for (const auto& entry : places)
-      if (entry.first.contains(a) && (!best || entry.first.length > best->first.length))
-        best = &entry;
+      if (entry.first.contains(a) && (!best || entry.first.length > best->first.length)) best = &entry;
     Found found = (*table)->find(a);
     Location want = expected(best ? &best->second : nullptr, shape.numbers);
     ASSERT_EQ(test::describe(test::location_of(found)), test::describe(want)) << a.to_string();
@@ -104,8 +103,8 @@ std::vector<Shape> shapes() {
   for (unsigned size : {24u, 28u, 32u})
     for (unsigned version : {4u, 6u})
       for (auto style : {DatabaseWriter::Style::nested, DatabaseWriter::Style::flat})
-        for (auto form : {DatabaseWriter::Numbers::float64, DatabaseWriter::Numbers::float32,
-                          DatabaseWriter::Numbers::text})
+        for (auto form :
+             {DatabaseWriter::Numbers::float64, DatabaseWriter::Numbers::float32, DatabaseWriter::Numbers::text})
           all.push_back({size, version, style, form});
   return all;
 }
@@ -136,10 +135,8 @@ TEST(Writer, AliasesLeadToIpv4) {
   DatabaseWriter writer({});
   ASSERT_TRUE(writer.insert(*IpNetwork::parse("192.0.2.0/24"), place));
   auto table = *load_bytes(*writer.finish(), {"made", "auto", {}});
-  for (auto [text, length] : {std::pair("2002:c000:0201::9", 40u),
-                              {"::ffff:192.0.2.1", 120u},
-                              {"::192.0.2.1", 120u},
-                              {"192.0.2.1", 24u}}) {
+  for (auto [text, length] :
+       {std::pair("2002:c000:0201::9", 40u), {"::ffff:192.0.2.1", 120u}, {"::192.0.2.1", 120u}, {"192.0.2.1", 24u}}) {
     Found found = table->find(*IpAddress::parse(text));
     ASSERT_TRUE(found.location) << text;
     EXPECT_EQ(found.prefix_length, length) << text;

@@ -138,17 +138,13 @@ TEST_P(Bounds, AFreezeIsSeenWithinIntervalTimesFallPlusTimeout) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Times, Bounds,
-                         ::testing::Values(Times{2000, 1000, 3}, Times{1000, 1000, 2},
-                                           Times{500, 2000, 3}, Times{300, 5000, 1},
-                                           Times{1000, 2500, 5}));
+                         ::testing::Values(Times{2000, 1000, 3}, Times{1000, 1000, 2}, Times{500, 2000, 3},
+                                           Times{300, 5000, 1}, Times{1000, 2500, 5}));
 
 TEST_F(Checks, PoolsThatAskTheSameShareOneCheck) {
   CheckConfig slower = http_check();
   slower.interval_ms = 5000;
-  monitor.apply(
-      {{pool("app", {server(a)}), pool("canary", {server(a)}), pool("slow", {server(a)}, slower)},
-       {},
-       {}});
+  monitor.apply({{pool("app", {server(a)}), pool("canary", {server(a)}), pool("slow", {server(a)}, slower)}, {}, {}});
   EXPECT_EQ(servers.checks_of(a), 2u);
   servers.refuses(a);
   passes(3100);

@@ -112,13 +112,11 @@ TEST_F(Operators, ADrainEndsWithItsServer) {
 }
 
 TEST_F(Operators, MistakesNameWhatThereIs) {
-  monitor.apply(
-      {{pool("app", {server(a)}), pool("canary", {server(b)})}, {}, {"us-east", "us-west"}});
+  monitor.apply({{pool("app", {server(a)}), pool("canary", {server(b)})}, {}, {"us-east", "us-west"}});
   EXPECT_EQ(monitor.drain_server("ap", a, true).error().text, "no pool ap; there are: app, canary");
   EXPECT_EQ(monitor.drain_server("app", b, true).error().text,
             "pool app has no server 127.0.0.1:8082; it has: 127.0.0.1:8081");
-  EXPECT_EQ(monitor.drain_datacenter("mars", true).error().text,
-            "no datacenter mars; there are: us-east, us-west");
+  EXPECT_EQ(monitor.drain_datacenter("mars", true).error().text, "no datacenter mars; there are: us-east, us-west");
 }
 
 SiteSpec by_pool(const std::string& datacenter, MinUp min_up = {}) {
@@ -131,9 +129,8 @@ SiteSpec by_pool(const std::string& datacenter, MinUp min_up = {}) {
 }
 
 TEST_F(Operators, ADrainedDatacenterDrainsItsSites) {
-  monitor.apply({{pool("app", {server(a)})},
-                 {{"web", {by_pool("us-east"), by_pool("us-west")}}},
-                 {"us-east", "us-west"}});
+  monitor.apply(
+      {{pool("app", {server(a)})}, {{"web", {by_pool("us-east"), by_pool("us-west")}}}, {"us-east", "us-west"}});
   settle();
   ASSERT_TRUE(monitor.drain_datacenter("us-east", true));
   settle();
@@ -152,8 +149,7 @@ TEST_F(ServerNames, ANameStandsForAllItsAddressesAndIsAskedAgainByItsTtl) {
   monitor.apply({{pool("app", {server("app.internal:8080"), server(a)})}, {}, {}});
   ASSERT_EQ(asked["app.internal"].size(), 1u);
   EXPECT_EQ(boards.back()->pools.at("app")->members.size(), 1u);
-  asked["app.internal"][0](
-      loop::Resolution{{IpAddress::v4(10, 0, 0, 1), IpAddress::v4(10, 0, 0, 2)}, 5000});
+  asked["app.internal"][0](loop::Resolution{{IpAddress::v4(10, 0, 0, 1), IpAddress::v4(10, 0, 0, 2)}, 5000});
   settle();
   const auto& members = boards.back()->pools.at("app")->members;
   ASSERT_EQ(members.size(), 3u);
@@ -189,8 +185,7 @@ TEST_F(ServerNames, AFailureKeepsTheLastGoodAnswer) {
 
 TEST_F(ServerNames, DrainingByTheConfiguredNameDrainsAllItsAddresses) {
   monitor.apply({{pool("app", {server("app.internal:8080"), server(a)})}, {}, {}});
-  asked["app.internal"][0](
-      loop::Resolution{{IpAddress::v4(10, 0, 0, 1), IpAddress::v4(10, 0, 0, 2)}, 60'000});
+  asked["app.internal"][0](loop::Resolution{{IpAddress::v4(10, 0, 0, 1), IpAddress::v4(10, 0, 0, 2)}, 60'000});
   settle();
   ASSERT_TRUE(monitor.drain_server("app", "app.internal:8080", true));
   settle();
@@ -200,14 +195,12 @@ TEST_F(ServerNames, DrainingByTheConfiguredNameDrainsAllItsAddresses) {
 }
 
 TEST_F(Services, ASiteIsUpWhileEnoughOfItsPoolServes) {
-  monitor.apply({{pool("app", {server(a), server(b), server("127.0.0.1:8083")})},
-                 {{"web",
-                   {by_pool("one"), by_pool("half", {50, 0}), by_pool("two", {0, 2}),
-                    by_pool("all", {100, 0})}}},
-                 {}});
+  monitor.apply(
+      {{pool("app", {server(a), server(b), server("127.0.0.1:8083")})},
+       {{"web", {by_pool("one"), by_pool("half", {50, 0}), by_pool("two", {0, 2}), by_pool("all", {100, 0})}}},
+       {}});
   settle();
-  for (const char* dc : {"one", "half", "two", "all"})
-    EXPECT_EQ(site("web", dc).state, State::up) << dc;
+  for (const char* dc : {"one", "half", "two", "all"}) EXPECT_EQ(site("web", dc).state, State::up) << dc;
   servers.refuses(a);
   passes(3100);
   EXPECT_EQ(site("web", "all").state, State::down);

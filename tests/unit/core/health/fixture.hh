@@ -40,9 +40,7 @@ class FakeServers {
     };
   }
   void good(const std::string& server) { behaviour[server] = {}; }
-  void refuses(const std::string& server) {
-    behaviour[server] = {true, {false, "connection refused"}};
-  }
+  void refuses(const std::string& server) { behaviour[server] = {true, {false, "connection refused"}}; }
   void says(const std::string& server, Verdict v) { behaviour[server] = {true, std::move(v)}; }
   void freezes(const std::string& server) { behaviour[server] = {false, {}}; }
   size_t checks_of(const std::string& server) const {
@@ -98,8 +96,7 @@ class MonitorTest : public ::testing::Test {
     EXPECT_TRUE(address) << text;
     return {*address, weight, 0, backup};
   }
-  static PoolSpec pool(const std::string& name, std::vector<ServerSpec> servers,
-                       CheckConfig check = http_check()) {
+  static PoolSpec pool(const std::string& name, std::vector<ServerSpec> servers, CheckConfig check = http_check()) {
     return {name, std::move(servers), std::move(check)};
   }
   // Moves time in steps of one tick, so that timers fire when they are due.
@@ -126,9 +123,7 @@ class MonitorTest : public ::testing::Test {
     const Member* m = it->second->find(at(address));
     return m ? m->health : none;
   }
-  State state(const std::string& pool_name, const std::string& address) {
-    return health(pool_name, address).state;
-  }
+  State state(const std::string& pool_name, const std::string& address) { return health(pool_name, address).state; }
   const Health& site(const std::string& service, const std::string& datacenter) {
     static const Health none{State::unknown, "no such site", 0};
     auto it = boards.back()->services.find(service);
@@ -149,17 +144,14 @@ class MonitorTest : public ::testing::Test {
   metrics::Shard shard;
   loop::Worker worker{0, "control", clock, 7, shard};
   FakeServers servers;
-  std::map<std::string, std::vector<loop::Resolver::Callback>>
-      asked;  // names waiting for their answer
+  std::map<std::string, std::vector<loop::Resolver::Callback>> asked;  // names waiting for their answer
   std::vector<std::shared_ptr<const Board>> boards;
-  Monitor monitor{
-      worker,
-      [this](const std::string& host, loop::Resolver::Callback done) {
-        asked[host].push_back(std::move(done));
-        return std::shared_ptr<void>();
-      },
-      [this](std::shared_ptr<const Board> board) { boards.push_back(std::move(board)); },
-      servers.start()};
+  Monitor monitor{worker,
+                  [this](const std::string& host, loop::Resolver::Callback done) {
+                    asked[host].push_back(std::move(done));
+                    return std::shared_ptr<void>();
+                  },
+                  [this](std::shared_ptr<const Board> board) { boards.push_back(std::move(board)); }, servers.start()};
 };
 
 }  // namespace portolan::health

@@ -14,16 +14,11 @@ using testing::run_until;
 using testing::TinyServer;
 
 TEST(Report, IsReadAsItWasWritten) {
-  Report r{"edge-1",
-           "us-east",
-           12,
-           true,
-           {{"app", {2, 3, 0.67, State::up}}, {"db", {0, 1, 0, State::down}}}};
-  EXPECT_EQ(
-      to_json(r),
-      "{\"datacenter\":\"us-east\",\"draining\":true,\"pools\":{\"app\":{\"of\":3,\"share\":0.67,"
-      "\"state\":\"up\",\"up\":2},\"db\":{\"of\":1,\"share\":0.0,\"state\":\"down\",\"up\":0}},"
-      "\"server\":\"edge-1\",\"version\":12}");
+  Report r{"edge-1", "us-east", 12, true, {{"app", {2, 3, 0.67, State::up}}, {"db", {0, 1, 0, State::down}}}};
+  EXPECT_EQ(to_json(r),
+            "{\"datacenter\":\"us-east\",\"draining\":true,\"pools\":{\"app\":{\"of\":3,\"share\":0.67,"
+            "\"state\":\"up\",\"up\":2},\"db\":{\"of\":1,\"share\":0.0,\"state\":\"down\",\"up\":0}},"
+            "\"server\":\"edge-1\",\"version\":12}");
   auto read = parse_report(to_json(r));
   ASSERT_TRUE(read) << read.error().text;
   EXPECT_TRUE(read->says_as(r));
@@ -31,16 +26,15 @@ TEST(Report, IsReadAsItWasWritten) {
 }
 
 TEST(Report, ToleratesWhatItDoesNotKnow) {
-  auto r = parse_report(
-      R"({"pools":{"app":{"up":1,"of":1,"state":"up","lag_ms":5}},"region":"x","draining":7})");
+  auto r = parse_report(R"({"pools":{"app":{"up":1,"of":1,"state":"up","lag_ms":5}},"region":"x","draining":7})");
   ASSERT_TRUE(r) << r.error().text;
   EXPECT_EQ(r->pools.at("app").up, 1);
   EXPECT_FALSE(r->draining);
 }
 
 TEST(Report, RefusesWhatIsNone) {
-  for (const char* text : {"", "[]", "{}", "null", "{\"pools\":[]}", "{\"pools\":{\"app\":1}}",
-                           "{\"pools\":{}", "\xff\xfe"}) {
+  for (const char* text :
+       {"", "[]", "{}", "null", "{\"pools\":[]}", "{\"pools\":{\"app\":1}}", "{\"pools\":{}", "\xff\xfe"}) {
     auto r = parse_report(text);
     EXPECT_FALSE(r) << text;
   }
@@ -94,9 +88,8 @@ class PeerTest : public ::testing::Test {
   SystemClock clock_;
   metrics::Shard shard_;
   loop::Worker worker_{0, "test", clock_, 1, shard_};
-  Monitor monitor_{
-      worker_, [](const std::string&, loop::Resolver::Callback) { return std::shared_ptr<void>(); },
-      [](std::shared_ptr<const Board>) {}};
+  Monitor monitor_{worker_, [](const std::string&, loop::Resolver::Callback) { return std::shared_ptr<void>(); },
+                   [](std::shared_ptr<const Board>) {}};
 };
 
 TEST_F(PeerTest, ASiteFollowsThePoolOfItsPeer) {
@@ -106,8 +99,7 @@ TEST_F(PeerTest, ASiteFollowsThePoolOfItsPeer) {
   EXPECT_EQ(site().state, State::unknown);
   EXPECT_TRUE(becomes(State::up));
   EXPECT_EQ(site().reason, "peer edge-2: 2 of 3 servers of pool app serve");
-  EXPECT_TRUE(peer.connections.front()->received.starts_with(
-      "GET /health?watch=1&heartbeat_ms=100 HTTP/1.1\r\n"));
+  EXPECT_TRUE(peer.connections.front()->received.starts_with("GET /health?watch=1&heartbeat_ms=100 HTTP/1.1\r\n"));
   peer.connections.front()->send(chunk(line(0, 3)));
   EXPECT_TRUE(becomes(State::down));
   EXPECT_EQ(peer.accepted, 1);

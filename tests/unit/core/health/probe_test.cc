@@ -22,8 +22,7 @@ class Probes : public ::testing::Test {
     config.http_path = "/healthz";
     config.http_host = host_;
     std::optional<Verdict> verdict;
-    auto run = start_registered_probe()(worker_, server, config,
-                                        [&](Verdict v) { verdict = std::move(v); });
+    auto run = start_registered_probe()(worker_, server, config, [&](Verdict v) { verdict = std::move(v); });
     EXPECT_FALSE(verdict);
     EXPECT_TRUE(run_until(worker_, [&] { return verdict.has_value(); }));
     return verdict.value_or(Verdict{});
@@ -66,8 +65,7 @@ TEST_P(EveryProbe, DestroyingARunCancelsIt) {
   CheckConfig config;
   config.protocol = name();
   bool called = false;
-  auto run =
-      start_registered_probe()(worker_, server.address(), config, [&](Verdict) { called = true; });
+  auto run = start_registered_probe()(worker_, server.address(), config, [&](Verdict) { called = true; });
   run.reset();
   EXPECT_TRUE(check(name(), server.address()).good);
   EXPECT_FALSE(called);

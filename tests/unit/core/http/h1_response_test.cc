@@ -9,9 +9,7 @@ using std::string;
 
 Record checked(const string& bytes, Method method = Method::get, const Limits& limits = {}) {
   Record whole, differs;
-  auto run = [&](const std::vector<size_t>& cuts) {
-    return run_response(bytes, cuts, limits, method);
-  };
+  auto run = [&](const std::vector<size_t>& cuts) { return run_response(bytes, cuts, limits, method); };
   EXPECT_TRUE(same_however_split(run, bytes.size(), 11, whole, differs))
       << bytes.substr(0, 400) << "\nwhole: " << whole.text << "\nsplit: " << differs.text;
   return whole;
@@ -48,8 +46,7 @@ TEST_P(RefusedResponse, IsAnErrorHoweverSplit) {
 
 INSTANTIATE_TEST_SUITE_P(
     StatusLine, RefusedResponse,
-    testing::Values(Case{"Http09", "<html>", "status line"},
-                    Case{"Icy", line("ICY 200 OK"), "status line"},
+    testing::Values(Case{"Http09", "<html>", "status line"}, Case{"Icy", line("ICY 200 OK"), "status line"},
                     Case{"LowerCase", line("http/1.1 200 OK"), "status line"},
                     Case{"Version12", line("HTTP/1.2 200 OK"), "status line"},
                     Case{"Version20", line("HTTP/2.0 200 OK"), "status line"},
@@ -74,65 +71,55 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Head, RefusedResponse,
-    testing::Values(
-        Case{"LengthAndCoding",
-             ok("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), "together"},
-        Case{"LengthAndCodingOn304",
-             "HTTP/1.1 304 x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-             "together"},
-        Case{"LengthAndCodingToHead", ok("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"),
-             "together", Method::head},
-        Case{"CodingIn10", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-             "HTTP/1.0"},
-        Case{"CodingTwice", ok("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
-             "several"},
-        Case{"CodingUnknown", ok("Transfer-Encoding: gzip, chunked\r\n"), "unknown"},
-        Case{"CodingComma", ok("Transfer-Encoding: ,chunked\r\n"), "malformed"},
-        Case{"LengthEmpty", ok("Content-Length:\r\n"), "Content-Length"},
-        Case{"LengthPlus", ok("Content-Length: +1\r\n", "a"), "Content-Length"},
-        Case{"LengthList", ok("Content-Length: 1, 1\r\n", "a"), "Content-Length"},
-        Case{"LengthTwice", ok("Content-Length: 1\r\nContent-Length: 1\r\n", "a"), "several"},
-        Case{"LengthBadOn204", "HTTP/1.1 204 x\r\nContent-Length: x\r\n\r\n", "Content-Length"},
-        Case{"LengthOverflow", ok("Content-Length: 99999999999999999999\r\n", "a"),
-             "Content-Length"},
-        Case{"Fold", ok("A: b\r\n c\r\n"), "folding"},
-        Case{"SpaceBeforeColon", ok("A : b\r\n"), "field name"},
-        Case{"NoColon", ok("abc\r\n"), "colon"},
-        Case{"Nul", ok(string("A: b\0\r\n", 7)), "field value"},
-        Case{"Cr", ok("A: b\rc\r\n"), "field value"},
-        Case{"BareLf", ok("A: b\nC: d\r\n"), "bare LF"},
-        Case{"TooLarge", ok("A: " + string(40000, 'x') + "\r\n"), "too large"},
-        Case{"TooMany", ok([] {
-               string s;
-               for (int i = 0; i < 101; ++i) s += "A: b\r\n";
-               return s;
-             }()),
-             "too many"}),
+    testing::Values(Case{"LengthAndCoding", ok("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+                         "together"},
+                    Case{"LengthAndCodingOn304",
+                         "HTTP/1.1 304 x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", "together"},
+                    Case{"LengthAndCodingToHead", ok("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"), "together",
+                         Method::head},
+                    Case{"CodingIn10", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.0"},
+                    Case{"CodingTwice", ok("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), "several"},
+                    Case{"CodingUnknown", ok("Transfer-Encoding: gzip, chunked\r\n"), "unknown"},
+                    Case{"CodingComma", ok("Transfer-Encoding: ,chunked\r\n"), "malformed"},
+                    Case{"LengthEmpty", ok("Content-Length:\r\n"), "Content-Length"},
+                    Case{"LengthPlus", ok("Content-Length: +1\r\n", "a"), "Content-Length"},
+                    Case{"LengthList", ok("Content-Length: 1, 1\r\n", "a"), "Content-Length"},
+                    Case{"LengthTwice", ok("Content-Length: 1\r\nContent-Length: 1\r\n", "a"), "several"},
+                    Case{"LengthBadOn204", "HTTP/1.1 204 x\r\nContent-Length: x\r\n\r\n", "Content-Length"},
+                    Case{"LengthOverflow", ok("Content-Length: 99999999999999999999\r\n", "a"), "Content-Length"},
+                    Case{"Fold", ok("A: b\r\n c\r\n"), "folding"},
+                    Case{"SpaceBeforeColon", ok("A : b\r\n"), "field name"}, Case{"NoColon", ok("abc\r\n"), "colon"},
+                    Case{"Nul", ok(string("A: b\0\r\n", 7)), "field value"},
+                    Case{"Cr", ok("A: b\rc\r\n"), "field value"}, Case{"BareLf", ok("A: b\nC: d\r\n"), "bare LF"},
+                    Case{"TooLarge", ok("A: " + string(40000, 'x') + "\r\n"), "too large"},
+                    Case{"TooMany", ok([] {
+                           string s;
+                           for (int i = 0; i < 101; ++i) s += "A: b\r\n";
+                           return s;
+                         }()),
+                         "too many"}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     Body, RefusedResponse,
-    testing::Values(
-        Case{"BytesAfterLength", ok("Content-Length: 1\r\n", "ab"), "after the response"},
-        Case{"BytesAfterChunks", chunked("0\r\n\r\nx"), "after the response"},
-        Case{"BytesAfterHead", ok("Content-Length: 1\r\n", "a"), "after the response",
-             Method::head},
-        Case{"BytesAfter204", "HTTP/1.1 204 x\r\n\r\nabc", "after the response"},
-        Case{"BytesAfter304", "HTTP/1.1 304 x\r\nContent-Length: 3\r\n\r\nabc",
-             "after the response"},
-        Case{"SecondResponse", ok("Content-Length: 0\r\n") + ok("Content-Length: 0\r\n"),
-             "after the response"},
-        Case{"ChunkSize", chunked("x\r\n"), "chunk size"},
-        Case{"ChunkEnd", chunked("1\r\nab\r\n"), "chunk data"},
-        Case{"ChunkExtension", chunked("1;\x01\r\na\r\n"), "extension"},
-        Case{"Trailer", chunked("0\r\nContent-Length: 1\r\n\r\n"), "trailers"},
-        Case{"InterimForever",
-             [] {
-               string s;
-               for (int i = 0; i < 101; ++i) s += "HTTP/1.1 100 \r\n\r\n";
-               return s;
-             }(),
-             "interim"}),
+    testing::Values(Case{"BytesAfterLength", ok("Content-Length: 1\r\n", "ab"), "after the response"},
+                    Case{"BytesAfterChunks", chunked("0\r\n\r\nx"), "after the response"},
+                    Case{"BytesAfterHead", ok("Content-Length: 1\r\n", "a"), "after the response", Method::head},
+                    Case{"BytesAfter204", "HTTP/1.1 204 x\r\n\r\nabc", "after the response"},
+                    Case{"BytesAfter304", "HTTP/1.1 304 x\r\nContent-Length: 3\r\n\r\nabc", "after the response"},
+                    Case{"SecondResponse", ok("Content-Length: 0\r\n") + ok("Content-Length: 0\r\n"),
+                         "after the response"},
+                    Case{"ChunkSize", chunked("x\r\n"), "chunk size"},
+                    Case{"ChunkEnd", chunked("1\r\nab\r\n"), "chunk data"},
+                    Case{"ChunkExtension", chunked("1;\x01\r\na\r\n"), "extension"},
+                    Case{"Trailer", chunked("0\r\nContent-Length: 1\r\n\r\n"), "trailers"},
+                    Case{"InterimForever",
+                         [] {
+                           string s;
+                           for (int i = 0; i < 101; ++i) s += "HTTP/1.1 100 \r\n\r\n";
+                           return s;
+                         }(),
+                         "interim"}),
     name_of);
 
 class AcceptedResponse : public testing::TestWithParam<Case> {};
@@ -155,37 +142,31 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ReasonWords", line("HTTP/1.1 404 Not\tFound \xe4"), "'Not\tFound \xe4'"},
         Case{"UntilClose", ok("", "abc"), "f=3 n=0 ka=false \nbody 3:abc\nwhole at close"},
         Case{"UntilCloseEmpty", ok(""), "f=3 n=0 ka=false \nwhole at close"},
-        Case{"UntilClose10", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\nabc",
-             "1.0 f=3 n=0 ka=false"},
-        Case{"KeepAlive10",
-             "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na",
+        Case{"UntilClose10", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\nabc", "1.0 f=3 n=0 ka=false"},
+        Case{"KeepAlive10", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na",
              "1.0 f=1 n=1 ka=true"},
         Case{"Close", ok("Connection: close\r\nContent-Length: 1\r\n", "a"), "ka=false"},
         Case{"Chunked", chunked("1\r\na\r\n2;x=y\r\nbc\r\n0\r\nT: u\r\n\r\n"),
              "f=2 n=0 ka=true Transfer-Encoding=chunked(46)|\nbody 3:abc\nend T=u(0)|\nwhole at "
              "close"},
         Case{"ChunkedShort", chunked("1\r\na\r\n0\r\n"), "body 1:a\nshort at close"},
-        Case{"HeadLength", ok("Content-Length: 3\r\n"),
-             "f=0 n=0 ka=true Content-Length=3(13)|\nend", Method::head},
-        Case{"HeadChunked", ok("Transfer-Encoding: chunked\r\n"),
-             "f=0 n=0 ka=true Transfer-Encoding=chunked(46)|\nend", Method::head},
+        Case{"HeadLength", ok("Content-Length: 3\r\n"), "f=0 n=0 ka=true Content-Length=3(13)|\nend", Method::head},
+        Case{"HeadChunked", ok("Transfer-Encoding: chunked\r\n"), "f=0 n=0 ka=true Transfer-Encoding=chunked(46)|\nend",
+             Method::head},
         Case{"HeadNothing", ok(""), "f=0 n=0 ka=true \nend", Method::head},
         Case{"NoContent", "HTTP/1.1 204 x\r\n\r\n", "head 204 'x' 1.1 f=0 n=0 ka=true \nend"},
         Case{"NotModified", "HTTP/1.1 304 x\r\nContent-Length: 3\r\n\r\n",
              "f=0 n=0 ka=true Content-Length=3(13)|\nend"},
         Case{"Interim",
-             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 \r\nLink: x\r\n\r\n" +
-                 ok("Content-Length: 1\r\n", "a"),
+             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 \r\nLink: x\r\n\r\n" + ok("Content-Length: 1\r\n", "a"),
              "head 100 'Continue' 1.1 f=0 n=0 ka=true \nend \nhead 103 '' 1.1 f=0 n=0 ka=true "
              "Link=x(0)|\nend \nhead 200"},
         Case{"InterimOnly", "HTTP/1.1 100 \r\n\r\n", "end \nshort at close"},
-        Case{"HeadUnfinished", "HTTP/1.1 200 OK\r\nA: b\r\n", "short at close"},
-        Case{"Nothing", "", "short at close"},
+        Case{"HeadUnfinished", "HTTP/1.1 200 OK\r\nA: b\r\n", "short at close"}, Case{"Nothing", "", "short at close"},
         Case{"Upgrade", "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
              "head 101 'Switching' 1.1 f=0 n=0 ka=false Upgrade=x(47)|\nend \nwhole at close"},
         Case{"Connect", ok(""), "f=0 n=0 ka=false \nend", Method::connect},
-        Case{"ConnectRefused", "HTTP/1.1 403 x\r\nContent-Length: 1\r\n\r\na", "f=1 n=1 ka=true",
-             Method::connect}),
+        Case{"ConnectRefused", "HTTP/1.1 403 x\r\nContent-Length: 1\r\n\r\na", "f=1 n=1 ka=true", Method::connect}),
     name_of);
 
 TEST(ResponseState, StartMakesItReadyAgain) {

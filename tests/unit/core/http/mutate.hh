@@ -41,9 +41,9 @@ class Mutator {
   }
 
   std::string request() {
-    static const std::array<const char*, 6> lines = {
-        "GET / HTTP/1.1",          "POST /a?b=c HTTP/1.1",   "OPTIONS * HTTP/1.1",
-        "PUT http://a/x HTTP/1.1", "CONNECT a:443 HTTP/1.1", "DELETE /%41 HTTP/1.0"};
+    static const std::array<const char*, 6> lines = {"GET / HTTP/1.1",         "POST /a?b=c HTTP/1.1",
+                                                     "OPTIONS * HTTP/1.1",     "PUT http://a/x HTTP/1.1",
+                                                     "CONNECT a:443 HTTP/1.1", "DELETE /%41 HTTP/1.0"};
     std::string out = pick(lines);
     out += "\r\nHost: a\r\n" + fields();
     return out + body(out.find("HTTP/1.0") != std::string::npos);
@@ -100,8 +100,7 @@ class Mutator {
 
   void replace_some(std::string& text, std::string_view from, std::string_view to) {
     std::vector<size_t> places;
-    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 1))
-      places.push_back(at);
+    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 1)) places.push_back(at);
     if (!places.empty()) text.replace(places[below(places.size())], from.size(), to);
   }
 
@@ -131,20 +130,10 @@ class Mutator {
                                                         "Host: a,b\r\n",
                                                         ": x\r\n",
                                                         "no colon\r\n"};
-    static const std::array<const char*, 12> sizes = {"0x3",
-                                                      "+3",
-                                                      " 3",
-                                                      "3 ",
-                                                      "-3",
-                                                      "03",
-                                                      "ffffffffffffffff",
-                                                      "10000000000000000",
-                                                      "00000000000000003",
-                                                      "3\n",
-                                                      "4",
-                                                      "0"};
-    static const std::array<const char*, 10> bytes = {"\x01", "\n",   "\r", "\t",   " ",
-                                                      "\x7f", "\x80", ":",  "\r\n", ","};
+    static const std::array<const char*, 12> sizes = {
+        "0x3", "+3", " 3", "3 ", "-3", "03", "ffffffffffffffff", "10000000000000000", "00000000000000003",
+        "3\n", "4",  "0"};
+    static const std::array<const char*, 10> bytes = {"\x01", "\n", "\r", "\t", " ", "\x7f", "\x80", ":", "\r\n", ","};
     size_t at = below(text.size());
     switch (below(12)) {
       case 0: {

@@ -72,8 +72,7 @@ std::vector<Message> read_all(Parser& parser, std::string_view bytes) {
         m.framing = parser.head().framing;
         m.has_host = parser.head().fields.has(FieldId::host);
         for (const Field& f : parser.head().fields) {
-          if (f.id != FieldId::content_length && f.id != FieldId::transfer_encoding)
-            w.field(f.name, f.value);
+          if (f.id != FieldId::content_length && f.id != FieldId::transfer_encoding) w.field(f.name, f.value);
         }
         w.framing(m.framing, parser.head().content_length);
         w.end();
@@ -110,8 +109,7 @@ int framing_fields_seen_carelessly(std::string_view head) {
   std::string line;
   for (char c : head) {
     if (c != '\n' && c != '\r') {
-      if (c > ' ')
-        line += c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      if (c > ' ') line += c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
       continue;
     }
     count += line.starts_with("content-length:") || line.starts_with("transfer-encoding:");
@@ -157,15 +155,11 @@ void expect_same_when_split(Run run, const std::string& input, std::mt19937& ran
   Record whole = run({});
   for (int i = 0; i < 3; ++i) {
     Record split = run(random_cuts(random, input.size()));
-    ASSERT_TRUE(split == whole) << input << "\nwhole:\n"
-                                << whole.text << "\nsplit:\n"
-                                << split.text;
+    ASSERT_TRUE(split == whole) << input << "\nwhole:\n" << whole.text << "\nsplit:\n" << split.text;
   }
   if (input.size() > 300) return;
   Record split = run(every_byte(input.size()));
-  ASSERT_TRUE(split == whole) << input << "\nwhole:\n"
-                              << whole.text << "\nby byte:\n"
-                              << split.text;
+  ASSERT_TRUE(split == whole) << input << "\nwhole:\n" << whole.text << "\nby byte:\n" << split.text;
 }
 
 TEST(Mutations, OfRequests) {
@@ -182,8 +176,7 @@ TEST(Mutations, OfRequests) {
     expect_same_when_split(run, input, mutator.random());
     (run({}).status ? refused : accepted)++;
     for (const Message& m : read(input)) {
-      if (m.has_host)
-        expect_unambiguous(m, input, read);  // HTTP/1.0 without Host is written as no 1.1 request
+      if (m.has_host) expect_unambiguous(m, input, read);  // HTTP/1.0 without Host is written as no 1.1 request
     }
     if (testing::Test::HasFailure()) break;
   }
@@ -202,9 +195,7 @@ TEST(Mutations, OfResponses) {
     };
     std::string input = mutator.responses();
     mutator.mutate(input);
-    auto run = [&](const std::vector<size_t>& cuts) {
-      return run_response(input, cuts, {}, method);
-    };
+    auto run = [&](const std::vector<size_t>& cuts) { return run_response(input, cuts, {}, method); };
     expect_same_when_split(run, input, mutator.random());
     for (const Message& m : read(input)) expect_unambiguous(m, input, read);
     if (testing::Test::HasFailure()) break;

@@ -15,16 +15,14 @@ namespace portolan::http::test {
 
 inline std::string show(const Fields& fields) {
   std::string out;
-  for (const Field& f : fields)
-    out += fmt::format("{}={}({})|", f.name, f.value, static_cast<int>(f.id));
+  for (const Field& f : fields) out += fmt::format("{}={}({})|", f.name, f.value, static_cast<int>(f.id));
   return out;
 }
 
 inline std::string show(const RequestHead& h) {
-  return fmt::format("{} {} s={} a={} p={} q={}{} 1.{} f={} n={} ka={} ex={} {}", h.method_text,
-                     h.target, h.scheme, h.authority, h.path, h.has_query ? "?" : "", h.query,
-                     h.minor_version, static_cast<int>(h.framing), h.content_length, h.keep_alive,
-                     h.expect_continue, show(h.fields));
+  return fmt::format("{} {} s={} a={} p={} q={}{} 1.{} f={} n={} ka={} ex={} {}", h.method_text, h.target, h.scheme,
+                     h.authority, h.path, h.has_query ? "?" : "", h.query, h.minor_version, static_cast<int>(h.framing),
+                     h.content_length, h.keep_alive, h.expect_continue, show(h.fields));
 }
 
 inline std::string show(const ResponseHead& h) {
@@ -119,8 +117,7 @@ class Replay {
 };
 
 // `cuts` are ascending positions in `bytes`.
-inline Record run_request(std::string_view bytes, const std::vector<size_t>& cuts = {},
-                          const Limits& limits = {}) {
+inline Record run_request(std::string_view bytes, const std::vector<size_t>& cuts = {}, const Limits& limits = {}) {
   RequestParser parser(limits);
   Replay<RequestParser> replay(parser);
   size_t from = 0;
@@ -132,8 +129,8 @@ inline Record run_request(std::string_view bytes, const std::vector<size_t>& cut
   return replay.finish();
 }
 
-inline Record run_response(std::string_view bytes, const std::vector<size_t>& cuts = {},
-                           const Limits& limits = {}, Method method = Method::get) {
+inline Record run_response(std::string_view bytes, const std::vector<size_t>& cuts = {}, const Limits& limits = {},
+                           Method method = Method::get) {
   ResponseParser parser(limits);
   parser.start(method);
   Replay<ResponseParser> replay(parser);
@@ -144,8 +141,7 @@ inline Record run_response(std::string_view bytes, const std::vector<size_t>& cu
   }
   replay.feed(bytes.substr(from));
   Record record = replay.finish();
-  if (!record.status)
-    record.text += parser.finish_at_close() ? "whole at close\n" : "short at close\n";
+  if (!record.status) record.text += parser.finish_at_close() ? "whole at close\n" : "short at close\n";
   return record;
 }
 

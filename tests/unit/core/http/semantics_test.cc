@@ -43,8 +43,7 @@ TEST(Lists, ParametersAndUnquote) {
   EXPECT_EQ(unquote("abc"), "abc");
   EXPECT_EQ(unquote("\"a \\\"b\\\\\""), "a \"b\\");
   EXPECT_EQ(unquote("\"\""), "");
-  for (const char* bad : {"", "\"", "\"a", "a\"", "\"a\"b", "a b", "\"a\\\""})
-    EXPECT_EQ(unquote(bad), nullopt) << bad;
+  for (const char* bad : {"", "\"", "\"a", "a\"", "\"a\"b", "a b", "\"a\\\""}) EXPECT_EQ(unquote(bad), nullopt) << bad;
   EXPECT_TRUE(list_has("a, Upgrade ,b", "upgrade"));
   EXPECT_FALSE(list_has("upgraded", "upgrade"));
 }
@@ -57,9 +56,8 @@ string names(const Fields& fields) {
 
 TEST(HopByHop, FixedOnesAndNamedOnesGo) {
   Fields f;
-  for (const char* name :
-       {"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
-        "Upgrade", "Proxy-Authenticate", "Proxy-Authorization"}) {
+  for (const char* name : {"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
+                           "Upgrade", "Proxy-Authenticate", "Proxy-Authorization"}) {
     f.add(name, "x");
   }
   f.add("Host", "a");
@@ -72,8 +70,8 @@ TEST(HopByHop, FixedOnesAndNamedOnesGo) {
 }
 
 TEST(HopByHop, NamingAKnownFieldDoesNotRemoveIt) {
-  for (const char* name : {"Host", "Content-Length", "Authorization", "Cache-Control", "Cookie",
-                           "X-Forwarded-For", "Content-Type", "Set-Cookie", "Via"}) {
+  for (const char* name : {"Host", "Content-Length", "Authorization", "Cache-Control", "Cookie", "X-Forwarded-For",
+                           "Content-Type", "Set-Cookie", "Via"}) {
     Fields f;
     f.add("Connection", name);
     f.add(name, "x");
@@ -115,9 +113,7 @@ TEST(Dates, FormatAndParseAgree) {
 
 TEST(Dates, TwoDigitYears) {
   constexpr int64_t in_2026 = 1780000000;
-  auto year = [](string_view text, int64_t now) {
-    return format_date(*parse_date(text, now)).substr(12, 4);
-  };
+  auto year = [](string_view text, int64_t now) { return format_date(*parse_date(text, now)).substr(12, 4); };
   EXPECT_EQ(year("Sunday, 06-Nov-94 08:49:37 GMT", in_2026), "1994");
   EXPECT_EQ(year("Sunday, 06-Nov-76 08:49:37 GMT", in_2026), "2076");
   EXPECT_EQ(year("Sunday, 06-Nov-77 08:49:37 GMT", in_2026), "1977");
@@ -170,8 +166,7 @@ TEST(CacheControl, Directives) {
   EXPECT_EQ(d.stale_if_error, 6u);
   EXPECT_EQ(d.min_fresh, 7u);
   EXPECT_EQ(d.max_stale, 8u);
-  EXPECT_TRUE(d.must_revalidate && d.proxy_revalidate && d.public_ && d.immutable &&
-              d.must_understand && d.no_store);
+  EXPECT_TRUE(d.must_revalidate && d.proxy_revalidate && d.public_ && d.immutable && d.must_understand && d.no_store);
   EXPECT_TRUE(d.only_if_cached && d.no_transform);
   EXPECT_FALSE(d.no_cache || d.private_);
   CacheDirectives none = parse_cache_control("");
@@ -200,8 +195,8 @@ TEST(CacheControl, TheMostRestrictiveCounts) {
 }
 
 TEST(CacheControl, InvalidIsStaleAndLargeIsCut) {
-  for (const char* bad : {"max-age", "max-age=", "max-age=-1", "max-age=1.5", "max-age= 1 0",
-                          "max-age=\"", "max-age=+1", "max-age='1'", "max-age=0x1"}) {
+  for (const char* bad : {"max-age", "max-age=", "max-age=-1", "max-age=1.5", "max-age= 1 0", "max-age=\"",
+                          "max-age=+1", "max-age='1'", "max-age=0x1"}) {
     EXPECT_EQ(parse_cache_control(bad).max_age, 0u) << bad;
   }
   EXPECT_EQ(parse_cache_control("max-age=2147483648").max_age, longest_delta_s);
@@ -218,8 +213,8 @@ TEST(EntityTags, ParseAndCompare) {
   EXPECT_EQ(tag->opaque, "a,b");
   EXPECT_EQ(parse_etag("\"\"")->opaque, "");
   EXPECT_EQ(parse_etag("\"\\\"")->opaque, "\\");
-  for (const char* bad : {"", "a", "\"", "\"a", "a\"", "w/\"a\"", "W/a", "W/", "\"a\" ", "\"a b\"",
-                          "\"a\"\"b\"", "*"}) {
+  for (const char* bad :
+       {"", "a", "\"", "\"a", "a\"", "w/\"a\"", "W/a", "W/", "\"a\" ", "\"a b\"", "\"a\"\"b\"", "*"}) {
     EXPECT_FALSE(parse_etag(bad)) << bad;
   }
   EntityTag strong{false, "1"}, weak{true, "1"}, other{false, "2"};
@@ -246,13 +241,11 @@ TEST(EntityTags, Lists) {
   EXPECT_FALSE(etag_list_matches("\"a\"", "a", true));
 }
 
-constexpr string_view early = "Sun, 06 Nov 1994 08:49:36 GMT",
-                      same = "Sun, 06 Nov 1994 08:49:37 GMT",
+constexpr string_view early = "Sun, 06 Nov 1994 08:49:36 GMT", same = "Sun, 06 Nov 1994 08:49:37 GMT",
                       late = "Sun, 06 Nov 1994 08:49:38 GMT";
 constexpr int64_t modified = 784111777;
 
-Condition condition(std::vector<Field> list, Method method = Method::get,
-                    std::optional<string_view> etag = "\"a\"",
+Condition condition(std::vector<Field> list, Method method = Method::get, std::optional<string_view> etag = "\"a\"",
                     std::optional<int64_t> last_modified = modified) {
   Fields fields;
   for (Field& f : list) fields.add(f.name, f.value);
@@ -269,8 +262,7 @@ TEST(Conditions, EachAlone) {
   EXPECT_EQ(condition({{"If-Unmodified-Since", early}}), Condition::precondition_failed);
   EXPECT_EQ(condition({{"If-Unmodified-Since", same}}), Condition::proceed);
   EXPECT_EQ(condition({{"If-Unmodified-Since", "x"}}), Condition::proceed);
-  EXPECT_EQ(condition({{"If-Unmodified-Since", early}}, Method::get, nullopt, nullopt),
-            Condition::proceed);
+  EXPECT_EQ(condition({{"If-Unmodified-Since", early}}, Method::get, nullopt, nullopt), Condition::proceed);
   EXPECT_EQ(condition({{"If-None-Match", "W/\"a\""}}), Condition::not_modified);
   EXPECT_EQ(condition({{"If-None-Match", "\"a\""}}, Method::head), Condition::not_modified);
   EXPECT_EQ(condition({{"If-None-Match", "\"a\""}}, Method::put), Condition::precondition_failed);
@@ -280,24 +272,17 @@ TEST(Conditions, EachAlone) {
   EXPECT_EQ(condition({{"If-Modified-Since", late}}), Condition::not_modified);
   EXPECT_EQ(condition({{"If-Modified-Since", early}}), Condition::proceed);
   EXPECT_EQ(condition({{"If-Modified-Since", same}}, Method::post), Condition::proceed);
-  EXPECT_EQ(condition({{"If-Modified-Since", same}}, Method::get, "\"a\"", nullopt),
-            Condition::proceed);
-  EXPECT_EQ(condition({{"If-Modified-Since", late}, {"If-Modified-Since", late}}),
-            Condition::proceed);
+  EXPECT_EQ(condition({{"If-Modified-Since", same}}, Method::get, "\"a\"", nullopt), Condition::proceed);
+  EXPECT_EQ(condition({{"If-Modified-Since", late}, {"If-Modified-Since", late}}), Condition::proceed);
 }
 
 TEST(Conditions, InOrder) {
   EXPECT_EQ(condition({{"If-Match", "\"a\""}, {"If-Unmodified-Since", early}}), Condition::proceed);
-  EXPECT_EQ(condition({{"If-None-Match", "\"b\""}, {"If-Modified-Since", late}}),
-            Condition::proceed);
-  EXPECT_EQ(condition({{"If-None-Match", "\"a\""}, {"If-Modified-Since", early}}),
-            Condition::not_modified);
-  EXPECT_EQ(condition({{"If-None-Match", "\"a\""}, {"If-Match", "\"b\""}}),
-            Condition::precondition_failed);
-  EXPECT_EQ(condition({{"If-None-Match", "\"a\""}, {"If-Match", "\"a\""}}),
-            Condition::not_modified);
-  EXPECT_EQ(condition({{"If-Modified-Since", same}, {"If-Unmodified-Since", same}}),
-            Condition::not_modified);
+  EXPECT_EQ(condition({{"If-None-Match", "\"b\""}, {"If-Modified-Since", late}}), Condition::proceed);
+  EXPECT_EQ(condition({{"If-None-Match", "\"a\""}, {"If-Modified-Since", early}}), Condition::not_modified);
+  EXPECT_EQ(condition({{"If-None-Match", "\"a\""}, {"If-Match", "\"b\""}}), Condition::precondition_failed);
+  EXPECT_EQ(condition({{"If-None-Match", "\"a\""}, {"If-Match", "\"a\""}}), Condition::not_modified);
+  EXPECT_EQ(condition({{"If-Modified-Since", same}, {"If-Unmodified-Since", same}}), Condition::not_modified);
 }
 
 string ranges(string_view value, uint64_t size, size_t most = 16) {
@@ -305,8 +290,7 @@ string ranges(string_view value, uint64_t size, size_t most = 16) {
   if (set.kind == RangeKind::ignore) return "ignore";
   if (set.kind == RangeKind::unsatisfiable) return "unsatisfiable";
   string out;
-  for (const ByteRange& r : set.ranges)
-    out += std::to_string(r.first) + "-" + std::to_string(r.last()) + " ";
+  for (const ByteRange& r : set.ranges) out += std::to_string(r.first) + "-" + std::to_string(r.last()) + " ";
   return out;
 }
 
@@ -325,8 +309,8 @@ TEST(Ranges, Forms) {
 }
 
 TEST(Ranges, Unsatisfiable) {
-  for (const char* value : {"bytes=10-", "bytes=10-20", "bytes=-0",
-                            "bytes=99999999999999999999999-", "bytes=10-,20-"}) {
+  for (const char* value :
+       {"bytes=10-", "bytes=10-20", "bytes=-0", "bytes=99999999999999999999999-", "bytes=10-,20-"}) {
     EXPECT_EQ(ranges(value, 10), "unsatisfiable") << value;
   }
   EXPECT_EQ(ranges("bytes=0-", 0), "unsatisfiable");
@@ -387,9 +371,8 @@ TEST(Paths, Decode) {
   EXPECT_EQ(decode_path("/..a/a../..."), "/..a/a../...");
   EXPECT_EQ(decode_path("/a%20b%c3%a4"), "/a b\xc3\xa4");
   EXPECT_EQ(decode_path("/%252f"), "/%2f");
-  for (const char* bad :
-       {"", "a", "*", "/..", "/../a", "/a/..", "/a/../b", "/%2e%2e/a", "/.%2E", "/a%2fb", "/a%2Fb",
-        "/a%5cb", "/a\\b", "/a%00", "/a%0a", "/a%7f", "/a%1f", "/%", "/%zz"}) {
+  for (const char* bad : {"", "a", "*", "/..", "/../a", "/a/..", "/a/../b", "/%2e%2e/a", "/.%2E", "/a%2fb", "/a%2Fb",
+                          "/a%5cb", "/a\\b", "/a%00", "/a%0a", "/a%7f", "/a%1f", "/%", "/%zz"}) {
     EXPECT_EQ(decode_path(bad), nullopt) << bad;
   }
 }

@@ -111,6 +111,34 @@ class Reload(harness.Case):
         edge.reload(config + '\n    [[route]]\n    path = "/x"\n    respond = { status = 200 }\n')
         self.assertIn('hit', edge.get('/a.txt')['Cache-Status'])
 
+    def test_what_is_under_way_ends_as_it_began(self):
+        """A request amid its answer and one amid its body outlive the reload that takes their route and server away."""
+        slow = self.echo('old', delay=1)
+        edge = self.portolan(proxied(slow))
+        with edge.client() as waiting, edge.client() as sending:
+            waiting.request()
+            sending.request('POST', fields={'Content-Length': '10'}).send(b'12345')
+            time.sleep(0.3)
+            edge.reload(fixed('new'))
+            self.assertEqual(edge.get().body, b'new')
+            sending.send(b'67890')
+            self.assertIn(b'"old"', waiting.answer().body)
+            self.assertIn(b'"body_size": 10', sending.answer().body)
+            self.assertEqual(waiting.request().answer().body, b'new')
+
+    def test_a_listener_that_goes_lets_its_requests_finish(self):
+        extra = harness.free_port()
+        both = proxied(self.echo(delay=1)) + f'\n    [listener.second]\n    listen = ["127.0.0.1:{extra}"]\n'
+        edge = self.portolan(both)
+        with harness.Client(extra) as client, harness.Client(extra) as idle:
+            client.request()
+            time.sleep(0.3)
+            edge.reload(both.replace('[listener.second]', '').replace(f'listen = ["127.0.0.1:{extra}"]', ''))
+            harness.wait_until(lambda: not harness.accepts(extra), 3, 'closed')
+            self.assertTrue(idle.closed(3))
+            self.assertEqual(client.answer().status, 200)
+        self.assertEqual(edge.get().status, 200)
+
     def test_a_bad_file_is_refused_with_its_errors(self):
         edge = self.portolan(fixed('one'))
         edge.write(fixed('two').replace('respond', 'respnd'))
@@ -167,6 +195,21 @@ class Privileges(harness.Case):
         self.assertIn(f'{self.folder}/closed', edge.output)
 
 
+    def test_a_file_the_dropped_user_cant_read_is_named(self):
+        """At the start with a remedy, and again by the reload that fails for it; the old configuration goes on."""
+        first, _ = self.low_ports()
+        edge = self.portolan(self.low(first), start=False)
+        os.chown(edge.folder, pwd.getpwnam('nobody').pw_uid, -1)
+        os.chmod(edge.config_path, 0o600)
+        os.chown(edge.config_path, 0, 0)
+        edge.begin()
+        self.assertRegex(edge.output, rf'level=warning .*{re.escape(edge.config_path)}.*(chmod|chgrp|readable|belong|group)')
+        failed = edge.command('reload', check=False)
+        self.assertNotEqual(failed.returncode, 0)
+        self.assertIn(edge.config_path, failed.stdout + failed.stderr)
+        self.assertEqual(harness.fetch(first).status, 200)
+
+
 class Limits(harness.Case):
     def test_out_of_descriptors_sheds_and_does_not_spin(self):
         limit = 120
@@ -175,12 +218,42 @@ class Limits(harness.Case):
         time.sleep(0.5)
         before = edge.cpu_s()
         time.sleep(2)
-        self.assertLess(edge.cpu_s() - before, 0.5, 'it spins')
+        self.assertLess(edge.cpu_s() - before, 0.3, 'it spins')
         self.assertLessEqual(edge.descriptors(), limit)
+        self.assertRegex(edge.output, r'event="shedding new connections" reason="?.*(descriptor|open files|max_connections)')
         for client in clients:
             client.close()
         harness.wait_until(lambda: edge.get().status == 200, 10, 'service again')
         self.assertRegex(edge.output, r'(?i)descriptor|connection')
+
+    def test_descriptors_gone_under_proxied_load(self):
+        """Servers' connections and clients' compete for the last descriptors: whoever gets none is told, nobody hangs."""
+        limit = 60
+        held = [f'{{ address = "127.0.0.1:{self.echo(delay=1).port}" }}' for _ in range(2)]
+        edge = self.portolan(f'''
+            [server]
+            max_connections = 1000
+            {{control}}
+            [listener.http]
+            listen = ["127.0.0.1:{{port}}"]
+            [pool.app]
+            servers = [{", ".join(held)}]
+            [[route]]
+            pool = "app"
+            ''', preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        clients = [edge.client(timeout=10).request() for _ in range(limit)]
+        got = []
+        for client in clients:
+            with contextlib.suppress(ConnectionError):
+                got.append(client.answer().status)
+            client.close()
+        self.assertTrue(set(got) <= {200, 502, 503}, got)
+        self.assertIn(200, got)
+        before = edge.cpu_s()
+        time.sleep(1)
+        self.assertLess(edge.cpu_s() - before, 0.3, 'it spins')
+        self.assertEqual(edge.get().status, 200)
+        self.assertIn('shedding', edge.output)
 
     def test_no_more_clients_than_allowed(self):
         edge = self.portolan('[server]\nmax_connections = 5\n{control}\n' + fixed().replace('    ', ''))

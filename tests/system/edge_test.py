@@ -134,16 +134,58 @@ class Cache(harness.Case):
         self.assertEqual(edge.get('/a').body, b'x' * 100_000)
         self.assertEqual(len(asked), 1)
 
-    def test_truncated_is_not_stored(self):
+    def test_the_first_asker_leaves_the_others_stay(self):
+        """The fetch is the worker's: bytes already on the way reach all who follow, whoever began it."""
+        rest = threading.Event()
+
         def handler(client, _):
             client.request_head()
-            client.send('HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 100\r\n\r\nshort')
+            client.send('HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 200000\r\n\r\n')
+            client.send(b'x' * 100_000)
+            rest.wait(20)
+            client.send(b'x' * 100_000)
         origin = self.scripted(handler)
+        self.addCleanup(rest.set)
         edge = self.portolan(cached(origin))
-        for _ in range(3):
-            with edge.client() as client, self.assertRaises(ConnectionError):
-                client.request(target='/a').answer()
-        self.assertGreaterEqual(origin.connections, 3)
+        leader = edge.client().request(target='/a')
+        leader.head()
+        followers = [edge.client().request(target='/a') for _ in range(20)]
+        for follower in followers:
+            follower.head()
+            follower.exactly(100_000)                              # streamed before the fetch is over
+        leader.reset()
+        time.sleep(0.1)
+        rest.set()
+        for follower in followers:
+            self.assertEqual(follower.exactly(100_000), b'x' * 100_000)
+            follower.close()
+        self.assertEqual(edge.get('/a').body, b'x' * 200_000)
+        self.assertEqual(origin.connections, 1)
+
+    def test_truncated_is_not_stored(self):
+        for broken in ('Content-Length: 100\r\n\r\nshort', 'Transfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n',
+                       'Transfer-Encoding: chunked\r\n\r\n5\r\nshort\r\nnonsense\r\n'):
+            with self.subTest(broken):
+                def handler(client, _, broken=broken):
+                    client.request_head()
+                    client.send('HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n' + broken)
+                origin = self.scripted(handler)
+                edge = self.portolan(cached(origin))
+                for _ in range(3):
+                    with edge.client() as client, self.assertRaises(ConnectionError):
+                        client.request(target='/a').answer()
+                self.assertGreaterEqual(origin.connections, 3)
+
+    def test_an_unreachable_origin_is_not_stored(self):
+        origin, _ = self.origin(lambda n: ('Cache-Control: max-age=60', b'fine'))
+        edge = self.portolan(cached(origin))
+        origin.close()
+        self.assertIn(edge.get('/a').status, (502, 503))
+        self.assertIn(edge.get('/a').status, (502, 503))
+        again = harness.ScriptedOrigin(origin.handler, port=origin.port)
+        self.addCleanup(again.close)
+        harness.wait_until(lambda: edge.get('/a').status == 200, 5, 'the origin is back')
+        self.assertEqual(edge.get('/a').body, b'fine')
 
     def test_purge(self):
         origin, asked = self.origin(lambda n: ('Cache-Control: max-age=60', b'number %d' % n))

@@ -531,7 +531,7 @@ def dns_query(port, name, kind='A', host='127.0.0.1', subnet=None, tcp=False, ti
     if subnet:
         address, _, length = subnet.partition('/')
         options = [dns.edns.ECSOption(address, int(length or (128 if ':' in address else 32)))]
-    query = dns.message.make_query(name, kind, use_edns=0 if options else None, options=options)
+    query = dns.message.make_query(name, kind, use_edns=0, options=options)
     return (dns.query.tcp if tcp else dns.query.udp)(query, host, port=port, timeout=timeout)
 
 

@@ -132,6 +132,135 @@ class Travels(harness.Case):
             self.assertEqual(len(client.exactly(size)), size)
 
 
+class Hostile(harness.Case):
+    """What bad input gets: the exact refusal, the connection closed, nothing forwarded."""
+
+    REFUSED = {
+        'no version': ('GET /\r\n\r\n', 400),
+        'a version of its own': ('GET / HTTP/3.7\r\nHost: a\r\n\r\n', 505),
+        'two spaces': ('GET  / HTTP/1.1\r\nHost: a\r\n\r\n', 400),
+        'a method of no token': ('G(T / HTTP/1.1\r\nHost: a\r\n\r\n', 400),
+        'a fragment': ('GET /#a HTTP/1.1\r\nHost: a\r\n\r\n', 400),
+        'a relative target': ('GET a HTTP/1.1\r\nHost: a\r\n\r\n', 400),
+        'a NUL in a value': ('GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n', 400),
+        'a bare CR in a value': ('GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n', 400),
+        'bare LF': ('GET / HTTP/1.1\nHost: a\n\n', 400),
+        'a field without a colon': ('GET / HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n', 400),
+        'an empty field name': ('GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n', 400),
+        'whitespace before the first field': ('GET / HTTP/1.1\r\n Host: a\r\n\r\n', 400),
+        'a length over 64 bits': ('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n', 400),
+        'a negative length': ('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n', 400),
+        'a coding nobody knows': ('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', 501),
+        'chunked not last': ('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n', 400),
+        'chunked twice': ('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n', 400),
+        'chunked in 1.0': ('POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n', 400),
+        'CONNECT': ('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', 405),
+        'an expectation nobody meets': ('GET / HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n', 417),
+        'TLS': ('\x16\3\1\2\0\1\0\1\xfc\3\3\r\n\r\n', 400),
+        'HTTP/2': ('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505),
+    }
+
+    def test_malformed_requests(self):
+        origin = self.echo()
+        edge = self.portolan(config(at(origin)))
+        for what, (sent, status) in self.REFUSED.items():
+            with self.subTest(what), edge.client() as client:
+                answer = client.send(sent).answer()
+                if status not in (405, 417):                       # well-formed, only unwanted
+                    self.assertTrue(client.closed())
+                self.assertEqual(answer.status, status)
+        self.assertEqual(origin.connections, 0, 'nothing is forwarded')
+        self.assertEqual(len(edge.access_lines(least=len(self.REFUSED))), len(self.REFUSED), 'all are logged')
+
+    def test_a_chunked_body_that_breaks(self):
+        """What is wrong in a body: 400, and the server's request is never completed."""
+        whole = []
+
+        def handler(client, _):
+            fields = client.request_head()[2]
+            whole.append(client.request_body(fields))
+            client.send('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+        edge = self.portolan(config(at(self.scripted(handler))))
+        for body in ('zz\r\n', '3\r\nabcd\r\n0\r\n\r\n', '-1\r\n', '3\nabc\n', '0x3\r\nabc\r\n', 'fffffffffffffffff\r\n',
+                     '3\r\nabc\r\n0\r\nbad trailer\r\n\r\n', '3 ;\r\n'):
+            with self.subTest(body), edge.client() as client:
+                client.request('POST', fields={'Transfer-Encoding': 'chunked'}).send(body)
+                self.assertEqual(client.answer().status, 400)
+                self.assertTrue(client.closed())
+        self.assertEqual(whole, [])
+
+    def test_what_follows_a_refusal_is_not_read(self):
+        origin = self.echo()
+        edge = self.portolan(config(at(origin)))
+        with edge.client() as client:
+            client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n'
+                        '0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n')
+            self.assertEqual(client.answer().status, 400)
+            self.assertEqual(client.rest(), b'')
+        self.assertEqual(origin.connections, 0)
+
+    def test_malformed_answers(self):
+        """502 each, and the connection is not used again."""
+        answers = ('HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+                   'HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n', 'HTTP/1.1 20 OK\r\n\r\n', 'HTTP/2 200 OK\r\n\r\n',
+                   'HTTP/1.1 200 OK\nContent-Length: 0\n\n', 'HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n',
+                   'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc',
+                   'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n', 'HTTP/1.1 200 OK\r\n Folded: a\r\n\r\n',
+                   'HTTP/1.1 200 OK\r\n' + 'X: ' + 'a' * 200_000 + '\r\n\r\n', '\0' * 100_000, '')
+        current = ['']
+
+        def handler(client, _):
+            while True:
+                client.request_head()
+                client.send(current[0])
+                if not current[0]:
+                    return
+        origin = self.scripted(handler)
+        edge = self.portolan(config(at(origin), pool='retry = { attempts = 0 }'))
+        for n, bad in enumerate(answers):
+            with self.subTest(bad[:60]):
+                current[0] = bad
+                self.assertEqual(edge.get().status, 502)
+                self.assertEqual(origin.connections, n + 1)
+
+    def test_a_chunked_answer_that_breaks_is_cut(self):
+        def handler(client, _):
+            client.request_head()
+            client.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nnonsense\r\n')
+        edge = self.portolan(config(at(self.scripted(handler))))
+        with edge.client() as client, self.assertRaises(ConnectionError):
+            client.request().answer()
+        self.assertEqual(edge.metric('portolan_responses_cut_total'), 1)
+
+    def test_slow_clients_hold_nobody_up(self):
+        """A hundred that send drop by drop and a hundred that don't read: others are served, and the slow are closed."""
+        edge = self.portolan(config(at(self.nginx({'big': b'x' * (8 << 20)})),
+                                    more='[timeouts]\nheader = "2s"\nidle = "2s"\nkeepalive = "2s"'))
+        slow = [edge.client().send('GET / HTTP/1.1\r\nX: ') for _ in range(100)]
+        deaf = [edge.client().request(target='/big') for _ in range(20)]
+        silent = [edge.client() for _ in range(50)]
+        for _ in range(20):
+            self.assertEqual(edge.get('/name').status, 200)
+        harness.wait_until(lambda: edge.metric('portolan_connections') <= 1, 10, 'all closed')
+        for client in slow + deaf + silent:
+            client.close()
+        self.assertLess(edge.memory_kib(), 96 << 10)
+
+    def test_an_endless_head(self):
+        origin = self.echo()
+        edge = self.portolan(config(at(origin)))
+        for first, status in (('GET / HTTP/1.1\r\nHost: a\r\n', 431), ('GET /', 414)):
+            with edge.client() as client:
+                client.send(first)
+                with contextlib.suppress(OSError):
+                    for n in range(100_000):
+                        client.send(b'X-%d: y\r\n' % n if status == 431 else b'a' * 100)
+                        if n > 5000:
+                            break
+                self.assertEqual(client.answer().status, status)
+        self.assertEqual(origin.connections, 0)
+
+
 class Address(harness.Case):
     def test_forwarded_fields_are_replaced(self):
         edge = self.portolan(config(at(self.echo())))
@@ -292,6 +421,23 @@ class Trouble(harness.Case):
             self.assertEqual(edge.get().status, 503)
         lines = [line for line in edge.output.splitlines() if 'app' in line and 'level=error' in line]
         self.assertLessEqual(len(lines), 2, lines)
+
+
+class Operators(harness.Case):
+    def test_drain_and_enable_a_server(self):
+        one, two = self.echo('one'), self.echo('two')
+        edge = self.portolan(config(at(one, two)))
+        address = f'127.0.0.1:{one.port}'
+        edge.command('drain', 'server', 'app', address)
+        self.assertIn('drain', edge.command('status'))
+        self.assertEqual({said(edge.get())[0]['origin'] for _ in range(10)}, {'two'})
+        edge.reload()
+        self.assertEqual({said(edge.get())[0]['origin'] for _ in range(10)}, {'two'}, 'a reload leaves it so')
+        edge.command('enable', 'server', 'app', address)
+        self.assertEqual({said(edge.get())[0]['origin'] for _ in range(10)}, {'one', 'two'})
+        wrong = edge.command('drain', 'server', 'app', '127.0.0.1:1', check=False)
+        self.assertNotEqual(wrong.returncode, 0)
+        self.assertIn('127.0.0.1:1', wrong.stderr)
 
 
 class Timeouts(harness.Case):

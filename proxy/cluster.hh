@@ -18,12 +18,15 @@ class Cluster {
   const health::Pool& pool() const { return *pool_; }
   const std::shared_ptr<const health::Pool>& shared_pool() const { return pool_; }
   const PoolConfig& config() const { return config_; }
+  void retire() { retired_ = true; }  // another stands in its place; requests that began with it go on
+  bool retired() const { return retired_; }
 
  private:
   std::shared_ptr<const health::Pool> pool_;
   PoolConfig config_;
   std::unique_ptr<Balancer> servers_;
   std::unique_ptr<Balancer> backups_;
+  bool retired_ = false;
 };
 
 }  // namespace portolan::proxy

@@ -52,6 +52,12 @@ void Connection::drain() {
   proxy_.worker().run_soon(*this);
 }
 
+void Connection::on_ready() {
+  // Who has reset the connection wants nothing any more. Who only ended its side may still read the answer.
+  if (phase_ == Phase::exchange && exchange_->request_over() && stream_.broken()) return close();
+  run();
+}
+
 void Connection::run() {
   for (int i = 0; i < steps_a_turn; ++i)
     if (phase_ == Phase::closed || !step()) return;

@@ -16,7 +16,7 @@ class Connection final : public loop::StreamHandler, public loop::Runnable, publ
  public:
   Connection(Proxy& proxy, const ListenerConfig& listener, int door, UniqueFd socket, const SocketAddress& peer);
   ~Connection() override;
-  void on_ready() override { run(); }
+  void on_ready() override;
   void run() override;  // does all that can be done now; safe to call at any time
   void drain();         // ends after the current request; at once when idle
   int door() const { return door_; }

@@ -126,7 +126,7 @@ Exchange::Next Exchange::admit() {
 // ── lookup: does the cache have it, or does somebody fetch it already ─────────────────────────────────────────────
 
 Exchange::Next Exchange::lookup() {
-  if (!cache_ || route_->pool.empty() || bypass_cache_ || head_->framing != http::Framing::none) return Next::more;
+  if (!cache_ || route_->pool.empty() || bypass_cache_) return Next::more;
   edge::Lookup found = cache_->find({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()});
   ++lookups_;
   forward_ = found.forward;

@@ -288,6 +288,7 @@ void OriginRequest::complete() {
   // An answer that came before the whole request was sent leaves the connection in the middle of it.
   bool reusable = keep_alive_ && !connection_->stream().error() && upload_done_ && out_.empty() &&
                   connection_->inbox().unread().empty();
+  if (cluster_->retired() && !proxy_.serves(cluster_->pool().name, *cluster_->member(last_).state)) reusable = false;
   if (reusable) {
     proxy_.pool().give_back(std::move(connection_), ask_.timeouts.keepalive);
   } else {

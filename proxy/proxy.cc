@@ -59,7 +59,6 @@ Proxy::~Proxy() {
 void Proxy::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   series_.clear();
-  clusters_.clear();
   set_board(board_);
 }
 
@@ -71,14 +70,26 @@ void Proxy::set_board(std::shared_ptr<const health::Board> board) {
     auto config = snapshot_->pools.find(name);
     if (config == snapshot_->pools.end()) continue;
     auto old = before.find(name);
-    if (old != before.end() && old->second->shared_pool() == pool) {
+    if (old != before.end() && old->second->shared_pool() == pool && old->second->config() == config->second) {
       clusters_[name] = old->second;
-      continue;
+      before.erase(old);
+    } else {
+      clusters_[name] = std::make_shared<Cluster>(pool, config->second);
     }
-    clusters_[name] = std::make_shared<Cluster>(pool, config->second);
-    for (const health::Member& m : pool->members)
-      if (!health::serves(m.health.state)) pool_.close_idle(*m.state);
   }
+  for (auto& [name, old] : before) {
+    old->retire();
+    for (const health::Member& m : old->pool().members)
+      if (!serves(name, *m.state)) pool_.close_idle(*m.state);
+  }
+}
+
+bool Proxy::serves(const std::string& pool, const health::ServerState& server) const {
+  auto found = clusters_.find(pool);
+  if (found == clusters_.end()) return false;
+  for (const health::Member& m : found->second->pool().members)
+    if (m.state.get() == &server) return health::serves(m.health.state);
+  return false;
 }
 
 void Proxy::listen(const std::string& listener, int fd) {

@@ -59,6 +59,7 @@ class Proxy {
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   Pool& pool() { return pool_; }
   std::shared_ptr<Cluster> cluster(std::string_view pool);  // nullptr: the board doesn't know it (yet)
+  bool serves(const std::string& pool, const health::ServerState& server) const;  // by the latest board
   bool draining() const { return draining_; }
   void remove(Connection& connection);  // destroyed when the current callback ends
   void begin_fetch(std::unique_ptr<Fetch> fetch);

@@ -29,7 +29,7 @@ ProxyHeader parse_v1(std::string_view in) {
   if (end == std::string_view::npos) return in.size() >= longest_v1 ? invalid() : ProxyHeader{};
   std::string_view line = in.substr(signature_v1.size(), end - signature_v1.size());
   ProxyHeader h{ProxyHeader::Outcome::ok, end + 2, false, {}, {}};
-  if (line.substr(0, 7) == "UNKNOWN") return h;
+  if (line == "UNKNOWN" || line.starts_with("UNKNOWN ")) return h;
   std::string_view words[5];
   for (size_t i = 0; i < 5; ++i) {
     size_t space = line.find(' ');

@@ -142,6 +142,14 @@ Io Stream::write_file(Body& out) {
   return Io::done;
 }
 
+bool Stream::broken() {
+  int code = 0;
+  socklen_t size = sizeof code;
+  getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &code, &size);
+  if (code) fail(code);
+  return error_ != 0;
+}
+
 void Stream::shut_write() {
   ::shutdown(fd_.get(), SHUT_WR);
 }

@@ -25,7 +25,8 @@ class RoundRobin final : public Balancer {
   }
 
  private:
-  // The k-th turn of a member of weight w belongs at (k + 1/2) / w of the round.
+  // The k-th turn of a member of weight w belongs at (k + phase) / w of the round; each has a phase of its own, so that
+  // members of one weight don't stand side by side.
   static std::vector<size_t> spread(const health::Pool& pool, const std::vector<size_t>& members) {
     int common = 0;
     for (size_t m : members) common = std::gcd(common, pool.members[m].weight);
@@ -34,9 +35,10 @@ class RoundRobin final : public Balancer {
       size_t member;
     };
     std::vector<Turn> turns;
-    for (size_t m : members) {
-      int weight = pool.members[m].weight / common;
-      for (int k = 0; k < weight; ++k) turns.push_back({(k + 0.5) / weight, m});
+    for (size_t i = 0; i < members.size(); ++i) {
+      int weight = pool.members[members[i]].weight / common;
+      double phase = (static_cast<double>(i) + 0.5) / static_cast<double>(members.size());
+      for (int k = 0; k < weight; ++k) turns.push_back({(k + phase) / weight, members[i]});
     }
     std::stable_sort(turns.begin(), turns.end(), [](const Turn& a, const Turn& b) { return a.at < b.at; });
     std::vector<size_t> schedule;

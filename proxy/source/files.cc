@@ -91,7 +91,9 @@ std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::Reque
   Opened opened = open_file(config, *name);
   if (opened.status == 301) {
     std::string query = request.has_query ? "?" + std::string(request.query) : std::string();
-    return Respond::redirect(301, std::string(request.path) + "/" + query);
+    std::string_view own = request.path;
+    while (own.starts_with("//")) own.remove_prefix(1);  // "//name/" would be another host
+    return Respond::redirect(301, std::string(own) + "/" + query);
   }
   if (opened.status != 200) return error(opened.status);
   std::unique_ptr<Files> files(new Files);

@@ -1,0 +1,255 @@
+// Every balancer keeps one contract; each has its own exactness besides. And the budget retries are taken from.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include "proxy/balance/balancer.hh"
+#include "proxy/cluster.hh"
+#include "proxy/retry_budget.hh"
+
+namespace portolan::proxy {
+namespace {
+
+std::shared_ptr<health::Pool> pool_of(const std::vector<int>& weights) {
+  auto pool = std::make_shared<health::Pool>();
+  pool->name = "app";
+  pool->state = std::make_shared<health::PoolState>();
+  for (size_t i = 0; i < weights.size(); ++i) {
+    health::Member m;
+    m.address = *SocketAddress::parse("127.0.0.1:" + std::to_string(8001 + i));
+    m.weight = weights[i];
+    m.state = std::make_shared<health::ServerState>();
+    pool->members.push_back(std::move(m));
+  }
+  return pool;
+}
+
+std::unique_ptr<Balancer> make(std::string_view kind, const std::shared_ptr<health::Pool>& pool) {
+  std::vector<size_t> all(pool->members.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  return Registration<BalancerKind>::find(kind)->make(pool, all);
+}
+
+int64_t in_flight(const health::Pool& pool, size_t i) {
+  return pool.members[i].state->in_flight;
+}
+
+class BalancerContract : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(BalancerContract, EveryMemberIsReachedByItsWeight) {
+  std::vector<int> weights = {5, 1, 3, 1};
+  auto pool = pool_of(weights);
+  auto balancer = make(GetParam(), pool);
+  std::vector<int> picked(4);
+  for (int i = 0; i < 10'000; ++i) {  // held: what counts those in flight must see them
+    size_t m = balancer->pick({});
+    ASSERT_LT(m, 4u);
+    ++picked[m];
+  }
+  for (size_t m = 0; m < 4; ++m) EXPECT_NEAR(picked[m], weights[m] * 1000, 150) << m;
+}
+
+TEST_P(BalancerContract, APickIsCountedInAndNothingElseIs) {
+  auto pool = pool_of({1, 1, 1});
+  auto balancer = make(GetParam(), pool);
+  std::map<size_t, int64_t> mine;
+  for (int i = 0; i < 100; ++i) ++mine[balancer->pick({})];
+  for (size_t m = 0; m < 3; ++m) EXPECT_EQ(in_flight(*pool, m), mine[m]);
+  EXPECT_EQ(balancer->pick({0, 1, 2}), Balancer::none);
+  EXPECT_EQ(in_flight(*pool, 0) + in_flight(*pool, 1) + in_flight(*pool, 2), 100);
+}
+
+TEST_P(BalancerContract, TheTriedAreNotChosenAgain) {
+  auto pool = pool_of({10, 1, 1});
+  auto balancer = make(GetParam(), pool);
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_NE(balancer->pick({0}), 0u);
+    EXPECT_EQ(balancer->pick({2, 0}), 1u);
+  }
+}
+
+TEST_P(BalancerContract, TheFullArePassedOver) {
+  auto pool = pool_of({1, 1, 1});
+  pool->members[0].max_connections = 2;
+  pool->members[1].max_connections = 3;
+  auto balancer = make(GetParam(), pool);
+  for (int i = 0; i < 50; ++i) ASSERT_NE(balancer->pick({}), Balancer::none);
+  EXPECT_EQ(in_flight(*pool, 0), 2);
+  EXPECT_EQ(in_flight(*pool, 1), 3);
+  EXPECT_EQ(balancer->pick({2}), Balancer::none);
+  pool->members[1].state->in_flight -= 1;
+  EXPECT_EQ(balancer->pick({2}), 1u);
+}
+
+TEST_P(BalancerContract, OnlyTheMembersItWasGivenAreChosen) {
+  auto pool = pool_of({1, 1, 1, 1});
+  auto balancer = Registration<BalancerKind>::find(GetParam())->make(pool, {1, 3});
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(balancer->pick({}) % 2 == 1);
+  EXPECT_EQ(Registration<BalancerKind>::find(GetParam())->make(pool, {})->pick({}), Balancer::none);
+}
+
+TEST_P(BalancerContract, AFullPoolIsNeverOverfilledByThreads) {
+  auto pool = pool_of({1, 2, 1});
+  for (auto& m : pool->members) m.max_connections = 50;
+  std::atomic<int> got{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      auto mine = make(GetParam(), pool);  // a worker each
+      for (int i = 0; i < 100; ++i) got += mine->pick({}) != Balancer::none;
+    });
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(got, 150);
+  for (size_t m = 0; m < 3; ++m) EXPECT_EQ(in_flight(*pool, m), 50);
+}
+
+std::vector<std::string> all_kinds() {
+  std::vector<std::string> names;
+  for (const BalancerKind* kind : Registration<BalancerKind>::all()) names.emplace_back(kind->name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, BalancerContract, ::testing::ValuesIn(all_kinds()), [](const auto& test) {
+  std::string name = test.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(Balancers, BothOfTheFirstVersionAreThere) {
+  auto kinds = all_kinds();
+  EXPECT_NE(std::find(kinds.begin(), kinds.end(), "round-robin"), kinds.end());
+  EXPECT_NE(std::find(kinds.begin(), kinds.end(), "least-connections"), kinds.end());
+}
+
+TEST(RoundRobin, IsExactAndSmooth) {
+  auto pool = pool_of({5, 1, 1});
+  auto balancer = make("round-robin", pool);
+  std::vector<size_t> order;
+  for (int i = 0; i < 70; ++i) order.push_back(balancer->pick({}));
+  for (size_t round = 0; round < 10; ++round) {
+    auto begin = order.begin() + static_cast<long>(round * 7);
+    EXPECT_EQ(std::count(begin, begin + 7, 0u), 5);
+    EXPECT_EQ(std::count(begin, begin + 7, 1u), 1);
+    EXPECT_EQ(std::count(begin, begin + 7, 2u), 1);
+  }
+  // Spread out: the light ones don't stand at one end, and the heavy one doesn't get its five in a row.
+  int longest = 0, row = 0;
+  for (size_t m : order) longest = std::max(longest, row = m == 0 ? row + 1 : 0);
+  EXPECT_LE(longest, 3);
+}
+
+TEST(RoundRobin, IsExactAcrossWorkers) {
+  auto pool = pool_of({3, 2, 1});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      auto mine = make("round-robin", pool);
+      for (int i = 0; i < 1500; ++i) mine->pick({});
+    });
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(in_flight(*pool, 0), 3000);
+  EXPECT_EQ(in_flight(*pool, 1), 2000);
+  EXPECT_EQ(in_flight(*pool, 2), 1000);
+}
+
+TEST(RoundRobin, CommonFactorsOfWeightsMeanNothing) {
+  auto pool = pool_of({1000, 500});
+  auto balancer = make("round-robin", pool);
+  for (int i = 0; i < 3; ++i) balancer->pick({});
+  EXPECT_EQ(in_flight(*pool, 0), 2);
+  EXPECT_EQ(in_flight(*pool, 1), 1);
+}
+
+TEST(LeastConnections, IsExactUnderThreads) {
+  for (int round = 0; round < 20; ++round) {
+    auto pool = pool_of({1, 1, 1, 1, 1});
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t)
+      threads.emplace_back([&] {
+        auto mine = make("least-connections", pool);
+        for (int i = 0; i < 50; ++i) mine->pick({});
+      });
+    for (auto& t : threads) t.join();
+    for (size_t m = 0; m < 5; ++m) ASSERT_EQ(in_flight(*pool, m), 40);
+  }
+}
+
+TEST(LeastConnections, TheLeastLoadedForItsWeightIsNext) {
+  auto pool = pool_of({4, 2, 1});
+  auto balancer = make("least-connections", pool);
+  for (int i = 0; i < 70; ++i) balancer->pick({});
+  EXPECT_EQ(in_flight(*pool, 0), 40);
+  EXPECT_EQ(in_flight(*pool, 1), 20);
+  EXPECT_EQ(in_flight(*pool, 2), 10);
+  pool->members[2].state->in_flight = 0;  // its requests ended
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(balancer->pick({}), 2u);
+}
+
+TEST(LeastConnections, TiesGoRound) {
+  auto pool = pool_of({1, 1, 1});
+  auto balancer = make("least-connections", pool);
+  std::map<size_t, int> picked;
+  for (int i = 0; i < 30; ++i) {
+    size_t m = balancer->pick({});
+    ++picked[m];
+    pool->members[m].state->in_flight -= 1;
+  }
+  for (size_t m = 0; m < 3; ++m) EXPECT_EQ(picked[m], 10);
+}
+
+TEST(Cluster, LeavesOutThoseWhoDoNotServeAndKeepsBackupsForTheLast) {
+  auto pool = pool_of({1, 1, 1, 1});
+  pool->members[0].health.state = health::State::down;
+  pool->members[1].health.state = health::State::draining;
+  pool->members[3].backup = true;
+  PoolConfig config;
+  Cluster cluster(pool, config);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(cluster.pick({}), 2u);
+  EXPECT_EQ(cluster.pick({2}), 3u);
+  EXPECT_EQ(cluster.pick({2, 3}), Balancer::none);
+  pool->members[2].health.state = health::State::ejected;
+  EXPECT_EQ(Cluster(pool, config).pick({}), 3u);
+}
+
+// ── the retry budget ──────────────────────────────────────────────────────────────────────────
+
+int take_all(health::PoolState& pool, int64_t now_ms, double share) {
+  int taken = 0;
+  while (taken < 100'000 && take_retry(pool, now_ms, share)) ++taken;
+  return taken;
+}
+
+TEST(RetryBudget, AHundredAreAlwaysAllowed) {
+  health::PoolState pool;
+  EXPECT_EQ(take_all(pool, 1'000'000, 0.2), 100);
+  EXPECT_FALSE(take_retry(pool, 1'004'999, 0.2));
+}
+
+TEST(RetryBudget, AShareOfTheRequestsIsAllowed) {
+  health::PoolState pool;
+  for (int i = 0; i < 5000; ++i) count_request(pool, 1'000'000);
+  EXPECT_EQ(take_all(pool, 1'001'000, 0.2), 1000);
+  for (int i = 0; i < 100; ++i) count_request(pool, 1'001'000);
+  EXPECT_EQ(take_all(pool, 1'001'000, 0.2), 20);
+}
+
+TEST(RetryBudget, WhatIsLongerAgoThanTenSecondsIsForgotten) {
+  health::PoolState pool;
+  for (int i = 0; i < 5000; ++i) count_request(pool, 1'000'000);
+  EXPECT_EQ(take_all(pool, 1'000'000, 0.2), 1000);
+  EXPECT_EQ(take_all(pool, 1'005'000, 0.2), 0);    // the window before still counts
+  EXPECT_EQ(take_all(pool, 1'011'000, 0.2), 100);  // and now nothing does
+  EXPECT_EQ(take_all(pool, 9'000'000, 0.2), 100);
+}
+
+TEST(RetryBudget, NoShareStillAllowsTheHundred) {
+  health::PoolState pool;
+  for (int i = 0; i < 5000; ++i) count_request(pool, 1'000'000);
+  EXPECT_EQ(take_all(pool, 1'000'000, 0.0), 100);
+}
+
+}  // namespace
+}  // namespace portolan::proxy

@@ -691,4 +691,4 @@ def main():
     """Runs the file's tests; fails clearly where there is no binary."""
     if not os.access(BINARY, os.X_OK):
         sys.exit(f'{BINARY} is missing: ./dev build, or set PORTOLAN_BINARY')
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings='ignore')

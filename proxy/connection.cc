@@ -176,6 +176,8 @@ bool Connection::end_exchange() {
 
 loop::Io Connection::fill() {
   loop::Io io = inbox_.fill(stream_, inbox_limit);
+  // A reset that came with the last bytes brings no edge of its own.
+  if (io == loop::Io::would_block && stream_.broken()) io = loop::Io::error;
   if (io == loop::Io::done) progress_ms_ = proxy_.worker().now_ms();
   return io;
 }

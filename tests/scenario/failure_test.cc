@@ -219,6 +219,37 @@ TEST(Failure, AnAnswerThatBreaksOffBreaksTheConnection) {
   }
 }
 
+TEST(Failure, AResetRightBehindTheBytesIsSeenAtOnce) {
+  World w;
+  auto client = w.client();
+  client.asks("GET /");
+  auto server = w.origin().accepts();
+  server.receives();
+  server.sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+  server.resets();  // both are there when the proxy looks
+  client.is_cut();
+
+  auto other = w.client();
+  other.asks("GET /");
+  auto second = w.origin().accepts();
+  second.receives();
+  second.answers("whole");
+  second.resets();
+  EXPECT_EQ(other.gets().body, "whole");
+  other.asks("POST /", "", "x");  // the idle connection is dead: another, without a word
+  auto fresh = w.origin().accepts();
+  EXPECT_EQ(fresh.receives().body, "x");
+  fresh.answers("ok", "Connection: close\r\n");
+  EXPECT_EQ(other.gets().body, "ok");
+
+  auto third = w.client();
+  third.sends("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf.");
+  third.resets();
+  auto last = w.origin().accepts();
+  last.reads_to_the_end();
+  EXPECT_EQ(w.count("portolan_server_failures_total"), 1u) << "of the first answer alone";
+}
+
 TEST(Failure, AMalformedAnswerIsA502AndItsConnectionIsNotUsedAgain) {
   for (const char* bad : {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
                           "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: x\r\n\r\nhello",

@@ -74,7 +74,8 @@ Exchange::~Exchange() = default;
 bool Exchange::run() {
   while (!over_) {
     jumped_ = false;
-    Next next = (this->*steps[step_].run)();
+    const Step& step = steps[step_];  // apart from the call: g++ 12 checks the bounds of a wrong index otherwise
+    Next next = (this->*step.run)();
     if (next == Next::wait) return false;
     if (next == Next::done) over_ = true;
     if (!jumped_) ++step_;

@@ -108,7 +108,7 @@ Exchange::Next Exchange::route() {
 
 Exchange::Next Exchange::admit() {
   if (head_->method == Method::connect) {
-    connection_.close_after_answer();        // what follows may be the tunnel's bytes
+    connection_.close_after_answer();  // what follows may be the tunnel's bytes
     auto refusal = Respond::error(405);
     refusal->add("Allow", std::string(allowed_methods));
     return answer(std::move(refusal));

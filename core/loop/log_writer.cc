@@ -100,6 +100,7 @@ void LogWriter::wake() {
 }
 
 uint64_t LogWriter::dropped() const {
+  std::lock_guard lock(mutex_);
   uint64_t sum = refused_.load(std::memory_order_relaxed);
   for (const auto& ring : rings_) sum += ring->dropped();
   return sum;

@@ -49,7 +49,7 @@ class LogWriter {
  private:
   void run();
   void drain();
-  std::mutex mutex_;  // path, descriptor, rings
+  mutable std::mutex mutex_;  // path, descriptor, rings
   std::condition_variable wake_up_;
   std::string path_ = "off";
   UniqueFd fd_;

@@ -9,8 +9,8 @@ TEST(Address, ParsesWhatTheConfigurationWrites) {
   EXPECT_EQ(SocketAddress::parse("127.0.0.1:80")->to_string(), "127.0.0.1:80");
   EXPECT_EQ(SocketAddress::parse("[::1]:53")->to_string(), "[::1]:53");
   EXPECT_EQ(SocketAddress::parse("unix:/run/x")->to_string(), "unix:/run/x");
-  for (const char* bad : {"", ":80", "1.2.3.4", "1.2.3.4:0", "1.2.3.4:65536", "::1:80", "[1.2.3.4]:80",
-                          "1.2.3.4:8x", "unix:"})
+  for (const char* bad :
+       {"", ":80", "1.2.3.4", "1.2.3.4:0", "1.2.3.4:65536", "::1:80", "[1.2.3.4]:80", "1.2.3.4:8x", "unix:"})
     EXPECT_FALSE(SocketAddress::parse(bad)) << bad;
 }
 

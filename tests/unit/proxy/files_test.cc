@@ -42,15 +42,15 @@ class FilesTest : public ::testing::Test {
   FilesTest() {
     char name[] = "/tmp/portolan-test-XXXXXX";
     top_ = ::mkdtemp(name);
-    fs::create_directories(top_ + "/root/sub/deep");
-    fs::create_directories(top_ + "/root/empty");
+    fs::create_directories(top_ + "/www/sub/deep");
+    fs::create_directories(top_ + "/www/empty");
     write("root/index.html", "home");
     write("root/a.txt", "0123456789");
     write("root/with space.css", "css");
     write("root/sub/index.html", "sub");
     write("root/..double", "dots");
     write("secret", "SECRET");
-    config.root = top_ + "/root";
+    config.root = top_ + "/www";
   }
   ~FilesTest() override { fs::remove_all(top_); }
   void write(const std::string& name, const std::string& text) { std::ofstream(top_ + "/" + name) << text; }
@@ -93,7 +93,7 @@ TEST_F(FilesTest, DirectoriesHaveIndexesAndAFinalSlash) {
 }
 
 TEST_F(FilesTest, ARedirectToADirectoryStaysOnThisHost) {
-  fs::create_directories(top_ + "/root/evil.example");
+  fs::create_directories(top_ + "/www/evil.example");
   Got moved = get("//evil.example");
   EXPECT_EQ(moved.status, 301);
   EXPECT_EQ(moved.fields["Location"], "/evil.example/");
@@ -112,11 +112,11 @@ TEST_F(FilesTest, NoPathLeadsOut) {
 }
 
 TEST_F(FilesTest, NoLinkLeadsOut) {
-  fs::create_symlink("../secret", top_ + "/root/link");
-  fs::create_symlink(top_ + "/secret", top_ + "/root/absolute");
-  fs::create_directory_symlink("..", top_ + "/root/up");
-  fs::create_symlink("a.txt", top_ + "/root/inside");
-  fs::create_symlink("/proc/self/root/etc/passwd", top_ + "/root/magic");
+  fs::create_symlink("../secret", top_ + "/www/link");
+  fs::create_symlink(top_ + "/secret", top_ + "/www/absolute");
+  fs::create_directory_symlink("..", top_ + "/www/up");
+  fs::create_symlink("a.txt", top_ + "/www/inside");
+  fs::create_symlink("/proc/self/cwd/README.md", top_ + "/www/magic");
   for (const char* path : {"/link", "/absolute", "/up/secret", "/magic"}) EXPECT_NE(get(path).status, 200) << path;
   EXPECT_EQ(get("/inside").body, "0123456789");
 }
@@ -135,7 +135,7 @@ TEST_F(FilesTest, ASwappedRootIsTheNewTree) {
 }
 
 TEST_F(FilesTest, WhatIsNoFileIsNotServed) {
-  ASSERT_EQ(::mkfifo((top_ + "/root/pipe").c_str(), 0600), 0);
+  ASSERT_EQ(::mkfifo((top_ + "/www/pipe").c_str(), 0600), 0);
   EXPECT_EQ(get("/pipe").status, 404);  // and opening it doesn't wait for a writer
   config.root = top_ + "/nowhere";
   EXPECT_EQ(get("/a.txt").status, 404);

@@ -44,11 +44,11 @@ class FilesTest : public ::testing::Test {
     top_ = ::mkdtemp(name);
     fs::create_directories(top_ + "/www/sub/deep");
     fs::create_directories(top_ + "/www/empty");
-    write("root/index.html", "home");
-    write("root/a.txt", "0123456789");
-    write("root/with space.css", "css");
-    write("root/sub/index.html", "sub");
-    write("root/..double", "dots");
+    write("www/index.html", "home");
+    write("www/a.txt", "0123456789");
+    write("www/with space.css", "css");
+    write("www/sub/index.html", "sub");
+    write("www/..double", "dots");
     write("secret", "SECRET");
     config.root = top_ + "/www";
   }
@@ -191,7 +191,7 @@ TEST_F(FilesTest, Conditions) {
   EXPECT_EQ(get("/a.txt", "If-Match: \"x\"\r\n").status, 412);
   EXPECT_EQ(get("/a.txt", "If-Match: *\r\n").status, 200);
   EXPECT_EQ(get("/a.txt", "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n").status, 412);
-  write("root/a.txt", "changed");
+  write("www/a.txt", "changed");
   EXPECT_EQ(get("/a.txt", "If-None-Match: " + tag + "\r\n").status, 200);
 }
 

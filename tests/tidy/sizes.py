@@ -15,7 +15,7 @@ MOST_LINES = 500
 MOST_LINES_OF_A_FUNCTION = 70
 NOT_A_FUNCTION = re.compile(r'\s*(namespace|class|struct|enum|union|extern|template|public|private|protected|#|})')
 MARKS = re.compile(r'\b(TO' r'DO|FIX' r'ME|X' r'XX|HA' r'CK)\b')
-MACHINE = re.compile(r'/work/(main|shared)|/root/')
+MACHINE = re.compile(r'/(work)/(main|shared)|/(root)/')
 TEXTS = ('.cc', '.hh', '.py', '.md', '.sh', '.toml', '.txt', '.service', '.cmake')
 
 

@@ -123,6 +123,8 @@ bool drop_for_fetch(http::FieldId id) {
 
 bool not_modified(const http::RequestHead& request, const Object& object) {
   if (object.status() != 200) return false;  // RFC 9110 §13.2.1
+  const http::Fields& asked = request.fields;
+  if (!asked.may_have(http::FieldId::if_none_match) && !asked.may_have(http::FieldId::if_modified_since)) return false;
   std::optional<std::string_view> etag;
   if (!object.etag().empty()) etag = object.etag();
   int64_t now_s = object.freshness().response_ms / 1000;

@@ -168,6 +168,6 @@ struct StatusNote {
   bool collapsed = false;
   const char* detail = nullptr;
 };
-std::string cache_status(std::string_view name, const StatusNote& note);
+Text cache_status(std::string_view name, const StatusNote& note);
 
 }  // namespace portolan::edge

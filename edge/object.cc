@@ -70,8 +70,13 @@ ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshnes
                               std::shared_ptr<Content> content, uint64_t sequence) {
   std::shared_ptr<Object> object(new Object);
   http::Fields kept = end_to_end(response.fields);
+  char date[http::date_size];
+  if (!kept.has(http::FieldId::date)) {  // RFC 9110 §6.6.1: when it was received
+    http::write_date(date, freshness.response_ms / 1000);
+    kept.add("Date", {date, sizeof date});
+  }
   size_t bytes = response.reason.size();
-  for (const http::Field& f : kept) bytes += f.name.size() + f.value.size();
+  for (const http::Field& f : kept) bytes += f.name.size() + f.value.size() + 4;
   object->storage_ = BlockRef::make(std::max<size_t>(bytes, 1));
   char* at = object->storage_->data();
   auto keep = [&at](std::string_view text) {
@@ -82,10 +87,14 @@ ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshnes
   };
   object->reason_ = keep(response.reason);
   object->fields_.list().reserve(kept.size());
+  const char* wire = at;
   for (const http::Field& f : kept) {
     std::string_view name = keep(f.name);
+    keep(": ");
     object->fields_.add(http::Field{name, keep(f.value), f.id});
+    keep("\r\n");
   }
+  object->wire_ = {wire, static_cast<size_t>(at - wire)};
   object->status_ = response.status;
   object->sequence_ = sequence;
   object->freshness_ = freshness;

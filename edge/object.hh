@@ -29,8 +29,10 @@ class Object {
   int status() const { return status_; }
   std::string_view reason() const { return reason_; }
   // End-to-end fields: without hop-by-hop ones, those Connection named, Age, Content-Length and
-  // Cache-Status.
+  // Cache-Status; with a Date (RFC 9110 §6.6.1).
   const http::Fields& fields() const { return fields_; }
+  // The same as they are sent: lines with their CRLF, one after the other.
+  std::string_view wire() const { return wire_; }
   // Of the whole body, when known: always once it is complete.
   std::optional<uint64_t> content_length() const;
   bool complete() const;
@@ -60,7 +62,7 @@ class Object {
   uint64_t sequence_ = 0;
   size_t head_bytes_ = 0;
   Freshness freshness_;
-  std::string_view reason_, etag_, last_modified_;
+  std::string_view reason_, etag_, last_modified_, wire_;
   http::Fields fields_;
   BlockRef storage_;
   std::shared_ptr<Content> content_;

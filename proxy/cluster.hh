@@ -11,10 +11,13 @@ namespace portolan::proxy {
 
 class Cluster {
  public:
-  Cluster(std::shared_ptr<const health::Pool> pool, const PoolConfig& config);
+  // `id`: no other cluster of this worker has it.
+  Cluster(std::shared_ptr<const health::Pool> pool, const PoolConfig& config, uint64_t id = 1);
   // Servers first, backups when no server that serves is left. Counts the request in.
   size_t pick(const Tried& tried);
   const health::Member& member(size_t index) const { return pool_->members[index]; }
+  std::string_view server_name(size_t index) const { return server_names_[index]; }  // its address as text
+  uint64_t id() const { return id_; }
   const health::Pool& pool() const { return *pool_; }
   const std::shared_ptr<const health::Pool>& shared_pool() const { return pool_; }
   const PoolConfig& config() const { return config_; }
@@ -26,6 +29,8 @@ class Cluster {
   PoolConfig config_;
   std::unique_ptr<Balancer> servers_;
   std::unique_ptr<Balancer> backups_;
+  std::vector<std::string> server_names_;
+  uint64_t id_;
   bool retired_ = false;
 };
 

@@ -11,25 +11,28 @@ constexpr size_t inbox_limit = 48 * 1024;       // more than the longest head
 constexpr uint64_t output_window = 256 * 1024;  // bytes handed to the kernel's care and not yet taken
 constexpr int steps_a_turn = 64;
 constexpr int64_t linger_ms = 2000;
-constexpr uint64_t linger_bytes = 4 << 20;
+constexpr uint32_t linger_bytes = 4 << 20;
 
 }  // namespace
 
-Connection::Connection(Proxy& proxy, const ListenerConfig& listener, int door, UniqueFd socket,
+Conversation::Conversation() = default;
+Conversation::~Conversation() = default;
+
+bool Conversation::blank() const {
+  return !exchange && out.empty() && inbox.unread().empty() && parser.blank();
+}
+
+Connection::Connection(Proxy& proxy, std::shared_ptr<const ListenerView> listener, int door, UniqueFd socket,
                        const SocketAddress& peer)
     : proxy_(proxy),
-      listener_(listener.name),
-      config_(listener),
-      timeouts_(proxy.snapshot()->timeouts_of(listener)),
+      listener_(std::move(listener)),
       door_(door),
-      peer_(peer),
+      peer_(peer.ip),
       stream_(proxy.worker(), std::move(socket), *this),
       timer_(proxy.worker(), this, &loop::Calls<&Connection::on_timeout>::call) {
-  if (listener.proxy_protocol) {
-    enter(Phase::greeting, timeouts_.header);
-  } else {
-    enter(Phase::idle, timeouts_.keepalive);
-  }
+  bool greeting = listener_->config.proxy_protocol;
+  enter(greeting ? Phase::greeting : Phase::idle,
+        greeting ? listener_->timeouts.header : listener_->timeouts.keepalive);
 }
 
 Connection::~Connection() = default;
@@ -44,7 +47,7 @@ bool Connection::draining() const {
 }
 
 bool Connection::output_full() const {
-  return out_.size() >= output_window;
+  return talk_->out.size() >= output_window;
 }
 
 void Connection::drain() {
@@ -54,11 +57,12 @@ void Connection::drain() {
 
 void Connection::on_ready() {
   // Who has reset the connection wants nothing any more. Who only ended its side may still read the answer.
-  if (phase_ == Phase::exchange && exchange_->request_over() && stream_.broken()) return close();
+  if (phase_ == Phase::exchange && talk_->exchange->request_over() && stream_.broken()) return close();
   run();
 }
 
 void Connection::run() {
+  if (!talk_ && phase_ <= Phase::head) talk_ = proxy_.take_conversation();
   for (int i = 0; i < steps_a_turn; ++i)
     if (phase_ == Phase::closed || !step()) return;
   proxy_.worker().run_next_turn(*this);
@@ -73,16 +77,16 @@ bool Connection::step() {
       return next_request();
     case Phase::exchange: {
       if (!flush()) return false;
-      bool over = exchange_->run();
+      bool over = talk_->exchange->run();
       if (cut_) {
         stream_.reset_on_close();
         close();
         return false;
       }
-      bool wrote = !out_.empty();
+      bool wrote = !talk_->out.empty();
       if (!flush()) return false;
-      if (over && out_.empty()) return end_exchange();
-      return wrote && out_.empty();
+      if (over && talk_->out.empty()) return end_exchange();
+      return wrote && talk_->out.empty();
     }
     case Phase::lingering:
       read_out();
@@ -96,19 +100,20 @@ bool Connection::step() {
 // ── before the first request ──────────────────────────────────────────────────────────────────────────────────────
 
 bool Connection::read_greeting() {
-  loop::ProxyHeader header = loop::parse_proxy_header(inbox_.unread());
-  bool trusted = contains(proxy_.snapshot()->trusted, peer_.ip.unmapped());
+  Inbox& inbox = talk_->inbox;
+  loop::ProxyHeader header = loop::parse_proxy_header(inbox.unread());
+  bool trusted = contains(proxy_.snapshot()->trusted, peer_.unmapped());
   if (!trusted || header.outcome == loop::ProxyHeader::Outcome::invalid) {
     close();
     return false;
   }
   if (header.outcome == loop::ProxyHeader::Outcome::ok) {
-    if (header.has_source) peer_ = header.source;
-    inbox_.consume(header.consumed);
-    enter(Phase::idle, timeouts_.keepalive);
+    if (header.has_source) peer_ = header.source.ip;
+    inbox.consume(header.consumed);
+    enter(Phase::idle, listener_->timeouts.keepalive);
     return true;
   }
-  loop::Io io = inbox_.fill(stream_, 1024);
+  loop::Io io = inbox.fill(stream_, 1024);
   if (io == loop::Io::done) return true;
   if (io != loop::Io::would_block) close();
   return false;
@@ -117,78 +122,86 @@ bool Connection::read_greeting() {
 // ── the next request ──────────────────────────────────────────────────────────────────────────────────────────────
 
 bool Connection::next_request() {
-  http::Step step = parser_.next(inbox_.unread());
-  if (step.event == http::Event::head) {
-    parser_.head().storage = inbox_.block();
-    inbox_.consume(step.consumed);
-    if (phase_ == Phase::idle) started_us_ = proxy_.worker().now_us();
-    begin_exchange();
-    return true;
+  Conversation& talk = *talk_;
+  if (!talk.inbox.unread().empty()) {
+    http::Step step = talk.parser.next(talk.inbox.unread());
+    if (phase_ == Phase::idle && talk.parser.started()) {
+      talk.started_us = proxy_.worker().callback_us();
+      if (step.event == http::Event::need_more) enter(Phase::head, listener_->timeouts.header);
+    }
+    if (step.event == http::Event::head) {
+      talk.parser.head().storage = talk.inbox.block();
+      talk.inbox.consume(step.consumed);
+      keep_alive_ = talk.parser.head().keep_alive;
+      begin_exchange(std::make_unique<Exchange>(*this, talk.parser.head()));
+      return true;
+    }
+    if (step.event == http::Event::error) {
+      refuse(talk.parser.status());
+      return true;
+    }
+    talk.inbox.consume(step.consumed);
   }
-  if (step.event == http::Event::error) {
-    if (phase_ == Phase::idle) started_us_ = proxy_.worker().now_us();
-    refuse(parser_.status());
-    return true;
-  }
-  inbox_.consume(step.consumed);
-  if (phase_ == Phase::idle && parser_.started()) {
-    started_us_ = proxy_.worker().now_us();
-    enter(Phase::head, timeouts_.header);
-  }
-  loop::Io io = inbox_.fill(stream_, inbox_limit);
+  loop::Io io = talk.inbox.fill(stream_, inbox_limit);
   if (io == loop::Io::done) return true;
   // A request that has arrived already is still answered.
   if (io != loop::Io::would_block || (phase_ == Phase::idle && draining())) {
     close();
     return false;
   }
-  inbox_.release_if_empty();
+  rest();
   return false;
 }
 
-void Connection::begin_exchange() {
-  keep_alive_ = parser_.head().keep_alive;
+void Connection::begin_exchange(std::unique_ptr<Exchange> exchange) {
   phase_ = Phase::exchange;
-  timer_.set(timeouts_.idle);
-  progress_ms_ = proxy_.worker().now_ms();
-  exchange_ = std::make_unique<Exchange>(*this, parser_.head());
+  timer_.set(listener_->timeouts.idle);
+  talk_->progress_ms = proxy_.worker().now_ms();
+  talk_->exchange = std::move(exchange);
 }
 
 void Connection::refuse(int status) {
   keep_alive_ = false;
-  phase_ = Phase::exchange;
-  timer_.set(timeouts_.idle);
-  progress_ms_ = proxy_.worker().now_ms();
-  exchange_ = std::make_unique<Exchange>(*this, status);
+  if (talk_->started_us == 0) talk_->started_us = proxy_.worker().callback_us();
+  begin_exchange(std::make_unique<Exchange>(*this, status));
 }
 
 bool Connection::end_exchange() {
-  bool whole = exchange_->request_over();
-  exchange_.reset();
-  parser_.head().storage.reset();
+  bool whole = talk_->exchange->request_over();
+  talk_->exchange.reset();
+  talk_->parser.head().storage.reset();
+  talk_->started_us = 0;
   if (!keep_alive_ || !whole || draining()) {
     linger();
     return phase_ == Phase::lingering;
   }
-  enter(Phase::idle, timeouts_.keepalive);
+  enter(Phase::idle, listener_->timeouts.keepalive);
   return true;
 }
 
+void Connection::rest() {
+  talk_->inbox.release_if_empty();
+  if (!talk_->blank()) return;
+  talk_->started_us = 0;
+  proxy_.give_back(std::move(talk_));
+}
+
 loop::Io Connection::fill() {
-  loop::Io io = inbox_.fill(stream_, inbox_limit);
+  loop::Io io = talk_->inbox.fill(stream_, inbox_limit);
   // A reset that came with the last bytes brings no edge of its own.
   if (io == loop::Io::would_block && stream_.broken()) io = loop::Io::error;
-  if (io == loop::Io::done) progress_ms_ = proxy_.worker().now_ms();
+  if (io == loop::Io::done) talk_->progress_ms = proxy_.worker().now_ms();
   return io;
 }
 
 // ── output and end ────────────────────────────────────────────────────────────────────────────────────────────────
 
 bool Connection::flush() {
-  if (out_.empty()) return true;
-  uint64_t before = out_.size();
-  loop::Io io = stream_.write(out_);
-  if (out_.size() != before) progress_ms_ = proxy_.worker().now_ms();
+  Body& out = talk_->out;
+  if (out.empty()) return true;
+  uint64_t before = out.size();
+  loop::Io io = stream_.write(out);
+  if (out.size() != before) talk_->progress_ms = proxy_.worker().now_ms();
   if (io == loop::Io::more) proxy_.worker().run_next_turn(*this);
   if (io != loop::Io::error) return true;
   close();
@@ -200,6 +213,7 @@ bool Connection::flush() {
 void Connection::linger() {
   stream_.shut_write();
   enter(Phase::lingering, linger_ms);
+  rest();
 }
 
 void Connection::read_out() {
@@ -207,7 +221,7 @@ void Connection::read_out() {
   while (lingered_bytes_ < linger_bytes) {
     size_t got = 0;
     loop::Io io = stream_.read(dump, sizeof dump, got);
-    lingered_bytes_ += got;
+    lingered_bytes_ += static_cast<uint32_t>(got);
     if (io == loop::Io::would_block) return;
     if (io != loop::Io::done) break;
   }
@@ -218,8 +232,11 @@ void Connection::close() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   timer_.cancel();
-  if (exchange_) exchange_->client_left();
-  exchange_.reset();
+  if (talk_ && talk_->exchange) talk_->exchange->client_left();
+  if (talk_) {
+    talk_->exchange.reset();
+    rest();
+  }
   proxy_.remove(*this);
 }
 
@@ -237,10 +254,11 @@ void Connection::on_timeout() {
 
 // No progress on a body, either way. While we wait for a server its own deadlines count.
 void Connection::on_body_timeout() {
-  int64_t idle = proxy_.worker().now_ms() - progress_ms_;
-  bool our_turn = out_.empty() && !exchange_->waits_for_client();
-  if (our_turn || idle < timeouts_.idle) return timer_.set(our_turn ? timeouts_.idle : timeouts_.idle - idle);
-  if (out_.empty() && exchange_->fail_slow_request()) return run();
+  int64_t idle = proxy_.worker().now_ms() - talk_->progress_ms;
+  bool our_turn = talk_->out.empty() && !talk_->exchange->waits_for_client();
+  if (our_turn || idle < listener_->timeouts.idle)
+    return timer_.set(our_turn ? listener_->timeouts.idle : listener_->timeouts.idle - idle);
+  if (talk_->out.empty() && talk_->exchange->fail_slow_request()) return run();
   stream_.reset_on_close();
   close();
 }

@@ -1,20 +1,29 @@
 #pragma once
-// A client's connection: its bytes, its codec, its deadlines, and one exchange at a time.
+// A client's connection: its socket, its deadlines, and one exchange at a time. While it idles it holds little more than
+// its socket's event: what a request needs is a Conversation, lent by the proxy.
 #include <memory>
 
-#include "core/http/h1.hh"
 #include "core/loop/stream.hh"
 #include "proxy/config.hh"
-#include "proxy/inbox.hh"
+#include "proxy/conversation.hh"
 
 namespace portolan::proxy {
 
-class Exchange;
 class Proxy;
 
-class Connection final : public loop::StreamHandler, public loop::Runnable, public loop::Mortal {
+// What the connections of a listener share: as it was configured when they came.
+struct ListenerView {
+  uint64_t id = 0;  // no other view of this worker has it
+  ListenerConfig config;
+  Timeouts timeouts;
+  metrics::Counter* open = nullptr;      // a gauge
+  metrics::Counter* accepted = nullptr;  // both of its connections
+};
+
+class Connection final : public loop::StreamHandler, public loop::Runnable, public loop::Mortal, public Recycled {
  public:
-  Connection(Proxy& proxy, const ListenerConfig& listener, int door, UniqueFd socket, const SocketAddress& peer);
+  Connection(Proxy& proxy, std::shared_ptr<const ListenerView> listener, int door, UniqueFd socket,
+             const SocketAddress& peer);
   ~Connection() override;
   void on_ready() override;
   void run() override;  // does all that can be done now; safe to call at any time
@@ -23,31 +32,32 @@ class Connection final : public loop::StreamHandler, public loop::Runnable, publ
 
   // ── for the exchange ──
   Proxy& proxy() { return proxy_; }
-  const std::string& listener() const { return listener_; }
-  const ListenerConfig& listener_config() const { return config_; }
-  const SocketAddress& peer() const { return peer_; }
-  http::RequestParser& parser() { return parser_; }
-  Inbox& inbox() { return inbox_; }
+  const ListenerView& listener() const { return *listener_; }
+  const IpAddress& peer() const { return peer_; }
+  http::RequestParser& parser() { return talk_->parser; }
+  Inbox& inbox() { return talk_->inbox; }
   // Reads more of the request's body; done: look at the inbox again. The end of the client's side is Io::eof.
   loop::Io fill();
-  Body& out() { return out_; }
+  Body& out() { return talk_->out; }
   bool draining() const;
   bool output_full() const;
   void close_after_answer() { keep_alive_ = false; }
   bool keeps_alive() const { return keep_alive_; }
   void abort() { close(); }    // now, with what is under way
   void cut() { cut_ = true; }  // the answer can't be finished: break the connection so that it shows
-  int64_t request_started_us() const { return started_us_; }
+  int64_t request_started_us() const { return talk_->started_us; }
 
  private:
+  friend class Proxy;
   enum class Phase : uint8_t { greeting, idle, head, exchange, lingering, closed };
   bool step();  // one thing; false: nothing more to do now
   bool read_greeting();
   bool next_request();
-  void begin_exchange();
+  void begin_exchange(std::unique_ptr<Exchange> exchange);
   void refuse(int status);
   bool end_exchange();
   bool flush();  // false: the connection is gone
+  void rest();   // gives the conversation back if nothing is under way
   void linger();
   void read_out();
   void close();
@@ -56,24 +66,19 @@ class Connection final : public loop::StreamHandler, public loop::Runnable, publ
   void enter(Phase phase, int64_t timeout_ms);
 
   Proxy& proxy_;
-  std::string listener_;
-  ListenerConfig config_;
-  Timeouts timeouts_;
+  std::shared_ptr<const ListenerView> listener_;
+  Connection* previous_ = nullptr;  // in the proxy's list
+  Connection* next_ = nullptr;
+  std::unique_ptr<Conversation> talk_;  // nullptr: idle
   int door_;
-  SocketAddress peer_;
-  loop::Stream stream_;
-  loop::Timer timer_;
-  Inbox inbox_;
-  Body out_;
-  http::RequestParser parser_;
-  std::unique_ptr<Exchange> exchange_;
+  uint32_t lingered_bytes_ = 0;
+  IpAddress peer_;
   Phase phase_ = Phase::idle;
   bool keep_alive_ = true;
   bool draining_ = false;
   bool cut_ = false;
-  int64_t started_us_ = 0;
-  int64_t progress_ms_ = 0;
-  uint64_t lingered_bytes_ = 0;
+  loop::Stream stream_;
+  loop::Timer timer_;
 };
 
 }  // namespace portolan::proxy

@@ -1,8 +1,11 @@
 #include "proxy/exchange.hh"
 
+#include <algorithm>
+
 #include "proxy/connection.hh"
 #include "proxy/fetch.hh"
 #include "proxy/proxy.hh"
+#include "proxy/request_target.hh"
 #include "proxy/source/cached.hh"
 #include "proxy/source/files.hh"
 #include "proxy/source/respond.hh"
@@ -20,38 +23,6 @@ constexpr uint64_t upload_a_turn = 256 * 1024;
 constexpr int most_lookups = 3;
 constexpr std::string_view allowed_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-void lower_case(std::string& text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-}
-
-std::string_view without_port(std::string_view authority) {
-  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
-  return authority.substr(0, authority.find(':'));
-}
-
-// True when a segment is "..", plain or with dots as %2e: what it means depends on who reads it, so nobody gets to.
-bool climbs(std::string_view path) {
-  for (size_t at = 0; at < path.size();) {
-    size_t end = std::min(path.find('/', at), path.size());
-    std::string_view s = path.substr(at, end - at);
-    int dots = 0;
-    while (!s.empty()) {
-      if (s.front() == '.') {
-        s.remove_prefix(1);
-      } else if (s.size() >= 3 && s[0] == '%' && s[1] == '2' && (s[2] == 'e' || s[2] == 'E')) {
-        s.remove_prefix(3);
-      } else {
-        break;
-      }
-      ++dots;
-    }
-    if (s.empty() && dots == 2) return true;
-    at = end + 1;
-  }
-  return false;
-}
-
 }  // namespace
 
 // In the order they happen.
@@ -66,7 +37,7 @@ Exchange::Exchange(Connection& connection, http::RequestHead& head)
 
 Exchange::Exchange(Connection& connection, int status)
     : connection_(connection), proxy_(connection.proxy()), snapshot_(proxy_.snapshot()), refusal_(status) {
-  client_.address = client_.peer = connection.peer().ip.unmapped();
+  client_.address = client_.peer = connection.peer().unmapped();
 }
 
 Exchange::~Exchange() = default;
@@ -87,20 +58,17 @@ bool Exchange::run() {
 
 Exchange::Next Exchange::route() {
   if (!head_) return answer_error(refusal_);
-  client_ = identify_client(*head_, connection_.peer().ip, snapshot_->trusted);
-  host_ = without_port(head_->authority);
-  lower_case(host_);
-  if (host_.ends_with('.')) host_.pop_back();
-  authority_ = head_->authority;
-  lower_case(authority_);
+  client_ = identify_client(*head_, connection_.peer(), snapshot_->trusted);
+  authority_ = lower_case(head_->authority, lowered_);
+  host_ = without_port(authority_);
+  if (host_.ends_with('.')) host_.remove_suffix(1);
   std::string_view default_port = client_.scheme == "https" ? ":443" : ":80";
-  if (authority_.ends_with(default_port)) authority_.resize(authority_.size() - default_port.size());
+  if (authority_.ends_with(default_port)) authority_.remove_suffix(default_port.size());
   if (climbs(head_->path)) return answer_error(400);
-  size_t found = snapshot_->router->match({connection_.listener(), host_, head_->path, head_->method_text});
+  size_t found = snapshot_->router->match({connection_.listener().config.name, host_, head_->path, head_->method_text});
   if (found == Router::none) return answer_error(404);
   route_ = &snapshot_->routes[found];
   cache_ = snapshot_->route_caches[found].get();
-  timeouts_ = snapshot_->timeouts_of(connection_.listener_config(), *route_);
   return Next::more;
 }
 
@@ -151,11 +119,11 @@ Exchange::Next Exchange::lookup() {
 }
 
 Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
-  std::shared_ptr<Cluster> cluster = proxy_.cluster(route_->pool);
+  std::shared_ptr<Cluster> cluster = proxy_.cluster(*snapshot_, *route_);
   if (!cluster) return answer_error(503);
   auto note = std::make_shared<FetchNote>();
   auto writer = std::move(found.writer);
-  OriginRequest::Ask request = ask(true, writer.get());
+  OriginRequest::Ask request = ask(*cluster, true, writer.get());
   auto fetch =
       std::make_unique<Fetch>(proxy_, std::move(cluster), std::move(request), std::move(writer),
                               snapshot_->route_caches[static_cast<size_t>(route_ - snapshot_->routes.data())], note);
@@ -174,9 +142,10 @@ Exchange::Next Exchange::choose() {
         std::make_unique<Respond>(route_->respond->status, route_->respond->body, route_->respond->content_type));
   if (!route_->redirect.empty()) return answer(Respond::redirect(route_->redirect_status, redirect_target()));
   if (route_->files) return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000));
-  std::shared_ptr<Cluster> cluster = proxy_.cluster(route_->pool);
+  std::shared_ptr<Cluster> cluster = proxy_.cluster(*snapshot_, *route_);
   if (!cluster) return answer_error(503);
-  auto upstream = std::make_unique<Upstream>(proxy_, std::move(cluster), ask(false, nullptr), connection_);
+  OriginRequest::Ask request = ask(*cluster, false, nullptr);
+  auto upstream = std::make_unique<Upstream>(proxy_, std::move(cluster), std::move(request), connection_);
   Upstream& started = *upstream;
   Next next = answer(std::move(upstream));
   started.start();
@@ -185,19 +154,23 @@ Exchange::Next Exchange::choose() {
 
 std::string Exchange::redirect_target() const {
   if (route_->redirect != "https") return route_->redirect;
-  std::string target = "https://" + host_ + std::string(head_->path);
+  std::string target = "https://" + std::string(host_).append(head_->path);
   if (head_->has_query) target.append("?").append(head_->query);
   return target;
 }
 
-OriginRequest::Ask Exchange::ask(bool for_cache, const edge::Writer* writer) {
+OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const edge::Writer* writer) {
   OriginRequest::Ask request;
   request.method = head_->method;
   request.framing = head_->framing;
   request.content_length = head_->content_length;
-  request.timeouts = timeouts_;
+  request.timeouts = route_->timeouts.over(cluster.config().timeouts.over(connection_.listener().timeouts));
   request.expect_continue = head_->expect_continue;
-  RequestFilter filter{client_, snapshot_->node, head_->authority};
+  RequestFilter filter(client_);
+  filter.node = snapshot_->node;
+  filter.authority = head_->authority;
+  filter.framing = head_->framing;
+  filter.content_length = head_->content_length;
   if (filter.authority.empty()) filter.authority = route_->pool;
   http::Fields conditionals;
   std::string target;
@@ -210,7 +183,9 @@ OriginRequest::Ask Exchange::ask(bool for_cache, const edge::Writer* writer) {
     writer->add_conditional_fields(conditionals);
     filter.extra = &conditionals;
   }
-  write_request(request.head, *head_, filter);
+  BlockWriter out;
+  write_request(out, *head_, filter);
+  request.head = out.take();
   return request;
 }
 
@@ -296,10 +271,9 @@ void Exchange::send_head(const Answer& head) {
   if (connection_.draining() || wont_read_request) connection_.close_after_answer();
   filter.close = !connection_.keeps_alive() || connection_.draining();
   filter.keep_alive_1_0 = http_1_0;
-  std::string& text = proxy_.scratch();
-  text.clear();
-  write_response(text, head, filter);
-  connection_.out().append(Slice::copy_of(text));
+  BlockWriter out;
+  write_response(out, head, filter);
+  connection_.out().append(out.take());
   head_sent_ = true;
 }
 
@@ -459,23 +433,32 @@ Exchange::Next Exchange::finish() {
 
 void Exchange::log() {
   if (std::exchange(logged_, true)) return;
-  int64_t duration_us = proxy_.worker().now_us() - connection_.request_started_us();
-  std::string server = source_ ? source_->server() : std::string();
-  std::string_view route = route_ ? std::string_view(route_->name) : std::string_view();
-  std::string_view pool = route_ ? std::string_view(route_->pool) : std::string_view();
-  proxy_.count_request({connection_.listener(), route, pool, server, status_}, duration_us, bytes_in_, bytes_out_);
+  int64_t duration_us = std::max<int64_t>(0, proxy_.worker().now_us() - connection_.request_started_us());
   LogEntry entry;
+  entry.listener = connection_.listener().config.name;
+  entry.status = status_;
+  RequestKey key;
+  key.listener = connection_.listener().id;
+  key.snapshot = snapshot_->version;
+  key.status = status_;
+  if (route_) {
+    key.route = static_cast<uint32_t>(route_ - snapshot_->routes.data());
+    entry.route = route_->name;
+    entry.pool = route_->pool;
+  }
+  if (source_) {
+    entry.server = source_->server();
+    key.server = source_->server_id();
+    entry.tries = source_->tries();
+  }
+  RequestLabels labels{entry.listener, entry.route, entry.pool, entry.server, status_};
+  proxy_.meter().count(key, labels, duration_us, bytes_in_, bytes_out_);
+  if (!proxy_.logs()) return;
   entry.wall_ms = proxy_.worker().wall_ms() - duration_us / 1000;
   entry.duration_us = duration_us;
   entry.client = client_.address;
-  entry.listener = connection_.listener();
-  entry.status = status_;
   entry.bytes = bytes_out_;
-  entry.route = route;
-  entry.pool = pool;
-  entry.server = server;
   entry.cache = cache_status_;
-  entry.tries = source_ ? source_->tries() : 0;
   entry.note = note_;
   if (head_) {
     entry.method = head_->method_text;

@@ -15,7 +15,7 @@ namespace portolan::proxy {
 class Cached;
 class Connection;
 
-class Exchange {
+class Exchange : public Recycled {
  public:
   // `head` stays valid (and with it the bytes it views) until the exchange is destroyed.
   Exchange(Connection& connection, http::RequestHead& head);
@@ -57,7 +57,7 @@ class Exchange {
   Next expect_head(std::unique_ptr<Source> source);
   bool upload();  // moves the request's body; false: the request is broken
   void upload_failed(int status);
-  OriginRequest::Ask ask(bool for_cache, const edge::Writer* writer);
+  OriginRequest::Ask ask(const Cluster& cluster, bool for_cache, const edge::Writer* writer);
   Next fetch_for_cache(edge::Lookup lookup);
   std::string redirect_target() const;
   void send_head(const Answer& answer);
@@ -76,18 +76,18 @@ class Exchange {
   bool jumped_ = false;  // a step chose the next one itself
   int refusal_ = 0;
   Client client_;
-  std::string host_;       // lower case, without port
-  std::string authority_;  // lower case, without a default port
+  Text lowered_;                // the authority, where it came in upper case
+  std::string_view host_;       // lower case, without port
+  std::string_view authority_;  // lower case, without a default port
   const RouteConfig* route_ = nullptr;
   edge::Cache* cache_ = nullptr;
-  Timeouts timeouts_;
   bool bypass_cache_ = false;
   int lookups_ = 0;
   const char* bypass_detail_ = nullptr;
   edge::Forward forward_ = edge::Forward::none;
   std::unique_ptr<Source> source_;
   Cached* cached_ = nullptr;  // source_, when it is one
-  std::string cache_status_;
+  Text cache_status_;
   bool upload_over_ = false;
   bool upload_wanted_ = false;  // the source takes the request's body
   int status_ = 0;

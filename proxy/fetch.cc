@@ -23,7 +23,8 @@ void Fetch::start() {
 }
 
 void Fetch::take_notes() {
-  if (const health::Member* member = origin_.member()) note_->server = member->address.to_string();
+  note_->server = origin_.server();
+  note_->server_id = origin_.server_id();
   note_->tries = origin_.tries();
 }
 

@@ -12,6 +12,7 @@ namespace portolan::proxy {
 // What the exchange that began a fetch wants to say of it in the log.
 struct FetchNote {
   std::string server;
+  ServerId server_id;
   int tries = 0;
   int status = 0;  // of the server's answer
 };

@@ -69,22 +69,35 @@ bool counts_down(http::Method method) {
   return method == http::Method::trace || method == http::Method::options;
 }
 
-void write_forwarded(http::HeadWriter& writer, const http::RequestHead& head, const RequestFilter& filter) {
+void write_forwarded(http::BlockHeadWriter& writer, const http::RequestHead& head, const RequestFilter& filter) {
   const Client& client = filter.client;
-  std::string peer = client.peer.to_string();
+  char text[IpAddress::text_capacity];
+  std::string_view peer(text, client.peer.print(text));
   if (client.through_trusted) {
     auto before = head.fields.joined(FieldId::x_forwarded_for);
-    writer.field("X-Forwarded-For", before ? *before + ", " + peer : peer);
-    if (auto forwarded = head.fields.joined(FieldId::forwarded))
-      writer.field("Forwarded", *forwarded + ", for=" + (client.peer.is_v6() ? "\"[" + peer + "]\"" : peer));
+    std::string list = before ? *before + ", " : std::string();
+    writer.field("X-Forwarded-For", list.append(peer));
+    if (auto forwarded = head.fields.joined(FieldId::forwarded)) {
+      forwarded->append(client.peer.is_v6() ? ", for=\"[" : ", for=").append(peer);
+      writer.field("Forwarded", forwarded->append(client.peer.is_v6() ? "]\"" : ""));
+    }
   } else {
     writer.field("X-Forwarded-For", peer);
   }
-  writer.field("X-Real-IP", client.address.to_string());
+  char address[IpAddress::text_capacity];
+  writer.field("X-Real-IP", {address, client.address.print(address)});
   writer.field("X-Forwarded-Proto", client.scheme);
   std::string_view host = filter.authority;
   if (client.through_trusted) host = head.fields.find(FieldId::x_forwarded_host).value_or(host);
   writer.field("X-Forwarded-Host", host);
+}
+
+// "1.1 edge-1", written where the writer stands.
+void write_via(BlockWriter& out, int minor_version, std::string_view node) {
+  char* to = out.room(node.size() + 11);
+  char* at = copy_short(copy_short(to, minor_version == 1 ? "Via: 1.1 " : "Via: 1.0 "), node);
+  at = copy_short(at, "\r\n");
+  out.advance(static_cast<size_t>(at - to));
 }
 
 }  // namespace
@@ -106,14 +119,13 @@ Client identify_client(const http::RequestHead& head, const IpAddress& peer, con
   return client;
 }
 
-void write_request(std::string& out, const http::RequestHead& head, const RequestFilter& filter) {
-  http::HeadWriter writer(out);
-  std::string target(filter.target);
-  if (target.empty()) {
-    target = head.path;
-    if (head.has_query) target.append("?").append(head.query);
+void write_request(BlockWriter& out, const http::RequestHead& head, const RequestFilter& filter) {
+  http::BlockHeadWriter writer(out);
+  if (filter.target.empty()) {
+    writer.request_line(head.method_text, head.path, head.query, head.has_query);
+  } else {
+    writer.request_line(head.method_text, filter.target);
   }
-  writer.request_line(head.method_text, target);
   writer.field("Host", filter.authority);
   std::string joined;
   std::string_view connection = connection_value(head.fields, joined);
@@ -136,28 +148,45 @@ void write_request(std::string& out, const http::RequestHead& head, const Reques
   write_forwarded(writer, head, filter);
   for (const http::Field& f : head.fields)
     if (f.id == FieldId::via) writer.field("Via", f.value);
-  writer.field("Via", std::string(head.minor_version == 1 ? "1.1 " : "1.0 ") + std::string(filter.node));
+  write_via(out, head.minor_version, filter.node);
   if (filter.extra)
     for (const http::Field& f : *filter.extra) writer.field(f.name, f.value);
+  writer.framing(filter.framing, filter.content_length);
+  writer.end();
 }
 
-void write_response(std::string& out, const Answer& answer, const ResponseFilter& filter) {
-  http::HeadWriter writer(out);
+namespace {
+
+// True when there was a Date among them.
+bool write_fields(http::BlockHeadWriter& writer, const Answer& answer) {
+  bool has_date = false;
+  std::string joined;
+  std::string_view connection = connection_value(*answer.fields, joined);
+  for (const http::Field& f : *answer.fields) {
+    if (f.id == FieldId::content_length || http::is_hop_by_hop(f, connection)) continue;
+    if (f.id == FieldId::age && answer.age_s) continue;
+    if (f.id == FieldId::date) has_date = true;
+    writer.field(f.name, f.value);
+  }
+  return has_date;
+}
+
+}  // namespace
+
+void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter& filter) {
+  http::BlockHeadWriter writer(out);
   writer.status_line(answer.status, answer.reason);
   bool has_date = false;
-  if (answer.fields) {
-    std::string joined;
-    std::string_view connection = connection_value(*answer.fields, joined);
-    for (const http::Field& f : *answer.fields) {
-      if (f.id == FieldId::content_length || http::is_hop_by_hop(f, connection)) continue;
-      if (f.id == FieldId::age && answer.age_s) continue;
-      if (f.id == FieldId::date) has_date = true;
-      writer.field(f.name, f.value);
-    }
+  if (!answer.wire.empty()) {
+    out.append(answer.wire);
+    has_date = true;
+  } else if (answer.fields) {
+    has_date = write_fields(writer, answer);
   }
   if (!has_date) writer.field("Date", filter.date);
+  if (!answer.content_range.empty()) writer.field("Content-Range", answer.content_range);
   if (answer.age_s) writer.field("Age", static_cast<uint64_t>(std::max<int64_t>(0, *answer.age_s)));
-  writer.field("Via", "1.1 " + std::string(filter.node));
+  write_via(out, 1, filter.node);
   if (!filter.cache_status.empty()) writer.field("Cache-Status", filter.cache_status);
   if (filter.framing != http::Framing::none) {
     writer.framing(filter.framing, filter.length);

@@ -22,17 +22,20 @@ struct Client {
 Client identify_client(const http::RequestHead& head, const IpAddress& peer, const std::vector<IpNetwork>& trusted);
 
 struct RequestFilter {
+  explicit RequestFilter(const Client& c) : client(c) {}
   const Client& client;
-  std::string_view node;              // for Via
-  std::string_view authority;         // Host to send
-  std::string_view target;            // instead of the request's own, when not empty
+  std::string_view node;       // for Via
+  std::string_view authority;  // Host to send
+  std::string_view target;     // instead of the request's own, when not empty
+  http::Framing framing = http::Framing::none;
+  uint64_t content_length = 0;
   bool for_cache = false;             // leave out conditionals and Range
   std::optional<std::string> cookie;  // with drop_cookie: what replaces Cookie
   bool replace_cookie = false;
   const http::Fields* extra = nullptr;  // added at the end
 };
-// Request line and fields for a server, without framing and final line.
-void write_request(std::string& out, const http::RequestHead& head, const RequestFilter& filter);
+// A whole head for a server.
+void write_request(BlockWriter& out, const http::RequestHead& head, const RequestFilter& filter);
 
 struct ResponseFilter {
   std::string_view node;
@@ -44,7 +47,7 @@ struct ResponseFilter {
   bool close = false;
   bool keep_alive_1_0 = false;  // tell an HTTP/1.0 client
 };
-void write_response(std::string& out, const Answer& answer, const ResponseFilter& filter);
+void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter& filter);
 
 // A trailer that may pass (RFC 9110 §6.5.1): not framing, routing, authentication or what steers caches.
 bool may_be_trailer(const http::Field& field);

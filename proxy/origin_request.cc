@@ -25,10 +25,6 @@ OriginRequest::OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask
       ask_(std::move(ask)),
       consumer_(consumer),
       timer_(proxy.worker(), this, &loop::Calls<&OriginRequest::on_timeout>::call) {
-  http::HeadWriter writer(ask_.head);
-  writer.framing(ask_.framing, ask_.content_length);
-  writer.end();
-  head_bytes_ = Slice::copy_of(ask_.head);
   upload_done_ = ask_.framing == http::Framing::none;
 }
 
@@ -37,8 +33,13 @@ OriginRequest::~OriginRequest() {
   if (connection_) proxy_.pool().close(std::move(connection_));
 }
 
-const health::Member* OriginRequest::member() const {
-  return last_ == Balancer::none ? nullptr : &cluster_->member(last_);
+std::string_view OriginRequest::server() const {
+  return last_ == Balancer::none ? std::string_view() : cluster_->server_name(last_);
+}
+
+ServerId OriginRequest::server_id() const {
+  if (last_ == Balancer::none) return {};
+  return {cluster_->id(), static_cast<uint32_t>(last_)};
 }
 
 void OriginRequest::start() {
@@ -87,10 +88,12 @@ void OriginRequest::connect() {
 void OriginRequest::send() {
   state_ = State::waiting;
   connection_->parser().start(ask_.method);
-  Body body = replay_;
   out_.clear();
-  out_.append(head_bytes_);
-  out_.append(std::move(body));
+  out_.append(ask_.head);
+  if (!replay_.empty()) {
+    Body again = replay_;
+    out_.append(std::move(again));
+  }
   timer_.set(send_timeout_ms());
   flush();
   if (!upload_done_) consumer_.on_upload_room();

@@ -8,6 +8,7 @@
 #include "core/http/message.hh"
 #include "proxy/cluster.hh"
 #include "proxy/pool.hh"
+#include "proxy/request_meter.hh"
 
 namespace portolan::proxy {
 
@@ -38,7 +39,7 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
 
   struct Ask {
     http::Method method = http::Method::get;
-    std::string head;  // request line and fields, without framing and final line
+    Slice head;  // whole, framing included
     http::Framing framing = http::Framing::none;
     uint64_t content_length = 0;
     Timeouts timeouts;
@@ -55,7 +56,8 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
   void end_body(const http::Fields& trailers);
   void resume();  // the consumer wants more again
 
-  const health::Member* member() const;  // the server asked last, or nullptr
+  std::string_view server() const;  // the address of the server asked last, or empty
+  ServerId server_id() const;
   int tries() const { return tries_; }
   bool body_sent_whole() const { return upload_done_ && out_.empty(); }
 
@@ -92,7 +94,6 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
   int tries_ = 0;
   bool fresh_only_ = false;  // an idle connection failed us: take a new one
   std::unique_ptr<ServerConnection> connection_;
-  Slice head_bytes_;
   Body out_;     // what is to be sent
   Body replay_;  // what was sent of the body, to be sent again
   OriginFailure last_failure_{503, true, {}};

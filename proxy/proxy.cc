@@ -10,20 +10,10 @@ namespace portolan::proxy {
 using metrics::Family;
 using metrics::Type;
 
-const Family requests_total{
-    "portolan_requests_total", "Requests answered.", Type::counter, {"listener", "route", "pool", "server", "status"}};
 const Family connections_open{"portolan_connections", "Client connections open.", Type::gauge, {"listener"}};
 
 namespace {
 
-const Family request_seconds{"portolan_request_duration_seconds",
-                             "From a request's first byte to the last byte of its answer.",
-                             Type::histogram,
-                             {"listener", "route"}};
-const Family request_bytes{
-    "portolan_request_bytes_total", "Body bytes received from clients.", Type::counter, {"listener", "route"}};
-const Family response_bytes{
-    "portolan_response_bytes_total", "Body bytes sent to clients.", Type::counter, {"listener", "route"}};
 const Family connections_total{
     "portolan_connections_total", "Client connections accepted.", Type::counter, {"listener"}};
 const Family connections_refused{"portolan_connections_refused_total",
@@ -38,6 +28,8 @@ const Family cut_total{"portolan_responses_cut_total",
 const Family failures_total{
     "portolan_server_failures_total", "Requests that failed at a server.", Type::counter, {"pool", "server", "reason"}};
 
+constexpr size_t most_spares = 256;  // conversations kept for reuse
+
 }  // namespace
 
 Proxy::Proxy(loop::Worker& worker, Shared& shared)
@@ -46,23 +38,33 @@ Proxy::Proxy(loop::Worker& worker, Shared& shared)
       log_ring_(shared.log_writer.add_ring()),
       snapshot_(std::make_shared<Snapshot>()),
       board_(std::make_shared<health::Board>()),
-      pool_(worker) {}
+      pool_(worker),
+      meter_(worker.metrics()) {}
 
 Proxy::~Proxy() {
   doors_.clear();
-  connections_.clear();
+  while (connections_) delete std::exchange(connections_, connections_->next_);
   fetches_.clear();
+}
+
+template <class Visit>
+void Proxy::each_connection(Visit visit) {
+  for (Connection* c = connections_; c; c = c->next_) visit(*c);
 }
 
 // ── what control sends ────────────────────────────────────────────────────────────────────────────────────────────
 
 void Proxy::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
-  snapshot_ = std::move(snapshot);
-  series_.clear();
+  // With a count of its own: exchanges hold it, and the workers' cores should not have to share one count.
+  const Snapshot* plain = snapshot.get();
+  snapshot_ = std::shared_ptr<const Snapshot>(plain, [kept = std::move(snapshot)](const Snapshot*) {});
+  listener_views_.clear();
   set_board(board_);
 }
 
 void Proxy::set_board(std::shared_ptr<const health::Board> board) {
+  meter_.forget();
+  route_clusters_.clear();
   auto before = std::move(clusters_);
   clusters_.clear();
   board_ = std::move(board);
@@ -74,7 +76,7 @@ void Proxy::set_board(std::shared_ptr<const health::Board> board) {
       clusters_[name] = old->second;
       before.erase(old);
     } else {
-      clusters_[name] = std::make_shared<Cluster>(pool, config->second);
+      clusters_[name] = std::make_shared<Cluster>(pool, config->second, ++last_id_);
     }
   }
   for (auto& [name, old] : before) {
@@ -101,26 +103,36 @@ void Proxy::listen(const std::string& listener, int fd) {
 
 void Proxy::stop_listening(int fd) {
   doors_.erase(fd);
-  for (auto& [key, connection] : connections_)
-    if (connection->door() == fd) connection->drain();
+  each_connection([fd](Connection& c) {
+    if (c.door() == fd) c.drain();
+  });
 }
 
 void Proxy::drain() {
   draining_ = true;
   doors_.clear();
-  for (auto& [key, connection] : connections_) connection->drain();
+  each_connection([](Connection& c) { c.drain(); });
 }
 
 void Proxy::close_all() {
-  std::vector<Connection*> all;
-  for (auto& [key, connection] : connections_) all.push_back(connection.get());
-  for (Connection* connection : all) connection->abort();
+  while (connections_) connections_->abort();
+}
+
+std::shared_ptr<const ListenerView> Proxy::listener_view(const std::string& listener) {
+  auto& view = listener_views_[listener];
+  if (view) return view;
+  auto config = snapshot_->listeners.find(listener);
+  if (config == snapshot_->listeners.end()) return nullptr;
+  view = std::make_shared<ListenerView>(ListenerView{++last_id_, config->second, snapshot_->timeouts_of(config->second),
+                                                     &worker_.metrics().counter(connections_open, {listener}),
+                                                     &worker_.metrics().counter(connections_total, {listener})});
+  return view;
 }
 
 void Proxy::accept(int door, UniqueFd socket, const SocketAddress& peer) {
   const std::string& listener = doors_[door].listener;
-  auto config = snapshot_->listeners.find(listener);
-  if (config == snapshot_->listeners.end()) return;
+  auto view = listener_view(listener);
+  if (!view) return;
   if (shared_.connections.load(std::memory_order_relaxed) >= shared_.most_connections.load(std::memory_order_relaxed)) {
     static log::Limit limit;
     if (limit.pass(worker_.now_ms()))
@@ -130,28 +142,48 @@ void Proxy::accept(int door, UniqueFd socket, const SocketAddress& peer) {
     return;
   }
   shared_.connections.fetch_add(1, std::memory_order_relaxed);
-  worker_.metrics().counter(connections_total, {listener}).add();
-  worker_.metrics().counter(connections_open, {listener}).add();
-  auto connection = std::make_unique<Connection>(*this, config->second, door, std::move(socket), peer);
-  Connection& c = *connection;
-  connections_.emplace(&c, std::move(connection));
-  c.run();
+  view->accepted->add();
+  view->open->add();
+  auto* c = new Connection(*this, std::move(view), door, std::move(socket), peer);
+  c->next_ = connections_;
+  if (connections_) connections_->previous_ = c;
+  connections_ = c;
+  ++connection_count_;
+  c->run();
 }
 
 void Proxy::remove(Connection& connection) {
-  auto found = connections_.find(&connection);
-  if (found == connections_.end()) return;
-  worker_.bury(std::move(found->second));
-  connections_.erase(found);
+  (connection.previous_ ? connection.previous_->next_ : connections_) = connection.next_;
+  if (connection.next_) connection.next_->previous_ = connection.previous_;
+  --connection_count_;
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-  worker_.metrics().counter(connections_open, {connection.listener()}).sub();
+  connection.listener().open->sub();
+  worker_.bury(std::unique_ptr<loop::Mortal>(&connection));
 }
 
 // ── for exchanges and fetches ─────────────────────────────────────────────────────────────────────────────────────
 
-std::shared_ptr<Cluster> Proxy::cluster(std::string_view pool) {
-  auto found = clusters_.find(std::string(pool));
-  return found == clusters_.end() ? nullptr : found->second;
+std::shared_ptr<Cluster> Proxy::cluster(const Snapshot& snapshot, const RouteConfig& route) {
+  auto by_name = [this](const std::string& pool) {
+    auto found = clusters_.find(pool);
+    return found == clusters_.end() ? nullptr : found->second;
+  };
+  if (&snapshot != snapshot_.get()) return by_name(route.pool);
+  if (route_clusters_.empty()) route_clusters_.resize(snapshot.routes.size());
+  auto& cluster = route_clusters_[static_cast<size_t>(&route - snapshot.routes.data())];
+  if (!cluster) cluster = by_name(route.pool);
+  return cluster;
+}
+
+std::unique_ptr<Conversation> Proxy::take_conversation() {
+  if (spare_conversations_.empty()) return std::make_unique<Conversation>();
+  auto talk = std::move(spare_conversations_.back());
+  spare_conversations_.pop_back();
+  return talk;
+}
+
+void Proxy::give_back(std::unique_ptr<Conversation> talk) {
+  if (spare_conversations_.size() < most_spares) spare_conversations_.push_back(std::move(talk));
 }
 
 void Proxy::begin_fetch(std::unique_ptr<Fetch> fetch) {
@@ -177,31 +209,10 @@ std::string_view Proxy::date() {
 }
 
 void Proxy::log(const LogEntry& entry, LogFormat format) {
-  if (!shared_.log_writer.enabled()) return;
   log_line_.clear();
   write_log_line(log_line_, entry, format);
   log_ring_.append(log_line_);
   shared_.log_writer.wake();
-}
-
-void Proxy::count_request(const RequestLabels& labels, int64_t duration_us, uint64_t bytes_in, uint64_t bytes_out) {
-  series_key_.assign(labels.listener).append(1, '\0').append(labels.route).append(1, '\0');
-  series_key_.append(labels.server).append(1, '\0').append(labels.pool);
-  series_key_.append(reinterpret_cast<const char*>(&labels.status), sizeof labels.status);
-  auto found = series_.find(series_key_);
-  if (found == series_.end()) {
-    metrics::Shard& shard = worker_.metrics();
-    std::string status = std::to_string(labels.status);
-    RequestSeries s{&shard.counter(requests_total, {labels.listener, labels.route, labels.pool, labels.server, status}),
-                    &shard.histogram(request_seconds, {labels.listener, labels.route}),
-                    &shard.counter(request_bytes, {labels.listener, labels.route}),
-                    &shard.counter(response_bytes, {labels.listener, labels.route})};
-    found = series_.emplace(series_key_, s).first;
-  }
-  found->second.requests->add();
-  found->second.seconds->observe_us(static_cast<uint64_t>(duration_us));
-  if (bytes_in) found->second.bytes_in->add(bytes_in);
-  if (bytes_out) found->second.bytes_out->add(bytes_out);
 }
 
 void Proxy::count_retry(const std::string& pool) {

@@ -13,12 +13,15 @@
 #include "proxy/access_log.hh"
 #include "proxy/cluster.hh"
 #include "proxy/pool.hh"
+#include "proxy/request_meter.hh"
 #include "proxy/snapshot.hh"
 
 namespace portolan::proxy {
 
 class Connection;
 class Fetch;
+struct Conversation;
+struct ListenerView;
 
 // What the workers of one process share.
 struct Shared {
@@ -29,14 +32,7 @@ struct Shared {
   std::atomic<int64_t> most_connections{INT64_MAX};
 };
 
-// Families other rooms sum up.
-extern const metrics::Family requests_total;    // listener, route, pool, server, status
-extern const metrics::Family connections_open;  // listener
-
-struct RequestLabels {
-  std::string_view listener, route, pool, server;
-  int status = 0;
-};
+extern const metrics::Family connections_open;  // listener; other rooms sum it up
 
 class Proxy {
  public:
@@ -51,24 +47,27 @@ class Proxy {
   void listen(const std::string& listener, int fd);  // fd belongs to the Server
   void stop_listening(int fd);                       // connections that came through it end after their request
   void drain();                                      // accepts no more; every connection ends after its request
-  size_t connections() const { return connections_.size(); }
+  size_t connections() const { return connection_count_; }
   void close_all();
 
   // ── for connections, exchanges and fetches ──
   loop::Worker& worker() { return worker_; }
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   Pool& pool() { return pool_; }
-  std::shared_ptr<Cluster> cluster(std::string_view pool);  // nullptr: the board doesn't know it (yet)
+  // The pool of one of the snapshot's routes; nullptr: the board doesn't know it (yet).
+  std::shared_ptr<Cluster> cluster(const Snapshot& snapshot, const RouteConfig& route);
   bool serves(const std::string& pool, const health::ServerState& server) const;  // by the latest board
   bool draining() const { return draining_; }
   void remove(Connection& connection);  // destroyed when the current callback ends
+  std::unique_ptr<Conversation> take_conversation();
+  void give_back(std::unique_ptr<Conversation> talk);  // blank
   void begin_fetch(std::unique_ptr<Fetch> fetch);
   void end_fetch(Fetch& fetch);
-  std::string_view date();                     // IMF-fixdate of now
-  std::string& scratch() { return scratch_; }  // empty it before use
+  std::string_view date();  // IMF-fixdate of now
 
+  bool logs() const { return shared_.log_writer.enabled(); }
   void log(const LogEntry& entry, LogFormat format);
-  void count_request(const RequestLabels& labels, int64_t duration_us, uint64_t bytes_in, uint64_t bytes_out);
+  RequestMeter& meter() { return meter_; }
   void count_retry(const std::string& pool);
   void count_cut(std::string_view route, std::string_view pool);
   void report_failure(const std::string& pool, const health::Member& server, const char* kind,
@@ -80,13 +79,10 @@ class Proxy {
     std::string listener;
     std::unique_ptr<loop::Listener> accepting;
   };
-  struct RequestSeries {
-    metrics::Counter* requests;
-    metrics::Histogram* seconds;
-    metrics::Counter* bytes_in;
-    metrics::Counter* bytes_out;
-  };
   void accept(int door, UniqueFd socket, const SocketAddress& peer);
+  std::shared_ptr<const ListenerView> listener_view(const std::string& listener);
+  template <class Visit>
+  void each_connection(Visit visit);
 
   loop::Worker& worker_;
   Shared& shared_;
@@ -94,13 +90,16 @@ class Proxy {
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const health::Board> board_;
   std::unordered_map<std::string, std::shared_ptr<Cluster>> clusters_;
+  std::vector<std::shared_ptr<Cluster>> route_clusters_;  // by route of snapshot_, as they are asked for
+  std::unordered_map<std::string, std::shared_ptr<const ListenerView>> listener_views_;
+  uint64_t last_id_ = 0;
   Pool pool_;
   std::unordered_map<int, Door> doors_;
-  std::unordered_map<const Connection*, std::unique_ptr<Connection>> connections_;
+  Connection* connections_ = nullptr;  // owned
+  size_t connection_count_ = 0;
+  std::vector<std::unique_ptr<Conversation>> spare_conversations_;
   std::unordered_map<const Fetch*, std::unique_ptr<Fetch>> fetches_;
-  std::unordered_map<std::string, RequestSeries> series_;
-  std::string series_key_;
-  std::string scratch_;
+  RequestMeter meter_;
   std::string log_line_;
   char date_[29];
   int64_t date_s_ = -1;

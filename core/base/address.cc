@@ -92,10 +92,26 @@ IpAddress IpAddress::masked(unsigned length) const {
   return r;
 }
 
+size_t IpAddress::print(char* out) const {
+  if (is_v4()) {
+    char* at = out;
+    for (size_t i = 0; i < 4; ++i) {
+      if (i > 0) *at++ = '.';
+      unsigned value = bytes[i];
+      if (value >= 100) *at++ = static_cast<char>('0' + value / 100);
+      if (value >= 10) *at++ = static_cast<char>('0' + value / 10 % 10);
+      *at++ = static_cast<char>('0' + value % 10);
+    }
+    return static_cast<size_t>(at - out);
+  }
+  if (is_v6() && inet_ntop(AF_INET6, bytes.data(), out, text_capacity)) return std::strlen(out);
+  *out = '-';
+  return 1;
+}
+
 std::string IpAddress::to_string() const {
-  char buffer[INET6_ADDRSTRLEN];
-  if (family == Family::none) return "-";
-  return inet_ntop(is_v4() ? AF_INET : AF_INET6, bytes.data(), buffer, sizeof buffer);
+  char text[text_capacity];
+  return std::string(text, print(text));
 }
 
 Result<IpNetwork> IpNetwork::parse(std::string_view text) {

@@ -29,7 +29,9 @@ struct IpAddress {
   // ::ffff:a.b.c.d becomes a.b.c.d; everything else stays.
   IpAddress unmapped() const;
   IpAddress masked(unsigned length) const;  // bits past `length` cleared
-  std::string to_string() const;
+  std::string to_string() const;            // "-" of no family
+  static constexpr size_t text_capacity = 46;
+  size_t print(char* out) const;  // to_string() without a string: at most text_capacity bytes; how many
   auto operator<=>(const IpAddress&) const = default;
 };
 

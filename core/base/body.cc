@@ -10,21 +10,31 @@ FileHandle::~FileHandle() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+void Body::push(Segment segment) {
+  if (segments_.capacity() == 0) segments_.reserve(4);  // a head, a body, and what chunking adds
+  segments_.push_back(std::move(segment));
+}
+
 void Body::append(Slice bytes) {
   if (bytes.size == 0) return;
   uint64_t n = bytes.size;
-  segments_.push_back(Segment{std::move(bytes), nullptr, 0, n});
+  push(Segment{std::move(bytes), nullptr, 0, n});
   size_ += n;
 }
 
 void Body::append(FileRef file, off_t offset, uint64_t length) {
   if (length == 0) return;
-  segments_.push_back(Segment{{}, std::move(file), offset, length});
+  push(Segment{{}, std::move(file), offset, length});
   size_ += length;
 }
 
 void Body::append(Body&& other) {
-  for (size_t i = other.first_; i < other.segments_.size(); ++i) segments_.push_back(std::move(other.segments_[i]));
+  if (segments_.empty()) {
+    segments_.swap(other.segments_);
+    std::swap(first_, other.first_);
+  } else {
+    for (size_t i = other.first_; i < other.segments_.size(); ++i) push(std::move(other.segments_[i]));
+  }
   size_ += other.size_;
   other.clear();
 }
@@ -36,7 +46,7 @@ void Body::move_front(Body& to, uint64_t max) {
       max -= s.length;
       size_ -= s.length;
       to.size_ += s.length;
-      to.segments_.push_back(std::move(s));
+      to.push(std::move(s));
       ++first_;
       continue;
     }
@@ -44,7 +54,7 @@ void Body::move_front(Body& to, uint64_t max) {
     head.length = max;
     if (!head.file) head.bytes.size = max;
     to.size_ += max;
-    to.segments_.push_back(std::move(head));
+    to.push(std::move(head));
     consume(max);
     break;
   }

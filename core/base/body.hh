@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/bytes.hh"
+#include "core/base/recycled.hh"
 
 namespace portolan {
 
@@ -53,7 +54,8 @@ class Body {
 
  private:
   void compact();
-  std::vector<Segment> segments_;
+  void push(Segment segment);
+  std::vector<Segment, RecycledAllocator<Segment>> segments_;
   size_t first_ = 0;
   uint64_t size_ = 0;
 };

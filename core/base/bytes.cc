@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "core/base/recycled.hh"
+
 namespace portolan {
 namespace {
 
@@ -19,23 +21,32 @@ struct FreeList {
   void* blocks[keep];
 };
 
-FreeList* list_for(size_t capacity) {
-  thread_local FreeList small;
-  thread_local FreeList standard;
-  if (capacity == Block::small_capacity) return &small;
-  if (capacity == Block::standard_capacity) return &standard;
+// Under AddressSanitizer every block comes from the heap, where a use after free is seen.
+#if defined(__SANITIZE_ADDRESS__)
+FreeList* list_for(size_t) {
   return nullptr;
 }
+#else
+thread_local FreeList small_blocks;
+thread_local FreeList standard_blocks;
+
+FreeList* list_for(size_t capacity) {
+  if (capacity == Block::small_capacity) return &small_blocks;
+  if (capacity == Block::standard_capacity) return &standard_blocks;
+  return nullptr;
+}
+#endif
 
 }  // namespace
 
 Block* Block::make(size_t capacity) {
-  size_t total = capacity + sizeof(Block);
   void* memory = nullptr;
-  if (FreeList* list = list_for(capacity); list && !list->closed && list->count > 0)
-    memory = list->blocks[--list->count];
-  if (!memory) memory = std::malloc(total);
-  if (!memory) std::abort();
+  if (FreeList* list = list_for(capacity)) {
+    memory = !list->closed && list->count > 0 ? list->blocks[--list->count] : std::malloc(capacity + sizeof(Block));
+    if (!memory) std::abort();
+  } else {
+    memory = allocate_recycled(capacity + sizeof(Block));
+  }
   Block* block = new (memory) Block;
   block->capacity_ = static_cast<uint32_t>(capacity);
   return block;
@@ -44,11 +55,21 @@ Block* Block::make(size_t capacity) {
 void Block::destroy(Block* block) {
   size_t capacity = block->capacity_;
   block->~Block();
-  if (FreeList* list = list_for(capacity); list && !list->closed && list->count < keep) {
+  FreeList* list = list_for(capacity);
+  if (!list) return free_recycled(block, capacity + sizeof(Block));
+  if (!list->closed && list->count < keep) {
     list->blocks[list->count++] = block;
     return;
   }
   std::free(block);
+}
+
+void BlockWriter::grow(size_t n) {
+  size_t capacity = block_->capacity();
+  while (capacity - size_ < n) capacity = capacity < Block::standard_capacity ? Block::standard_capacity : capacity * 2;
+  BlockRef bigger = BlockRef::make(capacity);
+  std::memcpy(bigger->data(), block_->data(), size_);
+  block_ = std::move(bigger);
 }
 
 Slice Slice::copy_of(std::string_view text) {

@@ -13,7 +13,8 @@ namespace portolan {
 
 class Block {
  public:
-  // Standard sizes are taken from a per-thread free list, others from the heap. Aborts when memory is exhausted.
+  // Standard sizes are taken from a per-thread free list, others by allocate_recycled. Ends the process when memory is
+  // exhausted.
   static const size_t small_capacity;     // fills 4 KiB with its header
   static const size_t standard_capacity;  // fills 16 KiB with its header
 
@@ -80,6 +81,57 @@ struct Slice {
   std::string_view view() const { return {data, size}; }
   static Slice copy_of(std::string_view text);
   static Slice literal(std::string_view text) { return Slice{{}, text.data(), text.size()}; }
+};
+
+// memcpy for the short texts that heads are made of, without a call. Returns the end of the copy.
+inline char* copy_short(char* to, const char* from, size_t n) {
+  char* end = to + n;
+  if (n >= 16) {
+    for (; end - to > 16; to += 16, from += 16) std::memcpy(to, from, 16);
+    std::memcpy(end - 16, from - 16 + (end - to), 16);
+  } else if (n >= 8) {
+    std::memcpy(to, from, 8);
+    std::memcpy(end - 8, from + n - 8, 8);
+  } else if (n >= 4) {
+    std::memcpy(to, from, 4);
+    std::memcpy(end - 4, from + n - 4, 4);
+  } else {
+    for (size_t i = 0; i < n; ++i) to[i] = from[i];
+  }
+  return end;
+}
+inline char* copy_short(char* to, std::string_view text) {
+  return copy_short(to, text.data(), text.size());
+}
+
+// Text written piece by piece into a block of its own, such as a head on its way out. Grows as it must.
+class BlockWriter {
+ public:
+  explicit BlockWriter(size_t capacity = Block::small_capacity) : block_(BlockRef::make(capacity)) {}
+
+  void append(std::string_view text) {
+    std::memcpy(room(text.size()), text.data(), text.size());
+    size_ += text.size();
+  }
+  void append(char c) { *room(1) = c, ++size_; }
+  // At least `n` bytes behind what is written; advance() says how many of them were used.
+  char* room(size_t n) {
+    if (block_->capacity() - size_ < n) grow(n);
+    return block_->data() + size_;
+  }
+  void advance(size_t n) { size_ += n; }
+  size_t size() const { return size_; }
+  std::string_view view() const { return {block_->data(), size_}; }
+  // What was written; the writer is of no more use.
+  Slice take() {
+    const char* data = block_->data();
+    return Slice{std::move(block_), data, size_};
+  }
+
+ private:
+  void grow(size_t n);
+  BlockRef block_;
+  size_t size_ = 0;
 };
 
 }  // namespace portolan

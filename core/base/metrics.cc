@@ -8,13 +8,13 @@
 
 namespace portolan::metrics {
 
-const double Histogram::bounds[bucket_count] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
-                                                0.25,   0.5,     1,      2.5,   5,      10,    25,   50,    100};
+const uint64_t Histogram::bounds_us[bucket_count] = {
+    100,     250,     500,       1'000,     2'500,     5'000,      10'000,     25'000,     50'000,     100'000,
+    250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000, 25'000'000, 50'000'000, 100'000'000};
 
 void Histogram::observe_us(uint64_t us) {
   size_t i = 0;
-  double seconds = static_cast<double>(us) / 1e6;
-  while (i < bucket_count && seconds > bounds[i]) ++i;
+  while (i < bucket_count && us > bounds_us[i]) ++i;
   buckets_[i].add();
   sum_us_.add(us);
 }
@@ -79,7 +79,8 @@ void print_histogram(std::string& out, const Family& family, const std::string& 
   uint64_t running = 0;
   for (size_t i = 0; i <= Histogram::bucket_count; ++i) {
     running += s.buckets[i];
-    std::string le = i < Histogram::bucket_count ? fmt::format("{:g}", Histogram::bounds[i]) : "+Inf";
+    std::string le =
+        i < Histogram::bucket_count ? fmt::format("{:g}", static_cast<double>(Histogram::bounds_us[i]) / 1e6) : "+Inf";
     out += fmt::format("{}_bucket{} {}\n", family.name, braces(labels, "le=\"" + le + "\""), running);
   }
   out += fmt::format("{}_sum{} {:.6f}\n", family.name, braces(labels), static_cast<double>(s.sum_us) / 1e6);

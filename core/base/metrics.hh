@@ -37,7 +37,7 @@ class Counter {
 class Histogram {
  public:
   static constexpr size_t bucket_count = 19;
-  static const double bounds[bucket_count];  // upper bounds; +Inf follows
+  static const uint64_t bounds_us[bucket_count];  // upper bounds; +Inf follows
   void observe_us(uint64_t us);
 
  private:

@@ -62,6 +62,27 @@ inline int hex_value(char c) {
   return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
+// How many of the first bytes are of a class.
+inline size_t span_of_class(const char* text, size_t size, uint8_t bits) {
+  size_t n = 0;
+  while (n < size && is_class(text[n], bits)) ++n;
+  return n;
+}
+
+// span_of_class(char_target), eight bytes at a time.
+inline size_t span_of_target(const char* text, size_t size) {
+  constexpr uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+  size_t n = 0;
+  for (; n + 8 <= size; n += 8) {
+    uint64_t w;
+    std::memcpy(&w, text + n, 8);
+    uint64_t hash = w ^ (ones * '#'), del = w ^ (ones * 0x7f);
+    uint64_t odd = ((w - ones * 0x21) & ~w) | ((hash - ones) & ~hash) | ((del - ones) & ~del) | w;
+    if (odd & highs) break;
+  }
+  return n + span_of_class(text + n, size - n, char_target);
+}
+
 inline bool all_of_class(std::string_view text, uint8_t bits) {
   for (char c : text) {
     if (!is_class(c, bits)) return false;

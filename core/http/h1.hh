@@ -94,6 +94,8 @@ class RequestParser {
   const char* reason() const { return reason_; }  // "Content-Length and Transfer-Encoding together"
   // Some byte of a request has been seen: 408 or silence at a timeout. The empty line allowed before a request is none.
   bool started() const { return started_; }
+  // As new: between requests, and nothing seen of the next one.
+  bool blank() const { return state_ == State::idle && !empty_line_skipped_; }
 
  private:
   enum class State : uint8_t { idle, method, target, version, fields, body, failed };
@@ -127,8 +129,8 @@ class ResponseParser {
  public:
   explicit ResponseParser(const Limits& limits = {});
   void start(Method request_method);
-  Step next(std::string_view in);  // a 1xx (but 101) gives `head` then `end`; then comes the final head
-  ResponseHead& head() { return head_; }
+  Step next(std::string_view in);         // a 1xx (but 101) gives `head` then `end`; then comes the final head
+  ResponseHead& head() { return head_; }  // after the event `head` the caller may move it away
   const Fields& trailers() const { return body_.trailers(); }
   const char* reason() const { return reason_; }
   bool finish_at_close();  // the server closed: true where that completes the message
@@ -148,27 +150,34 @@ class ResponseParser {
   Method request_method_ = Method::get;
   const char* reason_ = "";
   State state_ = State::status_line;
-  int interim_ = 0;  // 1xx heads before this one
+  bool is_interim_ = false;  // the head read last
+  int interim_ = 0;          // 1xx heads before this one
   size_t scanned_ = 0;
   size_t line_start_ = 0;
   const char* base_ = nullptr;  // where the head's views were made
 };
 
 // ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
-// Appends to a string-like buffer in place. Framing is always made here, never forwarded.
-class HeadWriter {
+// Appends to a BlockWriter or a std::string in place. Framing is always made here, never forwarded.
+template <class Out>
+class BasicHeadWriter {
  public:
-  explicit HeadWriter(std::string& out) : out_(out) {}
-  void request_line(std::string_view method, std::string_view target);  // HTTP/1.1
-  void status_line(int status, std::string_view reason = {});           // HTTP/1.1
+  explicit BasicHeadWriter(Out& out) : out_(out) {}
+  void request_line(std::string_view method, std::string_view target) { request_line(method, target, {}, false); }
+  void request_line(std::string_view method, std::string_view path, std::string_view query, bool has_query);
+  void status_line(int status, std::string_view reason = {});  // HTTP/1.1
   void field(std::string_view name, std::string_view value);
   void field(std::string_view name, uint64_t value);
   void framing(Framing framing, uint64_t content_length);  // Content-Length or Transfer-Encoding
   void end();                                              // the empty line
 
  private:
-  std::string& out_;
+  Out& out_;
 };
+using HeadWriter = BasicHeadWriter<std::string>;
+using BlockHeadWriter = BasicHeadWriter<BlockWriter>;
+extern template class BasicHeadWriter<std::string>;
+extern template class BasicHeadWriter<BlockWriter>;
 
 // "1a2b\r\n" into buffer (at least 18 bytes); returns its length.
 size_t chunk_header(char* buffer, uint64_t size);

@@ -14,8 +14,7 @@ constexpr uint64_t largest_length = (uint64_t{1} << 63) - 1;
 
 // `line` is without its CRLF and not empty.
 const char* parse_field_line(std::string_view line, bool refuse_underscores, Field& field) {
-  size_t n = 0;
-  while (n < line.size() && is_class(line[n], char_token)) ++n;
+  size_t n = span_of_class(line.data(), line.size(), char_token);
   if (n == 0) {
     return line[0] == ' ' || line[0] == '\t' ? "line folding" : "bad field name";
   }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 
 #include "core/http/chars.hh"
 #include "core/http/h1.hh"
@@ -123,7 +124,7 @@ bool RequestParser::scan_request_line(std::string_view in) {
     return refuse(state_ == State::target ? 414 : 431, "request line too long");
   };
   if (state_ == State::method) {
-    while (scanned_ < window && is_class(in[scanned_], char_token)) ++scanned_;
+    scanned_ += span_of_class(in.data() + scanned_, window - scanned_, char_token);
     if (scanned_ > longest_method) return refuse(501, "method too long");
     if (scanned_ == window) return out_of_bytes();
     if (in[scanned_] != ' ' || scanned_ == 0) return refuse(400, "bad method");
@@ -133,7 +134,7 @@ bool RequestParser::scan_request_line(std::string_view in) {
     state_ = State::target;
   }
   if (state_ == State::target) {
-    while (scanned_ < window && is_class(in[scanned_], char_target)) ++scanned_;
+    scanned_ += span_of_target(in.data() + scanned_, window - scanned_);
     if (scanned_ - line_start_ > limits_.target_bytes) return refuse(414, "request target too long");
     if (scanned_ == window) return out_of_bytes();
     if (in[scanned_] != ' ' || scanned_ == line_start_) return refuse(400, "bad request target");
@@ -148,6 +149,12 @@ bool RequestParser::scan_request_line(std::string_view in) {
 }
 
 bool RequestParser::scan_version(std::string_view in, size_t window) {
+  if (scanned_ == line_start_ && window - scanned_ >= version_line_size &&
+      std::memcmp(in.data() + scanned_, "HTTP/1.1\r\n", version_line_size) == 0) {
+    head_.minor_version = 1;
+    line_start_ = scanned_ += version_line_size;
+    return true;
+  }
   constexpr std::string_view pattern = "HTTP/0.0\r\n";  // 0: any digit
   while (scanned_ < window) {
     size_t i = scanned_ - line_start_;

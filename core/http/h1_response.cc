@@ -48,8 +48,7 @@ Step ResponseParser::next(std::string_view in) {
   Step step = body_.next(in);
   if (step.event == Event::error) return fail(body_.reason());
   if (step.event == Event::end) {
-    bool interim = head_.status < 200 && head_.status != 101;
-    if (interim) {
+    if (is_interim_) {
       if (++interim_ > most_interim) return fail("too many interim responses");
       scanned_ = line_start_ = 0;
       base_ = nullptr;
@@ -93,6 +92,15 @@ Step ResponseParser::next_head(std::string_view in) {
 
 bool ResponseParser::scan_status_line(std::string_view in) {
   const size_t window = std::min(in.size(), limits_.head_bytes);
+  auto digit = [&](size_t at) { return is_class(in[at], char_digit); };
+  // The usual one in one look; whatever else it is, the loop tells.
+  if (scanned_ == 0 && state_ == State::status_line && window >= status_pattern.size() &&
+      std::memcmp(in.data(), "HTTP/1.1 ", 9) == 0 && digit(9) && digit(10) && digit(11) && in[12] == ' ') {
+    head_.minor_version = 1;
+    head_.status = (in[9] - '0') * 100 + (in[10] - '0') * 10 + (in[11] - '0');
+    scanned_ = status_pattern.size();
+    state_ = State::reason;
+  }
   while (state_ == State::status_line) {
     if (scanned_ == window) {
       if (in.size() > window) fail("status line too long");
@@ -149,6 +157,7 @@ bool ResponseParser::finish_head() {
       head_.status == 101 || (request_method_ == Method::connect && head_.status >= 200 && head_.status < 300);
   bool bodiless =
       tunnel || head_.status < 200 || head_.status == 204 || head_.status == 304 || request_method_ == Method::head;
+  is_interim_ = head_.status < 200 && head_.status != 101;
   if (bodiless) {
     head_.framing = Framing::none;
   } else if (facts.has_transfer_encoding) {
@@ -168,7 +177,7 @@ bool ResponseParser::finish_at_close() {
   if (state_ == State::done) return true;
   if (state_ != State::body || !body_.finish_at_close()) return false;
   // An interim response is never the last one.
-  if (head_.status < 200 && head_.status != 101) return false;
+  if (is_interim_) return false;
   state_ = State::done;
   return true;
 }

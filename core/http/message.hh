@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/bytes.hh"
+#include "core/base/recycled.hh"
 
 namespace portolan::http {
 
@@ -72,6 +73,8 @@ enum class FieldId : uint8_t {
   x_real_ip,
 };
 
+static_assert(static_cast<unsigned>(FieldId::x_real_ip) < 64, "Fields keeps a set of them in one word");
+
 FieldId field_id(std::string_view name);                           // case-insensitive; no allocation
 bool equal_ignoring_case(std::string_view a, std::string_view b);  // ASCII
 
@@ -83,25 +86,36 @@ struct Field {
 
 class Fields {
  public:
-  void add(std::string_view name, std::string_view value) { list_.push_back({name, value, field_id(name)}); }
-  void add(Field field) { list_.push_back(field); }
+  using List = std::vector<Field, RecycledAllocator<Field>>;
+  void add(std::string_view name, std::string_view value) { add({name, value, field_id(name)}); }
+  void add(Field field) {
+    if (list_.capacity() == 0) list_.reserve(24);  // as many as most messages have
+    list_.push_back(field);
+    known_ |= bit(field.id);
+  }
   // First value, or nullopt.
   std::optional<std::string_view> find(FieldId id) const;
   std::optional<std::string_view> find(std::string_view name) const;
   size_t count(FieldId id) const;
   bool has(FieldId id) const { return find(id).has_value(); }
+  bool may_have(FieldId id) const { return known_ & bit(id); }  // false: surely not; in no time
   void remove(FieldId id);
   void remove(std::string_view name);
   // All values of a list field joined by ", " (RFC 9110 §5.3); nullopt when absent. Allocates only for several.
   std::optional<std::string> joined(FieldId id) const;
-  std::vector<Field>::const_iterator begin() const { return list_.begin(); }
-  std::vector<Field>::const_iterator end() const { return list_.end(); }
-  std::vector<Field>& list() { return list_; }
+  List::const_iterator begin() const { return list_.begin(); }
+  List::const_iterator end() const { return list_.end(); }
+  List& list() { return list_; }
   size_t size() const { return list_.size(); }
-  void clear() { list_.clear(); }
+  void clear() {
+    list_.clear();
+    known_ = 0;
+  }
 
  private:
-  std::vector<Field> list_;
+  static constexpr uint64_t bit(FieldId id) { return uint64_t{1} << static_cast<unsigned>(id); }
+  List list_;
+  uint64_t known_ = 0;  // the ids that were ever added
 };
 
 enum class Method : uint8_t { other, get, head, post, put, delete_, connect, options, trace, patch };

@@ -31,7 +31,7 @@ class SocketEvent {
 
  private:
   friend struct EventTrampoline;
-  alignas(16) unsigned char event_[144];  // struct event, kept out of other rooms' sight
+  alignas(8) unsigned char event_[128];  // struct event, kept out of other rooms' sight
   Worker& worker_;
   void* owner_;
   Callback callback_;

@@ -8,12 +8,32 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace portolan::loop {
 namespace {
 
 constexpr size_t most_segments = 64;             // of one writev
+constexpr size_t most_gathered = 4096;           // bytes
 constexpr uint64_t most_bytes_a_turn = 1 << 20;  // other connections wait meanwhile
+
+// The kernel takes one piece faster than several: small ones are put together first.
+ssize_t send_vector(int fd, iovec* vector, size_t count, size_t total, int flags) {
+  if (count == 1) return ::send(fd, vector[0].iov_base, total, flags);
+  if (total <= most_gathered) {
+    char gathered[most_gathered];
+    char* end = gathered;
+    for (size_t i = 0; i < count; ++i) {
+      std::memcpy(end, vector[i].iov_base, vector[i].iov_len);
+      end += vector[i].iov_len;
+    }
+    return ::send(fd, gathered, total, flags);
+  }
+  msghdr message{};
+  message.msg_iov = vector;
+  message.msg_iovlen = count;
+  return ::sendmsg(fd, &message, flags);
+}
 
 }  // namespace
 
@@ -109,11 +129,7 @@ Io Stream::write_segments(Body& out) {
     vector[count++] = {const_cast<char*>(s->bytes.data), s->bytes.size};
     total += s->bytes.size;
   }
-  msghdr message{};
-  message.msg_iov = vector;
-  message.msg_iovlen = count;
-  int flags = MSG_NOSIGNAL | (s != out.end() ? MSG_MORE : 0);
-  ssize_t n = ::sendmsg(fd_.get(), &message, flags);
+  ssize_t n = send_vector(fd_.get(), vector, count, total, MSG_NOSIGNAL | (s != out.end() ? MSG_MORE : 0));
   if (n < 0) {
     if (errno == EINTR) return Io::done;
     if (errno != EAGAIN) return fail_write(errno);

@@ -24,8 +24,9 @@ Worker::Worker(int id, std::string name, const Clock& clock, uint64_t seed, metr
       clock_(clock),
       rng_(seed),
       metrics_(metrics),
-      now_ms_(clock.now_ms()),
-      wheel_(*this, now_ms_) {
+      now_us_(clock.now_us()),
+      wall_offset_ms_(clock.wall_ms() - now_us_ / 1000),
+      wheel_(*this, now_ms()) {
   event_config* config = event_config_new();
   if (!config) std::abort();
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
@@ -35,7 +36,7 @@ Worker::Worker(int id, std::string name, const Clock& clock, uint64_t seed, metr
   event_config_free(config);
   if (!base_) std::abort();
   wheel_event_ = event_new(
-      base_, -1, 0, [](evutil_socket_t, short, void*) {}, nullptr);
+      base_, -1, 0, [](evutil_socket_t, short, void* self) { static_cast<Worker*>(self)->wakes_at_ms_ = -1; }, this);
   mail_fd_.reset(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!mail_fd_ || !wheel_event_) std::abort();
   mail_event_ = std::make_unique<SocketEvent>(*this, mail_fd_.get(), SocketEvent::Mode::level_read, this,
@@ -75,8 +76,8 @@ void Worker::join() {
 
 void Worker::turn(int64_t wait_ms) {
   running = this;
-  now_ms_ = clock_.now_ms();
-  last_turn_ms_.store(now_ms_, std::memory_order_relaxed);
+  wall_is_old_ = true;
+  last_turn_ms_.store(now_ms(), std::memory_order_relaxed);
   while (!next_turn_.empty()) push(soon_, *take(next_turn_));
   wait_for_events(soon_.empty() ? wait_ms : 0);
   begin_callback();
@@ -90,23 +91,36 @@ void Worker::wait_for_events(int64_t wait_ms) {
     return;
   }
   int64_t due = wheel_.next_due_ms();
-  int64_t until = due == INT64_MAX ? wait_ms : std::min(wait_ms, std::max<int64_t>(0, due - now_ms_));
-  if (until < 3'600'000) {
-    timeval t{until / 1000, static_cast<suseconds_t>(until % 1000 * 1000)};
-    event_add(wheel_event_, &t);
-  } else {
-    event_del(wheel_event_);
+  if (wait_ms < INT64_MAX) due = std::min(due, now_ms() + wait_ms);
+  // The event is moved only when that changes anything: it costs more than a small request.
+  if (due != wakes_at_ms_) {
+    int64_t until = due == INT64_MAX ? INT64_MAX : std::max<int64_t>(0, due - now_ms());
+    if (until < 3'600'000) {
+      timeval t{until / 1000, static_cast<suseconds_t>(until % 1000 * 1000)};
+      event_add(wheel_event_, &t);
+      wakes_at_ms_ = due;
+    } else {
+      event_del(wheel_event_);
+      wakes_at_ms_ = -1;
+    }
   }
   event_base_loop(base_, EVLOOP_ONCE);
 }
 
 void Worker::fire_timers() {
-  now_ms_ = clock_.now_ms();
-  wheel_.advance(now_ms_);
+  read_clock();
+  wheel_.advance(now_ms());
+}
+
+void Worker::read_clock() {
+  now_us_ = clock_.now_us();
+  if (!wall_is_old_) return;
+  wall_is_old_ = false;
+  wall_offset_ms_ = clock_.wall_ms() - now_us_ / 1000;
 }
 
 void Worker::begin_callback() {
-  if (depth_++ == 0) now_ms_ = clock_.now_ms();
+  if (depth_++ == 0) read_clock();
 }
 
 void Worker::end_callback() {

@@ -61,9 +61,10 @@ class Worker {
 
   int id() const { return id_; }
   const std::string& name() const { return name_; }
-  int64_t now_ms() const { return now_ms_; }  // of this turn's start, monotonic
-  int64_t now_us() const { return clock_.now_us(); }
-  int64_t wall_ms() const { return clock_.wall_ms(); }
+  int64_t now_ms() const { return now_us_ / 1000; }                     // of the current callback's start, monotonic
+  int64_t callback_us() const { return now_us_; }                       // the same
+  int64_t now_us() const { return clock_.now_us(); }                    // read from the clock
+  int64_t wall_ms() const { return now_us_ / 1000 + wall_offset_ms_; }  // of the current callback's start
   const Clock& clock() const { return clock_; }
   Rng& rng() { return rng_; }
   metrics::Shard& metrics() { return metrics_; }
@@ -86,7 +87,8 @@ class Worker {
   static void push(Queue& queue, Runnable& work);
   static Runnable* take(Queue& queue);
   void begin_callback();  // refreshes the time
-  void end_callback();    // run queue, graves
+  void read_clock();
+  void end_callback();  // run queue, graves
   void fire_timers();
   void wait_for_events(int64_t wait_ms);
 
@@ -97,7 +99,10 @@ class Worker {
   metrics::Shard& metrics_;
   event_base* base_ = nullptr;
   event* wheel_event_ = nullptr;
-  int64_t now_ms_;
+  int64_t now_us_;
+  int64_t wall_offset_ms_;  // from monotonic to wall time, looked at once a turn
+  bool wall_is_old_ = false;
+  int64_t wakes_at_ms_ = -1;  // what wheel_event_ is set to; -1: not set
   Wheel wheel_;
   Queue soon_;
   Queue next_turn_;

@@ -9,49 +9,53 @@ using http::FieldId;
 Cached::Cached(loop::Worker& worker, loop::Runnable& waiter, const http::RequestHead& request, edge::Lookup lookup,
                std::string_view node, std::shared_ptr<FetchNote> note)
     : worker_(worker),
-      waker_(std::make_shared<WorkerWaker>(worker, waiter)),
+      waiter_(waiter),
       request_(request),
       outcome_(lookup.outcome),
       forward_(lookup.forward),
       detail_(lookup.detail),
       node_(node),
       note_(std::move(note)),
-      reader_(lookup.reader ? std::move(lookup.reader) : std::make_unique<edge::Reader>(lookup.object)) {}
+      followed_(std::move(lookup.reader)) {
+  if (!followed_) own_.emplace(std::move(lookup.object));
+}
 
 Cached::~Cached() {
-  waker_->forget();
+  if (waker_) waker_->forget();
+}
+
+const std::shared_ptr<WorkerWaker>& Cached::waker() {
+  if (!waker_) waker_ = std::make_shared<WorkerWaker>(worker_, waiter_);
+  return waker_;
 }
 
 Source::Head Cached::head(Answer& answer) {
-  edge::Reader::State state = reader_->state();
+  edge::Reader::State state = reader().state();
   if (state == edge::Reader::State::pending) {
-    reader_->wait(waker_);
+    reader().wait(waker());
     return Head::waiting;
   }
   if (state == edge::Reader::State::released) return Head::released;
-  object_ = reader_->object();
+  object_ = reader().object();
   if (!object_) return Head::failed;
   if (!prepared_) prepare(*object_);
   answer.status = status_;
   answer.reason = http::reason_phrase(status_);
   if (status_ == object_->status()) answer.reason = object_->reason();
-  answer.fields = &fields_;
+  answer.fields = &object_->fields();
+  answer.wire = object_->wire();
+  answer.content_range = content_range_;
   answer.length = length_;
   int64_t age = object_->age_s(worker_.wall_ms());
-  if (outcome_ == edge::Outcome::hit || reader_->validated() || reader_->stale_on_error() || age > 0)
+  if (outcome_ == edge::Outcome::hit || reader().validated() || reader().stale_on_error() || age > 0)
     answer.age_s = age;
   return Head::ready;
 }
 
 void Cached::prepare(const edge::Object& object) {
   prepared_ = true;
-  fields_ = object.fields();
   status_ = object.status();
   length_ = object.content_length();
-  if (!fields_.has(FieldId::date)) {  // RFC 9110 §6.6.1: when it was received
-    date_ = http::format_date(object.freshness().response_ms / 1000);
-    fields_.add("Date", date_);
-  }
   if (edge::not_modified(request_, object)) {
     status_ = 304;
     bodyless_ = true;
@@ -81,26 +85,23 @@ void Cached::prepare_range(const edge::Object& object) {
   } else if (set.kind == http::RangeKind::ranges && set.ranges.size() == 1) {
     status_ = 206;
     content_range_ = http::content_range(set.ranges[0], size);
-    reader_->select(set.ranges[0].first, set.ranges[0].length);
+    reader().select(set.ranges[0].first, set.ranges[0].length);
     length_ = set.ranges[0].length;
-  } else {
-    return;
   }
-  fields_.add("Content-Range", content_range_);
 }
 
 Source::Flow Cached::proceed(Body& out, uint64_t most) {
   if (bodyless_) return Flow::end;
   for (;;) {
-    switch (reader_->state()) {
+    switch (reader().state()) {
       case edge::Reader::State::more:
-        if (reader_->read(out, most) > 0) return reader_->state() == edge::Reader::State::end ? Flow::end : Flow::more;
+        if (reader().read(out, most) > 0) return reader().state() == edge::Reader::State::end ? Flow::end : Flow::more;
         continue;
       case edge::Reader::State::end:
         return Flow::end;
       case edge::Reader::State::wait:
       case edge::Reader::State::pending:
-        reader_->wait(waker_);
+        reader().wait(waker());
         return Flow::wait;
       default:
         return Flow::failed;
@@ -108,7 +109,7 @@ Source::Flow Cached::proceed(Body& out, uint64_t most) {
   }
 }
 
-std::string Cached::cache_status() const {
+Text Cached::cache_status() const {
   edge::StatusNote note;
   note.outcome = outcome_;
   note.forward = forward_;

@@ -104,7 +104,7 @@ std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::Reque
   files->etag_ =
       fmt::format("\"{:x}-{:x}-{:x}\"", s.st_ino, s.st_mtim.tv_sec * 1'000'000'000 + s.st_mtim.tv_nsec, s.st_size);
   files->add("Server", "Portolan");
-  files->add("Content-Type", std::string(http::content_type_of(opened.name)));
+  files->add("Content-Type", http::content_type_of(opened.name));
   files->add("Last-Modified", http::format_date(files->modified_s_));
   files->add("ETag", files->etag_);
   files->add("Accept-Ranges", "bytes");
@@ -122,9 +122,9 @@ std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::Reque
   return files;
 }
 
-void Files::add(std::string_view name, std::string value) {
-  values_.push_back(std::make_unique<std::string>(std::move(value)));
-  fields_.add(name, *values_.back());
+void Files::add(std::string_view name, std::string_view value) {
+  values_.push_back(Slice::copy_of(value));
+  fields_.add(name, values_.back().view());
 }
 
 void Files::choose_range(const http::RequestHead& request, int64_t now_s) {

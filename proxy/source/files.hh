@@ -8,7 +8,7 @@
 
 namespace portolan::proxy {
 
-class Files final : public Source {
+class Files final : public Source, public Recycled {
  public:
   // Opens the file. Never fails: what can't be served is an answer too (404, 403, 405, 301 to a directory's own name).
   static std::unique_ptr<Source> open(const FilesConfig& config, const http::RequestHead& request, int64_t now_s);
@@ -17,7 +17,7 @@ class Files final : public Source {
 
  private:
   Files() = default;
-  void add(std::string_view name, std::string value);
+  void add(std::string_view name, std::string_view value);
   void choose_range(const http::RequestHead& request, int64_t now_s);
   FileRef file_;
   uint64_t size_ = 0;
@@ -27,7 +27,7 @@ class Files final : public Source {
   uint64_t first_ = 0;
   uint64_t length_ = 0;
   bool bodyless_ = false;
-  std::vector<std::unique_ptr<std::string>> values_;
+  std::vector<Slice, RecycledAllocator<Slice>> values_;
   http::Fields fields_;
 };
 

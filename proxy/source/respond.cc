@@ -2,15 +2,15 @@
 
 namespace portolan::proxy {
 
-Respond::Respond(int status, std::string body, std::string_view content_type)
+Respond::Respond(int status, std::string_view body, std::string_view content_type)
     : status_(status), body_(Slice::copy_of(body)) {
   add("Server", "Portolan");
-  if (!body.empty()) add("Content-Type", std::string(content_type));
+  if (!body.empty()) add("Content-Type", content_type);
 }
 
 std::unique_ptr<Respond> Respond::error(int status) {
   std::string text = std::to_string(status) + " " + std::string(http::reason_phrase(status)) + "\n";
-  auto answer = std::make_unique<Respond>(status, std::move(text), "text/plain; charset=utf-8");
+  auto answer = std::make_unique<Respond>(status, text, "text/plain; charset=utf-8");
   answer->add("Cache-Control", "no-store");
   if (status == 503) answer->add("Retry-After", "5");
   return answer;
@@ -18,13 +18,13 @@ std::unique_ptr<Respond> Respond::error(int status) {
 
 std::unique_ptr<Respond> Respond::redirect(int status, std::string location) {
   auto answer = std::make_unique<Respond>(status, "", "");
-  answer->add("Location", std::move(location));
+  answer->add("Location", location);
   return answer;
 }
 
-void Respond::add(std::string_view name, std::string value) {
-  values_.push_back(std::make_unique<std::string>(std::move(value)));
-  fields_.add(name, *values_.back());
+void Respond::add(std::string_view name, std::string_view value) {
+  values_.push_back(Slice::copy_of(value));
+  fields_.add(name, values_.back().view());
 }
 
 Source::Head Respond::head(Answer& answer) {

@@ -4,13 +4,13 @@
 
 namespace portolan::proxy {
 
-class Respond final : public Source {
+class Respond final : public Source, public Recycled {
  public:
-  Respond(int status, std::string body, std::string_view content_type);
+  Respond(int status, std::string_view body, std::string_view content_type);
   // An error as a short text, with Retry-After where it may pass (429, 503).
   static std::unique_ptr<Respond> error(int status);
   static std::unique_ptr<Respond> redirect(int status, std::string location);
-  void add(std::string_view name, std::string value);
+  void add(std::string_view name, std::string_view value);
 
   Head head(Answer& answer) override;
   Flow proceed(Body& out, uint64_t most) override;
@@ -18,7 +18,7 @@ class Respond final : public Source {
  private:
   int status_;
   Slice body_;
-  std::vector<std::unique_ptr<std::string>> values_;
+  std::vector<Slice, RecycledAllocator<Slice>> values_;
   http::Fields fields_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "core/base/body.hh"
 #include "core/http/message.hh"
+#include "proxy/request_meter.hh"
 
 namespace portolan::proxy {
 
@@ -15,6 +16,8 @@ struct Answer {
   int status = 200;
   std::string_view reason;
   const http::Fields* fields = nullptr;  // hop-by-hop fields and framing are left out when it is sent
+  std::string_view wire;                 // the same ready to be sent, with a Date: lines with their CRLF; or empty
+  std::string_view content_range;        // a field to send, when not empty
   std::optional<uint64_t> length;        // of the body; nullopt: it ends when it ends
   std::optional<int64_t> age_s;          // an Age field to send
 };
@@ -39,7 +42,9 @@ class Source {
   virtual OriginRequest* upload() { return nullptr; }
   // The next interim (1xx) answer, serialised; false when there is none.
   virtual bool take_interim(std::string&) { return false; }
-  virtual std::string server() const { return {}; }  // for the log and the metrics
+  // For the log and the metrics: the address of the server that was asked, and the same in numbers.
+  virtual std::string_view server() const { return {}; }
+  virtual ServerId server_id() const { return {}; }
   virtual int tries() const { return 0; }
 };
 

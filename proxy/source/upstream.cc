@@ -48,11 +48,6 @@ bool Upstream::take_interim(std::string& out) {
   return true;
 }
 
-std::string Upstream::server() const {
-  const health::Member* member = origin_.member();
-  return member ? member->address.to_string() : std::string();
-}
-
 void Upstream::on_interim(const http::ResponseHead& head) {
   http::HeadWriter writer(interim_);
   writer.status_line(head.status, head.reason);
@@ -63,7 +58,7 @@ void Upstream::on_interim(const http::ResponseHead& head) {
 }
 
 void Upstream::on_head(http::ResponseHead& head) {
-  head_ = head;
+  std::swap(head_, head);  // the connection's parser begins its next head afresh
   has_head_ = true;
   wake();
 }
@@ -74,7 +69,7 @@ void Upstream::on_body(Slice bytes) {
 }
 
 void Upstream::on_end(const http::Fields& trailers) {
-  copy_fields(trailers, trailer_bytes_, trailers_);
+  if (trailers.size() > 0) copy_fields(trailers, trailer_bytes_, trailers_);
   ended_ = true;
   wake();
 }

@@ -5,7 +5,7 @@
 
 namespace portolan::proxy {
 
-class Upstream final : public Source, public OriginRequest::Consumer {
+class Upstream final : public Source, public OriginRequest::Consumer, public Recycled {
  public:
   // `waiter` is run when something changed; it outlives the source.
   Upstream(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask, loop::Runnable& waiter);
@@ -17,7 +17,8 @@ class Upstream final : public Source, public OriginRequest::Consumer {
   const http::Fields* trailers() const override { return &trailers_; }
   OriginRequest* upload() override { return &origin_; }
   bool take_interim(std::string& out) override;
-  std::string server() const override;
+  std::string_view server() const override { return origin_.server(); }
+  ServerId server_id() const override { return origin_.server_id(); }
   int tries() const override { return origin_.tries(); }
   const http::ResponseHead& response() const { return head_; }
 

@@ -1,0 +1,46 @@
+#include "proxy/request_target.hh"
+
+#include <algorithm>
+
+namespace portolan::proxy {
+
+std::string_view lower_case(std::string_view text, Text& lowered) {
+  auto capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+  if (std::none_of(text.begin(), text.end(), capital)) return text;
+  lowered.assign(text);
+  for (char& c : lowered)
+    if (capital(c)) c = static_cast<char>(c + 32);
+  return lowered;
+}
+
+std::string_view without_port(std::string_view authority) {
+  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
+  return authority.substr(0, authority.find(':'));
+}
+
+bool climbs(std::string_view path) {
+  for (size_t at = 0; at < path.size();) {
+    size_t end = std::min(path.find('/', at), path.size());
+    std::string_view s = path.substr(at, end - at);
+    if (s.empty() || (s[0] != '.' && s[0] != '%')) {
+      at = end + 1;
+      continue;
+    }
+    int dots = 0;
+    while (!s.empty()) {
+      if (s.front() == '.') {
+        s.remove_prefix(1);
+      } else if (s.size() >= 3 && s[0] == '%' && s[1] == '2' && (s[2] == 'e' || s[2] == 'E')) {
+        s.remove_prefix(3);
+      } else {
+        break;
+      }
+      ++dots;
+    }
+    if (s.empty() && dots == 2) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+}  // namespace portolan::proxy

@@ -1,0 +1,16 @@
+#pragma once
+// What a request asks for, in the form in which routes and caches know it. Pure.
+#include <string_view>
+
+#include "core/base/recycled.hh"
+
+namespace portolan::proxy {
+
+// The text itself where it has no capitals, else a copy in `lowered`.
+std::string_view lower_case(std::string_view text, Text& lowered);
+// host[:port] without its port; an IPv6 literal keeps its brackets.
+std::string_view without_port(std::string_view authority);
+// True when a segment is "..", plain or with dots as %2e: what it means depends on who reads it, so nobody gets to.
+bool climbs(std::string_view path);
+
+}  // namespace portolan::proxy

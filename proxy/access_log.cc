@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 
 namespace portolan::proxy {
 namespace {
@@ -16,60 +17,80 @@ constexpr std::array<bool, 256> plain = [] {
   return t;
 }();
 
-// Appends `text`, whose plain stretches are copied as they are; `escape` writes the other bytes.
-template <class Escape>
-void append_escaped(std::string& out, std::string_view text, Escape escape) {
-  size_t from = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    auto byte = static_cast<unsigned char>(text[i]);
-    if (plain[byte]) continue;
-    out.append(text.substr(from, i - from));
-    escape(byte);
-    from = i + 1;
+// How many of the first bytes are plain; eight at a time.
+size_t span_of_plain(const char* text, size_t size) {
+  constexpr uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+  size_t n = 0;
+  for (; n + 8 <= size; n += 8) {
+    uint64_t w;
+    std::memcpy(&w, text + n, 8);
+    uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\'), del = w ^ (ones * 0x7f);
+    uint64_t odd =
+        ((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((del - ones) & ~del) | w;
+    if (odd & highs) break;
   }
-  out.append(text.substr(from));
+  while (n < size && plain[static_cast<uint8_t>(text[n])]) ++n;
+  return n;
 }
 
-void escape_json(std::string& out, std::string_view text) {
-  append_escaped(out, text, [&out](unsigned char byte) {
+// Appends `text`, whose plain stretches are copied as they are; `escape` writes the other bytes.
+template <class Escape>
+void append_escaped(BlockWriter& out, std::string_view text, Escape escape) {
+  for (;;) {
+    size_t n = span_of_plain(text.data(), text.size());
+    out.append(text.substr(0, n));
+    if (n == text.size()) return;
+    escape(static_cast<uint8_t>(text[n]));
+    text.remove_prefix(n + 1);
+  }
+}
+
+void append_hex(BlockWriter& out, std::string_view before, uint8_t byte, std::string_view digits) {
+  out.append(before);
+  out.append(digits[byte >> 4]);
+  out.append(digits[byte & 15]);
+}
+
+void escape_json(BlockWriter& out, std::string_view text) {
+  append_escaped(out, text, [&out](uint8_t byte) {
     if (byte == '"' || byte == '\\') {
-      out += '\\';
-      out += static_cast<char>(byte);
+      out.append('\\');
+      out.append(static_cast<char>(byte));
     } else {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+      append_hex(out, "\\u00", byte, "0123456789abcdef");
     }
   });
 }
 
-void escape_combined(std::string& out, std::string_view text) {
-  if (text.empty()) out += '-';
-  append_escaped(out, text, [&out](unsigned char byte) { fmt::format_to(std::back_inserter(out), "\\x{:02X}", byte); });
+void escape_combined(BlockWriter& out, std::string_view text) {
+  if (text.empty()) out.append('-');
+  append_escaped(out, text, [&out](uint8_t byte) { append_hex(out, "\\x", byte, "0123456789ABCDEF"); });
 }
 
-void add_number(std::string& out, std::string_view before, uint64_t value) {
-  char digits[20];
-  out.append(before).append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+void add_number(BlockWriter& out, std::string_view before, uint64_t value) {
+  char* to = out.room(before.size() + 20);
+  char* end = std::to_chars(copy_short(to, before), to + before.size() + 20, value).ptr;
+  out.advance(static_cast<size_t>(end - to));
 }
 
 // `before` is the key with all that stands around it: `,"key":"`.
-void add_text(std::string& out, std::string_view before, std::string_view value) {
+void add_text(BlockWriter& out, std::string_view before, std::string_view value) {
   if (value.empty()) return;
   out.append(before);
   escape_json(out, value);
-  out += '"';
+  out.append('"');
 }
 
-void add_address(std::string& out, const IpAddress& address) {
-  char text[IpAddress::text_capacity];
-  out.append(text, address.print(text));
+void add_address(BlockWriter& out, const IpAddress& address) {
+  out.advance(address.print(out.room(IpAddress::text_capacity)));
 }
 
 // ".007", the thousandths of a second or a millisecond.
-void add_thousandths(std::string& out, int64_t value) {
+void add_thousandths(BlockWriter& out, int64_t value) {
   auto v = static_cast<unsigned>(value % 1000);
   const char text[] = {'.', static_cast<char>('0' + v / 100), static_cast<char>('0' + v / 10 % 10),
                        static_cast<char>('0' + v % 10)};
-  out.append(text, sizeof text);
+  out.append({text, sizeof text});
 }
 
 // A time by the second, made anew when the second changes.
@@ -84,8 +105,9 @@ std::string_view second_as_text(int64_t wall_ms, const char* form) {
   return text;
 }
 
-void write_json(std::string& out, const LogEntry& e) {
-  out.append("{\"time\":\"").append(second_as_text<0>(e.wall_ms, "{:%Y-%m-%dT%H:%M:%S}"));
+void write_json(BlockWriter& out, const LogEntry& e) {
+  out.append("{\"time\":\"");
+  out.append(second_as_text<0>(e.wall_ms, "{:%Y-%m-%dT%H:%M:%S}"));
   add_thousandths(out, e.wall_ms);
   out.append("Z\",\"client\":\"");
   add_address(out, e.client);
@@ -107,28 +129,30 @@ void write_json(std::string& out, const LogEntry& e) {
   add_text(out, ",\"referer\":\"", e.referer);
   add_text(out, ",\"user_agent\":\"", e.user_agent);
   add_text(out, ",\"note\":\"", e.note);
-  out += "}\n";
+  out.append("}\n");
 }
 
-void write_combined(std::string& out, const LogEntry& e) {
+void write_combined(BlockWriter& out, const LogEntry& e) {
   add_address(out, e.client);
-  out.append(" - - [").append(second_as_text<1>(e.wall_ms, "{:%d/%b/%Y:%H:%M:%S}")).append(" +0000] \"");
+  out.append(" - - [");
+  out.append(second_as_text<1>(e.wall_ms, "{:%d/%b/%Y:%H:%M:%S}"));
+  out.append(" +0000] \"");
   escape_combined(out, e.method);
-  out += ' ';
+  out.append(' ');
   escape_combined(out, e.target);
   out.append(e.minor_version == 1 ? " HTTP/1.1" : " HTTP/1.0");
   add_number(out, "\" ", static_cast<uint64_t>(e.status));
   add_number(out, " ", e.bytes);
-  out += " \"";
+  out.append(" \"");
   escape_combined(out, e.referer);
-  out += "\" \"";
+  out.append("\" \"");
   escape_combined(out, e.user_agent);
-  out += "\"\n";
+  out.append("\"\n");
 }
 
 }  // namespace
 
-void write_log_line(std::string& out, const LogEntry& entry, LogFormat format) {
+void write_log_line(BlockWriter& out, const LogEntry& entry, LogFormat format) {
   if (format == LogFormat::json) return write_json(out, entry);
   write_combined(out, entry);
 }

@@ -1,10 +1,10 @@
 #pragma once
 // One line a request, as JSON or in the combined form of Apache and nginx. Pure: appends to a buffer.
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "core/base/address.hh"
+#include "core/base/bytes.hh"
 #include "proxy/snapshot.hh"
 
 namespace portolan::proxy {
@@ -22,6 +22,6 @@ struct LogEntry {
   std::string_view note;  // why it ended early: "client left", "answer cut"
 };
 
-void write_log_line(std::string& out, const LogEntry& entry, LogFormat format);
+void write_log_line(BlockWriter& out, const LogEntry& entry, LogFormat format);
 
 }  // namespace portolan::proxy

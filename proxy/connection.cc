@@ -126,7 +126,7 @@ bool Connection::next_request() {
   if (!talk.inbox.unread().empty()) {
     http::Step step = talk.parser.next(talk.inbox.unread());
     if (phase_ == Phase::idle && talk.parser.started()) {
-      talk.started_us = proxy_.worker().callback_us();
+      talk.started_us = proxy_.worker().now_us();
       if (step.event == http::Event::need_more) enter(Phase::head, listener_->timeouts.header);
     }
     if (step.event == http::Event::head) {
@@ -162,7 +162,7 @@ void Connection::begin_exchange(std::unique_ptr<Exchange> exchange) {
 
 void Connection::refuse(int status) {
   keep_alive_ = false;
-  if (talk_->started_us == 0) talk_->started_us = proxy_.worker().callback_us();
+  if (talk_->started_us == 0) talk_->started_us = proxy_.worker().now_us();
   begin_exchange(std::make_unique<Exchange>(*this, status));
 }
 

@@ -433,7 +433,7 @@ Exchange::Next Exchange::finish() {
 
 void Exchange::log() {
   if (std::exchange(logged_, true)) return;
-  int64_t duration_us = std::max<int64_t>(0, proxy_.worker().now_us() - connection_.request_started_us());
+  int64_t duration_us = std::max<int64_t>(0, proxy_.worker().precise_us() - connection_.request_started_us());
   LogEntry entry;
   entry.listener = connection_.listener().config.name;
   entry.status = status_;

@@ -84,8 +84,8 @@ void write_forwarded(http::BlockHeadWriter& writer, const http::RequestHead& hea
   } else {
     writer.field("X-Forwarded-For", peer);
   }
-  char address[IpAddress::text_capacity];
-  writer.field("X-Real-IP", {address, client.address.print(address)});
+  if (client.through_trusted) peer = {text, client.address.print(text)};
+  writer.field("X-Real-IP", peer);
   writer.field("X-Forwarded-Proto", client.scheme);
   std::string_view host = filter.authority;
   if (client.through_trusted) host = head.fields.find(FieldId::x_forwarded_host).value_or(host);

@@ -211,8 +211,8 @@ std::string_view Proxy::date() {
 void Proxy::log(const LogEntry& entry, LogFormat format) {
   log_line_.clear();
   write_log_line(log_line_, entry, format);
-  log_ring_.append(log_line_);
-  shared_.log_writer.wake();
+  log_ring_.append(log_line_.view());
+  shared_.log_writer.wake(log_ring_);
 }
 
 void Proxy::count_retry(const std::string& pool) {

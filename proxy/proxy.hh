@@ -100,7 +100,7 @@ class Proxy {
   std::vector<std::unique_ptr<Conversation>> spare_conversations_;
   std::unordered_map<const Fetch*, std::unique_ptr<Fetch>> fetches_;
   RequestMeter meter_;
-  std::string log_line_;
+  BlockWriter log_line_;
   char date_[29];
   int64_t date_s_ = -1;
   bool draining_ = false;

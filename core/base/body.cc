@@ -10,21 +10,25 @@ FileHandle::~FileHandle() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void Body::push(Segment segment) {
+Segment& Body::push() {
   if (segments_.capacity() == 0) segments_.reserve(4);  // a head, a body, and what chunking adds
-  segments_.push_back(std::move(segment));
+  return segments_.emplace_back();
 }
 
 void Body::append(Slice bytes) {
   if (bytes.size == 0) return;
-  uint64_t n = bytes.size;
-  push(Segment{std::move(bytes), nullptr, 0, n});
-  size_ += n;
+  Segment& s = push();
+  s.length = bytes.size;
+  size_ += bytes.size;
+  s.bytes = std::move(bytes);
 }
 
 void Body::append(FileRef file, off_t offset, uint64_t length) {
   if (length == 0) return;
-  push(Segment{{}, std::move(file), offset, length});
+  Segment& s = push();
+  s.file = std::move(file);
+  s.offset = offset;
+  s.length = length;
   size_ += length;
 }
 
@@ -33,20 +37,21 @@ void Body::append(Body&& other) {
     segments_.swap(other.segments_);
     std::swap(first_, other.first_);
   } else {
-    for (size_t i = other.first_; i < other.segments_.size(); ++i) push(std::move(other.segments_[i]));
+    for (size_t i = other.first_; i < other.segments_.size(); ++i) push() = std::move(other.segments_[i]);
   }
   size_ += other.size_;
   other.clear();
 }
 
 void Body::move_front(Body& to, uint64_t max) {
+  if (size_ <= max) return to.append(std::move(*this));
   while (max > 0 && first_ < segments_.size()) {
     Segment& s = segments_[first_];
     if (s.length <= max) {
       max -= s.length;
       size_ -= s.length;
       to.size_ += s.length;
-      to.push(std::move(s));
+      to.push() = std::move(s);
       ++first_;
       continue;
     }
@@ -54,7 +59,7 @@ void Body::move_front(Body& to, uint64_t max) {
     head.length = max;
     if (!head.file) head.bytes.size = max;
     to.size_ += max;
-    to.push(std::move(head));
+    to.push() = std::move(head);
     consume(max);
     break;
   }
@@ -63,6 +68,7 @@ void Body::move_front(Body& to, uint64_t max) {
 
 void Body::consume(uint64_t n) {
   assert(n <= size_);
+  if (n == size_) return clear();
   size_ -= n;
   while (n > 0) {
     Segment& s = segments_[first_];

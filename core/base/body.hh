@@ -54,7 +54,7 @@ class Body {
 
  private:
   void compact();
-  void push(Segment segment);
+  Segment& push();
   std::vector<Segment, RecycledAllocator<Segment>> segments_;
   size_t first_ = 0;
   uint64_t size_ = 0;

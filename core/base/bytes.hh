@@ -110,10 +110,14 @@ class BlockWriter {
   explicit BlockWriter(size_t capacity = Block::small_capacity) : block_(BlockRef::make(capacity)) {}
 
   void append(std::string_view text) {
-    std::memcpy(room(text.size()), text.data(), text.size());
+    copy_short(room(text.size()), text);
     size_ += text.size();
   }
-  void append(char c) { *room(1) = c, ++size_; }
+  void append(char c) {
+    *room(1) = c;
+    ++size_;
+  }
+  void clear() { size_ = 0; }  // begin again; nothing may have been taken
   // At least `n` bytes behind what is written; advance() says how many of them were used.
   char* room(size_t n) {
     if (block_->capacity() - size_ < n) grow(n);

@@ -50,8 +50,9 @@ void BasicHeadWriter<Out>::request_line(std::string_view method, std::string_vie
 
 template <class Out>
 void BasicHeadWriter<Out>::status_line(int status, std::string_view reason) {
-  put(out_, {"HTTP/1.1 ", Digits(static_cast<uint64_t>(status)).view(), " ",
-             reason.empty() ? reason_phrase(status) : reason, "\r\n"});
+  if (reason.empty()) reason = reason_phrase(status);
+  if (status == 200 && reason == "OK") return put(out_, {"HTTP/1.1 200 OK\r\n"});
+  put(out_, {"HTTP/1.1 ", Digits(static_cast<uint64_t>(status)).view(), " ", reason, "\r\n"});
 }
 
 template <class Out>

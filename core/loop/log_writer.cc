@@ -37,6 +37,11 @@ bool LogRing::append(std::string_view line) {
   return true;
 }
 
+bool LogRing::filling() const {
+  uint64_t used = head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed);
+  return used >= data_.size() / 4;
+}
+
 size_t LogRing::take(std::string& out) {
   uint64_t tail = tail_.load(std::memory_order_relaxed);
   uint64_t head = head_.load(std::memory_order_acquire);
@@ -94,8 +99,9 @@ LogRing& LogWriter::add_ring() {
   return *rings_.emplace_back(std::make_unique<LogRing>(ring_bytes));
 }
 
-void LogWriter::wake() {
-  if (pending_.exchange(true, std::memory_order_acq_rel)) return;
+void LogWriter::wake(const LogRing& ring) {
+  std::atomic<bool>& flag = ring.filling() ? urgent_ : pending_;
+  if (flag.load(std::memory_order_relaxed) || flag.exchange(true, std::memory_order_acq_rel)) return;
   wake_up_.notify_one();
 }
 
@@ -110,13 +116,10 @@ void LogWriter::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     // The waking side takes no lock, so a notice may come between the test and the wait: look again now and then.
-    wake_up_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_ || pending_.load(); });
-    if (!stopping_) {
-      lock.unlock();
-      std::this_thread::sleep_for(gather);
-      lock.lock();
-    }
+    wake_up_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_ || pending_.load() || urgent_.load(); });
+    wake_up_.wait_for(lock, gather, [this] { return stopping_ || urgent_.load(); });
     pending_.store(false, std::memory_order_release);
+    urgent_.store(false, std::memory_order_release);
     lock.unlock();
     drain();
     lock.lock();
@@ -134,7 +137,11 @@ void LogWriter::drain() {
     kept.reset(fd_ ? ::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 3) : -1);
     fd = kept.get();
   }
-  auto count = [](std::string_view text) { return static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n')); };
+  auto count = [](std::string_view text) {
+    uint64_t lines = 0;
+    for (size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) ++lines;
+    return lines;
+  };
   std::string_view left = lines;
   while (!left.empty() && fd >= 0) {
     ssize_t n = ::write(fd, left.data(), left.size());

@@ -23,6 +23,7 @@ class LogRing {
   size_t take(std::string& out);       // moves what is there to the end of out
   uint64_t appended() const { return appended_.load(std::memory_order_relaxed); }
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+  bool filling() const;  // a quarter full or more: better emptied soon
 
  private:
   friend class LogWriter;
@@ -41,7 +42,8 @@ class LogWriter {
   Status open(const std::string& path);
   Status reopen();      // SIGUSR1: the same path, a new file
   LogRing& add_ring();  // lives as long as the writer
-  void wake();          // any worker: there is something; cheap when already awake
+  // Any worker: there is something in its ring. Cheap when the writer knows already.
+  void wake(const LogRing& ring);
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
   uint64_t dropped() const;  // rings without room, and lines the disk refused
   uint64_t written() const { return written_.load(std::memory_order_relaxed); }
@@ -56,6 +58,7 @@ class LogWriter {
   std::vector<std::unique_ptr<LogRing>> rings_;
   std::atomic<bool> enabled_{false};
   std::atomic<bool> pending_{false};
+  std::atomic<bool> urgent_{false};  // a ring fills
   std::atomic<uint64_t> written_{0};
   std::atomic<uint64_t> refused_{0};
   bool stopping_ = false;

@@ -4,7 +4,9 @@
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,9 +19,18 @@ constexpr size_t most_segments = 64;             // of one writev
 constexpr size_t most_gathered = 4096;           // bytes
 constexpr uint64_t most_bytes_a_turn = 1 << 20;  // other connections wait meanwhile
 
+// The C library's own functions are cancellation points: in a process with threads that is two locked instructions a
+// call.
+ssize_t receive(int fd, char* to, size_t size) {
+  return ::syscall(SYS_recvfrom, fd, to, size, 0, nullptr, nullptr);
+}
+ssize_t send(int fd, const void* from, size_t size, int flags) {
+  return ::syscall(SYS_sendto, fd, from, size, flags, nullptr, 0);
+}
+
 // The kernel takes one piece faster than several: small ones are put together first.
 ssize_t send_vector(int fd, iovec* vector, size_t count, size_t total, int flags) {
-  if (count == 1) return ::send(fd, vector[0].iov_base, total, flags);
+  if (count == 1) return send(fd, vector[0].iov_base, total, flags);
   if (total <= most_gathered) {
     char gathered[most_gathered];
     char* end = gathered;
@@ -27,12 +38,12 @@ ssize_t send_vector(int fd, iovec* vector, size_t count, size_t total, int flags
       std::memcpy(end, vector[i].iov_base, vector[i].iov_len);
       end += vector[i].iov_len;
     }
-    return ::send(fd, gathered, total, flags);
+    return send(fd, gathered, total, flags);
   }
   msghdr message{};
   message.msg_iov = vector;
   message.msg_iovlen = count;
-  return ::sendmsg(fd, &message, flags);
+  return ::syscall(SYS_sendmsg, fd, &message, flags);
 }
 
 }  // namespace
@@ -93,7 +104,7 @@ Io Stream::read(char* buffer, size_t size, size_t& got) {
   // A write that failed doesn't end reading: what the peer said before it closed is still there.
   if (!readable_) return Io::would_block;
   for (;;) {
-    ssize_t n = ::recv(fd_.get(), buffer, size, 0);
+    ssize_t n = receive(fd_.get(), buffer, size);
     if (n > 0) {
       got = static_cast<size_t>(n);
       // A short read drained the socket, unless the peer's end is waiting behind it: that brings no new edge.

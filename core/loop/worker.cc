@@ -12,6 +12,8 @@ namespace {
 
 thread_local Worker* running = nullptr;
 
+constexpr int callbacks_a_look = 8;  // at the clock
+
 }  // namespace
 
 Worker* Worker::current() {
@@ -76,7 +78,7 @@ void Worker::join() {
 
 void Worker::turn(int64_t wait_ms) {
   running = this;
-  wall_is_old_ = true;
+  callbacks_ = -1;
   last_turn_ms_.store(now_ms(), std::memory_order_relaxed);
   while (!next_turn_.empty()) push(soon_, *take(next_turn_));
   wait_for_events(soon_.empty() ? wait_ms : 0);
@@ -114,13 +116,13 @@ void Worker::fire_timers() {
 
 void Worker::read_clock() {
   now_us_ = clock_.now_us();
-  if (!wall_is_old_) return;
-  wall_is_old_ = false;
-  wall_offset_ms_ = clock_.wall_ms() - now_us_ / 1000;
+  if (callbacks_ < 0) wall_offset_ms_ = clock_.wall_ms() - now_us_ / 1000;
+  callbacks_ = 0;
 }
 
 void Worker::begin_callback() {
-  if (depth_++ == 0) read_clock();
+  if (depth_++ > 0) return;
+  if (callbacks_ < 0 || ++callbacks_ == callbacks_a_look) read_clock();
 }
 
 void Worker::end_callback() {

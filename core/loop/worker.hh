@@ -61,10 +61,14 @@ class Worker {
 
   int id() const { return id_; }
   const std::string& name() const { return name_; }
-  int64_t now_ms() const { return now_us_ / 1000; }                     // of the current callback's start, monotonic
-  int64_t callback_us() const { return now_us_; }                       // the same
-  int64_t now_us() const { return clock_.now_us(); }                    // read from the clock
-  int64_t wall_ms() const { return now_us_ / 1000 + wall_offset_ms_; }  // of the current callback's start
+  // The clock is looked at when a turn begins and every few callbacks: what these say is that old at most.
+  int64_t now_ms() const { return now_us_ / 1000; }  // monotonic
+  int64_t now_us() const { return now_us_; }
+  int64_t wall_ms() const { return now_us_ / 1000 + wall_offset_ms_; }
+  int64_t precise_us() {  // looks at the clock
+    now_us_ = clock_.now_us();
+    return now_us_;
+  }
   const Clock& clock() const { return clock_; }
   Rng& rng() { return rng_; }
   metrics::Shard& metrics() { return metrics_; }
@@ -100,8 +104,8 @@ class Worker {
   event_base* base_ = nullptr;
   event* wheel_event_ = nullptr;
   int64_t now_us_;
-  int64_t wall_offset_ms_;  // from monotonic to wall time, looked at once a turn
-  bool wall_is_old_ = false;
+  int64_t wall_offset_ms_;    // from monotonic to wall time, looked at once a turn
+  int callbacks_ = 0;         // since the clock was looked at; -1: a new turn
   int64_t wakes_at_ms_ = -1;  // what wheel_event_ is set to; -1: not set
   Wheel wheel_;
   Queue soon_;

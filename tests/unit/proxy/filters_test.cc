@@ -222,10 +222,15 @@ LogEntry entry() {
   return e;
 }
 
+std::string line_of(const LogEntry& e, LogFormat format) {
+  BlockWriter line;
+  write_log_line(line, e, format);
+  return std::string(line.view());
+}
+
 TEST(AccessLog, AJsonLine) {
-  std::string line;
   LogEntry e = entry();
-  write_log_line(line, e, LogFormat::json);
+  std::string line = line_of(e, LogFormat::json);
   EXPECT_EQ(line,
             "{\"time\":\"2023-11-14T22:13:20.123Z\",\"client\":\"192.0.2.9\",\"listener\":\"web\",\"method\":\"GET\","
             "\"host\":\"a.example\",\"target\":\"/a?b\",\"protocol\":\"HTTP/1.1\",\"status\":200,\"bytes\":5,"
@@ -233,8 +238,7 @@ TEST(AccessLog, AJsonLine) {
   e.tries = 3;
   e.cache = "edge-1; hit";
   e.note = "answer cut";
-  line.clear();
-  write_log_line(line, e, LogFormat::json);
+  line = line_of(e, LogFormat::json);
   EXPECT_NE(line.find("\"tries\":3,\"cache\":\"edge-1; hit\",\"note\":\"answer cut\"}\n"), std::string::npos) << line;
 }
 
@@ -244,26 +248,22 @@ TEST(AccessLog, NothingAClientSendsBreaksALine) {
   LogEntry e = entry();
   e.target = e.referer = e.user_agent = e.host = e.method = nasty;
   for (LogFormat format : {LogFormat::json, LogFormat::combined}) {
-    std::string line;
-    write_log_line(line, e, format);
+    std::string line = line_of(e, format);
     EXPECT_EQ(line.find('\n'), line.size() - 1);
     for (char c : line.substr(0, line.size() - 1)) ASSERT_TRUE(c >= 0x20 && c < 0x7f) << static_cast<int>(c);
   }
   e = entry();
   e.target = "/\"}\\\n\x1b[31m";
-  std::string json, combined;
-  write_log_line(json, e, LogFormat::json);
+  std::string json = line_of(e, LogFormat::json), combined = line_of(e, LogFormat::combined);
   EXPECT_NE(json.find("\"target\":\"/\\\"}\\\\\\u000a\\u001b[31m\","), std::string::npos) << json;
-  write_log_line(combined, e, LogFormat::combined);
   EXPECT_NE(combined.find("\"GET /\\x22}\\x5C\\x0A\\x1B[31m HTTP/1.1\""), std::string::npos) << combined;
 }
 
 TEST(AccessLog, TheCombinedFormOfApache) {
   LogEntry e = entry();
   e.user_agent = "curl/8";
-  std::string line;
-  write_log_line(line, e, LogFormat::combined);
-  EXPECT_EQ(line, "192.0.2.9 - - [14/Nov/2023:22:13:20 +0000] \"GET /a?b HTTP/1.1\" 200 5 \"-\" \"curl/8\"\n");
+  EXPECT_EQ(line_of(e, LogFormat::combined),
+            "192.0.2.9 - - [14/Nov/2023:22:13:20 +0000] \"GET /a?b HTTP/1.1\" 200 5 \"-\" \"curl/8\"\n");
 }
 
 }  // namespace

@@ -113,12 +113,12 @@ TEST(LogWriter, ReopensARotatedFile) {
   ASSERT_TRUE(writer.open(folder.path + "/log"));
   LogRing& ring = writer.add_ring();
   ring.append("before\n");
-  writer.wake();
+  writer.wake(ring);
   ASSERT_TRUE(comes([&] { return writer.written() == 1; }));
   std::filesystem::rename(folder.path + "/log", folder.path + "/log.1");
   ASSERT_TRUE(writer.reopen());
   ring.append("after\n");
-  writer.wake();
+  writer.wake(ring);
   ASSERT_TRUE(comes([&] { return writer.written() == 2; }));
   EXPECT_EQ(folder.read("log.1"), "before\n");
   EXPECT_EQ(folder.read("log"), "after\n");
@@ -131,7 +131,7 @@ TEST(LogWriter, CountsTheLinesAFullDiskRefuses) {
     ASSERT_TRUE(writer.open("/dev/full"));
     LogRing& ring = writer.add_ring();
     for (int i = 0; i < 3; ++i) ring.append("lost\n");
-    writer.wake();
+    writer.wake(ring);
     EXPECT_TRUE(comes([&] { return writer.dropped() == 3; }));
     EXPECT_EQ(writer.written(), 0u);
   }

@@ -93,8 +93,9 @@ class Exchange {
     const bool by_subnet = query_.has_subnet && query_.subnet.source > 0;
     const geo::Found found = view_.geo->find(by_subnet ? query_.subnet.address : client_);
     if (by_subnet) scope_ = static_cast<uint8_t>(found.prefix_length);
-    has_place_ = found.location && found.location->has_coordinates;
-    if (has_place_) place_ = Point::from_degrees(found.location->latitude, found.location->longitude);
+    const geo::Location location = view_.geo->location(found.place);
+    has_place_ = location.has_coordinates;
+    if (has_place_) place_ = Point::from_degrees(location.latitude, location.longitude);
   }
 
   // From a random one on, so that clients taking the first are spread.

@@ -5,19 +5,17 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/geo/interner.hh"
+
 namespace portolan::geo {
 
 size_t LocationHash::operator()(const Location& location) const {
   uint64_t h = 0x9e3779b97f4a7c15;
-  auto mix = [&h](uint64_t v) {
-    h = (h ^ v) * 0xff51afd7ed558ccd;
-    h ^= h >> 32;
-  };
-  mix(std::bit_cast<uint64_t>(location.latitude));
-  mix(std::bit_cast<uint64_t>(location.longitude));
-  mix(uint64_t{location.accuracy_radius_km} << 1 | location.has_coordinates);
+  h = stir(h, std::bit_cast<uint64_t>(location.latitude));
+  h = stir(h, std::bit_cast<uint64_t>(location.longitude));
+  h = stir(h, uint64_t{location.accuracy_radius_km} << 1 | location.has_coordinates);
   for (const auto& code : {location.country, location.continent})
-    mix(uint64_t{static_cast<uint8_t>(code[0])} << 8 | static_cast<uint8_t>(code[1]));
+    h = stir(h, uint64_t{static_cast<uint8_t>(code[0])} << 8 | static_cast<uint8_t>(code[1]));
   return h;
 }
 

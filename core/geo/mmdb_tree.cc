@@ -7,7 +7,7 @@
 namespace portolan::geo {
 
 MmdbTree::MmdbTree(const MmdbLayout& layout, RecordReader& records, Trie& trie)
-    : layout_(layout), records_(records), trie_(trie), visited_(layout.node_count), cache_(1024) {}
+    : layout_(layout), records_(records), trie_(trie), visited_(layout.node_count) {}
 
 Result<Trie::Roots> MmdbTree::walk() {
   Trie::Roots roots;
@@ -85,35 +85,12 @@ Result<Trie::Ref> MmdbTree::leaf(uint32_t record, uint32_t node) {
   uint64_t offset = past_tree - mmdb_separator_bytes;
   if (offset >= layout_.data.size)
     return Error{fmt::format("search tree: node {} points out of the data ({})", node, offset)};
-  Trie::Ref* known = cached(static_cast<uint32_t>(offset));
-  if (known) return *known;
+  if (const uint32_t* known = leaves_.find(static_cast<uint32_t>(offset))) return Trie::Ref{*known};
   auto location = records_.read(static_cast<uint32_t>(offset));
   if (!location) return location.error();
   auto ref = trie_.leaf(*location);
-  if (!ref) return ref;
-  if (++cached_count_ * 2 > cache_.size()) grow_cache();
-  size_t at = (offset * 0x9e3779b1u) & (cache_.size() - 1);
-  while (cache_[at].offset != UINT32_MAX) at = (at + 1) & (cache_.size() - 1);
-  cache_[at] = {static_cast<uint32_t>(offset), *ref};
+  if (ref) leaves_.put(static_cast<uint32_t>(offset), *ref);
   return ref;
-}
-
-Trie::Ref* MmdbTree::cached(uint32_t offset) {
-  size_t at = (uint64_t{offset} * 0x9e3779b1u) & (cache_.size() - 1);
-  for (; cache_[at].offset != UINT32_MAX; at = (at + 1) & (cache_.size() - 1))
-    if (cache_[at].offset == offset) return &cache_[at].leaf;
-  return nullptr;
-}
-
-void MmdbTree::grow_cache() {
-  std::vector<Slot> old(cache_.size() * 2);
-  old.swap(cache_);
-  for (const Slot& slot : old) {
-    if (slot.offset == UINT32_MAX) continue;
-    size_t at = (uint64_t{slot.offset} * 0x9e3779b1u) & (cache_.size() - 1);
-    while (cache_[at].offset != UINT32_MAX) at = (at + 1) & (cache_.size() - 1);
-    cache_[at] = slot;
-  }
 }
 
 }  // namespace portolan::geo

@@ -7,6 +7,7 @@
 
 #include "core/base/result.hh"
 #include "core/geo/mmdb_layout.hh"
+#include "core/geo/offset_map.hh"
 #include "core/geo/record_reader.hh"
 #include "core/geo/trie.hh"
 
@@ -26,21 +27,13 @@ class MmdbTree {
   Result<Trie::Ref> subtree(uint32_t start, unsigned depth, unsigned max_depth, uint32_t alias);
   Status enter(uint32_t node);
   Result<Trie::Ref> leaf(uint32_t record, uint32_t node);
-  Trie::Ref* cached(uint32_t offset);
-  void grow_cache();
 
   const MmdbLayout& layout_;
   RecordReader& records_;
   Trie& trie_;
   std::vector<bool> visited_;
   uint32_t ipv4_record_ = 0;  // the record 96 zero bits lead to (node or leaf)
-
-  struct Slot {
-    uint32_t offset = UINT32_MAX;
-    Trie::Ref leaf = 0;
-  };
-  std::vector<Slot> cache_;  // distinct data offsets, open addressing
-  size_t cached_count_ = 0;
+  OffsetMap leaves_;          // of the records read so far
 };
 
 }  // namespace portolan::geo

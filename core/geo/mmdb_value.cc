@@ -176,12 +176,11 @@ bool MmdbChecker::target(const MmdbValue& pointer, size_t at, unsigned depth) {
   if (const char* wrong = read_mmdb_value(data_, pointer.size, v)) return fail(pointer.size, wrong);
   if (v.type == Type::pointer) return fail(at, "pointer to a pointer");
   if (v.type != Type::map && v.type != Type::array) return spend(at, 1);
-  auto known = right_.find(pointer.size);
-  if (known != right_.end()) return spend(at, known->second);
+  if (const uint32_t* known = right_.find(pointer.size)) return spend(at, *known);
   uint64_t before = left_;
   size_t end = pointer.size;
   if (!value(end, depth)) return false;
-  right_.emplace(pointer.size, static_cast<uint32_t>(before - left_));
+  right_.put(pointer.size, static_cast<uint32_t>(before - left_));
   return true;
 }
 

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "core/base/result.hh"
+#include "core/geo/offset_map.hh"
 
 namespace portolan::geo {
 
@@ -70,7 +70,7 @@ class MmdbChecker {
   uint64_t left_ = 0;
   size_t bad_at_ = 0;
   const char* bad_ = nullptr;
-  std::unordered_map<uint32_t, uint32_t> right_;  // maps and arrays pointed at -> how many values
+  OffsetMap right_;  // maps and arrays pointed at -> how many values
 };
 
 // Where the value of `key` is in the map at `offset`; npos where it has none. Check the map first.

@@ -3,10 +3,10 @@
 // few cache lines. Immutable: any number of threads may ask it; a reload makes a new one and the
 // old one lives while somebody holds it.
 //
-// A multi-bit trie after "Poptrie" (Asai and Ohara, SIGCOMM 2015): the first 18 bits index an array
-// (so that IPv4 nodes meet /24 and IPv6 nodes /48), then 6 bits a node, children and leaves packed
-// and found by counting bits.
-#include <array>
+// The first 16 bits of an address index an array; from there on a node a byte. A node is the sorted
+// list of its runs: the last slot of each (one byte) and what its slots lead to, so that a search
+// compares sixteen runs at a time. The length of a prefix is not stored: it follows from the ends of
+// the run and of the one before it.
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -14,16 +14,18 @@
 #include "core/base/address.hh"
 #include "core/base/result.hh"
 #include "core/geo/location.hh"
+#include "core/geo/packed.hh"
+#include "core/geo/places.hh"
 
 namespace portolan::geo {
 
 class Trie;
 
 struct Found {
-  const Location* location = nullptr;  // null: nothing is known. Lives as long as the table
-  // Every address that shares this many leading bits with the one asked gets this same `location`.
-  // Bits of the family asked: 0..32 for IPv4, 0..128 for IPv6. Fit to be the scope of a Client
-  // Subnet answer (RFC 7871 section 7.2.1).
+  uint32_t place = 0;  // Table::location() says what is known of it; 0: nothing
+  // Every address that shares this many leading bits with the one asked gets this same `place`, and
+  // no shorter prefix is like that. Bits of the family asked: 0..32 for IPv4, 0..128 for IPv6. Fit
+  // to be the scope of a Client Subnet answer (RFC 7871 section 7.2.1).
   unsigned prefix_length = 0;
 };
 
@@ -36,32 +38,30 @@ class Table {
   // the prefixes a database declares to be aliases of its IPv4 part (6to4 for one).
   Found find(const IpAddress& address) const;
 
-  size_t location_count() const { return locations_.size() - 1; }
+  // `place` as found here; equal locations are one place. No allocation, no lock.
+  Location location(uint32_t place) const { return places_[place]; }
+
+  size_t location_count() const { return places_.size() - 1; }
   size_t memory_bytes() const;
 
  private:
-  // A leaf is the length of its prefix (8 bits) over the id of its location (24 bits). In a root,
-  // node_bit marks the index of a node; the leaves of a root are at most 18 long, so never carry
-  // it.
+  friend class Packer;
+  static constexpr unsigned root_bits = 16;
+  static constexpr unsigned stride = 8;
+  static constexpr unsigned search_width = 16;  // bytes a search reads at a time, perhaps past the last node
   static constexpr uint32_t node_bit = 0x80000000;
-  static constexpr unsigned root_bits = 18;
-  static constexpr unsigned stride = 6;
-  struct Node {
-    uint64_t inner = 0;     // slots that go on in a child
-    uint64_t runs = 0;      // slots where a leaf differs from the leaf before it
-    uint32_t children = 0;  // index of the first child
-    uint32_t leaves = 0;    // index of the first leaf
-  };
-  class Packer;
   struct Search;
 
-  Table() = default;
+  explicit Table(Places places) : places_(std::move(places)) {}
 
+  // An entry of a root is a leaf, the length of its prefix (8 bits) over its place (24 bits), or
+  // node_bit and the first run of a node. A value of a run is a place, or the number of places for an
+  // alias of the IPv4 part, or that and the first run of the node below.
   std::vector<uint32_t> root4_;
   std::vector<uint32_t> root6_;
-  std::vector<Node> nodes_;
-  std::vector<uint32_t> leaves_;
-  std::vector<Location> locations_;  // [0] is the one nothing is known of
+  std::vector<uint8_t> ends_;  // of each run its last slot; a node's last is 255
+  Packed values_;
+  Places places_;  // [0] is the one nothing is known of
 };
 
 // Collects networks, then makes a table. One thread.

@@ -4,14 +4,14 @@ namespace portolan::geo {
 
 Result<Trie::Ref> Trie::leaf(const Location& location) {
   if (!location.known()) return Ref{nothing};
-  auto known = ids_.find(location);
-  if (known != ids_.end()) return Ref{leaf_bit | known->second};
-  if (locations_.size() >= alias_id) {
+  const uint32_t fresh = static_cast<uint32_t>(locations_.size());
+  const uint32_t id =
+      ids_.number_of(LocationHash{}(location), fresh, [&](uint32_t known) { return locations_[known] == location; });
+  if (id != fresh) return Ref{leaf_bit | id};
+  if (fresh >= alias_id) {
     overflowed_ = true;
     return Error{"more than 16777214 distinct locations"};
   }
-  uint32_t id = static_cast<uint32_t>(locations_.size());
-  ids_.emplace(location, id);
   locations_.push_back(location);
   return Ref{leaf_bit | id};
 }

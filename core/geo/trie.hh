@@ -8,6 +8,7 @@
 
 #include "core/base/address.hh"
 #include "core/base/result.hh"
+#include "core/geo/interner.hh"
 #include "core/geo/location.hh"
 
 namespace portolan::geo {
@@ -49,7 +50,6 @@ class Trie {
 
   void reserve(size_t nodes) { nodes_.reserve(nodes_.size() + nodes); }
   const std::vector<Location>& locations() const { return locations_; }
-  std::vector<Location> take_locations() { return std::move(locations_); }
 
  private:
   Ref overlay(Ref under, Ref over, const Roots& under_roots, const Roots& over_roots);
@@ -57,7 +57,7 @@ class Trie {
 
   std::vector<std::array<Ref, 2>> nodes_;
   std::vector<Location> locations_;  // [0] is the one nothing is known of
-  std::unordered_map<Location, uint32_t, LocationHash> ids_;
+  Interner ids_;
   std::unordered_map<uint64_t, Ref> combined_;
   bool overflowed_ = false;
 };

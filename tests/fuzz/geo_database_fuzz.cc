@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (size_t i = 0; i < address.size(); ++i) address.bytes[i] = data[at + i];
     geo::Found found = (*table)->find(address);
     if (found.prefix_length > address.bits()) std::abort();
-    if ((*table)->find(address.masked(found.prefix_length)).location != found.location) std::abort();
+    if ((*table)->find(address.masked(found.prefix_length)).place != found.place) std::abort();
   }
   return 0;
 }

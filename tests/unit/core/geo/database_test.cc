@@ -101,7 +101,7 @@ TEST(Refuses, AliasesOfTheIpv4PartOnlyWhereAnIpv4AddressFits) {
   uint64_t shifted = uint64_t{0xc0000207} << 7;
   for (unsigned i = 0; i < 5; ++i) aliased.bytes[5 + i] |= static_cast<uint8_t>(shifted >> (32 - 8 * i));
   Found found = (*fine)->find(aliased);
-  ASSERT_TRUE(found.location);
+  ASSERT_NE(found.place, 0u);
   EXPECT_EQ(found.prefix_length, 41u + 24u);
 }
 
@@ -192,7 +192,7 @@ TEST(Load, TruncationAfterwardsHarmsNobody) {
   auto table = load({{path, "city", {}}});
   ASSERT_TRUE(table) << table.error().text;
   ASSERT_EQ(::truncate(path.c_str(), 0), 0);
-  EXPECT_TRUE((*table)->find(IpAddress::v4(127, 3, 0, 1)).location);
+  EXPECT_TRUE(test::at(**table, IpAddress::v4(127, 3, 0, 1)).known());
   EXPECT_FALSE(load({{path, "city", {}}}));
   ::unlink(path.c_str());
 }
@@ -210,13 +210,13 @@ TEST(Load, ConfiguredKeysReplaceTheUsualOnes) {
   ASSERT_TRUE(writer.insert(*IpNetwork::parse("192.0.2.0/24"), place));
   std::string file = *writer.finish();
   IpAddress a = IpAddress::v4(192, 0, 2, 1);
-  EXPECT_EQ((*load_made(file))->find(a).location->country_code(), "FR");
+  EXPECT_EQ(test::at(**load_made(file), a).country_code(), "FR");
   auto other = load_made(file, "auto", {{"country", "registered_country.iso_code"}});
-  EXPECT_EQ((*other)->find(a).location->country_code(), "BE");
+  EXPECT_EQ(test::at(**other, a).country_code(), "BE");
   auto none = load_made(file, "auto", {{"latitude", "location.nothing"}});
-  EXPECT_FALSE((*none)->find(a).location->has_coordinates);
+  EXPECT_FALSE(test::at(**none, a).has_coordinates);
   auto no_coordinates = load_made(file, "country");
-  EXPECT_FALSE((*no_coordinates)->find(a).location->has_coordinates);
+  EXPECT_FALSE(test::at(**no_coordinates, a).has_coordinates);
 }
 
 TEST(Load, CountryFallsBackToTheRegisteredOne) {
@@ -224,7 +224,7 @@ TEST(Load, CountryFallsBackToTheRegisteredOne) {
   place.registered_country = "AU";
   auto table = load_made(one_network(place));
   ASSERT_TRUE(table);
-  EXPECT_EQ((*table)->find(IpAddress::v4(192, 0, 2, 1)).location->country_code(), "AU");
+  EXPECT_EQ(test::at(**table, IpAddress::v4(192, 0, 2, 1)).country_code(), "AU");
 }
 
 TEST(Load, LaterDatabasesTakePrecedence) {
@@ -241,11 +241,11 @@ TEST(Load, LaterDatabasesTakePrecedence) {
   Database second = write("portolan-geo-2.mmdb", "192.0.2.128/25", german);
   auto table = load({first, second});
   ASSERT_TRUE(table) << table.error().text;
-  EXPECT_EQ(test::describe(*(*table)->find(IpAddress::v4(192, 0, 2, 1)).location), "FR/EU 48.500000,2.250000 r50");
-  EXPECT_EQ(test::describe(*(*table)->find(IpAddress::v4(192, 0, 2, 200)).location), "DE/EU 48.500000,2.250000 r50");
-  EXPECT_EQ((*table)->find(*IpAddress::parse("2002:c000:02ff::")).location->country_code(), "DE");
+  EXPECT_EQ(test::describe(test::at(**table, IpAddress::v4(192, 0, 2, 1))), "FR/EU 48.500000,2.250000 r50");
+  EXPECT_EQ(test::describe(test::at(**table, IpAddress::v4(192, 0, 2, 200))), "DE/EU 48.500000,2.250000 r50");
+  EXPECT_EQ(test::at(**table, *IpAddress::parse("2002:c000:02ff::")).country_code(), "DE");
   table = load({second, first});
-  EXPECT_EQ((*table)->find(IpAddress::v4(192, 0, 2, 200)).location->country_code(), "FR");
+  EXPECT_EQ(test::at(**table, IpAddress::v4(192, 0, 2, 200)).country_code(), "FR");
   for (const Database& database : {first, second}) ::unlink(database.path.c_str());
 }
 
@@ -261,12 +261,12 @@ void compare_every_leaf(const Table& table, IndependentReader& reader, bool six,
     ASSERT_FALSE(theirs.failed) << at->to_string();
     for (const IpAddress& a : {*at, test::inside(*at, theirs.prefix_length, numbers)}) {
       Found ours = table.find(a);
-      ASSERT_EQ(test::describe(test::location_of(ours)), test::describe(theirs.location)) << a.to_string();
-      ASSERT_EQ(test::location_of(ours), theirs.location) << a.to_string();
+      ASSERT_EQ(test::describe(table.location(ours.place)), test::describe(theirs.location)) << a.to_string();
+      ASSERT_EQ(table.location(ours.place), theirs.location) << a.to_string();
       if (!a.unmapped().is_v6() && six) continue;
       ASSERT_LE(ours.prefix_length, theirs.prefix_length) << a.to_string();
       Found other = table.find(test::inside(a, ours.prefix_length, numbers));
-      ASSERT_EQ(other.location, ours.location) << a.to_string();
+      ASSERT_EQ(other.place, ours.place) << a.to_string();
       ASSERT_EQ(other.prefix_length, ours.prefix_length) << a.to_string();
     }
     at = test::after(*at, theirs.prefix_length);
@@ -278,8 +278,8 @@ void compare_samples(const Table& table, IndependentReader& reader, const std::v
     if (a.is_v6() && (!reader.has_ipv6() || a.unmapped().is_v4())) continue;
     auto theirs = reader.find(a);
     ASSERT_FALSE(theirs.failed) << a.to_string();
-    ASSERT_EQ(test::location_of(table.find(a)), theirs.location)
-        << a.to_string() << ": " << test::describe(test::location_of(table.find(a))) << " and "
+    ASSERT_EQ(test::at(table, a), theirs.location)
+        << a.to_string() << ": " << test::describe(test::at(table, a)) << " and "
         << test::describe(theirs.location);
   }
 }

@@ -185,8 +185,9 @@ class IndependentReader {
   MMDB_s mmdb_{};
 };
 
-inline Location location_of(const Found& found) {
-  return found.location ? *found.location : Location{};
+// Nothing known where the table knows nothing.
+inline Location at(const Table& table, const IpAddress& address) {
+  return table.location(table.find(address).place);
 }
 
 inline std::string describe(const Location& l) {

@@ -89,11 +89,11 @@ TEST_P(RoundTrip, EveryNetworkIsFoundAgain) {
       if (entry.first.contains(a) && (!best || entry.first.length > best->first.length)) best = &entry;
     Found found = (*table)->find(a);
     Location want = expected(best ? &best->second : nullptr, shape.numbers);
-    ASSERT_EQ(test::describe(test::location_of(found)), test::describe(want)) << a.to_string();
-    ASSERT_EQ(test::location_of(found), want);
+    ASSERT_EQ(test::describe((*table)->location(found.place)), test::describe(want)) << a.to_string();
+    ASSERT_EQ((*table)->location(found.place), want);
     for (unsigned k = 0; k < 4; ++k) {
       Found other = (*table)->find(test::inside(a, found.prefix_length, numbers));
-      ASSERT_EQ(other.location, found.location) << a.to_string() << "/" << found.prefix_length;
+      ASSERT_EQ(other.place, found.place) << a.to_string() << "/" << found.prefix_length;
     }
   }
 }
@@ -138,10 +138,10 @@ TEST(Writer, AliasesLeadToIpv4) {
   for (auto [text, length] :
        {std::pair("2002:c000:0201::9", 40u), {"::ffff:192.0.2.1", 120u}, {"::192.0.2.1", 120u}, {"192.0.2.1", 24u}}) {
     Found found = table->find(*IpAddress::parse(text));
-    ASSERT_TRUE(found.location) << text;
+    ASSERT_NE(found.place, 0u) << text;
     EXPECT_EQ(found.prefix_length, length) << text;
   }
-  EXPECT_EQ(table->find(*IpAddress::parse("2002:c000:0301::9")).location, nullptr);
+  EXPECT_EQ(table->find(*IpAddress::parse("2002:c000:0301::9")).place, 0u);
   EXPECT_EQ(table->find(*IpAddress::parse("2002:c000:0301::9")).prefix_length, 40u);
 }
 
@@ -168,11 +168,12 @@ TEST(Demo, ThirtyCitiesAreFoundInAllTheirNetworks) {
       ASSERT_TRUE(network) << text;
       EXPECT_EQ(network->to_string(), text);
       Found found = (*table)->find(network->address);
-      ASSERT_TRUE(found.location) << text;
-      EXPECT_EQ(found.location->latitude, city.latitude);
-      EXPECT_EQ(found.location->longitude, city.longitude);
-      EXPECT_EQ(found.location->country_code(), city.country);
-      EXPECT_EQ(found.location->continent_code(), city.continent);
+      ASSERT_NE(found.place, 0u) << text;
+      const Location location = (*table)->location(found.place);
+      EXPECT_EQ(location.latitude, city.latitude);
+      EXPECT_EQ(location.longitude, city.longitude);
+      EXPECT_EQ(location.country_code(), city.country);
+      EXPECT_EQ(location.continent_code(), city.continent);
       EXPECT_EQ(found.prefix_length, network->length);
     }
   }

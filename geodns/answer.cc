@@ -1,5 +1,7 @@
 #include "geodns/answer.hh"
 
+#include <algorithm>
+
 #include "core/dns/compose.hh"
 
 namespace portolan::geodns {
@@ -16,27 +18,42 @@ class Exchange {
  public:
   Exchange(const dns::Query& query, const IpAddress& client, const View& view, const Zone& zone, Rng& rng,
            dns::Composer& composer, AnswerInfo& info)
-      : query_(query), client_(client), view_(view), zone_(zone), rng_(rng), composer_(composer), info_(info) {}
+      : query_(query),
+        client_(client),
+        view_(view),
+        zone_(zone),
+        rng_(rng),
+        composer_(composer),
+        info_(info),
+        zone_size_(zone.name().wire().size()) {}
 
   // Follows CNAMEs as far as they stay in the zone; RFC 2308 §2: the rcode is that of the last
   // name.
   void run() {
     std::string_view owner = query_.key.wire();
+    unsigned labels = query_.key_labels;
     for (unsigned links = 0; links <= max_links; links++) {
-      const Node* node = zone_.find(owner);
+      const Node* node = zone_.find(owner, labels);
       if (!node) {
         info_.rcode = dns::nxdomain;
         return negative();
       }
       const RecordSet* cname = node->find(dns::type_cname);
       if (!cname || query_.type == dns::type_cname) return solve_node(*node, owner);
-      add_all(*cname, owner);
+      follow(*cname);
       owner = cname->data.front();
-      if (query_.type == dns::type_any || view_.zones->find(owner) != info_.zone) return;
+      labels = dns::label_count(owner);
+      if (query_.type == dns::type_any || view_.zones->find(owner, labels) != info_.zone) return;
     }
   }
 
  private:
+  // Answers the CNAME; its target is the owner of what comes next.
+  void follow(const RecordSet& cname) {
+    const size_t target = composer_.next_rdata();
+    if (composer_.add_set(Section::answer, owner_, cname.packed, zone_size_)) owner_ = composer_.name_at(target);
+  }
+
   void solve_node(const Node& node, std::string_view owner) {
     const bool address = query_.type == dns::type_a || query_.type == dns::type_aaaa;
     if (node.empty()) return negative();
@@ -44,14 +61,14 @@ class Exchange {
       composer_.add(Section::answer, owner, dns::type_hinfo, any_ttl_s, any_hinfo);
       return;
     }
-    if (node.service && address) return solve_service(*node.service, owner);
+    if (node.service && address) return solve_service(*node.service);
     const RecordSet* set = node.find(query_.type);
     if (!set) return negative();
-    add_all(*set, owner);
-    add_glue(*set);
+    if (set->type == dns::type_ns || set->type == dns::type_mx) return add_with_glue(*set, owner);
+    composer_.add_set(Section::answer, owner_, set->packed, zone_size_);
   }
 
-  void solve_service(const ServiceRecord& record, std::string_view owner) {
+  void solve_service(const ServiceRecord& record) {
     const bool v6 = query_.type == dns::type_aaaa;
     const Service& service = view_.directory->services[record.service];
     const size_t count = gather(record, service, v6);
@@ -63,26 +80,23 @@ class Exchange {
     if (choice.by_location) composer_.set_scope(scope_);
     if (choice.candidate == Choice::all) {
       info_.datacenter = AnswerInfo::every_datacenter;
-      return add_addresses(record, owner, service.all(v6));
+      return add_addresses(record, service.all(v6));
     }
     const Site& site = service.sites[candidates_[choice.candidate].site];
     info_.datacenter = site.datacenter;
-    add_addresses(record, owner, site.of(v6));
+    add_addresses(record, site.of(v6));
   }
 
   // The sites that have addresses of the asked family.
   size_t gather(const ServiceRecord& record, const Service& service, bool v6) {
-    size_t count = 0;
-    for (size_t i = 0; i < service.sites.size(); i++) {
-      const Site& site = service.sites[i];
-      if (site.of(v6).empty()) continue;
-      const Datacenter& datacenter = view_.directory->datacenters[site.datacenter];
-      const auto& preference = record.preferences[i];
-      candidates_[count++] = {static_cast<uint16_t>(i), view_.states.of(record.service, site.datacenter),
-                              preference.weight, preference.rank,
-                              datacenter.has_location ? &datacenter.location : nullptr};
+    const std::vector<Candidate>& list = record.candidates[v6];
+    const std::span<const State> known = view_.states.of(record.service);
+    std::copy(list.begin(), list.end(), candidates_);
+    for (size_t i = 0; i < list.size() && !known.empty(); i++) {
+      const size_t datacenter = service.sites[list[i].site].datacenter;
+      if (datacenter < known.size()) candidates_[i].state = known[datacenter];
     }
-    return count;
+    return list.size();
   }
 
   // RFC 7871 §7.1.2, §7.2.1: the subnet the resolver names, else who asks; source /0 means "don't
@@ -99,20 +113,18 @@ class Exchange {
   }
 
   // From a random one on, so that clients taking the first are spread.
-  void add_addresses(const ServiceRecord& record, std::string_view owner, const Addresses& list) {
-    const size_t first = list.size() > 1 ? rng_.below(list.size()) : 0;
-    for (size_t i = 0; i < list.size(); i++)
-      composer_.add(Section::answer, owner, query_.type, record.ttl_s, list[(first + i) % list.size()]);
+  void add_addresses(const ServiceRecord& record, const Addresses& list) {
+    size_t next = list.size() > 1 ? rng_.below(list.size()) : 0;
+    for (size_t i = 0; i < list.size(); i++) {
+      composer_.add_at(Section::answer, owner_, query_.type, record.ttl_s, list[next]);
+      if (++next == list.size()) next = 0;
+    }
   }
 
-  void add_all(const RecordSet& set, std::string_view owner) {
-    for (const std::string& data : set.data) composer_.add(Section::answer, owner, set.type, set.ttl_s, data);
-  }
-
-  // Addresses of the zone's own names behind NS and MX, while they fit. Never a service's: those
+  // NS and MX, and the addresses of the zone's own names behind them, while they fit. Never a service's: those
   // depend on the asker.
-  void add_glue(const RecordSet& set) {
-    if (set.type != dns::type_ns && set.type != dns::type_mx) return;
+  void add_with_glue(const RecordSet& set, std::string_view owner) {
+    for (const std::string& data : set.data) composer_.add(Section::answer, owner, set.type, set.ttl_s, data);
     for (const std::string& data : set.data) {
       const std::string_view target = std::string_view(data).substr(set.type == dns::type_mx ? 2 : 0);
       const Node* node = view_.zones->find(target) == info_.zone ? zone_.find(target) : nullptr;
@@ -128,8 +140,8 @@ class Exchange {
 
   // RFC 2308 §3: the SOA, with the TTL that says how long "no" may be kept.
   void negative() {
-    composer_.add(Section::authority, zone_.name().wire(), dns::type_soa, zone_.negative_ttl_s(),
-                  zone_.soa().data.front());
+    const size_t zone = dns::header_size + query_.key.wire().size() - zone_size_;
+    composer_.add_set(Section::authority, zone, zone_.negative(), zone_size_);
   }
 
   const dns::Query& query_;
@@ -139,6 +151,8 @@ class Exchange {
   Rng& rng_;
   dns::Composer& composer_;
   AnswerInfo& info_;
+  const size_t zone_size_;           // of its name
+  size_t owner_ = dns::header_size;  // where the name that is answered stands
   bool has_place_ = false;
   Point place_;
   uint8_t scope_ = 0;
@@ -160,7 +174,7 @@ size_t Answerer::answer(std::span<const uint8_t> packet, const IpAddress& client
   }
   const bool tcp = transport == Transport::tcp;
   dns::Composer composer(out, packet, query, dns::answer_limit(query, tcp));
-  info.zone = view.zones ? view.zones->find(query.key.wire()) : ZoneSet::none;
+  info.zone = view.zones ? view.zones->find(query.key.wire(), query.key_labels) : ZoneSet::none;
   if (info.zone == ZoneSet::none) {
     info.rcode = dns::refused;
     return composer.finish(dns::refused, false);

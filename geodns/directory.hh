@@ -2,6 +2,7 @@
 // Datacentres and the services in them as the answer path reads them: indices instead of names,
 // addresses already in wire form. Immutable once built; shared by all workers.
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -69,9 +70,12 @@ inline bool usable(State state) {
 // [service][datacenter], by Directory's indices; what is missing counts as unknown.
 struct ServiceStates {
   std::vector<std::vector<State>> states;
+  std::span<const State> of(size_t service) const {
+    return service < states.size() ? std::span<const State>(states[service]) : std::span<const State>();
+  }
   State of(size_t service, size_t datacenter) const {
-    if (service >= states.size() || datacenter >= states[service].size()) return State::unknown;
-    return states[service][datacenter];
+    const auto known = of(service);
+    return datacenter < known.size() ? known[datacenter] : State::unknown;
   }
 };
 

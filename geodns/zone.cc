@@ -4,8 +4,8 @@ namespace portolan::geodns {
 namespace {
 
 // Drops labels from the left until `depth` are left.
-std::string_view trim(std::string_view key, unsigned depth) {
-  for (unsigned labels = dns::label_count(key); labels > depth; labels--) key = dns::parent(key);
+std::string_view trim(std::string_view key, unsigned labels, unsigned depth) {
+  for (; labels > depth; labels--) key = dns::parent(key);
   return key;
 }
 
@@ -17,23 +17,17 @@ const RecordSet* Node::find(uint16_t type) const {
   return nullptr;
 }
 
-const Node* Zone::find_exact(std::string_view key) const {
-  auto found = nodes_.find(key);
-  return found == nodes_.end() ? nullptr : &found->second;
-}
-
-const Node* Zone::find(std::string_view key) const {
+const Node* Zone::find(std::string_view key, unsigned labels) const {
   // Nothing is deeper than depth_: a long name is cut before it costs a look-up a label.
-  std::string_view encloser = trim(key, depth_);
+  std::string_view encloser = trim(key, labels, depth_);
   const Node* node = find_exact(encloser);
   while (!node) node = find_exact(encloser = dns::parent(encloser));
   return encloser.size() == key.size() ? node : node->wildcard;
 }
 
-int ZoneSet::find(std::string_view key) const {
-  for (key = trim(key, depth_);; key = dns::parent(key)) {
-    auto found = index_.find(key);
-    if (found != index_.end()) return found->second;
+int ZoneSet::find(std::string_view key, unsigned labels) const {
+  for (key = trim(key, labels, depth_);; key = dns::parent(key)) {
+    if (const int* found = index_.find(key)) return *found;
     if (key.size() <= 1) return none;
   }
 }

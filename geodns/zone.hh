@@ -9,11 +9,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/dns/name.hh"
+#include "core/dns/packed_set.hh"
 #include "geodns/directory.hh"
+#include "geodns/name_table.hh"
 #include "geodns/policy/policy.hh"
 
 namespace portolan::geodns {
@@ -22,6 +23,7 @@ struct RecordSet {
   uint16_t type = 0;
   uint32_t ttl_s = 0;
   std::vector<std::string> data;  // RDATA, names uncompressed
+  dns::PackedSet packed;
 };
 
 // A and AAAA chosen by policy among a service's datacentres.
@@ -33,7 +35,8 @@ struct ServiceRecord {
   uint32_t service = 0;  // Directory's index
   const PolicyPart* policy = nullptr;
   uint32_t ttl_s = 30;
-  std::vector<Preference> preferences;  // a site of the service each
+  std::vector<Preference> preferences;   // a site of the service each
+  std::vector<Candidate> candidates[2];  // the sites with IPv4 and with IPv6 addresses, their state left open
 };
 
 struct Node {
@@ -44,42 +47,35 @@ struct Node {
   const RecordSet* find(uint16_t type) const;
 };
 
-namespace detail {
-struct NameHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-};
-template <class T>
-using NameMap = std::unordered_map<std::string, T, NameHash, std::equal_to<>>;
-}  // namespace detail
-
 class Zone {
  public:
   const dns::Name& name() const { return name_; }
   const std::string& text() const { return text_; }  // "example.com", for people and metrics
   const RecordSet& soa() const { return *apex_->find(dns::type_soa); }
-  uint32_t negative_ttl_s() const { return negative_ttl_s_; }  // RFC 2308 §3
+  const dns::PackedSet& negative() const { return negative_; }  // the SOA with the TTL of RFC 2308 §3
 
-  // The node that answers for `key` (within the zone), or its closest encloser's wildcard; null:
-  // the name doesn't exist.
-  const Node* find(std::string_view key) const;
-  const Node* find_exact(std::string_view key) const;
+  // The node that answers for `key` (within the zone, `labels` long), or its closest encloser's
+  // wildcard; null: the name doesn't exist.
+  const Node* find(std::string_view key, unsigned labels) const;
+  const Node* find(std::string_view key) const { return find(key, dns::label_count(key)); }
+  const Node* find_exact(std::string_view key) const { return nodes_.find(key); }
 
  private:
   friend class ZoneBuilder;
   dns::Name name_;
   std::string text_;
-  uint32_t negative_ttl_s_ = 0;
+  dns::PackedSet negative_;
   unsigned depth_ = 0;  // labels of the deepest name
   const Node* apex_ = nullptr;
-  detail::NameMap<Node> nodes_;
+  NameTable<Node> nodes_;
 };
 
 class ZoneSet {
  public:
   static constexpr int none = -1;
   // The zone with the longest name that `key` is within; none: nobody's.
-  int find(std::string_view key) const;
+  int find(std::string_view key, unsigned labels) const;
+  int find(std::string_view key) const { return find(key, dns::label_count(key)); }
   const Zone& at(int index) const { return *zones_[static_cast<size_t>(index)]; }
   size_t size() const { return zones_.size(); }
 
@@ -87,11 +83,11 @@ class ZoneSet {
   friend class ZoneBuilder;
   unsigned depth_ = 0;
   std::vector<std::unique_ptr<const Zone>> zones_;  // in the configuration's order
-  detail::NameMap<int> index_;
+  NameTable<int> index_;
 };
 
 // `serial` goes into every SOA. Whatever is wrong is appended to `mistakes`; the result is fit to
-// serve only when nothing was.
+// serve only when nothing was. It points into `directory`.
 std::shared_ptr<const ZoneSet> build_zones(const std::vector<ZoneConfig>& zones, const Directory& directory,
                                            uint32_t serial, std::vector<Mistake>& mistakes);
 

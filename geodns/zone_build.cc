@@ -40,8 +40,9 @@ class ZoneBuilder {
     auto name = dns::Name::parse(config.name);
     if (!name) return complain(config.where, name.error().text);
     const dns::Name lowered = name->lowered();
-    auto [at, fresh] = set_->index_.emplace(lowered.wire(), static_cast<int>(named_.size()));
+    auto [index, fresh] = set_->index_.emplace(lowered.wire());
     if (!fresh) return complain(config.where, "zone \"" + config.name + "\" is there twice");
+    index = static_cast<int>(named_.size());
     set_->depth_ = std::max(set_->depth_, lowered.labels());
     named_.emplace_back(&config, lowered);
   }
@@ -61,13 +62,13 @@ class ZoneBuilder {
     check_sizes(config);
     check_nameservers(config);
     check_cnames();
+    pack_sets();
     return zone;
   }
 
   // Makes the node and every empty non-terminal above it.
   Node& make_node(std::string_view key) {
-    auto [at, fresh] = zone_->nodes_.try_emplace(std::string(key));
-    Node& node = at->second;
+    auto [node, fresh] = zone_->nodes_.emplace(key);
     zone_->depth_ = std::max(zone_->depth_, dns::label_count(key));
     if (fresh && key != zone_->name_.wire()) make_node(dns::parent(key));
     return node;
@@ -85,8 +86,9 @@ class ZoneBuilder {
     for (size_t i = 0; i < 5; i++) dns::store32(numbers + 4 * i, fields[i]);
     data.append(reinterpret_cast<const char*>(numbers), sizeof numbers);
     Node& apex = make_node(zone_->name_.wire());
-    apex.sets.push_back({dns::type_soa, config.ttl_s, {std::move(data)}});
-    zone_->negative_ttl_s_ = std::min(config.ttl_s, config.negative_ttl_s);
+    apex.sets.push_back({dns::type_soa, config.ttl_s, {std::move(data)}, {}});
+    zone_->negative_ = dns::PackedSet(zone_->name_.wire(), dns::type_soa, std::min(config.ttl_s, config.negative_ttl_s),
+                                      apex.sets.back().data);
   }
 
   void add_nameserver(const ZoneConfig& config, const std::string& server) {
@@ -104,7 +106,7 @@ class ZoneBuilder {
       set.data.push_back(std::move(data));
       return;
     }
-    node.sets.push_back({type, ttl_s, {std::move(data)}});
+    node.sets.push_back({type, ttl_s, {std::move(data)}, {}});
   }
 
   void add_record(const ZoneConfig& config, const RecordConfig& record) {
@@ -113,7 +115,7 @@ class ZoneBuilder {
     const std::string key(name->wire());
     if (key.find("\1*", 1) != std::string::npos)
       return complain(record.where, "\"*\" may only be the first label of a name");
-    if (set_->find(key) != set_->index_.find(zone_->name_.wire())->second)
+    if (set_->find(key) != *set_->index_.find(zone_->name_.wire()))
       return complain(record.where, "\"" + record.name + "\" belongs to another zone of this file");
     if (record.ttl_s.value_or(0) > max_ttl_s) return complain(record.where, "ttl is over 2147483647 s");
     places_[key] = {record.where, record.name};
@@ -156,7 +158,21 @@ class ZoneBuilder {
     node.service->service = static_cast<uint32_t>(service);
     node.service->policy = part;
     node.service->ttl_s = record.ttl_s.value_or(service_ttl_s);
-    node.service->preferences = preferences(record, directory_.services[static_cast<size_t>(service)]);
+    const Service& sites = directory_.services[static_cast<size_t>(service)];
+    node.service->preferences = preferences(record, sites);
+    for (bool v6 : {false, true}) node.service->candidates[v6] = candidates(*node.service, sites, v6);
+  }
+
+  std::vector<Candidate> candidates(const ServiceRecord& record, const Service& service, bool v6) {
+    std::vector<Candidate> list;
+    for (size_t i = 0; i < service.sites.size(); i++) {
+      const Datacenter& datacenter = directory_.datacenters[service.sites[i].datacenter];
+      const auto& preference = record.preferences[i];
+      if (!service.sites[i].of(v6).empty())
+        list.push_back({static_cast<uint16_t>(i), State::unknown, preference.weight, preference.rank,
+                        datacenter.has_location ? &datacenter.location : nullptr});
+    }
+    return list;
   }
 
   static std::string policies() {
@@ -208,14 +224,14 @@ class ZoneBuilder {
   }
 
   void link_wildcards() {
-    for (auto& [key, node] : zone_->nodes_) {
+    for (auto& [key, node] : zone_->nodes_.entries()) {
       const Node* star = zone_->find_exact("\1*" + key);
       if (star) node.wildcard = star;
     }
   }
 
   void check_sizes(const ZoneConfig& config) {
-    for (auto& [key, node] : zone_->nodes_)
+    for (auto& [key, node] : zone_->nodes_.entries())
       for (const RecordSet& set : node.sets) {
         size_t size = 0;
         for (const std::string& data : set.data) size += data.size() + 12;
@@ -231,7 +247,7 @@ class ZoneBuilder {
     const RecordSet* servers = zone_->apex_->find(dns::type_ns);
     if (!servers) return;
     for (const std::string& target : servers->data) {
-      if (set_->find(target) != set_->index_.find(zone_->name_.wire())->second) continue;
+      if (set_->find(target) != *set_->index_.find(zone_->name_.wire())) continue;
       const Node* node = zone_->find(target);
       if (node && (node->service || node->find(dns::type_a) || node->find(dns::type_aaaa))) continue;
       size_t offset = 0;
@@ -255,6 +271,11 @@ class ZoneBuilder {
       if (links > max_chain)
         complain(place.where, "the CNAMEs from \"" + place.text + "\" go round in a circle, or on for more than 16");
     }
+  }
+
+  void pack_sets() {
+    for (auto& [key, node] : zone_->nodes_.entries())
+      for (RecordSet& set : node.sets) set.packed = {zone_->name_.wire(), set.type, set.ttl_s, set.data};
   }
 
   const Directory& directory_;

@@ -9,8 +9,14 @@ namespace {
 constexpr size_t opt_fixed_size = 11;
 constexpr size_t max_pointer = 0x3fff;
 
+size_t opt_size(const Query& query) {
+  if (!query.has_edns) return 0;
+  return opt_fixed_size + (query.has_subnet ? 8 + query.subnet.address_size() : 0);
+}
+
+// Letters of both cases are one; that some other characters are too, matches() finds out.
 uint32_t hash_label(std::string_view label, uint32_t hash) {
-  for (char c : label) hash = (hash ^ static_cast<uint8_t>(lower(c))) * 16777619u;
+  for (char c : label) hash = (hash ^ static_cast<uint8_t>(c | 0x20)) * 16777619u;
   return hash;
 }
 
@@ -31,13 +37,6 @@ struct Labels {
   }
 };
 
-// Length of the name that begins `wire`, root label included.
-size_t name_size(std::string_view wire) {
-  size_t i = 0;
-  while (wire[i] != 0) i += 1 + static_cast<uint8_t>(wire[i]);
-  return i + 1;
-}
-
 }  // namespace
 
 size_t answer_limit(const Query& query, bool tcp) {
@@ -45,7 +44,7 @@ size_t answer_limit(const Query& query, bool tcp) {
 }
 
 Composer::Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, size_t limit)
-    : out_(out), query_(query), limit_(std::min(limit, out.size()) - opt_size()) {
+    : out_(out), query_(query), opt_size_(opt_size(query)), limit_(std::min(limit, out.size()) - opt_size_) {
   if (!query.has_question) return;
   std::memcpy(&out_[at_], &packet[at_], query.question_end - at_);
   at_ = query.question_end;
@@ -114,22 +113,15 @@ bool Composer::put_name(std::string_view name) {
 }
 
 bool Composer::put_rdata(uint16_t type, std::string_view rdata) {
-  switch (type) {
-    case type_ns:
-    case type_cname:
-    case type_ptr:
-      return put_name(rdata);
-    case type_mx:
-      return put(rdata.data(), 2) && put_name(rdata.substr(2));
-    case type_soa: {
-      const size_t first = name_size(rdata);
-      const size_t second = name_size(rdata.substr(first));
-      return put_name(rdata.substr(0, first)) && put_name(rdata.substr(first, second)) &&
-             put(rdata.data() + first + second, rdata.size() - first - second);
-    }
-    default:
-      return put(rdata.data(), rdata.size());
+  const RdataNames names = names_in(type);
+  if (!put(rdata.data(), names.before)) return false;
+  rdata.remove_prefix(names.before);
+  for (unsigned i = 0; i < names.names; i++) {
+    const size_t size = name_size(rdata);
+    if (!put_name(rdata.substr(0, size))) return false;
+    rdata.remove_prefix(size);
   }
+  return put(rdata.data(), rdata.size());
 }
 
 bool Composer::put_record(std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata) {
@@ -159,9 +151,40 @@ bool Composer::add(Section section, std::string_view owner, uint16_t type, uint3
   return false;
 }
 
-size_t Composer::opt_size() const {
-  if (!query_.has_edns) return 0;
-  return opt_fixed_size + (query_.has_subnet ? 8 + query_.subnet.address_size() : 0);
+bool Composer::has_room(Section section, size_t size) {
+  if (truncated_) return false;
+  const bool fits = limit_ - at_ >= size;
+  if (!fits) truncated_ = section != Section::additional;
+  return fits;
+}
+
+bool Composer::add_at(Section section, size_t owner, uint16_t type, uint32_t ttl_s, std::string_view rdata) {
+  if (!has_room(section, 12 + rdata.size())) return false;
+  uint8_t* p = out_.data() + at_;
+  store16(p, 0xc000u | static_cast<unsigned>(owner));
+  store16(p + 2, type);
+  store16(p + 4, class_in);
+  store32(p + 6, ttl_s);
+  store16(p + 10, static_cast<unsigned>(rdata.size()));
+  std::memcpy(p + 12, rdata.data(), rdata.size());
+  at_ += 12 + rdata.size();
+  counts_[static_cast<unsigned>(section)]++;
+  return true;
+}
+
+bool Composer::add_set(Section section, size_t owner, const PackedSet& set, size_t zone_size) {
+  const size_t size = set.bytes_.size();
+  if (!has_room(section, size)) return false;
+  uint8_t* p = out_.data() + at_;
+  std::memcpy(p, set.bytes_.data(), size);
+  if (owner != header_size)
+    for (size_t i = 0; i < size; i += 12u + load16(p + i + 10)) store16(p + i, 0xc000u | static_cast<unsigned>(owner));
+  const size_t zone = header_size + query_.key.wire().size() - zone_size;
+  for (const PackedSet::Pointer& pointer : set.pointers_)
+    store16(p + pointer.at, 0xc000u | static_cast<unsigned>((pointer.in_zone ? zone : at_) + pointer.target));
+  at_ += size;
+  counts_[static_cast<unsigned>(section)] = static_cast<uint16_t>(counts_[static_cast<unsigned>(section)] + set.count_);
+  return true;
 }
 
 void Composer::put_opt(uint16_t rcode) {
@@ -171,8 +194,8 @@ void Composer::put_opt(uint16_t rcode) {
   store16(p + 3, max_udp_size);
   p[5] = static_cast<uint8_t>(rcode >> 4);
   if (query_.dnssec_ok) p[7] = 0x80;
-  store16(p + 9, static_cast<unsigned>(opt_size() - opt_fixed_size));
-  at_ += opt_size();
+  store16(p + 9, static_cast<unsigned>(opt_size_ - opt_fixed_size));
+  at_ += opt_size_;
   if (!query_.has_subnet) return;
   const ClientSubnet& subnet = query_.subnet;
   p += opt_fixed_size;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/dns/packed_set.hh"
 #include "core/dns/query.hh"
 
 namespace portolan::dns {
@@ -28,6 +29,17 @@ class Composer {
   // message; an additional record is left out.
   bool add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata);
 
+  // The same for an owner that stands in the message already, at `owner` (header_size: the
+  // question's name), and RDATA without names.
+  bool add_at(Section section, size_t owner, uint16_t type, uint32_t ttl_s, std::string_view rdata);
+  // All records of a set or none, their owner at `owner`. The question's name ends in the set's
+  // zone, `zone_size` bytes long.
+  bool add_set(Section section, size_t owner, const PackedSet& set, size_t zone_size);
+  // Where the RDATA will begin of the record that add_set() adds next.
+  size_t next_rdata() const { return at_ + 12; }
+  // `at`, where a name begins, or where it goes on if that is a pointer: fit to be pointed at.
+  size_t name_at(size_t at) const { return out_[at] < 0xc0 ? at : load16(&out_[at]) & 0x3fffu; }
+
   // Client Subnet's scope in the answer; it is echoed only if it was asked. Default 0: untailored.
   void set_scope(uint8_t scope) { scope_ = scope; }
   bool truncated() const { return truncated_; }
@@ -45,16 +57,17 @@ class Composer {
   bool put(const void* data, size_t size);
   bool put_name(std::string_view name);
   bool put_rdata(uint16_t type, std::string_view rdata);
+  bool has_room(Section section, size_t size);
   bool put_record(std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata);
   void remember_question();
   void remember(uint32_t hash, size_t offset);
   size_t find(uint32_t hash, std::string_view suffix) const;  // 0: not there
   bool matches(size_t offset, std::string_view suffix) const;
-  size_t opt_size() const;
   void put_opt(uint16_t rcode);
 
   std::span<uint8_t> out_;
   const Query& query_;
+  size_t opt_size_;
   size_t limit_;  // where records must end, OPT's room already taken off
   size_t at_ = header_size;
   uint16_t counts_[3] = {0, 0, 0};

@@ -1,7 +1,37 @@
 #include "core/dns/name.hh"
 
+#include <algorithm>
+
 namespace portolan::dns {
 namespace {
+
+uint64_t load64(const char* p) {
+  uint64_t v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+// lower() of eight characters at once: what an addition carries into a byte's top bit tells whether
+// the byte is past a bound.
+uint64_t lower8(uint64_t v) {
+  constexpr uint64_t each = 0x0101010101010101;
+  const uint64_t low = v & (0x7f * each);
+  const uint64_t from_a = low + (0x80 - 'A') * each, past_z = low + (0x7f - 'Z') * each;
+  return v | (((from_a ^ past_z) & ~v & (0x80 * each)) >> 2);
+}
+
+void copy_lowered(char* to, const char* from, size_t size) {
+  if (size < 8) {
+    for (size_t i = 0; i < size; i++) to[i] = lower(from[i]);
+    return;
+  }
+  const auto eight = [&](size_t i) {
+    const uint64_t v = lower8(load64(from + i));
+    std::memcpy(to + i, &v, sizeof v);
+  };
+  for (size_t i = 0; i + 8 < size; i += 8) eight(i);
+  eight(size - 8);
+}
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -88,11 +118,29 @@ bool Name::read(std::span<const uint8_t> message, size_t& offset, bool pointers)
   return true;
 }
 
+// A length byte is at most 63, below 'A': lowering the whole run is safe.
+bool Name::read_lowered(std::span<const uint8_t> message, size_t& offset, unsigned& labels) {
+  const uint8_t* p = message.data() + offset;
+  const size_t room = std::min(message.size() - offset, max_name_size);
+  size_t at = 0;
+  labels = 0;
+  for (;; labels++) {
+    if (at >= room) return false;
+    const unsigned length = p[at++];
+    if (length == 0) break;
+    if (length > max_label_size) return false;
+    at += length;
+  }
+  copy_lowered(bytes_, reinterpret_cast<const char*>(p), at);
+  size_ = static_cast<uint8_t>(at);
+  offset += at;
+  return true;
+}
+
 Name Name::lowered() const {
   Name name;
   name.size_ = size_;
-  // A length byte is at most 63, below 'A': lowering the whole run is safe.
-  for (size_t i = 0; i < size_; i++) name.bytes_[i] = lower(bytes_[i]);
+  copy_lowered(name.bytes_, bytes_, size_);
   return name;
 }
 
@@ -130,7 +178,10 @@ unsigned label_count(std::string_view wire) {
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); i++)
+  size_t i = 0;
+  for (; i + 8 <= a.size(); i += 8)
+    if (lower8(load64(&a[i])) != lower8(load64(&b[i]))) return false;
+  for (; i < a.size(); i++)
     if (lower(a[i]) != lower(b[i])) return false;
   return true;
 }

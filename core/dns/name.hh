@@ -35,6 +35,9 @@ class Name {
   // lead strictly backwards, so no loop can pass; with `pointers` false any pointer is refused.
   // False: malformed.
   bool read(std::span<const uint8_t> message, size_t& offset, bool pointers = true);
+  // read() without pointers, in lower case; `offset` is within the message. `labels`: how many it
+  // has.
+  bool read_lowered(std::span<const uint8_t> message, size_t& offset, unsigned& labels);
 
   std::string_view wire() const { return {bytes_, size_}; }
   Name lowered() const;

@@ -26,17 +26,21 @@ bool skip_name(Bytes packet, size_t& offset) {
 // of it.
 bool read_subnet(Bytes option, Query& query) {
   if (query.has_subnet || option.size() < 4) return false;
-  ClientSubnet subnet;
+  ClientSubnet& subnet = query.subnet;
   subnet.family = load16(&option[0]);
   subnet.source = option[2];
-  Bytes address = option.subspan(4);
+  const size_t size = option.size() - 4;
   if (option[3] != 0 || subnet.family > 2) return false;
   const unsigned bits = subnet.family == 1 ? 32 : subnet.family == 2 ? 128 : 0;
-  if (subnet.source > bits || address.size() != subnet.address_size()) return false;
-  if (bits != 0) subnet.address.family = bits == 32 ? IpAddress::Family::v4 : IpAddress::Family::v6;
-  std::copy(address.begin(), address.end(), subnet.address.bytes.begin());
-  if (bits != 0 && subnet.address.masked(subnet.source) != subnet.address) return false;
-  query.subnet = subnet;
+  if (subnet.source > bits || size != subnet.address_size()) return false;
+  // Only the last byte may have bits past the prefix.
+  const unsigned spare = static_cast<unsigned>(size) * 8 - subnet.source;
+  if (spare != 0 && (option.back() & ((1u << spare) - 1)) != 0) return false;
+  subnet.address.family = bits == 0    ? IpAddress::Family::none
+                          : bits == 32 ? IpAddress::Family::v4
+                                       : IpAddress::Family::v6;
+  subnet.address.bytes.fill(0);
+  for (size_t i = 0; i < size; i++) subnet.address.bytes[i] = option[4 + i];
   query.has_subnet = true;
   return true;
 }
@@ -77,11 +81,10 @@ bool read_record(Bytes packet, size_t& offset, bool additional, Query& query) {
 }
 
 bool read_question(Bytes packet, size_t& offset, Query& query) {
-  if (!query.name.read(packet, offset, false) || packet.size() - offset < 4) return false;
+  if (!query.key.read_lowered(packet, offset, query.key_labels) || packet.size() - offset < 4) return false;
   query.type = load16(&packet[offset]);
   query.qclass = load16(&packet[offset + 2]);
   offset += 4;
-  query.key = query.name.lowered();
   query.question_end = offset;
   query.has_question = true;
   return true;
@@ -99,7 +102,10 @@ Verdict judge_type(uint16_t type) {
 }  // namespace
 
 Verdict parse_query(Bytes packet, Query& query) {
-  query = Query{};
+  query.has_question = query.has_edns = query.has_subnet = query.dnssec_ok = false;
+  query.question_end = header_size;
+  query.version = 0;
+  query.udp_size = plain_udp_size;
   if (packet.size() < header_size) return Verdict::drop;
   query.id = load16(&packet[0]);
   query.flags = load16(&packet[2]);

@@ -21,17 +21,17 @@ struct ClientSubnet {
 struct Query {
   uint16_t id = 0;
   uint16_t flags = 0;         // the header's second word
-  bool has_question = false;  // name, key, type, qclass and question_end hold
-  Name name;                  // as it was written: echoed byte for byte (0x20)
-  Name key;                   // in lower case: compared and looked up
+  bool has_question = false;  // key, key_labels, type, qclass and question_end hold
+  Name key;                   // the name in lower case: compared and looked up
+  unsigned key_labels = 0;    // without the root
   uint16_t type = 0;
   uint16_t qclass = 0;
-  size_t question_end = header_size;  // the question is bytes [12, question_end) of the packet
+  size_t question_end = header_size;  // bytes [12, question_end) of the packet: echoed as they are (0x20)
   bool has_edns = false;
   uint8_t version = 0;
   uint16_t udp_size = plain_udp_size;  // what the client takes, at least 512
   bool dnssec_ok = false;
-  bool has_subnet = false;
+  bool has_subnet = false;  // subnet holds
   ClientSubnet subnet;
 };
 

@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (verdict == Verdict::answer) {
     Composer composer(out, packet, query, answer_limit(query, false));
     composer.add(Section::answer, query.key.wire(), type_a, 30, "\1\2\3\4");
-    composer.add(Section::answer, query.key.wire(), type_cname, 30, query.name.wire());
+    composer.add(Section::answer, query.key.wire(), type_cname, 30, parent(query.key.wire()));
     composer.add(Section::additional, parent(query.key.wire()), type_ns, 30, query.key.wire());
     composer.set_scope(24);
     written = composer.finish(noerror, true);

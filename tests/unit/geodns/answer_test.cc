@@ -112,6 +112,17 @@ TEST_F(Answers, CnamesAreFollowedInTheZone) {
   EXPECT_EQ(answers("chain.example.com", type_any), List{"alias.example.com."});
 }
 
+TEST_F(Answers, CnameToTheZoneItself) {
+  auto txt = ask("to-apex.example.com", type_txt);
+  ASSERT_EQ(txt.answers().size(), 2u);
+  EXPECT_EQ(txt.answers()[0].data, "example.com.");
+  EXPECT_EQ(txt.answers()[1].owner, "example.com.");
+  auto none = ask("to-apex.example.com", type_aaaa);
+  EXPECT_EQ(none.answers().size(), 1u);
+  ASSERT_EQ(none.authority().size(), 1u);
+  EXPECT_EQ(none.authority()[0].owner, "example.com.");
+}
+
 TEST_F(Answers, TheRcodeIsOfTheLastName) {
   auto gone = ask("dangling.example.com");
   EXPECT_EQ(gone.rcode, nxdomain);

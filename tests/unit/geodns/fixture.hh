@@ -85,6 +85,7 @@ inline GeodnsConfig config() {
       fixed("notype", "CNAME", "ns1"),
       fixed("*.alias-wild", "CNAME", "alias"),
       fixed("to-www", "CNAME", "www"),
+      fixed("to-apex", "CNAME", "@"),
       fixed("big", "TXT", std::string(1300, 'x')),
       service("www", "web", "nearest"),
       service("beta", "web", "weighted"),

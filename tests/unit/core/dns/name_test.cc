@@ -61,6 +61,31 @@ TEST(Name, ComparesWithoutCaseAndByWholeLabels) {
   EXPECT_EQ(Name().labels(), 0u);
 }
 
+TEST(Name, LowersLettersAndNothingElse) {
+  for (size_t size : {1, 5, 6, 7, 8, 13, 14, 30, 62})
+    for (int byte = 0; byte < 256; byte++)
+      for (size_t at = 0; at < size; at++) {
+        std::string label(size, 'Q'), lowered(size, 'q');
+        label[at] = lowered[at] = static_cast<char>(byte);
+        if (byte >= 'A' && byte <= 'Z') lowered[at] = static_cast<char>(byte + 32);
+        const std::string front(1, static_cast<char>(size)), root(1, '\0');
+        Packet packet;
+        test::put(packet, front + label + root);
+        size_t offset = 0, lowered_offset = 0;
+        unsigned labels = 0;
+        Name name, key;
+        ASSERT_TRUE(name.read(packet, offset));
+        ASSERT_TRUE(key.read_lowered(packet, lowered_offset, labels));
+        ASSERT_EQ(key.wire(), front + lowered + root);
+        ASSERT_EQ(name.lowered().wire(), key.wire());
+        ASSERT_TRUE(name.equals(key));
+        ASSERT_EQ(lowered_offset, offset);
+        ASSERT_EQ(labels, 1u);
+        lowered[at] = static_cast<char>(lowered[at] ^ 1);
+        ASSERT_FALSE(equal_ignoring_case(name.wire(), front + lowered + root)) << byte;
+      }
+}
+
 // A message of a blank header and `body`, read at `offset`.
 std::string read(const std::string& body, size_t offset, size_t* end = nullptr, bool pointers = true) {
   Packet packet(header_size, 0);

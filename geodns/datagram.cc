@@ -1,5 +1,6 @@
 #include "geodns/datagram.hh"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <span>
@@ -9,9 +10,19 @@ namespace {
 
 // Then the loop sees to the other sockets; the event is level-triggered and comes back.
 constexpr int batches_a_turn = 4;
+// What a burst may bring before the worker comes to it; the kernel may grant less.
+constexpr int buffer_size = 1 << 20;
 
 bool set_option(int fd, int level, int name, int value) {
   return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+bool is_bound_to_any(int fd) {
+  sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return true;
+  static constexpr std::array<uint8_t, 16> any{};
+  return SocketAddress::from(reinterpret_cast<sockaddr*>(&storage), length).ip.bytes == any;
 }
 
 // False for a source nobody can be answered at: port 0 (or a family we never bound).
@@ -52,12 +63,15 @@ Status prepare_datagram(int fd) {
   int domain = 0;
   socklen_t length = sizeof domain;
   if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) return system_error("cannot use a DNS socket");
+  const int any = is_bound_to_any(fd);
   bool told = false;
+  set_option(fd, SOL_SOCKET, SO_RCVBUF, buffer_size);
+  set_option(fd, SOL_SOCKET, SO_SNDBUF, buffer_size);
   if (domain == AF_INET6) {
-    told = set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    told = set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, any);
     set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
   } else {
-    told = set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    told = set_option(fd, IPPROTO_IP, IP_PKTINFO, any);
     set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
   }
   if (!told) return system_error("cannot learn which address a DNS query was sent to");
@@ -67,29 +81,34 @@ Status prepare_datagram(int fd) {
 DatagramBatch::DatagramBatch() : received{}, sent{} {
   for (unsigned i = 0; i < width; i++) {
     query_parts[i] = {queries[i], query_size};
-    received[i].msg_hdr.msg_iov = &query_parts[i];
-    received[i].msg_hdr.msg_iovlen = 1;
+    answer_parts[i] = {answers[i], 0};
+    received[i].msg_hdr = {&peers[i], 0, &query_parts[i], 1, &controls[i], 0, 0};
+    sent[i].msg_hdr = {nullptr, 0, &answer_parts[i], 1, nullptr, 0, 0};
+  }
+  rearm(width);
+}
+
+void DatagramBatch::rearm(unsigned count) {
+  for (unsigned i = 0; i < count; i++) {
+    received[i].msg_hdr.msg_namelen = sizeof peers[i];
+    received[i].msg_hdr.msg_control = &controls[i];
+    received[i].msg_hdr.msg_controllen = sizeof controls[i];
   }
 }
 
 DatagramSocket::DatagramSocket(loop::Worker& worker, int fd, DatagramBatch& batch, const OnQuery& on_query)
     : fd_(fd),
+      bound_to_any_(is_bound_to_any(fd)),
       batch_(batch),
       on_query_(on_query),
       event_(worker, fd, loop::SocketEvent::Mode::level_read, this, &loop::Calls<&DatagramSocket::on_readable>::call) {}
 
 void DatagramSocket::on_readable(loop::Ready) {
   for (int i = 0; i < batches_a_turn; i++) {
-    for (unsigned k = 0; k < DatagramBatch::width; k++) {
-      msghdr& message = batch_.received[k].msg_hdr;
-      message.msg_name = &batch_.peers[k];
-      message.msg_namelen = sizeof batch_.peers[k];
-      message.msg_control = &batch_.controls[k];
-      message.msg_controllen = sizeof batch_.controls[k];
-    }
     const int count = ::recvmmsg(fd_, batch_.received, DatagramBatch::width, MSG_DONTWAIT, nullptr);
     if (count <= 0) return;
     send_all(answer_all(static_cast<unsigned>(count)));
+    batch_.rearm(static_cast<unsigned>(count));
     if (count < static_cast<int>(DatagramBatch::width)) return;
   }
 }
@@ -103,12 +122,13 @@ unsigned DatagramSocket::answer_all(unsigned count) {
     const size_t size = on_query_({batch_.queries[i], batch_.received[i].msg_len}, client,
                                   {batch_.answers[answers], DatagramBatch::answer_size});
     if (size == 0) continue;
-    turn_around(message);
-    batch_.answer_parts[answers] = {batch_.answers[answers], size};
+    if (bound_to_any_) turn_around(message);
+    batch_.answer_parts[answers].iov_len = size;
     msghdr& out = batch_.sent[answers].msg_hdr;
-    out = message;
-    out.msg_iov = &batch_.answer_parts[answers];
-    out.msg_flags = 0;
+    out.msg_name = message.msg_name;
+    out.msg_namelen = message.msg_namelen;
+    out.msg_control = bound_to_any_ ? message.msg_control : nullptr;
+    out.msg_controllen = bound_to_any_ ? message.msg_controllen : 0;
     answers++;
   }
   return answers;

@@ -12,20 +12,24 @@
 
 namespace portolan::geodns {
 
-// Answers leave from the address that was asked (IP_PKTINFO, IPV6_RECVPKTINFO) and are never held
-// to a path MTU somebody may have forged (PMTUDISC_OMIT). Idempotent; for a socket from
-// loop::open_datagram.
+// Answers leave from the address that was asked: the one the socket is bound to, or where that is
+// any, the one the kernel tells (IP_PKTINFO, IPV6_RECVPKTINFO). They are never held to a path MTU
+// somebody may have forged (PMTUDISC_OMIT). Idempotent; for a socket from loop::open_datagram.
 Status prepare_datagram(int fd);
 
 // Buffers of a batch; one serves all sockets of a worker.
 struct DatagramBatch {
   static constexpr unsigned width = 64;
-  static constexpr size_t query_size = 4096;  // longer ones are dropped
+  // Longer ones are dropped: no query needs fragments. Not a power of two, which would have all
+  // buffers share a few lines of the processor's cache.
+  static constexpr size_t query_size = 1472;
   static constexpr size_t answer_size = 1232;
   struct alignas(cmsghdr) Control {
     unsigned char bytes[CMSG_SPACE(sizeof(in6_pktinfo))];
   };
   DatagramBatch();
+  // Makes the first `count` messages fit to be received into again.
+  void rearm(unsigned count);
   mmsghdr received[width];
   mmsghdr sent[width];
   iovec query_parts[width];
@@ -50,6 +54,7 @@ class DatagramSocket {
   unsigned answer_all(unsigned count);
   void send_all(unsigned count);
   int fd_;
+  bool bound_to_any_;
   DatagramBatch& batch_;
   const OnQuery& on_query_;
   loop::SocketEvent event_;

@@ -1,7 +1,5 @@
 #include "geodns/answer.hh"
 
-#include <algorithm>
-
 #include "core/dns/compose.hh"
 
 namespace portolan::geodns {
@@ -91,12 +89,14 @@ class Exchange {
   size_t gather(const ServiceRecord& record, const Service& service, bool v6) {
     const std::vector<Candidate>& list = record.candidates[v6];
     const std::span<const State> known = view_.states.of(record.service);
-    std::copy(list.begin(), list.end(), candidates_);
-    for (size_t i = 0; i < list.size() && !known.empty(); i++) {
-      const size_t datacenter = service.sites[list[i].site].datacenter;
-      if (datacenter < known.size()) candidates_[i].state = known[datacenter];
+    const Site* sites = service.sites.data();
+    size_t count = 0;
+    for (Candidate candidate : list) {
+      const size_t datacenter = sites[candidate.site].datacenter;
+      if (datacenter < known.size()) candidate.state = known[datacenter];
+      candidates_[count++] = candidate;
     }
-    return list.size();
+    return count;
   }
 
   // RFC 7871 §7.1.2, §7.2.1: the subnet the resolver names, else who asks; source /0 means "don't

@@ -189,9 +189,8 @@ bool Composer::add_set(Section section, size_t owner, const PackedSet& set, size
 
 void Composer::put_opt(uint16_t rcode) {
   uint8_t* p = &out_[at_];
-  std::memset(p, 0, opt_fixed_size);
-  store16(p + 1, type_opt);
-  store16(p + 3, max_udp_size);
+  static constexpr uint8_t plain[opt_fixed_size] = {0, 0, type_opt, max_udp_size >> 8, max_udp_size & 0xff};
+  std::memcpy(p, plain, sizeof plain);
   p[5] = static_cast<uint8_t>(rcode >> 4);
   if (query_.dnssec_ok) p[7] = 0x80;
   store16(p + 9, static_cast<unsigned>(opt_size_ - opt_fixed_size));

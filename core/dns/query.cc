@@ -69,7 +69,11 @@ bool read_opt(const uint8_t* fixed, Bytes data, Query& query) {
 // One record of any section; OPT only in the last, once, owned by the root (RFC 6891 §6.1.1).
 bool read_record(Bytes packet, size_t& offset, bool additional, Query& query) {
   const bool root = offset < packet.size() && packet[offset] == 0;
-  if (!skip_name(packet, offset) || packet.size() - offset < 10) return false;
+  if (root)
+    offset++;
+  else if (!skip_name(packet, offset))
+    return false;
+  if (packet.size() - offset < 10) return false;
   const uint8_t* fixed = &packet[offset];
   const size_t size = load16(fixed + 8);
   offset += 10;
@@ -115,11 +119,9 @@ Verdict parse_query(Bytes packet, Query& query) {
 
   size_t offset = header_size;
   if (!read_question(packet, offset, query)) return Verdict::formerr;
-  const unsigned before = load16(&packet[6]) + load16(&packet[8]);
-  for (unsigned i = 0; i < before; i++)
-    if (!read_record(packet, offset, false, query)) return Verdict::formerr;
-  for (unsigned i = load16(&packet[10]); i > 0; i--)
-    if (!read_record(packet, offset, true, query)) return Verdict::formerr;
+  const unsigned before = load16(&packet[6]) + load16(&packet[8]), records = before + load16(&packet[10]);
+  for (unsigned i = 0; i < records; i++)
+    if (!read_record(packet, offset, i >= before, query)) return Verdict::formerr;
   if (offset != packet.size()) return Verdict::formerr;
 
   if (query.version != 0) return Verdict::badvers;

@@ -72,20 +72,8 @@ bool valid_utf8(std::string_view text) {
   return true;
 }
 
-// The offset past a checked value as it lies in its parent; nesting is bounded by the check.
-size_t past(const MmdbData& data, size_t offset) {
-  MmdbValue value;
-  if (read_mmdb_value(data, offset, value)) return data.size;
-  if (value.type != Type::map && value.type != Type::array) return value.next;
-  uint64_t members = uint64_t{value.size} * (value.type == Type::map ? 2 : 1);
-  size_t at = value.payload;
-  for (uint64_t i = 0; i < members && at < data.size; ++i) at = past(data, at);
-  return at;
-}
-
-}  // namespace
-
-const char* read_mmdb_value(const MmdbData& data, size_t offset, MmdbValue& value) {
+// In every caller of this file: a large file has tens of millions of values.
+[[gnu::always_inline]] inline const char* read_value(const MmdbData& data, size_t offset, MmdbValue& value) {
   if (offset >= data.size) return "value past the end of the data";
   size_t at = offset;
   uint8_t control = data.bytes[at++];
@@ -117,6 +105,23 @@ const char* read_mmdb_value(const MmdbData& data, size_t offset, MmdbValue& valu
   return nullptr;
 }
 
+// The offset past a checked value as it lies in its parent; nesting is bounded by the check.
+size_t past(const MmdbData& data, size_t offset) {
+  MmdbValue value;
+  if (read_value(data, offset, value)) return data.size;
+  if (value.type != Type::map && value.type != Type::array) return value.next;
+  uint64_t members = uint64_t{value.size} * (value.type == Type::map ? 2 : 1);
+  size_t at = value.payload;
+  for (uint64_t i = 0; i < members && at < data.size; ++i) at = past(data, at);
+  return at;
+}
+
+}  // namespace
+
+const char* read_mmdb_value(const MmdbData& data, size_t offset, MmdbValue& value) {
+  return read_value(data, offset, value);
+}
+
 Status MmdbChecker::check(size_t offset, uint64_t limit) {
   uint64_t allowed = std::min(limit, total_);
   left_ = allowed;
@@ -142,7 +147,7 @@ bool MmdbChecker::value(size_t& at, unsigned depth) {
   if (depth > max_nesting) return fail(at, "nested too deep, or a cycle of pointers");
   if (!spend(at, 1)) return false;
   MmdbValue v;
-  if (const char* wrong = read_mmdb_value(data_, at, v)) return fail(at, wrong);
+  if (const char* wrong = read_value(data_, at, v)) return fail(at, wrong);
   if (v.type == Type::pointer && !target(v, at, depth + 1)) return false;
   if (v.type == Type::map || v.type == Type::array) return members(v, at, depth + 1);
   at = v.next;
@@ -161,10 +166,10 @@ bool MmdbChecker::members(const MmdbValue& container, size_t& at, unsigned depth
 bool MmdbChecker::key(size_t& at) {
   if (!spend(at, 1)) return false;
   MmdbValue v;
-  if (const char* wrong = read_mmdb_value(data_, at, v)) return fail(at, wrong);
+  if (const char* wrong = read_value(data_, at, v)) return fail(at, wrong);
   size_t next = v.next;
   if (v.type == Type::pointer)
-    if (const char* wrong = read_mmdb_value(data_, v.size, v)) return fail(at, wrong);
+    if (const char* wrong = read_value(data_, v.size, v)) return fail(at, wrong);
   if (v.type != Type::text) return fail(at, "a map's key is not text");
   if (!valid_utf8(mmdb_text(data_, v))) return fail(at, "a map's key is not UTF-8");
   at = next;
@@ -172,11 +177,11 @@ bool MmdbChecker::key(size_t& at) {
 }
 
 bool MmdbChecker::target(const MmdbValue& pointer, size_t at, unsigned depth) {
+  if (const uint32_t* known = right_.find(pointer.size)) return spend(at, *known);
   MmdbValue v;
-  if (const char* wrong = read_mmdb_value(data_, pointer.size, v)) return fail(pointer.size, wrong);
+  if (const char* wrong = read_value(data_, pointer.size, v)) return fail(pointer.size, wrong);
   if (v.type == Type::pointer) return fail(at, "pointer to a pointer");
   if (v.type != Type::map && v.type != Type::array) return spend(at, 1);
-  if (const uint32_t* known = right_.find(pointer.size)) return spend(at, *known);
   uint64_t before = left_;
   size_t end = pointer.size;
   if (!value(end, depth)) return false;
@@ -186,18 +191,18 @@ bool MmdbChecker::target(const MmdbValue& pointer, size_t at, unsigned depth) {
 
 size_t find_mmdb_key(const MmdbData& data, size_t offset, std::string_view key) {
   MmdbValue map;
-  const char* wrong = read_mmdb_value(data, offset, map);
-  if (!wrong && map.type == Type::pointer) wrong = read_mmdb_value(data, map.size, map);
+  const char* wrong = read_value(data, offset, map);
+  if (!wrong && map.type == Type::pointer) wrong = read_value(data, map.size, map);
   if (wrong || map.type != Type::map) return mmdb_npos;
   size_t at = map.payload;
   for (uint32_t i = 0; i < map.size; ++i) {
     MmdbValue name;
-    if (read_mmdb_value(data, at, name)) return mmdb_npos;
+    if (read_value(data, at, name)) return mmdb_npos;
     at = name.next;
-    if (name.type == Type::pointer && read_mmdb_value(data, name.size, name)) return mmdb_npos;
+    if (name.type == Type::pointer && read_value(data, name.size, name)) return mmdb_npos;
     if (name.type == Type::text && mmdb_text(data, name) == key) {
       MmdbValue value;
-      if (read_mmdb_value(data, at, value)) return mmdb_npos;
+      if (read_value(data, at, value)) return mmdb_npos;
       return value.type == Type::pointer ? value.size : at;
     }
     at = past(data, at);

@@ -27,8 +27,10 @@ class OffsetMap {
     uint32_t value = 0;
   };
 
+  // Offsets of one KiB share 32 slots: who asks in the order of the file stays in the cache.
   size_t place_of(uint32_t offset) const {
-    size_t at = (uint64_t{offset} * 0x9e3779b97f4a7c15) >> 20 & (slots_.size() - 1);
+    const uint64_t block = (uint64_t{offset >> 10} * 0x9e3779b97f4a7c15) >> 32;
+    size_t at = (block << 5 | (offset >> 5 & 31)) & (slots_.size() - 1);
     while (slots_[at].offset != offset && slots_[at].offset != UINT32_MAX) at = (at + 1) & (slots_.size() - 1);
     return at;
   }

@@ -18,6 +18,7 @@ class Packed {
   explicit Packed(const std::vector<Number>& numbers) {
     const Number largest = numbers.empty() ? Number{0} : *std::max_element(numbers.begin(), numbers.end());
     width_ = std::max(1u, static_cast<unsigned>(std::bit_width(largest)));
+    mask_ = (uint64_t{1} << width_) - 1;
     bytes_.resize((numbers.size() * width_ + 7) / 8 + 8);
     for (size_t i = 0; i < numbers.size(); ++i) {
       const size_t bit = i * width_;
@@ -27,7 +28,7 @@ class Packed {
 
   uint64_t operator[](size_t i) const {
     const size_t bit = i * width_;
-    return load(bit / 8) >> bit % 8 & ((uint64_t{1} << width_) - 1);
+    return load(bit / 8) >> bit % 8 & mask_;
   }
   size_t memory_bytes() const { return bytes_.capacity(); }
 
@@ -47,6 +48,7 @@ class Packed {
 
   std::vector<uint8_t> bytes_;
   unsigned width_ = 1;
+  uint64_t mask_ = 1;
 };
 
 }  // namespace portolan::geo

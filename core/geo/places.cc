@@ -31,7 +31,8 @@ Places::Places(const std::vector<Location>& locations) : size_(locations.size())
                });
     Location traits = location;
     traits.latitude = traits.longitude = 0;
-    pairs.push_back({coordinates, intern(by_traits, traits_, traits, LocationHash{}(traits), std::equal_to<Location>{})});
+    pairs.push_back(
+        {coordinates, intern(by_traits, traits_, traits, LocationHash{}(traits), std::equal_to<Location>{})});
   }
   trait_bits_ = static_cast<unsigned>(std::bit_width(traits_.size()));
   std::vector<uint64_t> numbers;

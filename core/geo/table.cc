@@ -16,9 +16,9 @@ namespace portolan::geo {
 namespace {
 
 // How many of the sorted ends lie before `slot`. One of them is 255, so the search ends there.
-inline unsigned ends_before(const uint8_t* ends, uint8_t slot) {
+[[gnu::always_inline]] inline unsigned ends_before(const uint8_t* ends, unsigned slot) {
 #ifdef __SSE2__
-  const __m128i wanted = _mm_set1_epi8(static_cast<char>(slot));
+  const __m128i wanted = _mm_set1_epi32(static_cast<int>(slot * 0x01010101));
   for (unsigned at = 0;; at += 16) {
     const __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(ends + at));
     const __m128i reached = _mm_cmpeq_epi8(_mm_max_epu8(sixteen, wanted), sixteen);
@@ -33,11 +33,11 @@ inline unsigned ends_before(const uint8_t* ends, uint8_t slot) {
 }
 
 // The bits of the longest aligned block around `slot` that neither the run before nor the one after
-// reaches into.
-inline unsigned block_bits(const uint8_t* end, bool first, unsigned slot) {
-  const unsigned before = (slot ^ end[-1]) | unsigned{first} << 8;
+// reaches into. The run before a node's first ends a node, at 255: here that is one before 0.
+[[gnu::always_inline]] inline unsigned block_bits(const uint8_t* end, unsigned slot) {
+  const unsigned before = slot ^ (uint32_t{static_cast<uint8_t>(end[-1] + 1)} - 1);
   const unsigned after = slot ^ (end[0] + 1u);
-  return static_cast<unsigned>(std::bit_width(std::min(before, after))) - 1;
+  return 31u ^ static_cast<unsigned>(__builtin_clz(std::min(before, after)));
 }
 
 bool is_mapped(const uint8_t* bytes) {
@@ -57,43 +57,62 @@ std::array<uint8_t, 4> bits_after(const uint8_t* bytes, unsigned from) {
 
 }  // namespace
 
+// The way down. The first step stands in find() itself, as most searches end there; what is rare is
+// kept out of it.
 struct Table::Search {
+  // The run of `slot` in the node whose runs begin at `first`.
+  struct Step {
+    const uint8_t* end;
+    uint32_t value;
+  };
+  [[gnu::always_inline]] static inline Step step(const Table& table, uint32_t first, unsigned slot) {
+    const uint8_t* ends = table.ends_.data() + first;
+    const unsigned run = ends_before(ends, slot);
+    return {ends + run, static_cast<uint32_t>(table.values_[first + run])};
+  }
+
   [[gnu::always_inline]] static inline Found in(const Table& table, const std::vector<uint32_t>& root,
                                                 const uint8_t* bytes) {
     const uint32_t entry = root.data()[bytes[0] << 8 | bytes[1]];
-    if (!(entry & node_bit)) return {entry & 0xffffff, entry >> 24};
-    const uint32_t alias = static_cast<uint32_t>(table.places_.size());
-    uint32_t first = entry & ~node_bit;
-    for (unsigned depth = root_bits;; depth += stride) {
-      const uint8_t slot = bytes[depth / 8];
-      const uint8_t* ends = table.ends_.data() + first;
-      const unsigned run = ends_before(ends, slot);
-      const uint32_t value = static_cast<uint32_t>(table.values_[first + run]);
-      if (value <= alias) return {value, depth + stride - block_bits(ends + run, run == 0, slot)};
-      first = value - alias;
+    if (!(entry & node_bit)) {
+      if ((entry & 0xffffff) == table.alias_) [[unlikely]]
+        return aliased(table, bytes, entry >> 24);
+      return {entry & 0xffffff, entry >> 24};
     }
+    const unsigned slot = bytes[root_bits / 8];
+    const Step here = step(table, entry & ~node_bit, slot);
+    if (here.value < table.alias_) return {here.value, root_bits + stride - block_bits(here.end, slot)};
+    return further(table, here, bytes);
   }
 
-  static Found v6(const Table& table, const uint8_t* bytes) {
-    Found found;
-    if (is_mapped(bytes)) {
-      found = in(table, table.root4_, bytes + 12);
-      found.prefix_length += 96;
-      return found;
-    }
-    found = in(table, table.root6_, bytes);
-    if (found.place != table.places_.size()) return found;
-    const unsigned added = found.prefix_length;
-    found = in(table, table.root4_, bits_after(bytes, added).data());
-    found.prefix_length += added;
+  [[gnu::noinline]] static Found further(const Table& table, Step here, const uint8_t* bytes) {
+    const uint8_t* byte = bytes + root_bits / 8;
+    while (here.value > table.alias_) here = step(table, here.value - table.alias_, *++byte);
+    const unsigned length = static_cast<unsigned>(byte + 1 - bytes) * 8 - block_bits(here.end, *byte);
+    if (here.value < table.alias_) return {here.value, length};
+    return aliased(table, bytes, length);
+  }
+
+  // Past an alias stand the bits of an IPv4 address.
+  [[gnu::noinline]] static Found aliased(const Table& table, const uint8_t* bytes, unsigned length) {
+    Found found = in(table, table.root4_, bits_after(bytes, length).data());
+    found.prefix_length += length;
+    return found;
+  }
+
+  [[gnu::noinline]] static Found mapped(const Table& table, const uint8_t* bytes) {
+    Found found = in(table, table.root4_, bytes + 12);
+    found.prefix_length += 96;
     return found;
   }
 };
 
 Found Table::find(const IpAddress& address) const {
-  if (address.is_v4()) return Search::in(*this, root4_, address.bytes.data());
-  if (address.is_v6()) return Search::v6(*this, address.bytes.data());
-  return {};
+  const uint8_t* bytes = address.bytes.data();
+  if (address.is_v4()) return Search::in(*this, root4_, bytes);
+  if (!address.is_v6()) return {};
+  if (is_mapped(bytes)) return Search::mapped(*this, bytes);
+  return Search::in(*this, root6_, bytes);
 }
 
 size_t Table::memory_bytes() const {

@@ -52,16 +52,17 @@ class Table {
   static constexpr uint32_t node_bit = 0x80000000;
   struct Search;
 
-  explicit Table(Places places) : places_(std::move(places)) {}
+  explicit Table(Places places) : alias_(static_cast<uint32_t>(places.size())), places_(std::move(places)) {}
 
   // An entry of a root is a leaf, the length of its prefix (8 bits) over its place (24 bits), or
-  // node_bit and the first run of a node. A value of a run is a place, or the number of places for an
-  // alias of the IPv4 part, or that and the first run of the node below.
+  // node_bit and the first run of a node. A value of a run is a place, or alias_, or that and the first
+  // run of the node below.
   std::vector<uint32_t> root4_;
   std::vector<uint32_t> root6_;
   std::vector<uint8_t> ends_;  // of each run its last slot; a node's last is 255
   Packed values_;
-  Places places_;  // [0] is the one nothing is known of
+  uint32_t alias_;  // the next 32 bits are an IPv4 address: ask root4_
+  Places places_;   // [0] is the one nothing is known of
 };
 
 // Collects networks, then makes a table. One thread.

@@ -11,6 +11,10 @@ constexpr unsigned max_links = 16;
 constexpr std::string_view any_hinfo("\x07RFC8482\x00", 9);
 constexpr uint32_t any_ttl_s = 3600;
 
+bool asks_address(const dns::Query& query) {
+  return query.type == dns::type_a || query.type == dns::type_aaaa;
+}
+
 // One query on its way to its answer within one zone.
 class Exchange {
  public:
@@ -27,11 +31,9 @@ class Exchange {
 
   // Follows CNAMEs as far as they stay in the zone; RFC 2308 §2: the rcode is that of the last
   // name.
-  void run() {
+  void run(const Node* node) {
     std::string_view owner = query_.key.wire();
-    unsigned labels = query_.key_labels;
     for (unsigned links = 0; links <= max_links; links++) {
-      const Node* node = zone_.find(owner, labels);
       if (!node) {
         info_.rcode = dns::nxdomain;
         return negative();
@@ -40,8 +42,9 @@ class Exchange {
       if (!cname || query_.type == dns::type_cname) return solve_node(*node, owner);
       follow(*cname);
       owner = cname->data.front();
-      labels = dns::label_count(owner);
+      const unsigned labels = dns::label_count(owner);
       if (query_.type == dns::type_any || view_.zones->find(owner, labels) != info_.zone) return;
+      node = zone_.find(owner, labels);
     }
   }
 
@@ -53,13 +56,12 @@ class Exchange {
   }
 
   void solve_node(const Node& node, std::string_view owner) {
-    const bool address = query_.type == dns::type_a || query_.type == dns::type_aaaa;
     if (node.empty()) return negative();
     if (query_.type == dns::type_any) {
       composer_.add(Section::answer, owner, dns::type_hinfo, any_ttl_s, any_hinfo);
       return;
     }
-    if (node.service && address) return solve_service(*node.service);
+    if (node.service && asks_address(query_)) return solve_service(*node.service);
     const RecordSet* set = node.find(query_.type);
     if (!set) return negative();
     if (set->type == dns::type_ns || set->type == dns::type_mx) return add_with_glue(*set, owner);
@@ -161,26 +163,46 @@ class Exchange {
 
 }  // namespace
 
+void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, const View& view, Asked& asked) {
+  dns::Query& query = asked.query;
+  asked.verdict = dns::parse_query(packet, query);
+  asked.zone = ZoneSet::none;
+  asked.node = nullptr;
+  if (asked.verdict != dns::Verdict::answer || !view.zones) return;
+  asked.zone = view.zones->find(query.key.wire(), query.key_labels);
+  if (asked.zone == ZoneSet::none) return;
+  asked.node = view.zones->at(asked.zone).find(query.key.wire(), query.key_labels);
+  // Found again when the policy asks: out of the cache then.
+  const bool located = asked.node && asked.node->service && asked.node->service->policy->policy->needs_location();
+  if (located && view.geo && asks_address(query))
+    view.geo->find(query.has_subnet && query.subnet.source > 0 ? query.subnet.address : client);
+}
+
 size_t Answerer::answer(std::span<const uint8_t> packet, const IpAddress& client, Transport transport, const View& view,
                         std::span<uint8_t> out, AnswerInfo& info) {
+  Asked asked;
+  read(packet, client, view, asked);
+  return answer(asked, packet, client, transport, view, out, info);
+}
+
+size_t Answerer::answer(const Asked& asked, std::span<const uint8_t> packet, const IpAddress& client,
+                        Transport transport, const View& view, std::span<uint8_t> out, AnswerInfo& info) {
   info = AnswerInfo{};
-  dns::Query query;
-  const dns::Verdict verdict = dns::parse_query(packet, query);
-  if (verdict == dns::Verdict::drop) return 0;
+  const dns::Query& query = asked.query;
+  if (asked.verdict == dns::Verdict::drop) return 0;
   if (query.has_question) info.type = query.type;
-  if (verdict != dns::Verdict::answer) {
-    info.rcode = dns::rcode_of(verdict);
-    return dns::compose_error(out, packet, query, verdict);
+  if (asked.verdict != dns::Verdict::answer) {
+    info.rcode = dns::rcode_of(asked.verdict);
+    return dns::compose_error(out, packet, query, asked.verdict);
   }
-  const bool tcp = transport == Transport::tcp;
-  dns::Composer composer(out, packet, query, dns::answer_limit(query, tcp));
-  info.zone = view.zones ? view.zones->find(query.key.wire(), query.key_labels) : ZoneSet::none;
+  dns::Composer composer(out, packet, query, dns::answer_limit(query, transport == Transport::tcp));
+  info.zone = asked.zone;
   if (info.zone == ZoneSet::none) {
     info.rcode = dns::refused;
     return composer.finish(dns::refused, false);
   }
   Exchange exchange(query, client, view, view.zones->at(info.zone), rng_, composer, info);
-  exchange.run();
+  exchange.run(asked.node);
   info.truncated = composer.truncated();
   return composer.finish(info.rcode, true);
 }

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/dns/query.hh"
 #include "geodns/view.hh"
 
 namespace portolan::geodns {
@@ -23,9 +24,24 @@ struct AnswerInfo {
   bool truncated = false;
 };
 
+// A query that was read and whose name was looked up, on its way to its answer.
+struct Asked {
+  dns::Query query;
+  dns::Verdict verdict = dns::Verdict::drop;
+  int zone = ZoneSet::none;
+  const Node* node = nullptr;  // null: nobody's, or it doesn't exist
+};
+
 class Answerer {
  public:
   explicit Answerer(Rng& rng) : rng_(rng) {}
+
+  // The first half of an answer: fills `asked`, and touches what the answer will be made from, so
+  // that the memory's delays of a batch of queries pass together.
+  static void read(std::span<const uint8_t> packet, const IpAddress& client, const View& view, Asked& asked);
+  // The second half; the arguments are the first's and answer()'s below.
+  size_t answer(const Asked& asked, std::span<const uint8_t> packet, const IpAddress& client, Transport transport,
+                const View& view, std::span<uint8_t> out, AnswerInfo& info);
 
   // Writes the answer to `packet`, asked by `client`, into `out` and returns its size; 0: silence.
   // `out` must hold 1232 bytes for UDP; for TCP 65535, or what it holds is the limit (then

@@ -96,31 +96,43 @@ void DatagramBatch::rearm(unsigned count) {
   }
 }
 
-DatagramSocket::DatagramSocket(loop::Worker& worker, int fd, DatagramBatch& batch, const OnQuery& on_query)
+DatagramSocket::DatagramSocket(loop::Worker& worker, int fd, DatagramBatch& batch, Responder& responder)
     : fd_(fd),
       bound_to_any_(is_bound_to_any(fd)),
       batch_(batch),
-      on_query_(on_query),
+      responder_(responder),
       event_(worker, fd, loop::SocketEvent::Mode::level_read, this, &loop::Calls<&DatagramSocket::on_readable>::call) {}
 
 void DatagramSocket::on_readable(loop::Ready) {
   for (int i = 0; i < batches_a_turn; i++) {
     const int count = ::recvmmsg(fd_, batch_.received, DatagramBatch::width, MSG_DONTWAIT, nullptr);
     if (count <= 0) return;
+    read_all(static_cast<unsigned>(count));
     send_all(answer_all(static_cast<unsigned>(count)));
     batch_.rearm(static_cast<unsigned>(count));
     if (count < static_cast<int>(DatagramBatch::width)) return;
   }
 }
 
+void DatagramSocket::read_all(unsigned count) {
+  for (unsigned i = 0; i < count; i++) {
+    const mmsghdr& message = batch_.received[i];
+    IpAddress& client = batch_.clients[i];
+    if ((message.msg_hdr.msg_flags & MSG_TRUNC) || !read_peer(batch_.peers[i], client)) {
+      client.family = IpAddress::Family::none;
+    } else {
+      responder_.read(i, {batch_.queries[i], message.msg_len}, client);
+    }
+  }
+}
+
 unsigned DatagramSocket::answer_all(unsigned count) {
   unsigned answers = 0;
   for (unsigned i = 0; i < count; i++) {
+    if (batch_.clients[i].family == IpAddress::Family::none) continue;
     msghdr& message = batch_.received[i].msg_hdr;
-    IpAddress client;
-    if ((message.msg_flags & MSG_TRUNC) || !read_peer(batch_.peers[i], client)) continue;
-    const size_t size = on_query_({batch_.queries[i], batch_.received[i].msg_len}, client,
-                                  {batch_.answers[answers], DatagramBatch::answer_size});
+    const size_t size = responder_.answer(i, {batch_.queries[i], batch_.received[i].msg_len}, batch_.clients[i],
+                                          {batch_.answers[answers], DatagramBatch::answer_size});
     if (size == 0) continue;
     if (bound_to_any_) turn_around(message);
     batch_.answer_parts[answers].iov_len = size;

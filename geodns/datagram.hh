@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <functional>
 #include <span>
 
 #include "core/base/address.hh"
@@ -35,28 +34,38 @@ struct DatagramBatch {
   iovec query_parts[width];
   iovec answer_parts[width];
   sockaddr_storage peers[width];
+  IpAddress clients[width];  // of no family: not to be answered
   Control controls[width];
   uint8_t queries[width][query_size];
   uint8_t answers[width][answer_size];
 };
 
+// Who answers. A batch is read whole, then answered.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  // The query at `index` of the batch.
+  virtual void read(unsigned index, std::span<const uint8_t> query, const IpAddress& client) = 0;
+  // Writes the answer to it into `out` and returns its size; 0: silence.
+  virtual size_t answer(unsigned index, std::span<const uint8_t> query, const IpAddress& client,
+                        std::span<uint8_t> out) = 0;
+};
+
 class DatagramSocket {
  public:
-  // Writes the answer to `query` into `out` and returns its size; 0: silence.
-  using OnQuery =
-      std::function<size_t(std::span<const uint8_t> query, const IpAddress& client, std::span<uint8_t> out)>;
   // `fd` stays the caller's and must outlive this.
-  DatagramSocket(loop::Worker& worker, int fd, DatagramBatch& batch, const OnQuery& on_query);
+  DatagramSocket(loop::Worker& worker, int fd, DatagramBatch& batch, Responder& responder);
   int fd() const { return fd_; }
 
  private:
   void on_readable(loop::Ready ready);
+  void read_all(unsigned count);
   unsigned answer_all(unsigned count);
   void send_all(unsigned count);
   int fd_;
   bool bound_to_any_;
   DatagramBatch& batch_;
-  const OnQuery& on_query_;
+  Responder& responder_;
   loop::SocketEvent event_;
 };
 

@@ -20,16 +20,16 @@ Server::Server(loop::Worker& worker, std::shared_ptr<const View> view, const Ser
       answerer_(worker.rng()),
       counters_(worker.metrics()),
       shed_(worker.metrics().counter(shed_sessions)),
-      batch_(std::make_unique<DatagramBatch>()) {
-  on_datagram_ = [this](std::span<const uint8_t> query, const IpAddress& client, std::span<uint8_t> out) {
-    return answer(query, client, Transport::udp, out);
-  };
+      batch_(std::make_unique<DatagramBatch>()),
+      asked_(DatagramBatch::width) {
   session_owner_.scratch.resize(dns::max_message_size);
   session_owner_.idle_timeout_ms = limits.tcp_idle_timeout_ms;
   session_owner_.on_end = [this](Session& session) { close(session); };
   session_owner_.on_query = [this](Session& session, std::span<const uint8_t> query, std::span<uint8_t> out) {
     sessions_.splice(sessions_.end(), sessions_, session.place);
-    return answer(query, session.client(), Transport::tcp, out);
+    Asked asked;
+    Answerer::read(query, session.client(), *view_, asked);
+    return answer(asked, query, session.client(), Transport::tcp, out);
   };
   set_view(std::move(view));
 }
@@ -39,10 +39,11 @@ Server::~Server() = default;
 Status Server::set_sockets(const std::vector<int>& datagrams, const std::vector<int>& listeners) {
   std::erase_if(datagrams_, [&](const auto& d) { return !contains(datagrams, d->fd()); });
   std::erase_if(streams_, [&](const Stream& s) { return !contains(listeners, s.fd); });
+  Responder& responder = *this;
   for (int fd : datagrams) {
     if (std::any_of(datagrams_.begin(), datagrams_.end(), [&](const auto& d) { return d->fd() == fd; })) continue;
     if (auto status = prepare_datagram(fd); !status) return status;
-    datagrams_.push_back(std::make_unique<DatagramSocket>(worker_, fd, *batch_, on_datagram_));
+    datagrams_.push_back(std::make_unique<DatagramSocket>(worker_, fd, *batch_, responder));
   }
   for (int fd : listeners) {
     if (std::any_of(streams_.begin(), streams_.end(), [&](const Stream& s) { return s.fd == fd; })) continue;
@@ -62,10 +63,18 @@ void Server::set_limits(const ServerLimits& limits) {
   session_owner_.idle_timeout_ms = limits.tcp_idle_timeout_ms;
 }
 
-size_t Server::answer(std::span<const uint8_t> query, const IpAddress& client, Transport transport,
+void Server::read(unsigned index, std::span<const uint8_t> query, const IpAddress& client) {
+  Answerer::read(query, client, *view_, asked_[index]);
+}
+
+size_t Server::answer(unsigned index, std::span<const uint8_t> query, const IpAddress& client, std::span<uint8_t> out) {
+  return answer(asked_[index], query, client, Transport::udp, out);
+}
+
+size_t Server::answer(const Asked& asked, std::span<const uint8_t> query, const IpAddress& client, Transport transport,
                       std::span<uint8_t> out) {
   AnswerInfo info;
-  const size_t size = answerer_.answer(query, client, transport, *view_, out, info);
+  const size_t size = answerer_.answer(asked, query, client, transport, *view_, out, info);
   if (size != 0) {
     counters_.count(info);
   } else {

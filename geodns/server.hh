@@ -19,10 +19,10 @@ struct ServerLimits {
   int64_t tcp_idle_timeout_ms = 10000;
 };
 
-class Server {
+class Server final : private Responder {
  public:
   Server(loop::Worker& worker, std::shared_ptr<const View> view, const ServerLimits& limits);
-  ~Server();
+  ~Server() override;
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
@@ -39,7 +39,11 @@ class Server {
     int fd;
     std::unique_ptr<loop::Listener> listener;
   };
-  size_t answer(std::span<const uint8_t> query, const IpAddress& client, Transport transport, std::span<uint8_t> out);
+  void read(unsigned index, std::span<const uint8_t> query, const IpAddress& client) override;
+  size_t answer(unsigned index, std::span<const uint8_t> query, const IpAddress& client,
+                std::span<uint8_t> out) override;
+  size_t answer(const Asked& asked, std::span<const uint8_t> query, const IpAddress& client, Transport transport,
+                std::span<uint8_t> out);
   void on_accept(UniqueFd socket, const SocketAddress& peer);
   void close(Session& session);
 
@@ -49,8 +53,8 @@ class Server {
   Answerer answerer_;
   QueryCounters counters_;
   metrics::Counter& shed_;
-  DatagramSocket::OnQuery on_datagram_;
   std::unique_ptr<DatagramBatch> batch_;
+  std::vector<Asked> asked_;  // of the batch
   std::vector<std::unique_ptr<DatagramSocket>> datagrams_;
   std::vector<Stream> streams_;
   Session::Owner session_owner_;

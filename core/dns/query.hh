@@ -22,7 +22,6 @@ struct Query {
   uint16_t id = 0;
   uint16_t flags = 0;         // the header's second word
   bool has_question = false;  // key, key_labels, type, qclass and question_end hold
-  Name key;                   // the name in lower case: compared and looked up
   unsigned key_labels = 0;    // without the root
   uint16_t type = 0;
   uint16_t qclass = 0;
@@ -33,6 +32,7 @@ struct Query {
   bool dnssec_ok = false;
   bool has_subnet = false;  // subnet holds
   ClientSubnet subnet;
+  Name key;  // the name in lower case: compared and looked up
 };
 
 // What a packet deserves before any zone is looked at.

@@ -3,7 +3,8 @@
 
     bench/compare.py [--quick] [--rounds N] [--seconds S] [--only REGEX] [--peers NAME,…] [--results FOLDER]
 
-PORTOLAN_BINARY is the binary under test, PORTOLAN_BENCH_LOCK a file every timed run locks. docs/benchmark.md has the method.
+PORTOLAN_BINARY is the binary under test, PORTOLAN_BENCH_LOCK a file every timed run locks.
+docs/benchmark.md has the method.
 """
 import argparse
 import os
@@ -21,9 +22,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, 'build/release')
 BINARY = os.environ.get('PORTOLAN_BINARY', os.path.join(BUILD, 'portolan'))
 FLOORS = os.path.join(BUILD, 'bench')
-CONNECTIONS = 64
-WORK = {'cached-1KiB': (1 << 10, True), 'cached-64KiB': (64 << 10, True), 'cached-1MiB': (1 << 20, True),
-        'passed-1KiB': (1 << 10, False)}
+WORK = {                                         # name: (body bytes, cached, connections)
+    'cached-1KiB': (1 << 10, True, 64), 'cached-1KiB-512': (1 << 10, True, 512),
+    'cached-1KiB-4096': (1 << 10, True, 4096),
+    'cached-64KiB': (64 << 10, True, 64), 'cached-1MiB': (1 << 20, True, 64), 'passed-1KiB': (1 << 10, False, 64)}
 
 
 def command_of(server, folder, port, origin, size, cached, logged):
@@ -53,16 +55,18 @@ def start_server(server, folder, origin, size, cached, logged):
 
 def run_row(name, column, servers, options):
     """All servers up at once, idle but for the one under load; a round runs each once, in an order that turns."""
-    size, cached = WORK[name]
+    size, cached, connections = WORK[name]
     runs, absent, up = {}, {}, {}
     with tempfile.TemporaryDirectory(prefix='portolan-bench-') as folder:
         try:
             origin = measure.free_port()
-            child = measure.start([os.path.join(FLOORS, 'floor_answer'), origin, size], measure.LOAD_CORE, folder, 'origin')
+            child = measure.start([os.path.join(FLOORS, 'floor_answer'), origin, size], measure.LOAD_CORE, folder,
+                                  'origin')
             measure.wait_for_port(child, origin, os.path.join(folder, 'origin'))
             for server in servers:
                 try:
-                    up[server] = start_server(server, os.path.join(folder, server), origin, size, cached, column == 'logged')
+                    up[server] = start_server(server, os.path.join(folder, server), origin, size, cached,
+                                              column == 'logged')
                 except measure.Absent as reason:
                     absent[server] = str(reason)
             if cached:
@@ -78,12 +82,13 @@ def run_row(name, column, servers, options):
                 turn = number % max(len(order), 1)
                 for server in order[turn:] + order[:turn]:
                     process, port = up[server]
-                    run = measure.timed_run(process.pid, port, CONNECTIONS, options.seconds if number >= 0 else 1, folder)
+                    seconds = options.seconds if number >= 0 else 1
+                    run = measure.timed_run(process.pid, port, connections, seconds, folder)
                     if number >= 0:
                         runs.setdefault(server, []).append(run)
         finally:
             measure.stop_all()
-    return {'connections': CONNECTIONS, 'servers': report.summarise(runs), 'absent': absent}
+    return {'connections': connections, 'servers': report.summarise(runs), 'absent': absent}
 
 
 def output_of(*command):
@@ -97,8 +102,10 @@ def output_of(*command):
 def machine():
     with open('/proc/cpuinfo', encoding='utf-8') as file:
         cpu = re.search(r'model name\s*:\s*(.*)', file.read())
-    return {'cpu': f'{cpu.group(1) if cpu else platform.machine()}, {os.cpu_count()} cores', 'kernel': platform.release(),
-            'commit': output_of('git', 'rev-parse', '--short', 'HEAD'),
+    return {'cpu': f'{cpu.group(1) if cpu else platform.machine()}, {os.cpu_count()} cores',
+            'kernel': platform.release(),
+            'commit': 'of another build' if 'PORTOLAN_BINARY' in os.environ else
+                      output_of('git', 'rev-parse', '--short', 'HEAD'),
             'versions': {'nginx': output_of('nginx', '-v'), 'haproxy': output_of('haproxy', '-v'),
                          'wrk': output_of('wrk', '-v')}}
 

@@ -5,8 +5,9 @@ import shutil
 NGINX = '''daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log error; {user}
 events {{ worker_connections 10000; }}
 http {{
-  access_log {log}; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 1000000000; open_file_cache max=10000;
-  open_file_cache_valid 1h; client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+  access_log {log}; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 1000000000;
+  open_file_cache max=10000; open_file_cache_valid 1h;
+  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5; {store}
   upstream origin {{ server 127.0.0.1:{origin}; keepalive 512; keepalive_requests 1000000000; }}
   server {{ listen 127.0.0.1:{port} backlog=4096; {metrics}
@@ -69,7 +70,8 @@ def nginx(folder, port, origin, cached, logged, _metrics):
 
 def haproxy(folder, port, origin, cached, logged, _metrics):
     path = _write(folder, 'haproxy.cfg', HAPROXY.format(
-        port=port, origin=origin, metrics='stats uri /status' if logged else '', log='log stdout format raw local0' if logged else '',
+        port=port, origin=origin, metrics='stats uri /status' if logged else '',
+        log='log stdout format raw local0' if logged else '',
         option='log global\n  option httplog' if logged else '',
         store='cache c\n  total-max-size 256\n  max-object-size 4000000\n  max-age 3600' if cached else '',
         cache='http-request cache-use c\n  http-response cache-store c' if cached else ''))

@@ -43,19 +43,21 @@ def judge(rows):
 
 
 def markdown(machine, rows, verdicts):
-    out = ['# The comparison', '', f'{machine["cpu"]}, Linux {machine["kernel"]}, commit {machine["commit"]}; per core, on '
-           'loopback.', 'Median and quartiles of the rounds; CPU is user and system time of all the server\'s processes.', '']
+    out = ['# The comparison', '', f'{machine["cpu"]}, Linux {machine["kernel"]}, commit {machine["commit"]}; '
+           'per core, on loopback.',
+           'Median and quartiles of the rounds; CPU is user and system time of all the server\'s processes.', '']
     out += [f'- {name}: {version}' for name, version in machine['versions'].items()]
     for (name, column), row in rows.items():
         out += ['', f'## {name}, {column}, {row["connections"]} connections', '',
-                '| server | CPU µs a request | × floor | × best peer | requests/s | p50 µs | p99 µs | p99.9 µs | MiB | errors |',
+                '| server | CPU µs a request | × floor | × best peer | requests/s | p50 µs | p99 µs | p99.9 µs | MiB | '
+                'errors |',
                 '|---|---|---|---|---|---|---|---|---|---|']
         for server, of in sorted(row['servers'].items(), key=lambda item: item[1]['cpu_us']['median']):
             cost = of['cpu_us']
             ratios = ' | '.join('–' if of[key] is None else f'{of[key]:.2f}' for key in ('to_floor', 'to_best_peer'))
             rest = ' | '.join(f'{of[key]["median"]:.0f}' for key in ('per_second', 'p50_us', 'p99_us', 'p999_us'))
-            out.append(f'| {server} | {cost["median"]:.2f} ({cost["low"]:.2f}–{cost["high"]:.2f}) | {ratios} | {rest} | '
-                       f'{of["resident_kib"]["median"] / 1024:.1f} | {of["errors"]} |')
+            out.append(f'| {server} | {cost["median"]:.2f} ({cost["low"]:.2f}–{cost["high"]:.2f}) | '
+                       f'{ratios} | {rest} | {of["resident_kib"]["median"] / 1024:.1f} | {of["errors"]} |')
         out += [f'| {server} | absent: {why} | | | | | | | | |' for server, why in row['absent'].items()]
     out += ['', '## Targets', '', '| target | figure | at most | |', '|---|---|---|---|']
     out += [f'| {what} | {ratio:.3f} | {ceiling} | {"met" if met else f"missed by {ratio / ceiling - 1:.1%}"} |'
@@ -69,7 +71,8 @@ def write(folder, machine, rows):
     text = markdown(machine, rows, verdicts)
     with open(os.path.join(folder, 'latest.md'), 'w', encoding='utf-8') as file:
         file.write(text)
-    data = {'machine': machine, 'rows': [{'work': name, 'column': column} | row for (name, column), row in rows.items()],
+    data = {'machine': machine,
+            'rows': [{'work': name, 'column': column} | row for (name, column), row in rows.items()],
             'targets': [dict(zip(('what', 'ratio', 'at_most', 'met'), verdict)) for verdict in verdicts]}
     with open(os.path.join(folder, 'latest.json'), 'w', encoding='utf-8') as file:
         json.dump(data, file, indent=1)

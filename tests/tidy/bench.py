@@ -13,8 +13,8 @@ from comparison import measure, report  # noqa: E402
 
 
 def run(cost, errors=0):
-    return {'cpu_us': cost, 'per_second': 1e6 / cost, 'p50_us': 1.0, 'p99_us': 2.0, 'p999_us': 3.0, 'resident_kib': 1024,
-            'errors': errors}
+    return {'cpu_us': cost, 'per_second': 1e6 / cost, 'p50_us': 1.0, 'p99_us': 2.0, 'p999_us': 3.0,
+            'resident_kib': 1024, 'errors': errors}
 
 
 def row(**costs):
@@ -44,7 +44,8 @@ class Bench(unittest.TestCase):
 
     def test_errors_and_absences_show(self):
         servers = report.summarise({'floor': [run(8)], 'portolan': [run(9, 2), run(9, 3)]})
-        rows = {('cached-1KiB', 'bare'): {'connections': 64, 'servers': servers, 'absent': {'varnish': 'not installed'}}}
+        absent = {'varnish': 'not installed'}
+        rows = {('cached-1KiB', 'bare'): {'connections': 64, 'servers': servers, 'absent': absent}}
         text = report.markdown({'cpu': 'c', 'kernel': 'k', 'commit': 'x', 'versions': {}}, rows, [])
         self.assertRegex(text, r'\| portolan \|.*\| 5 \|')
         self.assertIn('| varnish | absent: not installed |', text)

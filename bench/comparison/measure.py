@@ -10,6 +10,9 @@ import statistics
 import subprocess
 import time
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, 'build/release')
+BINARY = os.environ.get('PORTOLAN_BINARY', os.path.join(BUILD, 'portolan'))
 SERVER_CORE, LOAD_CORE = 0, os.cpu_count() - 1
 _running = []
 _LATENCY = '''
@@ -102,12 +105,12 @@ def wait_for_port(child, port, output, seconds=10):
     raise Absent(f'does not listen after {seconds} s')
 
 
-def check(port, size):
+def check(port, path, size):
     """The answer is a 200 with `size` bytes, or the peer is absent from the row."""
     for _ in range(3):
         connection = http.client.HTTPConnection('127.0.0.1', port, timeout=5)
         try:
-            connection.request('GET', '/o')
+            connection.request('GET', path)
             answer = connection.getresponse()
             body = answer.read()
         except (OSError, http.client.HTTPException) as error:
@@ -130,19 +133,24 @@ def machine_lock():
         yield
 
 
-def timed_run(pid, port, connections, seconds, folder):
-    """One run of wrk against `port`: what the server spent, and what the client saw."""
-    script = os.path.join(folder, 'latency.lua')
-    if not os.path.exists(script):
-        with open(script, 'w', encoding='ascii') as file:
-            file.write(_LATENCY)
-    command = ['wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '--timeout', '5s', '-s', script,
-               f'http://127.0.0.1:{port}/o']
+def timed(pid, command, seconds):
+    """Runs a load generator on its core: what it printed, and the CPU nanoseconds the server spent meanwhile."""
     with machine_lock():
         before = cpu_ns(pid)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False,
-                              preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CORE}))
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=seconds + 30,
+                              check=False, preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CORE}))
         spent = cpu_ns(pid) - before
+    return done, spent
+
+
+def wrk(pid, url, connections, seconds, folder, script=''):
+    """One run of wrk: what the server spent, and what the client saw. `script`: Lua that shapes the requests."""
+    path = os.path.join(folder, 'load.lua')
+    if not os.path.exists(path):
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(script + _LATENCY)
+    done, spent = timed(pid, ['wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '--timeout', '5s', '-s', path, url],
+                        seconds)
     line = re.search(r'^PORTOLAN (.*)$', done.stdout, re.MULTILINE)
     if not line:
         raise Absent(f'wrk failed: {done.stderr.strip()[:200]}')

@@ -2,6 +2,8 @@
 import os
 import shutil
 
+from . import measure
+
 NGINX = '''daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log error; {user}
 events {{ worker_connections 10000; }}
 http {{
@@ -9,9 +11,10 @@ http {{
   open_file_cache max=10000; open_file_cache_valid 1h;
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5; {store}
+  client_body_buffer_size 128k;
   upstream origin {{ server 127.0.0.1:{origin}; keepalive 512; keepalive_requests 1000000000; }}
   server {{ listen 127.0.0.1:{port} backlog=4096; {metrics}
-    location / {{ proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; {cache} }} }}
+    location / {{ {work} }} }}
 }}
 '''
 HAPROXY = '''global
@@ -46,8 +49,27 @@ listen = ["127.0.0.1:{port}"]
 servers = ["127.0.0.1:{origin}"]
 {store}
 [[route]]
-pool = "origin"
-{cache}
+{work}
+'''
+H2O = '''num-threads: 1
+max-connections: 9000
+{user}
+listen: {{ host: 127.0.0.1, port: {port} }}
+{log}
+hosts:
+  default:
+    paths:
+      "/":
+        {work}
+'''
+ORIGIN_OF_POSTS = '''daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log error; {user}
+events {{ worker_connections 10000; }}
+http {{
+  access_log off; keepalive_requests 1000000000; client_max_body_size 1m; client_body_buffer_size 128k;
+  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 "{body}"; }} }}
+}}
 '''
 
 
@@ -58,19 +80,27 @@ def _write(folder, name, text):
     return path
 
 
-def nginx(folder, port, origin, cached, logged, _metrics):
-    path = _write(folder, 'nginx.conf', NGINX.format(
-        folder=folder, port=port, origin=origin, user='user root;' if os.geteuid() == 0 else '',
-        log=f'{folder}/access.log combined buffer=64k' if logged else 'off',
-        metrics='location = /status { stub_status; }' if logged else '',
-        store=f'proxy_cache_path {folder}/store keys_zone=c:16m;' if cached else '',
-        cache='proxy_cache c;' if cached else ''))
+def _user():
+    return 'user root;' if os.geteuid() == 0 else ''
+
+
+def nginx(task):
+    work = {'static': f'root {task.files};',
+            'passed': 'proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";'}
+    work['cached'] = work['passed'] + ' proxy_cache c;'
+    path = _write(task.folder, 'nginx.conf', NGINX.format(
+        folder=task.folder, port=task.port, origin=task.origin or 1, user=_user(),
+        log=f'{task.folder}/access.log combined buffer=64k' if task.logged else 'off',
+        metrics='location = /status { stub_status; }' if task.logged else '',
+        store=f'proxy_cache_path {task.folder}/store keys_zone=c:16m;' if task.way == 'cached' else '',
+        work=work[task.way]))
     return [shutil.which('nginx', path='/usr/sbin'), '-c', path]
 
 
-def haproxy(folder, port, origin, cached, logged, _metrics):
-    path = _write(folder, 'haproxy.cfg', HAPROXY.format(
-        port=port, origin=origin, metrics='stats uri /status' if logged else '',
+def haproxy(task):
+    cached, logged = task.way == 'cached', task.logged
+    path = _write(task.folder, 'haproxy.cfg', HAPROXY.format(
+        port=task.port, origin=task.origin, metrics='stats uri /status' if logged else '',
         log='log stdout format raw local0' if logged else '',
         option='log global\n  option httplog' if logged else '',
         store='cache c\n  total-max-size 256\n  max-object-size 4000000\n  max-age 3600' if cached else '',
@@ -78,12 +108,36 @@ def haproxy(folder, port, origin, cached, logged, _metrics):
     return [shutil.which('haproxy', path='/usr/sbin'), '-f', path, '-db']
 
 
-def portolan(folder, port, origin, cached, logged, metrics, binary=None):
-    path = _write(folder, 'portolan.toml', PORTOLAN.format(
-        folder=folder, port=port, origin=origin, log=f'{folder}/access.log' if logged else 'off',
-        metrics=f'metrics = "127.0.0.1:{metrics}"' if logged else '',
-        store='[cache.c]\nmemory = "256 MiB"' if cached else '', cache='cache = "c"' if cached else ''))
-    return [binary, 'run', '--config', path]
+def varnish(task):
+    return [shutil.which('varnishd', path='/usr/sbin'), '-F', '-n', os.path.join(task.folder, 'varnish'),
+            '-a', f'127.0.0.1:{task.port}', '-b', f'127.0.0.1:{task.origin}', '-s', 'malloc,256m',
+            '-p', 'thread_pools=1', '-p', 'thread_pool_min=200', '-p', 'thread_pool_max=5000']
 
 
-PEERS = {'nginx': nginx, 'haproxy': haproxy}
+def h2o(task):
+    proxy = f'proxy.reverse.url: http://127.0.0.1:{task.origin}/\n        proxy.timeout.keepalive: 10000'
+    path = _write(task.folder, 'h2o.conf', H2O.format(
+        port=task.port, user='user: root' if os.geteuid() == 0 else '',
+        log=f'access-log: {task.folder}/access.log' if task.logged else '',
+        work=f'file.dir: {task.files}' if task.way == 'static' else proxy))
+    return [shutil.which('h2o', path='/usr/bin:/usr/sbin'), '-m', 'worker', '-c', path]
+
+
+def portolan(task):
+    work = {'static': f'files = {{ root = "{task.files}" }}', 'passed': 'pool = "origin"',
+            'cached': 'pool = "origin"\ncache = "c"'}
+    path = _write(task.folder, 'portolan.toml', PORTOLAN.format(
+        folder=task.folder, port=task.port, origin=task.origin or 1,
+        log=f'{task.folder}/access.log' if task.logged else 'off',
+        metrics=f'metrics = "127.0.0.1:{measure.free_port()}"' if task.logged else '',
+        store='[cache.c]\nmemory = "256 MiB"' if task.way == 'cached' else '', work=work[task.way]))
+    return [measure.BINARY, 'run', '--config', path]
+
+
+def origin_of_posts(folder, port, size):
+    """nginx reads a body of any size and answers `size` bytes."""
+    path = _write(folder, 'posts.conf', ORIGIN_OF_POSTS.format(folder=folder, port=port, user=_user(), body='x' * size))
+    return [shutil.which('nginx', path='/usr/sbin'), '-c', path]
+
+
+PEERS = {'nginx': nginx, 'haproxy': haproxy, 'varnish': varnish, 'h2o': h2o}

@@ -8,7 +8,8 @@ from . import measure
 TARGETS = [('cached-1KiB', 'bare', 'floor', 1.25), ('cached-1KiB', 'bare', 'haproxy', 0.85),
            ('cached-1KiB', 'logged', 'floor', 1.35), ('passed-1KiB', 'bare', 'floor', 1.2),
            ('passed-1KiB', 'bare', 'best peer', 0.9), ('cached-64KiB', 'bare', 'best peer', 0.85),
-           ('cached-1MiB', 'bare', 'best peer', 0.85)]
+           ('cached-1MiB', 'bare', 'best peer', 0.85), ('static-64KiB', 'bare', 'best peer', 1.0),
+           ('dns-geo-subnet-v4', 'bare', 'floor', 1.15), ('dns-geo-subnet-v4', 'bare', 'gdnsd', 1.0)]
 
 
 def summarise(runs):
@@ -48,7 +49,7 @@ def markdown(machine, rows, verdicts):
            'Median and quartiles of the rounds; CPU is user and system time of all the server\'s processes.', '']
     out += [f'- {name}: {version}' for name, version in machine['versions'].items()]
     for (name, column), row in rows.items():
-        out += ['', f'## {name}, {column}, {row["connections"]} connections', '',
+        out += ['', f'## {name}, {column}: {row["setting"]}', '',
                 '| server | CPU µs a request | × floor | × best peer | requests/s | p50 µs | p99 µs | p99.9 µs | MiB | '
                 'errors |',
                 '|---|---|---|---|---|---|---|---|---|---|']
@@ -65,6 +66,29 @@ def markdown(machine, rows, verdicts):
     return '\n'.join(out) + '\n'
 
 
+def plot(rows):
+    """Portolan's CPU a request in ratio to the floor (or the best peer), and each peer's, as bars."""
+    lines, y = [], 30
+    for (name, column), row in rows.items():
+        servers = row['servers']
+        base = servers.get('floor') or min((of for server, of in servers.items() if server != 'portolan'),
+                                           key=lambda of: of['cpu_us']['median'], default=None)
+        if not base:
+            continue
+        lines.append(f'<text x="10" y="{y}" font-weight="bold">{name}, {column}</text>')
+        for server, of in sorted(servers.items(), key=lambda item: item[1]['cpu_us']['median']):
+            y += 16
+            ratio = of['cpu_us']['median'] / base['cpu_us']['median']
+            colour = {'portolan': '#2266aa', 'floor': '#999999'}.get(server, '#ccaa66')
+            lines.append(f'<text x="110" y="{y}" text-anchor="end">{server}</text><rect x="118" y="{y - 10}" '
+                         f'height="12" width="{min(ratio, 6) * 100:.0f}" fill="{colour}"/>'
+                         f'<text x="{min(ratio, 6) * 100 + 124:.0f}" y="{y}">{of["cpu_us"]["median"]:.2f} µs</text>')
+        y += 30
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="840" height="{y}" font-family="sans-serif" '
+            f'font-size="12"><text x="10" y="12">CPU µs a request; a bar of 100 is the floor, or else the best peer'
+            f'</text>\n' + '\n'.join(lines) + '\n</svg>\n')
+
+
 def write(folder, machine, rows):
     os.makedirs(folder, exist_ok=True)
     verdicts = judge(rows)
@@ -77,4 +101,6 @@ def write(folder, machine, rows):
     with open(os.path.join(folder, 'latest.json'), 'w', encoding='utf-8') as file:
         json.dump(data, file, indent=1)
         file.write('\n')
+    with open(os.path.join(folder, 'latest.svg'), 'w', encoding='utf-8') as file:
+        file.write(plot(rows))
     return text

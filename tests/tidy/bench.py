@@ -19,7 +19,7 @@ def run(cost, errors=0):
 
 def row(**costs):
     servers = report.summarise({name: [run(cost) for cost in each] for name, each in costs.items()})
-    return {'connections': 64, 'servers': servers, 'absent': {'varnish': 'not installed'}}
+    return {'setting': '64 connections', 'servers': servers, 'absent': {'varnish': 'not installed'}}
 
 
 class Bench(unittest.TestCase):
@@ -45,7 +45,7 @@ class Bench(unittest.TestCase):
     def test_errors_and_absences_show(self):
         servers = report.summarise({'floor': [run(8)], 'portolan': [run(9, 2), run(9, 3)]})
         absent = {'varnish': 'not installed'}
-        rows = {('cached-1KiB', 'bare'): {'connections': 64, 'servers': servers, 'absent': absent}}
+        rows = {('cached-1KiB', 'bare'): {'setting': '64 connections', 'servers': servers, 'absent': absent}}
         text = report.markdown({'cpu': 'c', 'kernel': 'k', 'commit': 'x', 'versions': {}}, rows, [])
         self.assertRegex(text, r'\| portolan \|.*\| 5 \|')
         self.assertIn('| varnish | absent: not installed |', text)

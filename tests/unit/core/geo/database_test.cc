@@ -279,8 +279,7 @@ void compare_samples(const Table& table, IndependentReader& reader, const std::v
     auto theirs = reader.find(a);
     ASSERT_FALSE(theirs.failed) << a.to_string();
     ASSERT_EQ(test::at(table, a), theirs.location)
-        << a.to_string() << ": " << test::describe(test::at(table, a)) << " and "
-        << test::describe(theirs.location);
+        << a.to_string() << ": " << test::describe(test::at(table, a)) << " and " << test::describe(theirs.location);
   }
 }
 

@@ -15,7 +15,7 @@ PYTHON = re.compile(r'^\s*def (test_\w+)\(', re.MULTILINE)
 
 
 def known_tests(root):
-    known = {f'tidy_{name}' for name in ('format', 'layers', 'sizes', 'features', 'selftest')}
+    known = {f'tidy_{name}' for name in ('format', 'layers', 'sizes', 'features', 'selftest', 'bench')}
     for path in files(root, ['tests'], ('.cc',)):
         text = read(root, path)
         known |= {f'{suite}.{name}' for suite, name in GTEST.findall(text)}

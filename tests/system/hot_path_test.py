@@ -1,0 +1,151 @@
+"""What a request costs beside its bytes: system calls, allocations, instructions; and what an idle connection keeps."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import harness
+
+CONFIG = '''
+[server]
+workers = 1
+{{control}}
+[log]
+access = {{ path = "off" }}
+[listener.http]
+listen = ["127.0.0.1:{{port}}"]
+[pool.app]
+servers = ["127.0.0.1:{port}"]
+[[route]]
+pool = "app"
+[[route]]
+path = "/cached"
+pool = "app"
+cache = "edge"
+[cache.edge]
+memory = "16 MiB"
+'''
+BASELINE = os.path.join(os.path.dirname(__file__), '../golden/instructions.json')
+TOLERANCE = 0.05
+
+
+class HotPath(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.origin = self.nginx({'passed': b'x' * 1024, 'cached': b'x' * 1024},
+                                 locations='location /cached { add_header Cache-Control max-age=3600; }')
+
+    def begin(self, *wrapper, name='portolan'):
+        edge = self.portolan(CONFIG.format(port=self.origin.port), name=name, start=False)
+        edge.argv = [*wrapper, *edge.argv]
+        return edge.begin()
+
+    def ask(self, client, target, count):
+        for _ in range(count):
+            client.request(target=target)
+            self.assertEqual(len(client.answer().body), 1024)
+
+    def system_calls(self, target, count=400):
+        """How often each system call was made, for one request of a connection that stays."""
+        edge = self.begin(name=target.strip('/'))
+        table = os.path.join(edge.folder, 'calls')
+        with edge.client() as client:
+            self.ask(client, target, 20)
+            strace = subprocess.Popen(['strace', '-f', '-c', '-o', table, '-p', str(edge.pid)], stderr=subprocess.PIPE,
+                                      text=True)
+            for line in strace.stderr:                          # one line a thread, the main one first
+                if 'attached' in line:
+                    break
+            time.sleep(0.3)
+            self.ask(client, target, count)
+            strace.send_signal(signal.SIGINT)
+            strace.communicate(timeout=20)
+        with open(table, encoding='ascii') as file:
+            calls = {words[-1]: int(words[3]) for words in map(str.split, file) if len(words) >= 5 and words[3].isdigit()}
+        self.assertIn('recvfrom', calls, 'strace saw nothing: may it trace this process?')
+        return {name: calls.get(name, 0) / count for name in ('recvfrom', 'sendto', 'sendmsg', 'epoll_wait', 'epoll_ctl')}
+
+    def test_system_calls_of_a_cached_answer(self):
+        calls = self.system_calls('/cached')
+        self.assertAlmostEqual(calls['recvfrom'], 1, delta=0.02)
+        self.assertAlmostEqual(calls['sendto'], 1, delta=0.02)
+        self.assertEqual((calls['sendmsg'], calls['epoll_ctl']), (0, 0))
+        self.assertLessEqual(calls['epoll_wait'], 1.1)
+
+    def test_system_calls_of_a_passed_answer(self):
+        calls = self.system_calls('/passed')
+        self.assertAlmostEqual(calls['recvfrom'], 2, delta=0.05)
+        self.assertAlmostEqual(calls['sendto'], 2, delta=0.05)
+        self.assertEqual((calls['sendmsg'], calls['epoll_ctl']), (0, 0))
+        self.assertLessEqual(calls['epoll_wait'], 2.2)
+
+    def under_valgrind(self, target, count, *options):
+        """The folder of a run that answered `count` requests and ended in good order."""
+        edge = self.begin('valgrind', *options, name=f'{target.strip("/")}-{options[0][7:]}-{count}')
+        with edge.client(timeout=30) as client:
+            self.ask(client, target, count)
+        edge.signal(signal.SIGTERM)
+        edge.wait(60)
+        return edge
+
+    def allocations(self, target, count):
+        edge = self.under_valgrind(target, count, '--tool=memcheck', '--undef-value-errors=no')
+        total = re.search(r'total heap usage: ([\d,]+) allocs', edge.output)
+        return int(total.group(1).replace(',', ''))
+
+    def test_requests_allocate_nothing(self):
+        for target in ('/cached', '/passed'):
+            with self.subTest(target):
+                more = self.allocations(target, 1200) - self.allocations(target, 200)
+                self.assertLess(more, 50, f'{more} allocations for 1,000 requests')
+
+    def instructions(self, target, count):
+        edge = self.under_valgrind(target, count, '--tool=callgrind', '--callgrind-out-file=/dev/null')
+        return int(re.search(r'Collected : (\d+)', edge.output).group(1))
+
+    def test_instructions_a_request(self):
+        """Within 5 % of the recorded figures; `hot_path_test.py --record` records them anew."""
+        measured = {target: round((self.instructions(target, 1700) - self.instructions(target, 200)) / 1500)
+                    for target in ('/cached', '/passed')}
+        if RECORD:
+            with open(BASELINE, 'w', encoding='ascii') as file:
+                json.dump(measured, file, indent=1)
+                file.write('\n')
+        with open(BASELINE, encoding='ascii') as file:
+            for target, recorded in json.load(file).items():
+                self.assertAlmostEqual(measured[target] / recorded, 1, delta=TOLERANCE,
+                                       msg=f'{target}: {measured[target]} instructions, recorded are {recorded}')
+
+    def test_an_idle_connection_keeps_half_a_kibibyte(self):
+        edge = self.begin()
+        count, clients = 2000, []
+        message = b'GET /cached HTTP/1.1\r\nHost: test\r\n\r\n'
+
+        def connect(many):
+            for _ in range(many):
+                client = socket.create_connection(('127.0.0.1', edge.port), 10)
+                clients.append(client)
+                client.sendall(message)
+                got = 0
+                while got < 1024:
+                    got += len(client.recv(8192))
+        try:
+            connect(300)                                        # what the process needs anyway
+            before = edge.memory_kib('VmRSS')
+            connect(count)
+            self.assertLessEqual((edge.memory_kib('VmRSS') - before) * 1024 / count, 512)
+        finally:
+            for client in clients:
+                client.close()
+
+
+RECORD = '--record' in sys.argv
+if RECORD:
+    sys.argv.remove('--record')
+
+if __name__ == '__main__':
+    harness.main()

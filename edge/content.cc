@@ -115,8 +115,20 @@ void Content::trim_tail() {
   pieces_.shrink_to_fit();
 }
 
+void Content::move_to_pages() {
+  if (size() < least_paged || size() > most_paged) return;
+  uint64_t needed = fixed_cost_ + PageFile::pages_of(size());
+  uint64_t held = charge_.held();
+  if (needed > held && !charge_.try_add(needed - held)) return;
+  Body bytes;
+  for (const Piece& p : pieces_) bytes.append(p.bytes);
+  paged_ = charge_.ledger().pages->keep(bytes, paged_offset_);
+  if (paged_) std::vector<Piece>().swap(pieces_);
+}
+
 void Content::settle_charge() {
   uint64_t exact = fixed_cost_ + trailer_text_.size() + trailers_.size() * sizeof(http::Field);
+  if (paged_) exact += PageFile::pages_of(size());
   for (const Piece& p : pieces_) exact += p.bytes.block->capacity() + sizeof(Piece) + block_overhead;
   if (uint64_t held = charge_.held(); held > exact) charge_.give_back(held - exact);
 }
@@ -192,6 +204,7 @@ void Content::complete(const http::Fields& trailers) {
     trailers_.add({all.substr(at, f.name.size()), all.substr(at + f.name.size()), f.id});
   }
   if (!windowed()) {
+    move_to_pages();
     trim_tail();
     settle_charge();
   }
@@ -244,6 +257,11 @@ void Content::wake_readers(Wakes& wakes) {
 }
 
 uint64_t Content::copy_out(uint64_t from, uint64_t count, Body& out) const {
+  if (paged_) {
+    count = std::min(count, size() - std::min(size(), from));
+    out.append(paged_, paged_offset_ + static_cast<off_t>(from), count);
+    return count;
+  }
   auto begin = pieces_.begin() + static_cast<long>(first_);
   auto it = std::upper_bound(begin, pieces_.end(), from, [](uint64_t at, const Piece& p) { return at < p.start; });
   if (it == begin) return 0;

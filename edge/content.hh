@@ -21,6 +21,7 @@
 #include "core/base/io.hh"
 #include "core/http/message.hh"
 #include "edge/object.hh"
+#include "edge/page_file.hh"
 
 namespace portolan::edge {
 
@@ -32,6 +33,7 @@ struct Ledger {
   std::atomic<uint64_t> used{0};  // never pushed above budget
   std::atomic<uint64_t> budget{0};
   std::atomic<uint64_t> passing{0};  // in windows
+  std::shared_ptr<PageFile> pages = std::make_shared<PageFile>();
 };
 
 class Charge {
@@ -62,6 +64,10 @@ struct Wakes {
 class Content {
  public:
   static constexpr uint64_t window_bytes = 1 << 20;
+  // Whole bodies of these sizes move to pages (PageFile). Smaller ones are copied to the socket as fast; larger ones
+  // would hold their producer's loop up for more than a millisecond or so.
+  static constexpr uint64_t least_paged = 32 << 10;
+  static constexpr uint64_t most_paged = 4 << 20;
   enum class Phase : uint8_t { growing, complete, failed };
   // What a waiting reader is told of the head.
   struct Settlement {
@@ -99,6 +105,7 @@ class Content {
   uint64_t size() const { return size_.load(std::memory_order_acquire); }
   std::optional<uint64_t> declared() const { return declared_; }
   const http::Fields& trailers() const { return trailers_; }  // once complete
+  bool paged() const { return immutable() && paged_; }        // read at once: it takes no memory of the reader's
 
  private:
   friend class Reader;
@@ -115,6 +122,7 @@ class Content {
   void push(Slice bytes);
   void copy_in(std::string_view bytes);
   void trim_tail();
+  void move_to_pages();
   void settle_charge();
   uint64_t copy_out(uint64_t from, uint64_t count, Body& out) const;
 
@@ -127,6 +135,8 @@ class Content {
   std::vector<Piece> pieces_;
   size_t tail_used_ = 0;  // of the last piece's block when it is our own
   bool tail_own_ = false;
+  FileRef paged_;  // set: the whole body is there, and there are no pieces
+  off_t paged_offset_ = 0;
   std::optional<uint64_t> declared_;
   Reader* readers_ = nullptr;
   std::shared_ptr<Waker> producer_;

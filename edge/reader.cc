@@ -114,7 +114,8 @@ void Reader::select(uint64_t first, uint64_t count) {
 size_t Reader::read(Body& out, size_t max) {
   if (!settled() || link_ != Link::open) return 0;
   Content& body = *object_->content();
-  uint64_t count = std::min<uint64_t>(max, stop_ - std::min(stop_, position_));
+  uint64_t left = stop_ - std::min(stop_, position_);
+  uint64_t count = body.paged() ? left : std::min<uint64_t>(max, left);
   if (body.immutable()) {
     uint64_t n = body.copy_out(position_, count, out);
     position_ += n;

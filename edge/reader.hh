@@ -49,7 +49,7 @@ class Reader {
   // The part of the body to read; before the first read(), once object() is set. first + count <=
   // its length.
   void select(uint64_t first, uint64_t count);
-  // Appends at most `max` bytes to `out`; returns how many.
+  // Appends at most `max` bytes to `out`, or all there are where they are a file range; returns how many.
   size_t read(Body& out, size_t max);
   // Wakes `waker` once when the state is no longer pending or wait; at once if it isn't now.
   // Replaces an earlier one. The waker may fire early or needlessly: look at state().

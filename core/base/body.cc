@@ -7,7 +7,7 @@
 namespace portolan {
 
 FileHandle::~FileHandle() {
-  if (fd_ >= 0) ::close(fd_);
+  if (owned_ && fd_ >= 0) ::close(fd_);
 }
 
 Segment& Body::push() {

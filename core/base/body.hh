@@ -13,17 +13,22 @@
 
 namespace portolan {
 
-// An open descriptor, closed with its last reference.
+// An open descriptor, closed with its last reference; or one lent by a derived class, which says what ends with it.
 class FileHandle {
  public:
-  explicit FileHandle(int fd) : fd_(fd) {}
-  ~FileHandle();
+  explicit FileHandle(int fd) : fd_(fd), owned_(true) {}
+  virtual ~FileHandle();
   FileHandle(const FileHandle&) = delete;
   FileHandle& operator=(const FileHandle&) = delete;
   int fd() const { return fd_; }
 
+ protected:
+  struct Lent {};
+  FileHandle(int fd, Lent) : fd_(fd), owned_(false) {}
+
  private:
   int fd_;
+  bool owned_;
 };
 using FileRef = std::shared_ptr<FileHandle>;
 

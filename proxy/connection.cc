@@ -182,6 +182,7 @@ bool Connection::end_exchange() {
 void Connection::rest() {
   talk_->inbox.release_if_empty();
   if (!talk_->blank()) return;
+  talk_->parser.head().storage.reset();  // of a request that was given up
   talk_->started_us = 0;
   proxy_.give_back(std::move(talk_));
 }

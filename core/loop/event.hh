@@ -46,7 +46,7 @@ class Timer {
   ~Timer() { unlink(); }
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  void set(int64_t delay_ms);  // fires once, delay_ms from now (not before; up to a tick later)
+  void set(int64_t delay_ms);  // fires once, delay_ms from Worker::now_ms() (not before; up to a tick later)
   void cancel() { deadline_ms_ = -1; }
   bool armed() const { return deadline_ms_ >= 0; }
 

@@ -18,13 +18,15 @@ bool asks_address(const dns::Query& query) {
 // One query on its way to its answer within one zone.
 class Exchange {
  public:
+  // `memo`: of the view, or null.
   Exchange(const dns::Query& query, const IpAddress& client, const View& view, const Zone& zone, Rng& rng,
-           dns::Composer& composer, AnswerInfo& info)
+           PlaceMemo* memo, dns::Composer& composer, AnswerInfo& info)
       : query_(query),
         client_(client),
         view_(view),
         zone_(zone),
         rng_(rng),
+        memo_(memo),
         composer_(composer),
         info_(info),
         zone_size_(zone.name().wire().size()) {}
@@ -71,20 +73,35 @@ class Exchange {
   void solve_service(const ServiceRecord& record) {
     const bool v6 = query_.type == dns::type_aaaa;
     const Service& service = view_.directory->services[record.service];
-    const size_t count = gather(record, service, v6);
-    if (count == 0) return negative();
-    const Policy& policy = *record.policy->policy;
-    if (policy.needs_location()) locate();
-    const Choice choice = policy.choose({candidates_, count}, has_place_ ? &place_ : nullptr, rng_);
+    if (record.candidates[v6].empty()) return negative();
+    const Choice choice = record.policy->policy->needs_location() ? choose_by_place(record, service, v6)
+                                                                  : choose(record, service, v6, nullptr);
     info_.policy = record.policy->name;
     if (choice.by_location) composer_.set_scope(scope_);
     if (choice.candidate == Choice::all) {
       info_.datacenter = AnswerInfo::every_datacenter;
       return add_addresses(record, service.all(v6));
     }
-    const Site& site = service.sites[candidates_[choice.candidate].site];
+    const Site& site = service.sites[record.candidates[v6][choice.candidate].site];
     info_.datacenter = site.datacenter;
     add_addresses(record, site.of(v6));
+  }
+
+  Choice choose(const ServiceRecord& record, const Service& service, bool v6, const Point* asker) {
+    const size_t count = gather(record, service, v6);
+    return record.policy->policy->choose({candidates_, count}, asker, rng_);
+  }
+
+  Choice choose_by_place(const ServiceRecord& record, const Service& service, bool v6) {
+    if (!view_.geo) return choose(record, service, v6, nullptr);
+    const uint32_t place = locate();
+    if (memo_)
+      if (const auto known = memo_->find(record, v6, place)) return *known;
+    const geo::Location location = view_.geo->location(place);
+    const Point point = Point::from_degrees(location.latitude, location.longitude);
+    const Choice choice = choose(record, service, v6, location.has_coordinates ? &point : nullptr);
+    if (memo_) memo_->keep(record, v6, place, choice);
+    return choice;
   }
 
   // The sites that have addresses of the asked family.
@@ -104,14 +121,11 @@ class Exchange {
   // RFC 7871 §7.1.2, §7.2.1: the subnet the resolver names, else who asks; source /0 means "don't
   // use my subnet". The scope is the prefix the location came from, also where that location is
   // "nothing known".
-  void locate() {
-    if (!view_.geo) return;
+  uint32_t locate() {
     const bool by_subnet = query_.has_subnet && query_.subnet.source > 0;
     const geo::Found found = view_.geo->find(by_subnet ? query_.subnet.address : client_);
     if (by_subnet) scope_ = static_cast<uint8_t>(found.prefix_length);
-    const geo::Location location = view_.geo->location(found.place);
-    has_place_ = location.has_coordinates;
-    if (has_place_) place_ = Point::from_degrees(location.latitude, location.longitude);
+    return found.place;
   }
 
   // From a random one on, so that clients taking the first are spread.
@@ -151,12 +165,11 @@ class Exchange {
   const View& view_;
   const Zone& zone_;
   Rng& rng_;
+  PlaceMemo* memo_;
   dns::Composer& composer_;
   AnswerInfo& info_;
   const size_t zone_size_;           // of its name
   size_t owner_ = dns::header_size;  // where the name that is answered stands
-  bool has_place_ = false;
-  Point place_;
   uint8_t scope_ = 0;
   Candidate candidates_[Directory::max_datacenters];
 };
@@ -201,7 +214,8 @@ size_t Answerer::answer(const Asked& asked, std::span<const uint8_t> packet, con
     info.rcode = dns::refused;
     return composer.finish(dns::refused, false);
   }
-  Exchange exchange(query, client, view, view.zones->at(info.zone), rng_, composer, info);
+  Exchange exchange(query, client, view, view.zones->at(info.zone), rng_, memo_.is_of(view) ? &memo_ : nullptr,
+                    composer, info);
   exchange.run(asked.node);
   info.truncated = composer.truncated();
   return composer.finish(info.rcode, true);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/dns/query.hh"
+#include "geodns/place_memo.hh"
 #include "geodns/view.hh"
 
 namespace portolan::geodns {
@@ -36,6 +37,10 @@ class Answerer {
  public:
   explicit Answerer(Rng& rng) : rng_(rng) {}
 
+  // From now on most queries are answered from `view`: it may keep what it finds out. Not needed; call it again when
+  // that view is gone.
+  void begin(const View& view) { memo_.begin(view); }
+
   // The first half of an answer: fills `asked`, and touches what the answer will be made from, so
   // that the memory's delays of a batch of queries pass together.
   static void read(std::span<const uint8_t> packet, const IpAddress& client, const View& view, Asked& asked);
@@ -51,6 +56,7 @@ class Answerer {
 
  private:
   Rng& rng_;
+  PlaceMemo memo_;
 };
 
 }  // namespace portolan::geodns

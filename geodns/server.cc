@@ -55,6 +55,7 @@ Status Server::set_sockets(const std::vector<int>& datagrams, const std::vector<
 
 void Server::set_view(std::shared_ptr<const View> view) {
   view_ = std::move(view);
+  answerer_.begin(*view_);
   counters_.set_zones(view_->zones);
 }
 

@@ -35,6 +35,8 @@ class Policy {
   virtual ~Policy() = default;
   // `asker`: where the question comes from; null when the database doesn't say.
   virtual Choice choose(std::span<const Candidate> candidates, const Point* asker, Rng& rng) const = 0;
+  // The asker's place decides, and else only the candidates' states and locations: chosen once for a place, it stays so
+  // as long as the View.
   virtual bool needs_location() const { return false; }
 };
 

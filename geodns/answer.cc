@@ -15,13 +15,23 @@ bool asks_address(const dns::Query& query) {
   return query.type == dns::type_a || query.type == dns::type_aaaa;
 }
 
+// RFC 7871 §7.1.2: the subnet the resolver names, else who asks; source /0 means "don't use my subnet".
+bool by_subnet(const dns::Query& query) {
+  return query.has_subnet && query.subnet.source > 0;
+}
+
+geo::Found find_asker(const View& view, const dns::Query& query, const IpAddress& client) {
+  return view.geo->find(by_subnet(query) ? query.subnet.address : client);
+}
+
 // One query on its way to its answer within one zone.
 class Exchange {
  public:
   // `memo`: of the view, or null.
-  Exchange(const dns::Query& query, const IpAddress& client, const View& view, const Zone& zone, Rng& rng,
-           PlaceMemo* memo, dns::Composer& composer, AnswerInfo& info)
-      : query_(query),
+  Exchange(const Asked& asked, const IpAddress& client, const View& view, const Zone& zone, Rng& rng, PlaceMemo* memo,
+           dns::Composer& composer, AnswerInfo& info)
+      : asked_(asked),
+        query_(asked.query),
         client_(client),
         view_(view),
         zone_(zone),
@@ -118,13 +128,10 @@ class Exchange {
     return count;
   }
 
-  // RFC 7871 §7.1.2, §7.2.1: the subnet the resolver names, else who asks; source /0 means "don't
-  // use my subnet". The scope is the prefix the location came from, also where that location is
-  // "nothing known".
+  // RFC 7871 §7.2.1: the scope is the prefix the location came from, also where that location is "nothing known".
   uint32_t locate() {
-    const bool by_subnet = query_.has_subnet && query_.subnet.source > 0;
-    const geo::Found found = view_.geo->find(by_subnet ? query_.subnet.address : client_);
-    if (by_subnet) scope_ = static_cast<uint8_t>(found.prefix_length);
+    const geo::Found found = asked_.located ? asked_.found : find_asker(view_, query_, client_);
+    if (by_subnet(query_)) scope_ = static_cast<uint8_t>(found.prefix_length);
     return found.place;
   }
 
@@ -160,6 +167,7 @@ class Exchange {
     composer_.add_set(Section::authority, zone, zone_.negative(), zone_size_);
   }
 
+  const Asked& asked_;
   const dns::Query& query_;
   const IpAddress& client_;
   const View& view_;
@@ -181,14 +189,14 @@ void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, co
   asked.verdict = dns::parse_query(packet, query);
   asked.zone = ZoneSet::none;
   asked.node = nullptr;
+  asked.located = false;
   if (asked.verdict != dns::Verdict::answer || !view.zones) return;
   asked.zone = view.zones->find(query.key.wire(), query.key_labels);
   if (asked.zone == ZoneSet::none) return;
   asked.node = view.zones->at(asked.zone).find(query.key.wire(), query.key_labels);
-  // Found again when the policy asks: out of the cache then.
-  const bool located = asked.node && asked.node->service && asked.node->service->policy->policy->needs_location();
-  if (located && view.geo && asks_address(query))
-    view.geo->find(query.has_subnet && query.subnet.source > 0 ? query.subnet.address : client);
+  if (!asked.node || !asked.node->service || !asks_address(query)) return;
+  asked.located = view.geo && asked.node->service->policy->policy->needs_location();
+  if (asked.located) asked.found = find_asker(view, query, client);
 }
 
 size_t Answerer::answer(std::span<const uint8_t> packet, const IpAddress& client, Transport transport, const View& view,
@@ -214,7 +222,7 @@ size_t Answerer::answer(const Asked& asked, std::span<const uint8_t> packet, con
     info.rcode = dns::refused;
     return composer.finish(dns::refused, false);
   }
-  Exchange exchange(query, client, view, view.zones->at(info.zone), rng_, memo_.is_of(view) ? &memo_ : nullptr,
+  Exchange exchange(asked, client, view, view.zones->at(info.zone), rng_, memo_.is_of(view) ? &memo_ : nullptr,
                     composer, info);
   exchange.run(asked.node);
   info.truncated = composer.truncated();

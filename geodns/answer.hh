@@ -31,6 +31,8 @@ struct Asked {
   dns::Verdict verdict = dns::Verdict::drop;
   int zone = ZoneSet::none;
   const Node* node = nullptr;  // null: nobody's, or it doesn't exist
+  bool located = false;
+  geo::Found found;  // where the question comes from, when located
 };
 
 class Answerer {

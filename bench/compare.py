@@ -66,7 +66,7 @@ def machine():
                       output_of('git', 'rev-parse', '--short', 'HEAD'),
             'versions': {'nginx': output_of('nginx', '-v'), 'haproxy': output_of('haproxy', '-v'),
                          'varnish': output_of('varnishd', '-V'), 'h2o': output_of('h2o', '-v'),
-                         'gdnsd': output_of('gdnsd', '-V') if shutil.which('gdnsd', path='/usr/sbin') else 'absent',
+                         'gdnsd': output_of('dpkg-query', '-W', '-f', '${Version}', 'gdnsd'),
                          'wrk': output_of('wrk', '-v')}}
 
 

@@ -2,6 +2,7 @@
 // Memory whose pages leave by sendfile(2): the kernel hands them to the socket instead of copying their bytes. For stored
 // bodies of some size. One anonymous file a cache; every body has a range of its own, and no range is ever given twice:
 // when a body goes its pages are taken out of the file, while those still under way to a client live until they arrive.
+#include <atomic>
 #include <cstdint>
 #include <memory>
 

@@ -164,6 +164,7 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   request.method = head_->method;
   request.framing = head_->framing;
   request.content_length = head_->content_length;
+  // [timeouts], then the listener's, the pool's and the route's: the later wins.
   request.timeouts = route_->timeouts.over(cluster.config().timeouts.over(connection_.listener().timeouts));
   request.expect_continue = head_->expect_continue;
   RequestFilter filter(client_);

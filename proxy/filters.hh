@@ -30,7 +30,7 @@ struct RequestFilter {
   http::Framing framing = http::Framing::none;
   uint64_t content_length = 0;
   bool for_cache = false;             // leave out conditionals and Range
-  std::optional<std::string> cookie;  // with drop_cookie: what replaces Cookie
+  std::optional<std::string> cookie;  // with replace_cookie: what replaces Cookie
   bool replace_cookie = false;
   const http::Fields* extra = nullptr;  // added at the end
 };

@@ -26,8 +26,6 @@ struct Snapshot {
   std::unique_ptr<const Router> router;  // over `routes`
 
   Timeouts timeouts_of(const ListenerConfig& listener) const { return listener.timeouts.over(timeouts); }
-  // [timeouts], then the listener's, the pool's and the route's: the later wins.
-  Timeouts timeouts_of(const ListenerConfig& listener, const RouteConfig& route) const;
 };
 
 }  // namespace portolan::proxy

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "core/conf/words.hh"
 
@@ -59,14 +60,16 @@ std::string plural(const std::string& kind) {
 }  // namespace
 
 void check_references(const Value& root, const std::vector<conf::Binder::Reference>& references, Errors& errors) {
+  std::map<std::string, std::set<std::string>> known;  // kind → names
+  for (const Member& table : root.members)
+    for (const Member& member : table.value.members) known[table.key].insert(member.key);
   for (const conf::Binder::Reference& r : references) {
-    const Value* table = at(root, {r.kind});
     // A node may say where it stands without knowing the others.
-    if (!table && r.kind == "datacenter" && r.context == "[server]") continue;
-    std::vector<std::string> names;
-    if (table)
+    if (!known.contains(r.kind) && r.kind == "datacenter" && r.context == "[server]") continue;
+    if (known[r.kind].contains(r.name)) continue;
+    std::vector<std::string> names;  // in the file's order
+    if (const Value* table = at(root, {r.kind}))
       for (const Member& member : table->members) names.push_back(member.key);
-    if (table && table->find(r.name)) continue;
     std::string remedy = names.empty() ? fmt::format("; there is no [{}.{}]", r.kind, conf::key_text(r.name))
                                        : conf::remedy(r.name, names, plural(r.kind));
     errors.push_back(fmt::format("{}: {} in {} is not the name of a {}{}", r.where.text(), conf::quoted(r.name),

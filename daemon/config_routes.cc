@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "core/conf/words.hh"
@@ -28,18 +29,16 @@ std::string prefix_of(const RouteConfig& r) {
   return r.path.substr(0, r.path.find_last_not_of('/') + 1);
 }
 
-std::string common(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  for (const std::string& item : a)
-    if (std::find(b.begin(), b.end(), item) != b.end()) return item;
+std::string shared_method(const RouteConfig& a, const RouteConfig& b) {
+  for (const std::string& method : a.methods)
+    if (std::find(b.methods.begin(), b.methods.end(), method) != b.methods.end()) return method;
   return {};
 }
 
-// What two routes share that makes them tie, in words; empty: they don't.
-std::string tie(const RouteConfig& a, const RouteConfig& b) {
-  if (a.listener != b.listener || a.path_exact != b.path_exact || prefix_of(a) != prefix_of(b)) return {};
-  if (a.hosts.empty() != b.hosts.empty() || a.methods.empty() != b.methods.empty()) return {};
-  std::string host = common(a.hosts, b.hosts), method = common(a.methods, b.methods);
-  if (!a.hosts.empty() && host.empty()) return {};
+// What two routes of one listener, host and path share that makes them tie, in words; empty: they don't.
+std::string tie(const RouteConfig& a, const RouteConfig& b, const std::string& host) {
+  if (a.methods.empty() != b.methods.empty()) return {};
+  std::string method = shared_method(a, b);
   if (!a.methods.empty() && method.empty()) return {};
   std::string words = host.empty() ? "any host" : "host " + conf::quoted(host);
   words += path_of(a).empty() ? ", any path" : ", path " + conf::quoted(path_of(a));
@@ -72,19 +71,24 @@ void name_routes(std::vector<RouteConfig>& routes, Errors& errors) {
 }
 
 void check_ties(const std::vector<RouteConfig>& routes, Errors& errors) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::vector<const RouteConfig*>> groups;
+  using Place = std::tuple<std::string, std::string, std::string, std::string>;  // listener, host, prefix, exact path
+  std::map<Place, std::vector<const RouteConfig*>> taken;
+  const std::vector<std::string> any_host{""};
   for (const RouteConfig& r : routes) {
-    auto& group = groups[{r.listener, prefix_of(r), r.path_exact}];
-    for (const RouteConfig* other : group) {
-      std::string words = tie(*other, r);
-      if (words.empty()) continue;
-      errors.push_back(
-          fmt::format("{}: [[route]] ties with the one at {}: both take {}; make one more "
-                      "specific or remove it",
-                      r.where, other->where, words));
-      break;
+    std::set<const RouteConfig*> told;
+    for (const std::string& host : r.hosts.empty() ? any_host : r.hosts) {
+      auto& others = taken[{r.listener, host, prefix_of(r), r.path_exact}];
+      for (const RouteConfig* other : others) {
+        std::string words = other == &r ? "" : tie(*other, r, host);
+        if (words.empty() || !told.insert(other).second) continue;
+        errors.push_back(
+            fmt::format("{}: [[route]] ties with the one at {}: both take {}; make one more "
+                        "specific or remove it",
+                        r.where, other->where, words));
+        break;
+      }
+      others.push_back(&r);
     }
-    group.push_back(&r);
   }
 }
 

@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "proxy/config.hh"
+#include "proxy/text_table.hh"
 
 namespace portolan::proxy {
 
@@ -27,30 +27,40 @@ class Router {
   size_t match(const RouteQuery& query) const;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-  };
-  template <class V>
-  using Map = std::unordered_map<std::string, V, Hash, std::equal_to<>>;
-  // The routes of one host pattern, by path; each list is sorted, the most specific first.
+  // The routes of one host pattern. Its place in paths_, doubled, is the scope of its exact paths, and one more that of
+  // its prefixes (without the final '/'; "" for any path) in path_table_.
   struct Paths {
-    Map<std::vector<size_t>> exact;
-    Map<std::vector<size_t>> prefix;  // without the final '/'; "" for any path
+    bool exact = false;          // there are exact paths
+    uint64_t prefix_depths = 0;  // bit n: there is a prefix with n slashes; the last bit: or more
   };
+  // The host patterns of one listener, or of every listener. Its place in hosts_, doubled, is the scope of its exact
+  // hosts, and one more that of its wildcards (".example.com") in host_table_.
   struct Hosts {
-    Map<Paths> exact;
-    Map<Paths> wildcard;  // ".example.com"
-    Paths any;
+    bool exact = false;
+    bool wildcard = false;
+    uint32_t any = TextTable::none;  // in paths_
   };
-  size_t match_hosts(const Hosts& hosts, const RouteQuery& query) const;
-  size_t match_paths(const Paths& paths, const RouteQuery& query) const;
-  size_t first_that_holds(const std::vector<size_t>& candidates, const RouteQuery& query) const;
-  void add(Hosts& hosts, size_t index);
-  void add_path(Paths& paths, size_t index);
+  // What one path of one host pattern leads to: a row of candidates_, the most specific first.
+  struct Candidate {
+    uint32_t route = 0;
+    bool any_method = true;
+    bool last = true;
+  };
+  static constexpr uint32_t every_listener = 0;  // in hosts_
+
+  size_t match_hosts(uint32_t hosts, const RouteQuery& query) const;
+  size_t match_paths(uint32_t paths, const RouteQuery& query) const;
+  size_t first_that_holds(uint32_t row, const RouteQuery& query) const;
+  uint32_t host_pattern(uint32_t hosts, std::string_view host);
+  uint32_t path_pattern(uint32_t paths, const RouteConfig& route, uint32_t row);
   const std::vector<RouteConfig>& routes_;
-  Map<Hosts> by_listener_;
-  Hosts every_listener_;
+  std::vector<Hosts> hosts_;
+  std::vector<Paths> paths_;
+  std::vector<Candidate> candidates_;
+  TextTable listener_table_;  // → hosts_
+  TextTable host_table_;      // → paths_
+  TextTable path_table_;      // → candidates_
+  bool by_listener_ = false;
 };
 
 }  // namespace portolan::proxy

@@ -78,22 +78,24 @@ Caches assemble_caches(const Config& config, const Caches& before) {
   return caches;
 }
 
-std::shared_ptr<const proxy::Snapshot> assemble_snapshot(const Config& config, const Caches& caches, uint64_t version) {
+std::shared_ptr<proxy::Snapshot> assemble_snapshot(Config& config) {
   auto s = std::make_shared<proxy::Snapshot>();
-  s->version = version;
   s->node = config.server.name;
   s->timeouts = config.timeouts;
   s->trusted = config.server.trusted;
   s->log_format = config.log.access_format == "combined" ? proxy::LogFormat::combined : proxy::LogFormat::json;
-  s->routes = config.routes;
-  for (const proxy::RouteConfig& r : s->routes) {
-    auto cache = caches.find(r.cache);
-    s->route_caches.push_back(cache == caches.end() ? nullptr : cache->second);
-  }
-  for (const proxy::PoolConfig& p : config.pools) s->pools[p.name] = p;
+  s->routes = std::move(config.routes);
+  for (const proxy::PoolConfig& p : config.pools) s->pools[p.name] = std::make_shared<proxy::PoolConfig>(p);
   for (const proxy::ListenerConfig& l : config.listeners) s->listeners[l.name] = l;
   s->router = std::make_unique<proxy::Router>(s->routes);
   return s;
+}
+
+void assemble_route_caches(proxy::Snapshot& snapshot, const Caches& caches) {
+  snapshot.route_caches.resize(snapshot.routes.size());
+  for (size_t i = 0; i < snapshot.routes.size(); ++i)
+    if (const std::string& name = snapshot.routes[i].cache; !name.empty())
+      if (auto cache = caches.find(name); cache != caches.end()) snapshot.route_caches[i] = cache->second;
 }
 
 health::MonitorSpec assemble_monitor(const Config& config) {

@@ -17,7 +17,10 @@ using Caches = std::map<std::string, std::shared_ptr<edge::Cache>>;
 
 // The caches of a new configuration: those that existed live on with what they hold.
 Caches assemble_caches(const Config& config, const Caches& before);
-std::shared_ptr<const proxy::Snapshot> assemble_snapshot(const Config& config, const Caches& caches, uint64_t version);
+// Takes the routes out of the configuration: they are many, and nobody else asks for them. Version and caches are left
+// out; they come in when it begins to serve.
+std::shared_ptr<proxy::Snapshot> assemble_snapshot(Config& config);
+void assemble_route_caches(proxy::Snapshot& snapshot, const Caches& caches);
 health::MonitorSpec assemble_monitor(const Config& config);
 // The board's words about services in the DNS server's indices.
 geodns::ServiceStates assemble_states(const geodns::Directory& directory, const health::Board& board);

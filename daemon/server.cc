@@ -68,6 +68,7 @@ Server::~Server() {
   admin_.reset();
   monitor_.reset();
   resolver_.reset();
+  retired_.reset();
   pool_.reset();
   for (Crew& c : crews_) {
     c.dns.reset();
@@ -95,6 +96,7 @@ Status Server::start(LoadResult loaded) {
   log_writer_ = std::make_unique<loop::LogWriter>();
   if (auto opened = open_logs(config); !opened) return opened;
   pool_ = std::make_unique<loop::ThreadPool>(file_threads);
+  retired_ = std::make_unique<Retired>(control_, *pool_);
   shared_ = std::make_unique<proxy::Shared>(*log_writer_);
   shared_->most_connections = connection_limit(config);
   shared_->report_failure = [this](const std::string& pool, const SocketAddress& server, const std::string& reason) {
@@ -105,12 +107,16 @@ Status Server::start(LoadResult loaded) {
   monitor_ = std::make_unique<health::Monitor>(control_, health::resolve_with(*resolver_),
                                                [this](auto board) { on_board(std::move(board)); });
   admin_ = std::make_unique<Admin>(control_, *this);
-  Result<GeoTable> geo = config.geo_databases.empty() ? Result<GeoTable>(GeoTable()) : geo::load(config.geo_databases);
-  if (!geo) return geo.error();
-  if (auto applied = apply(std::move(config), *geo); !applied) return applied;
+  Preparation first = prepare(std::move(loaded), geo_, unix_seconds());
+  if (!first.errors.empty()) return Error{first.errors.front()};
+  apply(std::move(first));
   signals_ = std::make_unique<Signals>(control_, [this](int signal) { on_signal(signal); });
   for (Crew& c : crews_) c.worker->start();
   return {};
+}
+
+uint32_t Server::unix_seconds() const {
+  return static_cast<uint32_t>(clock_.wall_ms() / 1000);
 }
 
 // Half of the descriptors are for clients: the other half reaches the servers.
@@ -158,9 +164,9 @@ std::shared_ptr<const geodns::View> Server::view_with(const health::Board& board
 }
 
 void Server::on_board(std::shared_ptr<const health::Board> board) {
-  board_ = std::move(board);
+  retired_->add(std::exchange(board_, std::move(board)));
   if (applying_) return;
-  view_ = view_with(*board_);
+  retired_->add(std::exchange(view_, view_with(*board_)));
   for (Crew& c : crews_) {
     proxy::Proxy* proxy = c.proxy.get();
     geodns::Server* dns = c.dns.get();
@@ -172,25 +178,23 @@ void Server::on_board(std::shared_ptr<const health::Board> board) {
   admin_->health_changed();
 }
 
-// From here on nothing can fail but what is checked first.
-Status Server::apply(Config config, GeoTable geo) {
-  std::vector<geodns::Mistake> mistakes;
-  auto view = geodns::build_view(config.geodns, static_cast<uint32_t>(clock_.wall_ms() / 1000), mistakes);
-  if (!mistakes.empty()) return Error{mistakes.front().where + ": " + mistakes.front().text};
-  view_ = geodns::with_geo(*view, std::move(geo));
+// From here on nothing can fail.
+void Server::apply(Preparation next) {
   applying_ = true;
-  config_ = std::move(config);
+  retired_->add(std::make_shared<Config>(std::exchange(config_, std::move(next.config))));
+  geo_ = std::move(next.geo);
   caches_ = assemble_caches(config_, caches_);
-  snapshot_ = assemble_snapshot(config_, caches_, ++version_);
-  monitor_->apply(assemble_monitor(config_));
-  board_ = monitor_->board();
+  assemble_route_caches(*next.snapshot, caches_);
+  next.snapshot->version = ++version_;
+  retired_->add(std::exchange(snapshot_, std::move(next.snapshot)));
+  monitor_->apply(next.monitor);
+  retired_->add(std::exchange(view_, std::move(next.view)));
   view_ = view_with(*board_);
   applying_ = false;
   std::vector<Sockets::Lent> added;
   std::vector<Sockets::Lent> gone;
   sockets_->commit(config_, added, gone);
   publish(added, std::move(gone));
-  return {};
 }
 
 std::vector<int> Server::dns_sockets(Sockets::Use use, size_t worker) const {
@@ -240,14 +244,6 @@ void Server::lend_to_control(const std::vector<Sockets::Lent>& gone) {
 
 // ── reload ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-Server::Prepared Server::prepare(const std::string& path) {
-  Prepared p;
-  p.loaded = load(path);
-  if (p.loaded.errors.empty() && !p.loaded.config.geo_databases.empty())
-    p.geo = geo::load(p.loaded.config.geo_databases);
-  return p;
-}
-
 void Server::reload(std::function<void(std::vector<std::string>)> done) {
   if (reloading_) {
     waiting_reloads_.push_back(std::move(done));
@@ -256,18 +252,20 @@ void Server::reload(std::function<void(std::vector<std::string>)> done) {
   reloading_ = true;
   sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", clock_.now_us()).c_str());
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
-  bool taken = pool_->submit([this, path = config_path_, shared_done] {
-    auto prepared = std::make_shared<Prepared>(prepare(path));
-    control_.post([this, prepared, shared_done] { finish_reload(std::move(*prepared), *shared_done); });
+  bool taken = pool_->submit([this, path = config_path_, geo = geo_, serial = unix_seconds(), shared_done] {
+    auto next = std::make_shared<Preparation>(prepare(load(path), geo, serial));
+    control_.post([this, next, shared_done] { finish_reload(std::move(*next), *shared_done); });
   });
-  if (!taken) finish_reload(Prepared{{{}, {"the process is too busy to reload"}}, GeoTable()}, *shared_done);
+  if (taken) return;
+  Preparation none;
+  none.errors = {"the process is too busy to reload"};
+  finish_reload(std::move(none), *shared_done);
 }
 
-void Server::finish_reload(Prepared prepared, const std::function<void(std::vector<std::string>)>& done) {
-  std::vector<std::string> errors = std::move(prepared.loaded.errors);
+void Server::finish_reload(Preparation prepared, const std::function<void(std::vector<std::string>)>& done) {
+  std::vector<std::string> errors = std::move(prepared.errors);
   if (draining_) errors.emplace_back("the process is stopping");
-  Config& next = prepared.loaded.config;
-  if (errors.empty() && !prepared.geo) errors.push_back(prepared.geo.error().text);
+  const Config& next = prepared.config;
   if (errors.empty())
     if (auto opened = sockets_->prepare(next); !opened) errors.push_back(opened.error().text);
   if (errors.empty() && next.log.access_path != config_.log.access_path)
@@ -280,9 +278,7 @@ void Server::finish_reload(Prepared prepared, const std::function<void(std::vect
     log::Level level = log::Level::info;
     log::parse_level(next.log.level, level);
     log::set_level(level);
-    if (auto applied = apply(std::move(next), *prepared.geo); !applied) errors.push_back(applied.error().text);
-  }
-  if (errors.empty()) {
+    apply(std::move(prepared));
     shared_->most_connections = most;
     log::info("reloaded", {{"file", config_path_}, {"version", version_}});
   } else {

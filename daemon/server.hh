@@ -14,6 +14,8 @@
 #include "daemon/admin.hh"
 #include "daemon/assembly.hh"
 #include "daemon/config.hh"
+#include "daemon/preparation.hh"
+#include "daemon/retired.hh"
 #include "daemon/signals.hh"
 #include "daemon/sockets.hh"
 #include "geodns/server.hh"
@@ -49,21 +51,15 @@ class Server final : public AdminBackend {
     std::unique_ptr<proxy::Proxy> proxy;
     std::unique_ptr<geodns::Server> dns;
   };
-  using GeoTable = std::shared_ptr<const geo::Table>;
-  // What a reload has read off the loop, before anything changes.
-  struct Prepared {
-    LoadResult loaded;
-    Result<GeoTable> geo = GeoTable();
-  };
-  static Prepared prepare(const std::string& path);
 
+  uint32_t unix_seconds() const;
   int64_t connection_limit(const Config& config) const;
   Status open_logs(const Config& config);
   void hire(size_t workers);
   void on_signal(int signal);
   void on_board(std::shared_ptr<const health::Board> board);
-  void finish_reload(Prepared prepared, const std::function<void(std::vector<std::string>)>& done);
-  Status apply(Config config, GeoTable geo);
+  void finish_reload(Preparation next, const std::function<void(std::vector<std::string>)>& done);
+  void apply(Preparation next);
   void publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone);
   void lend_to_control(const std::vector<Sockets::Lent>& gone);
   std::vector<int> dns_sockets(Sockets::Use use, size_t worker) const;
@@ -90,7 +86,9 @@ class Server final : public AdminBackend {
   std::unique_ptr<health::Monitor> monitor_;
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Signals> signals_;
+  std::unique_ptr<Retired> retired_;
   Caches caches_;
+  GeoFiles geo_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::shared_ptr<const health::Board> board_;
   std::shared_ptr<const geodns::View> view_;  // states of the last board

@@ -96,7 +96,7 @@ StatusReport Server::status() {
   add_board(r, *board_);
   for (StatusReport::Pool& pool : r.pools)
     if (auto config = snapshot_->pools.find(pool.name); config != snapshot_->pools.end())
-      pool.balance = config->second.balance;
+      pool.balance = config->second->balance;
   for (const auto& [name, cache] : caches_) {
     edge::Stats s = cache->stats();
     r.caches.push_back({name, s.objects, s.bytes, s.budget, s.hits, s.misses});

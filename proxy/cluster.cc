@@ -17,14 +17,12 @@ std::unique_ptr<Balancer> build(const PoolConfig& config, const std::shared_ptr<
 
 }  // namespace
 
-Cluster::Cluster(std::shared_ptr<const health::Pool> pool, const PoolConfig& config, uint64_t id)
+Cluster::Cluster(std::shared_ptr<const health::Pool> pool, std::shared_ptr<const PoolConfig> config, uint64_t id)
     : pool_(std::move(pool)),
-      config_(config),
-      servers_(build(config_, pool_, false)),
-      backups_(build(config_, pool_, true)),
-      id_(id) {
-  for (const health::Member& m : pool_->members) server_names_.push_back(m.address.to_string());
-}
+      config_(std::move(config)),
+      servers_(build(*config_, pool_, false)),
+      backups_(build(*config_, pool_, true)),
+      id_(id) {}
 
 size_t Cluster::pick(const Tried& tried) {
   if (servers_)

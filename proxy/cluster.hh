@@ -12,24 +12,26 @@ namespace portolan::proxy {
 class Cluster {
  public:
   // `id`: no other cluster of this worker has it.
-  Cluster(std::shared_ptr<const health::Pool> pool, const PoolConfig& config, uint64_t id = 1);
+  Cluster(std::shared_ptr<const health::Pool> pool, std::shared_ptr<const PoolConfig> config, uint64_t id = 1);
   // Servers first, backups when no server that serves is left. Counts the request in.
   size_t pick(const Tried& tried);
   const health::Member& member(size_t index) const { return pool_->members[index]; }
-  std::string_view server_name(size_t index) const { return server_names_[index]; }  // its address as text
+  std::string_view server_name(size_t index) const { return pool_->members[index].name; }
   uint64_t id() const { return id_; }
   const health::Pool& pool() const { return *pool_; }
-  const std::shared_ptr<const health::Pool>& shared_pool() const { return pool_; }
-  const PoolConfig& config() const { return config_; }
+  const PoolConfig& config() const { return *config_; }
+  // Whether it is what these two make.
+  bool is_of(const std::shared_ptr<const health::Pool>& pool, const std::shared_ptr<const PoolConfig>& config) const {
+    return pool_ == pool && (config_ == config || *config_ == *config);
+  }
   void retire() { retired_ = true; }  // another stands in its place; requests that began with it go on
   bool retired() const { return retired_; }
 
  private:
   std::shared_ptr<const health::Pool> pool_;
-  PoolConfig config_;
+  std::shared_ptr<const PoolConfig> config_;
   std::unique_ptr<Balancer> servers_;
   std::unique_ptr<Balancer> backups_;
-  std::vector<std::string> server_names_;
   uint64_t id_;
   bool retired_ = false;
 };

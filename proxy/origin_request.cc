@@ -371,7 +371,7 @@ void OriginRequest::count_failure(Trouble trouble, const std::string& reason) {
 
 void OriginRequest::leave_server() {
   if (index_ == Balancer::none) return;
-  cluster_->member(index_).state->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  health::count_out(*cluster_->pool().state, *cluster_->member(index_).state);
   index_ = Balancer::none;
 }
 

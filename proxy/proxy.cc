@@ -1,5 +1,7 @@
 #include "proxy/proxy.hh"
 
+#include <unordered_set>
+
 #include "core/base/log.hh"
 #include "core/http/semantics.hh"
 #include "proxy/connection.hh"
@@ -59,37 +61,38 @@ void Proxy::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   const Snapshot* plain = snapshot.get();
   snapshot_ = std::shared_ptr<const Snapshot>(plain, [kept = std::move(snapshot)](const Snapshot*) {});
   listener_views_.clear();
-  set_board(board_);
+  retire_changed_clusters();
 }
 
 void Proxy::set_board(std::shared_ptr<const health::Board> board) {
+  board_ = std::move(board);
+  retire_changed_clusters();
+}
+
+void Proxy::retire_changed_clusters() {
   meter_.forget();
   route_clusters_.clear();
-  auto before = std::move(clusters_);
-  clusters_.clear();
-  board_ = std::move(board);
-  for (const auto& [name, pool] : board_->pools) {
+  std::erase_if(clusters_, [this](const auto& entry) {
+    const auto& [name, cluster] = entry;
+    auto pool = board_->pools.find(name);
     auto config = snapshot_->pools.find(name);
-    if (config == snapshot_->pools.end()) continue;
-    auto old = before.find(name);
-    if (old != before.end() && old->second->shared_pool() == pool && old->second->config() == config->second) {
-      clusters_[name] = old->second;
-      before.erase(old);
-    } else {
-      clusters_[name] = std::make_shared<Cluster>(pool, config->second, ++last_id_);
-    }
-  }
-  for (auto& [name, old] : before) {
-    old->retire();
-    for (const health::Member& m : old->pool().members)
-      if (!serves(name, *m.state)) pool_.close_idle(*m.state);
-  }
+    bool known = pool != board_->pools.end() && config != snapshot_->pools.end();
+    if (known && cluster->is_of(pool->second, config->second)) return false;
+    cluster->retire();
+    std::unordered_set<const health::ServerState*> serving;
+    if (known)
+      for (const health::Member& m : pool->second->members)
+        if (health::serves(m.health.state)) serving.insert(m.state.get());
+    for (const health::Member& m : cluster->pool().members)
+      if (!serving.contains(m.state.get())) pool_.close_idle(*m.state);
+    return true;
+  });
 }
 
 bool Proxy::serves(const std::string& pool, const health::ServerState& server) const {
-  auto found = clusters_.find(pool);
-  if (found == clusters_.end()) return false;
-  for (const health::Member& m : found->second->pool().members)
+  auto found = board_->pools.find(pool);
+  if (found == board_->pools.end() || !snapshot_->pools.contains(pool)) return false;
+  for (const health::Member& m : found->second->members)
     if (m.state.get() == &server) return health::serves(m.health.state);
   return false;
 }
@@ -164,15 +167,20 @@ void Proxy::remove(Connection& connection) {
 // ── for exchanges and fetches ─────────────────────────────────────────────────────────────────────────────────────
 
 std::shared_ptr<Cluster> Proxy::cluster(const Snapshot& snapshot, const RouteConfig& route) {
-  auto by_name = [this](const std::string& pool) {
-    auto found = clusters_.find(pool);
-    return found == clusters_.end() ? nullptr : found->second;
-  };
-  if (&snapshot != snapshot_.get()) return by_name(route.pool);
+  if (&snapshot != snapshot_.get()) return cluster_named(route.pool);
   if (route_clusters_.empty()) route_clusters_.resize(snapshot.routes.size());
   auto& cluster = route_clusters_[static_cast<size_t>(&route - snapshot.routes.data())];
-  if (!cluster) cluster = by_name(route.pool);
+  if (!cluster) cluster = cluster_named(route.pool);
   return cluster;
+}
+
+std::shared_ptr<Cluster> Proxy::cluster_named(const std::string& name) {
+  auto found = clusters_.find(name);
+  if (found != clusters_.end()) return found->second;
+  auto pool = board_->pools.find(name);
+  auto config = snapshot_->pools.find(name);
+  if (pool == board_->pools.end() || config == snapshot_->pools.end()) return nullptr;
+  return clusters_[name] = std::make_shared<Cluster>(pool->second, config->second, ++last_id_);
 }
 
 std::unique_ptr<Conversation> Proxy::take_conversation() {

@@ -83,14 +83,17 @@ class Proxy {
   std::shared_ptr<const ListenerView> listener_view(const std::string& listener);
   template <class Visit>
   void each_connection(Visit visit);
+  std::shared_ptr<Cluster> cluster_named(const std::string& pool);
+  void retire_changed_clusters();
 
   loop::Worker& worker_;
   Shared& shared_;
   loop::LogRing& log_ring_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const health::Board> board_;
+  // By pool, and by route of snapshot_; made as they are asked for, so that a reload costs a worker only what it uses.
   std::unordered_map<std::string, std::shared_ptr<Cluster>> clusters_;
-  std::vector<std::shared_ptr<Cluster>> route_clusters_;  // by route of snapshot_, as they are asked for
+  std::vector<std::shared_ptr<Cluster>> route_clusters_;
   std::unordered_map<std::string, std::shared_ptr<const ListenerView>> listener_views_;
   uint64_t last_id_ = 0;
   Pool pool_;

@@ -21,7 +21,7 @@ struct Snapshot {
   LogFormat log_format = LogFormat::json;
   std::vector<RouteConfig> routes;
   std::vector<std::shared_ptr<edge::Cache>> route_caches;  // by route; empty where none
-  std::map<std::string, PoolConfig, std::less<>> pools;
+  std::map<std::string, std::shared_ptr<const PoolConfig>, std::less<>> pools;
   std::map<std::string, ListenerConfig, std::less<>> listeners;
   std::unique_ptr<const Router> router;  // over `routes`
 

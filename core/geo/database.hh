@@ -23,6 +23,7 @@ struct Database {
   // accuracy_radius, country, continent. Those left out are looked for under MaxMind's nested keys,
   // then under the flat keys of others.
   std::map<std::string, std::string> keys;
+  bool operator==(const Database&) const = default;
 };
 
 // Later databases take precedence, field by field. Errors begin with the path of the file.

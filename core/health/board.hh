@@ -36,6 +36,7 @@ struct Health {
 // One address of a pool: a configured server, or one of the addresses its name stands for.
 struct Member {
   SocketAddress address;
+  std::string name;        // the address as text
   std::string configured;  // as written in the file
   int weight = 1;
   int max_connections = 0;
@@ -52,7 +53,11 @@ struct Pool {
   const Member* find(const SocketAddress& address) const;  // nullptr: none
   size_t serving() const;                                  // members that serve
   double up_share() const;  // serving / all, by weight of non-backup members; 0 when empty
-  bool operator==(const Pool&) const = default;
+  uint64_t generation = 1;  // grows with every change of this pool
+  // Whether they say the same; their generation is left out.
+  bool operator==(const Pool& other) const {
+    return name == other.name && members == other.members && state == other.state;
+  }
 };
 
 // A service in one datacentre.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <map>
+#include <set>
 
 #include "core/base/log.hh"
 
@@ -38,22 +40,22 @@ void PoolMonitor::configure(const PoolSpec& spec) {
 }
 
 void PoolMonitor::refresh_members() {
-  std::vector<Entry> previous = std::move(entries_);
+  std::map<SocketAddress, Entry> previous;
+  for (Entry& entry : entries_) previous.emplace(entry.address, std::move(entry));
   entries_.clear();
-  for (size_t i = 0; i < spec_.servers.size(); ++i) {
-    for (const SocketAddress& address : endpoints_[i].addresses()) {
-      bool known = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.address == address; });
-      if (!known) entries_.push_back(make_entry(spec_.servers[i], address, previous));
-    }
-  }
+  std::set<SocketAddress> known;
+  for (size_t i = 0; i < spec_.servers.size(); ++i)
+    for (const SocketAddress& address : endpoints_[i].addresses())
+      if (known.insert(address).second) entries_.push_back(make_entry(spec_.servers[i], address, previous));
 }
 
 PoolMonitor::Entry PoolMonitor::make_entry(const ServerSpec& server, const SocketAddress& address,
-                                           std::vector<Entry>& previous) {
+                                           const std::map<SocketAddress, Entry>& previous) {
   Entry entry;
-  auto before = std::find_if(previous.begin(), previous.end(), [&](const Entry& e) { return e.address == address; });
-  if (before != previous.end()) entry = *before;
+  if (auto before = previous.find(address); before != previous.end()) entry = before->second;
   entry.address = address;
+  entry.name = address.to_string();
+  entry.configured = server.address.to_string();
   entry.spec = &server;
   entry.counts = counts_.server(spec_.name, address);
   bool was_checked = entry.target != nullptr;
@@ -136,7 +138,7 @@ std::vector<std::string> PoolMonitor::server_names() const {
 }
 
 Health PoolMonitor::health_of(const Entry& entry, const Drains& drains) const {
-  if (drains.has(spec_.name, entry.address.to_string()) || drains.has(spec_.name, entry.spec->address.to_string()))
+  if (drains.has(spec_.name, entry.name) || drains.has(spec_.name, entry.configured))
     return {State::draining, "drained by an operator", 0};
   if (entry.target && entry.target->state() == State::down) return {State::down, entry.target->reason(), 0};
   if (entry.failed) return {State::down, "failed requests: " + entry.failure, 0};
@@ -150,17 +152,32 @@ std::shared_ptr<const Pool> PoolMonitor::publish(const Drains& drains) {
   pool->name = spec_.name;
   pool->state = state_;
   for (const Entry& entry : entries_) {
-    Member m{entry.address,      entry.spec->address.to_string(), entry.spec->weight, entry.spec->max_connections,
-             entry.spec->backup, health_of(entry, drains),        entry.counts};
-    const Member* before = published_ ? published_->find(entry.address) : nullptr;
+    Member m{entry.address,
+             entry.name,
+             entry.configured,
+             entry.spec->weight,
+             entry.spec->max_connections,
+             entry.spec->backup,
+             health_of(entry, drains),
+             entry.counts};
+    const Member* before = published_member(pool->members.size(), entry.address);
     bool same_state = before && before->health.state == m.health.state;
     m.health.since_ms = same_state ? before->health.since_ms : worker_.wall_ms();
     if (!same_state && (before || !serves(m.health.state)))
       log_change(entry, m.health, before ? before->health.state : State::unknown);
     pool->members.push_back(std::move(m));
   }
-  if (!published_ || *published_ != *pool) published_ = std::move(pool);
+  if (published_ && *published_ == *pool) return published_;
+  pool->generation = ++state_->generations;
+  published_ = std::move(pool);
   return published_;
+}
+
+// What was published of this address; most often it stood in the same place.
+const Member* PoolMonitor::published_member(size_t place, const SocketAddress& address) const {
+  if (!published_) return nullptr;
+  const auto& members = published_->members;
+  return place < members.size() && members[place].address == address ? &members[place] : published_->find(address);
 }
 
 // How many results in a row stand behind the state; 0 where that says nothing.
@@ -173,7 +190,7 @@ void PoolMonitor::log_change(const Entry& entry, const Health& now, State was) c
   auto level = now.state == State::down || now.state == State::ejected ? log::Level::warning : log::Level::info;
   log::write(level, "server changed",
              {{"pool", spec_.name},
-              {"server", entry.address.to_string()},
+              {"server", entry.name},
               {"state", to_string(now.state)},
               {"was", to_string(was)},
               {"reason", now.reason},

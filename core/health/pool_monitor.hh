@@ -58,6 +58,8 @@ class PoolMonitor {
  private:
   struct Entry {
     SocketAddress address;
+    std::string name;        // as text
+    std::string configured;  // as written in the file
     const ServerSpec* spec = nullptr;
     std::shared_ptr<ServerState> counts;
     std::shared_ptr<Target> target;  // empty without active checks
@@ -68,7 +70,9 @@ class PoolMonitor {
     std::string failure;
     uint32_t failures = 0;
   };
-  Entry make_entry(const ServerSpec& server, const SocketAddress& address, std::vector<Entry>& previous);
+  Entry make_entry(const ServerSpec& server, const SocketAddress& address,
+                   const std::map<SocketAddress, Entry>& previous);
+  const Member* published_member(size_t place, const SocketAddress& address) const;
   bool eject(Entry& entry);
   Health health_of(const Entry& entry, const Drains& drains) const;
   int evidence_of(const Entry& entry) const;

@@ -6,6 +6,8 @@
 #include <memory>
 #include <mutex>
 
+#include "core/health/load_order.hh"
+
 namespace portolan::health {
 
 struct alignas(64) ServerState {
@@ -13,16 +15,29 @@ struct alignas(64) ServerState {
   std::atomic<uint64_t> requests{0};
   std::atomic<uint64_t> failures{0};           // refused, reset, timed out
   std::atomic<uint32_t> failures_in_a_row{0};  // since the last answer
+  // Where it stands for least-connections, if it does: PoolState::exact.
+  LoadOrder* order = nullptr;
+  uint32_t place = 0;
 };
 
 struct PoolState {
-  std::atomic<uint64_t> turn{0};  // round robin: one schedule for all workers
-  std::mutex exact;               // the one lock a pool may take: least-connections
+  std::atomic<uint64_t> turn{0};     // round robin: one schedule for all workers
+  std::mutex exact;                  // the one lock a pool may take: least-connections
+  LoadOrder orders[2];               // of the servers, and of the backups: `exact`
+  uint64_t order_of[2] = {0, 0};     // the Pool::generation each stands for: `exact`
+  std::atomic<bool> ordered{false};  // they are kept: whoever changes in_flight enters it there
+  uint64_t generations = 0;          // of Pool, published so far: control's
   // Retry budget: requests and retries of the current and the previous five seconds
   // (proxy/retry_budget).
   std::atomic<int64_t> window_start_ms{0};
   std::atomic<uint64_t> window_requests[2]{};
   std::atomic<uint64_t> window_retries[2]{};
 };
+
+// A server was found for a request, and the request is over: in_flight changes by these alone, so that the orders follow.
+bool try_count_in(PoolState& pool, ServerState& server, int max_connections);  // false: it is full
+void count_out(PoolState& pool, ServerState& server);
+// As try_count_in, of a caller that holds `exact`.
+bool try_count_in_locked(ServerState& server, int max_connections);
 
 }  // namespace portolan::health

@@ -18,7 +18,7 @@ class Balancer {
   static constexpr size_t none = SIZE_MAX;
   virtual ~Balancer() = default;
   // A member that serves, has room (max_connections) and was not tried; none where there is no such. The chosen
-  // member's in_flight has been counted up: the caller counts it down when the request is over.
+  // member's in_flight has been counted up: the caller counts it down (health::count_out) when the request is over.
   virtual size_t pick(const Tried& tried) = 0;
 };
 
@@ -27,9 +27,6 @@ struct BalancerKind {
   // `members`: the indexes to choose from, one tier (servers, or backups), none of them empty-handed by health.
   std::unique_ptr<Balancer> (*make)(std::shared_ptr<const health::Pool> pool, std::vector<size_t> members);
 };
-
-// Counts a request in unless the member is full.
-bool try_enter(const health::Member& member);
 
 inline bool was_tried(const Tried& tried, size_t index) {
   for (size_t t : tried)

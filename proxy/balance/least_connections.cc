@@ -1,5 +1,5 @@
 // The member with the fewest requests in flight for its weight. Exact across workers: choosing and counting in happen
-// under the pool's one lock. Ties go round.
+// under the pool's one lock, in an order all workers share (core/health/load_order). Ties go round.
 #include "proxy/balance/balancer.hh"
 
 namespace portolan::proxy {
@@ -7,17 +7,47 @@ namespace {
 
 class LeastConnections final : public Balancer {
  public:
+  // The first worker to see a new state of the pool puts its members into the order.
   LeastConnections(std::shared_ptr<const health::Pool> pool, std::vector<size_t> members)
-      : pool_(std::move(pool)), members_(std::move(members)) {}
+      : pool_(std::move(pool)), members_(std::move(members)) {
+    if (members_.empty()) return;
+    tier_ = pool_->members[members_.front()].backup;
+    health::PoolState& state = *pool_->state;
+    std::lock_guard lock(state.exact);
+    state.ordered = true;
+    if (state.order_of[tier_] >= pool_->generation) return;
+    std::vector<health::LoadOrder::Entry> entries;
+    for (size_t m : members_) {
+      const health::Member& member = pool_->members[m];
+      entries.push_back({member.state, static_cast<uint32_t>(m), member.weight, member.max_connections});
+    }
+    state.orders[tier_].reset(entries);
+    state.order_of[tier_] = pool_->generation;
+  }
 
   size_t pick(const Tried& tried) override {
     if (members_.empty()) return none;
     std::lock_guard lock(pool_->state->exact);
-    size_t start = pool_->state->turn.fetch_add(1, std::memory_order_relaxed) % members_.size();
+    for (;;) {
+      size_t m = least_loaded(tried);
+      if (m == none || health::try_count_in_locked(*pool_->members[m].state, pool_->members[m].max_connections))
+        return m;
+    }
+  }
+
+ private:
+  size_t least_loaded(const Tried& tried) const {
+    health::PoolState& state = *pool_->state;
+    if (state.order_of[tier_] != pool_->generation) return least_loaded_of_old(tried);
+    uint32_t m = state.orders[tier_].least_loaded(tried);
+    return m == health::LoadOrder::none ? none : m;
+  }
+
+  // Another worker has a newer state of the pool already, this one not yet: for that moment it looks at each member.
+  size_t least_loaded_of_old(const Tried& tried) const {
     size_t best = none;
     int64_t best_load = 0;
-    for (size_t i = 0; i < members_.size(); ++i) {
-      size_t m = members_[(start + i) % members_.size()];
+    for (size_t m : members_) {
       const health::Member& member = pool_->members[m];
       int64_t in_flight = member.state->in_flight.load(std::memory_order_relaxed);
       if (member.max_connections > 0 && in_flight >= member.max_connections) continue;
@@ -27,13 +57,12 @@ class LeastConnections final : public Balancer {
       best = m;
       best_load = in_flight + 1;
     }
-    if (best == none || !try_enter(pool_->members[best])) return none;
     return best;
   }
 
- private:
   std::shared_ptr<const health::Pool> pool_;
   std::vector<size_t> members_;
+  size_t tier_ = 0;  // of PoolState::orders
 };
 
 const Registration<BalancerKind> registered{

@@ -247,7 +247,7 @@ void World::publish() {
   proxy::PoolConfig pool;
   pool.name = "app";
   pool.retry = plan.retry;
-  s->pools["app"] = pool;
+  s->pools["app"] = std::make_shared<proxy::PoolConfig>(pool);
   proxy::ListenerConfig listener;
   listener.name = "web";
   listener.proxy_protocol = plan.proxy_protocol;
@@ -260,11 +260,12 @@ void World::publish_board() {
   auto pool = std::make_shared<health::Pool>();
   pool->name = "app";
   pool->state = pool_state;
+  pool->generation = ++version_;
   for (auto& o : origins_) {
     if (o->removed) continue;
     health::Member m;
     m.address = o->address();
-    m.configured = m.address.to_string();
+    m.name = m.configured = m.address.to_string();
     m.max_connections = o->max_connections;
     m.backup = o->backup;
     m.health = o->health;

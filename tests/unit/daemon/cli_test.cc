@@ -223,6 +223,7 @@ TEST(Status, TakesServersFromTheBoard) {
   auto counts = std::make_shared<health::ServerState>();
   counts->requests = 5;
   pool->members.push_back({*SocketAddress::parse("10.0.0.1:80"),
+                           "10.0.0.1:80",
                            "app:80",
                            3,
                            0,

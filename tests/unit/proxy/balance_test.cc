@@ -6,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "core/base/clock.hh"
 #include "proxy/balance/balancer.hh"
 #include "proxy/cluster.hh"
 #include "proxy/retry_budget.hh"
@@ -20,6 +21,7 @@ std::shared_ptr<health::Pool> pool_of(const std::vector<int>& weights) {
   for (size_t i = 0; i < weights.size(); ++i) {
     health::Member m;
     m.address = *SocketAddress::parse("127.0.0.1:" + std::to_string(8001 + i));
+    m.name = m.address.to_string();
     m.weight = weights[i];
     m.state = std::make_shared<health::ServerState>();
     pool->members.push_back(std::move(m));
@@ -80,7 +82,7 @@ TEST_P(BalancerContract, TheFullArePassedOver) {
   EXPECT_EQ(in_flight(*pool, 0), 2);
   EXPECT_EQ(in_flight(*pool, 1), 3);
   EXPECT_EQ(balancer->pick({2}), Balancer::none);
-  pool->members[1].state->in_flight -= 1;
+  health::count_out(*pool->state, *pool->members[1].state);
   EXPECT_EQ(balancer->pick({2}), 1u);
 }
 
@@ -163,6 +165,28 @@ TEST(RoundRobin, CommonFactorsOfWeightsMeanNothing) {
   EXPECT_EQ(in_flight(*pool, 1), 1);
 }
 
+TEST(RoundRobin, WeightsOfALongScheduleKeepTheirSharesAndSpread) {
+  std::vector<int> weights;
+  for (int i = 0; i < 300; ++i) weights.push_back(i % 2 ? 1000 : 1);
+  auto pool = pool_of(weights);
+  auto balancer = make("round-robin", pool);
+  constexpr int round = 150 * 1001;
+  for (int i = 0; i < round / 10; ++i) balancer->pick({});
+  for (size_t m = 1; m < 300; m += 2) ASSERT_NEAR(in_flight(*pool, m), 100, 3) << m;
+  for (int i = round / 10; i < round; ++i) balancer->pick({});
+  for (size_t m = 0; m < 300; ++m) ASSERT_EQ(in_flight(*pool, m), weights[m]) << m;
+}
+
+TEST(RoundRobin, FindsTheOneWithRoomAmongMany) {
+  auto pool = pool_of(std::vector<int>(5000, 1));
+  for (auto& m : pool->members) m.max_connections = 1;
+  auto balancer = make("round-robin", pool);
+  for (int i = 0; i < 5000; ++i) ASSERT_NE(balancer->pick({}), Balancer::none);
+  EXPECT_EQ(balancer->pick({}), Balancer::none);
+  health::count_out(*pool->state, *pool->members[3210].state);
+  EXPECT_EQ(balancer->pick({}), 3210u);
+}
+
 TEST(LeastConnections, IsExactUnderThreads) {
   for (int round = 0; round < 20; ++round) {
     auto pool = pool_of({1, 1, 1, 1, 1});
@@ -184,7 +208,7 @@ TEST(LeastConnections, TheLeastLoadedForItsWeightIsNext) {
   EXPECT_EQ(in_flight(*pool, 0), 40);
   EXPECT_EQ(in_flight(*pool, 1), 20);
   EXPECT_EQ(in_flight(*pool, 2), 10);
-  pool->members[2].state->in_flight = 0;  // its requests ended
+  for (int i = 0; i < 10; ++i) health::count_out(*pool->state, *pool->members[2].state);  // its requests ended
   for (int i = 0; i < 9; ++i) EXPECT_EQ(balancer->pick({}), 2u);
 }
 
@@ -195,9 +219,74 @@ TEST(LeastConnections, TiesGoRound) {
   for (int i = 0; i < 30; ++i) {
     size_t m = balancer->pick({});
     ++picked[m];
-    pool->members[m].state->in_flight -= 1;
+    health::count_out(*pool->state, *pool->members[m].state);
   }
   for (size_t m = 0; m < 3; ++m) EXPECT_EQ(picked[m], 10);
+}
+
+// Whatever happens, the one chosen is among those a look at every member would have found.
+TEST(LeastConnections, IsAlwaysTheLeastLoadedOfMany) {
+  Rng rng(7);
+  std::vector<int> weights;
+  for (int i = 0; i < 40; ++i) weights.push_back(static_cast<int>(1 + rng.below(4)));
+  auto pool = pool_of(weights);
+  for (size_t m = 0; m < 40; m += 5) pool->members[m].max_connections = 3;
+  auto balancer = make("least-connections", pool);
+  std::vector<size_t> under_way;
+  for (int step = 0; step < 20'000; ++step) {
+    if (!under_way.empty() && rng.below(100) < (step / 2000 % 2 ? 60u : 40u)) {
+      size_t i = rng.below(under_way.size());
+      health::count_out(*pool->state, *pool->members[under_way[i]].state);
+      under_way[i] = under_way.back();
+      under_way.pop_back();
+      continue;
+    }
+    Tried tried;
+    while (tried.size() < rng.below(4)) tried.push_back(rng.below(40));
+    double least = 1e9;
+    auto load = [&](size_t m) { return static_cast<double>(in_flight(*pool, m) + 1) / weights[m]; };
+    for (size_t m = 0; m < 40; ++m) {
+      int most = pool->members[m].max_connections;
+      if (!was_tried(tried, m) && (most == 0 || in_flight(*pool, m) < most)) least = std::min(least, load(m));
+    }
+    std::vector<double> loads;
+    for (size_t m = 0; m < 40; ++m) loads.push_back(load(m));
+    size_t m = balancer->pick(tried);
+    ASSERT_LT(m, 40u);
+    ASSERT_FALSE(was_tried(tried, m));
+    ASSERT_DOUBLE_EQ(loads[m], least) << step;
+    under_way.push_back(m);
+  }
+}
+
+// A worker that has the newer state of the pool and one that still has the older: both see each other's requests.
+TEST(LeastConnections, OldAndNewStatesOfAPoolCountTogether) {
+  auto old_pool = pool_of({1, 1, 1});
+  auto old = make("least-connections", old_pool);
+  old->pick({});
+  auto new_pool = std::make_shared<health::Pool>(*old_pool);
+  new_pool->generation = 2;
+  new_pool->members.erase(new_pool->members.begin());
+  auto fresh = make("least-connections", new_pool);
+  for (int i = 0; i < 10; ++i) {
+    fresh->pick({});
+    old->pick({});
+  }
+  EXPECT_EQ(in_flight(*old_pool, 0), 7);
+  EXPECT_EQ(in_flight(*old_pool, 1), 7);
+  EXPECT_EQ(in_flight(*old_pool, 2), 7);
+}
+
+// Requests that began under another balancer end under this one.
+TEST(LeastConnections, SeesRequestsOfTheBalancerBefore) {
+  auto pool = pool_of({1, 1});
+  auto before = make("round-robin", pool);
+  for (int i = 0; i < 10; ++i) before->pick({});
+  auto now = make("least-connections", pool);
+  for (int i = 0; i < 5; ++i) health::count_out(*pool->state, *pool->members[1].state);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(now->pick({}), 1u);
+  before->pick({1});
+  EXPECT_EQ(now->pick({}), 1u);
 }
 
 TEST(Cluster, LeavesOutThoseWhoDoNotServeAndKeepsBackupsForTheLast) {
@@ -205,7 +294,7 @@ TEST(Cluster, LeavesOutThoseWhoDoNotServeAndKeepsBackupsForTheLast) {
   pool->members[0].health.state = health::State::down;
   pool->members[1].health.state = health::State::draining;
   pool->members[3].backup = true;
-  PoolConfig config;
+  auto config = std::make_shared<PoolConfig>();
   Cluster cluster(pool, config);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(cluster.pick({}), 2u);
   EXPECT_EQ(cluster.pick({2}), 3u);

@@ -1,0 +1,57 @@
+#include "daemon/preparation.hh"
+
+#include "daemon/assembly.hh"
+
+namespace portolan::daemon {
+namespace {
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
+         a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec &&
+         a.st_ctim.tv_sec == b.st_ctim.tv_sec && a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
+}
+
+Result<GeoFiles> read_geo(const std::vector<geo::Database>& databases, const GeoFiles& before) {
+  GeoFiles now;
+  now.databases = databases;
+  if (databases.empty()) return now;
+  // Looked at before they are read: what changes meanwhile is read again next time.
+  bool same = before.table && before.databases == databases;
+  for (size_t i = 0; i < databases.size(); ++i) {
+    struct stat& file = now.files.emplace_back();
+    same = ::stat(databases[i].path.c_str(), &file) == 0 && same && same_file(file, before.files[i]);
+  }
+  if (same) {
+    now.table = before.table;
+    return now;
+  }
+  auto table = geo::load(databases);
+  if (!table) return table.error();
+  now.table = std::move(*table);
+  return now;
+}
+
+}  // namespace
+
+Preparation prepare(LoadResult loaded, const GeoFiles& before, uint32_t serial) {
+  Preparation p;
+  p.errors = std::move(loaded.errors);
+  p.config = std::move(loaded.config);
+  if (!p.errors.empty()) return p;
+  auto geo = read_geo(p.config.geo_databases, before);
+  if (!geo) {
+    p.errors.push_back(geo.error().text);
+    return p;
+  }
+  p.geo = std::move(*geo);
+  std::vector<geodns::Mistake> mistakes;
+  p.view = geodns::build_view(p.config.geodns, serial, mistakes);
+  for (const geodns::Mistake& m : mistakes) p.errors.push_back(m.where + ": " + m.text);
+  if (!p.errors.empty()) return p;
+  p.view->geo = p.geo.table;
+  p.monitor = assemble_monitor(p.config);
+  p.snapshot = assemble_snapshot(p.config);
+  return p;
+}
+
+}  // namespace portolan::daemon

@@ -1,0 +1,36 @@
+#pragma once
+// What a start or a reload makes of a file before anything changes: everything that takes time and touches nothing of
+// the running process. Runs off the loops.
+#include <sys/stat.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/health/spec.hh"
+#include "daemon/config.hh"
+#include "geodns/view.hh"
+#include "proxy/snapshot.hh"
+
+namespace portolan::daemon {
+
+// The table of the databases and what they were when it was read: unchanged files are not read again.
+struct GeoFiles {
+  std::vector<geo::Database> databases;
+  std::vector<struct stat> files;
+  std::shared_ptr<const geo::Table> table;  // null: no databases
+};
+
+struct Preparation {
+  std::vector<std::string> errors;  // complete sentences; with one, only the configuration is there
+  Config config;                    // but its routes, which the snapshot has
+  GeoFiles geo;
+  std::shared_ptr<geodns::View> view;         // without states
+  std::shared_ptr<proxy::Snapshot> snapshot;  // without version and caches
+  health::MonitorSpec monitor;
+};
+
+// `before`: what was read last. `serial`: of zones that name none, seconds since 1970.
+Preparation prepare(LoadResult loaded, const GeoFiles& before, uint32_t serial);
+
+}  // namespace portolan::daemon

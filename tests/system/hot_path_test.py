@@ -1,4 +1,5 @@
 """What a request costs beside its bytes: system calls, allocations, instructions; and what an idle connection keeps."""
+import glob
 import json
 import os
 import re
@@ -30,7 +31,26 @@ cache = "edge"
 memory = "16 MiB"
 '''
 BASELINE = os.path.join(os.path.dirname(__file__), '../golden/instructions.json')
+OPERATIONS = os.path.join(harness.ROOT, 'build/release/bench/bench_operations')
+OPERATION_TIMES = 1000                                          # as bench/operations/main.cc does each
 TOLERANCE = 0.05
+
+
+def recorded(measured, kind):
+    """The baseline of a kind of figures; with --record, what was measured becomes it."""
+    with open(BASELINE, encoding='ascii') as file:
+        baseline = json.load(file)
+    if RECORD:
+        baseline[kind] = measured
+        baseline['compiler'] = compiler()
+        with open(BASELINE, 'w', encoding='ascii') as file:
+            json.dump(baseline, file, indent=1)
+            file.write('\n')
+    return baseline[kind]
+
+
+def compiler():
+    return subprocess.run(['c++', '--version'], capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
 class HotPath(harness.Case):
@@ -111,14 +131,35 @@ class HotPath(harness.Case):
         """Within 5 % of the recorded figures; `hot_path_test.py --record` records them anew."""
         measured = {target: round((self.instructions(target, 1700) - self.instructions(target, 200)) / 1500)
                     for target in ('/cached', '/passed')}
-        if RECORD:
-            with open(BASELINE, 'w', encoding='ascii') as file:
-                json.dump(measured, file, indent=1)
-                file.write('\n')
-        with open(BASELINE, encoding='ascii') as file:
-            for target, recorded in json.load(file).items():
-                self.assertAlmostEqual(measured[target] / recorded, 1, delta=TOLERANCE,
-                                       msg=f'{target}: {measured[target]} instructions, recorded are {recorded}')
+        self.compare(measured, recorded(measured, 'requests'))
+
+    def compare(self, measured, baseline):
+        self.assertEqual(sorted(measured), sorted(baseline), 'what is measured has changed: hot_path_test.py --record')
+        for name, count in baseline.items():
+            with self.subTest(name):
+                self.assertAlmostEqual(measured[name] / count, 1, delta=TOLERANCE,
+                                       msg=f'{name}: {measured[name]} instructions, recorded are {count}')
+
+    def test_instructions_an_operation(self):
+        """Those of bench/operations, one by one, and what growth may cost."""
+        out = os.path.join(self.folder, 'operations')
+        subprocess.run(['valgrind', '--tool=callgrind', f'--callgrind-out-file={out}', OPERATIONS, '--instructions'],
+                       check=True, capture_output=True, timeout=300)
+        measured = {}
+        for path in glob.glob(out + '.*'):
+            with open(path, encoding='ascii') as file:
+                text = file.read()
+            name = re.search(r'^desc: Trigger: Client Request: (.*)$', text, re.M)
+            if name:
+                measured[name.group(1)] = round(int(re.search(r'^totals: (\d+)', text, re.M).group(1)) / OPERATION_TIMES)
+        measured = dict(sorted(measured.items()))
+        self.compare(measured, recorded(measured, 'operations'))
+        for name in ('route match', 'pick, round-robin', 'pick, least-connections'):
+            self.assertLessEqual(measured[name + '/10000'], 2 * measured[name + '/10'], name)
+        for name, count in measured.items():
+            if name.startswith('dns answer'):
+                self.assertLessEqual(count, 1500, name)
+        self.assertLessEqual(measured['geo lookup'], 60)
 
     def test_an_idle_connection_keeps_half_a_kibibyte(self):
         edge = self.begin()

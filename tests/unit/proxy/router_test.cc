@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/base/clock.hh"
 
@@ -113,6 +114,80 @@ TEST(Router, AThousandHostsAreTold) {
   for (size_t i = 0; i < 1000; ++i) {
     std::string host = "h" + std::to_string(i) + ".example";
     ASSERT_EQ(router.match({"web", host, "/", "GET"}), i);
+  }
+}
+
+// What the header says, by looking at every route.
+struct Rank {
+  bool listener = false;
+  size_t host = 0;  // exact: more than any wildcard; wildcard: its length; any: 0
+  bool exact = false;
+  size_t path = 0;  // the prefix's length
+  bool method = false;
+  auto operator<=>(const Rank&) const = default;
+};
+
+std::optional<Rank> rank_of(const RouteConfig& r, const RouteQuery& q) {
+  Rank rank;
+  if (!r.listener.empty() && r.listener != q.listener) return {};
+  rank.listener = !r.listener.empty();
+  bool holds = r.hosts.empty();
+  for (const std::string& host : r.hosts) {
+    bool wild = host.starts_with("*.");
+    if (wild ? !q.host.ends_with(host.substr(1)) : q.host != host) continue;
+    holds = true;
+    rank.host = std::max(rank.host, wild ? host.size() : 1000);
+  }
+  if (!holds) return {};
+  if (!r.path_exact.empty()) {
+    if (q.path != r.path_exact) return {};
+    rank.exact = true;
+  } else {
+    std::string prefix = r.path;
+    while (prefix.ends_with('/')) prefix.pop_back();
+    if (!q.path.starts_with(prefix)) return {};
+    if (!prefix.empty() && q.path.size() > prefix.size() && q.path[prefix.size()] != '/') return {};
+    rank.path = prefix.size();
+  }
+  if (!r.methods.empty() && std::find(r.methods.begin(), r.methods.end(), q.method) == r.methods.end()) return {};
+  rank.method = !r.methods.empty();
+  return rank;
+}
+
+TEST(Router, IsWhatALookAtEveryRouteWouldFind) {
+  Rng rng(11);
+  auto one_of = [&](std::vector<std::string> words) { return words[rng.below(words.size())]; };
+  auto path = [&] {
+    std::string p;
+    for (uint64_t n = rng.below(5); n > 0; --n) p += one_of({"/a", "/b", "/aa", "/", "/c"});
+    return p.empty() ? "/" : p;
+  };
+  auto host = [&] { return one_of({"", "a.", "b.a.", "x.b.a."}) + one_of({"example", "test", "long-name.example"}); };
+  for (int round = 0; round < 60; ++round) {
+    std::vector<RouteConfig> routes;
+    for (uint64_t n = 1 + rng.below(round % 3 ? 20 : 300); n > 0; --n) {
+      RouteConfig r = route("r");
+      for (uint64_t h = rng.below(3); h > 0; --h) r.hosts.push_back((rng.below(2) ? "*." : "") + host());
+      if (rng.below(4) == 0)
+        r.path_exact = path();
+      else if (rng.below(5) > 0)
+        r.path = path();
+      if (rng.below(4) == 0) r.methods = {one_of({"GET", "POST"})};
+      if (rng.below(4) == 0) r.listener = one_of({"in", "out"});
+      routes.push_back(r);
+    }
+    Router router(routes);
+    for (int i = 0; i < 300; ++i) {
+      const std::string h = host(), p = rng.below(20) ? path() : "*", l = one_of({"in", "web"});
+      const std::string m = one_of({"GET", "PUT"});
+      RouteQuery q{l, h, p, m};
+      std::optional<Rank> best;
+      for (const RouteConfig& r : routes)
+        if (auto rank = rank_of(r, q)) best = best ? std::max(*best, *rank) : *rank;
+      size_t found = router.match(q);
+      ASSERT_EQ(found != Router::none, best.has_value()) << l << ' ' << h << ' ' << p << ' ' << m;
+      if (best) ASSERT_TRUE(rank_of(routes[found], q) == best) << l << ' ' << h << ' ' << p << ' ' << m;
+    }
   }
 }
 

@@ -1,17 +1,18 @@
-// What a DNS answer costs in user space, from the bytes of the query to the bytes of the answer.
-#include <benchmark/benchmark.h>
-
+// A DNS answer, from the bytes of the query to the bytes of the answer, and the lookup of a place.
 #include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bench/operations/operation.hh"
 #include "core/dns/query.hh"
 #include "geodns/answer.hh"
 
 namespace portolan::geodns {
 namespace {
 
+using bench::Row;
+using bench::Run;
 using Packet = std::vector<uint8_t>;
 
 IpAddress ip(std::string_view text) {
@@ -88,36 +89,61 @@ std::vector<Packet> queries(const char* name, bool subnet) {
   return list;
 }
 
-void parse_query(benchmark::State& state, const char* name, bool subnet) {
-  const auto packets = queries(name, subnet);
-  dns::Query parsed;
-  for (size_t i = 0; auto _ : state) benchmark::DoNotOptimize(dns::parse_query(packets[i++ % packets.size()], parsed));
+Run parse(const char* name, bool subnet) {
+  return [packets = queries(name, subnet), parsed = dns::Query(), i = size_t{0}](size_t times) mutable {
+    while (times-- > 0) bench::keep(dns::parse_query(packets[i++ % packets.size()], parsed));
+  };
 }
 
-void answer(benchmark::State& state, const char* name, bool subnet) {
+struct Bench {
+  std::shared_ptr<const View> view;
+  std::vector<Packet> packets;
+  Rng rng{3};
+  Answerer answerer{rng};
+  uint8_t out[dns::max_udp_size];
+};
+
+Run answer(const char* name, bool subnet) {
+  auto all = std::make_shared<Bench>();
   std::vector<Mistake> mistakes;
   const auto built = build_view(config(), 1, mistakes);
   if (!built) std::abort();
-  const auto view = with_geo(*built, table());
-  const auto packets = queries(name, subnet);
-  const IpAddress client = ip("127.0.0.1");
-  Rng rng(3);
-  Answerer answerer(rng);
-  AnswerInfo info;
-  uint8_t out[dns::max_udp_size];
-  for (size_t i = 0; auto _ : state)
-    benchmark::DoNotOptimize(answerer.answer(packets[i++ % packets.size()], client, Transport::udp, *view, out, info));
+  all->view = with_geo(*built, table());
+  all->packets = queries(name, subnet);
+  all->answerer.begin(*all->view);
+  return [all, client = ip("127.0.0.1"), i = size_t{0}](size_t times) mutable {
+    AnswerInfo info;
+    while (times-- > 0)
+      bench::keep(all->answerer.answer(all->packets[i++ % all->packets.size()], client, Transport::udp, *all->view,
+                                       all->out, info));
+  };
 }
 
-BENCHMARK_CAPTURE(parse_query, plain, "host42.bench.test", false);
-BENCHMARK_CAPTURE(parse_query, subnet, "nearest.bench.test", true);
-BENCHMARK_CAPTURE(answer, static, "host42.bench.test", false);
-BENCHMARK_CAPTURE(answer, nearest, "nearest.bench.test", false);
-BENCHMARK_CAPTURE(answer, nearest_subnet, "nearest.bench.test", true);
-BENCHMARK_CAPTURE(answer, weighted, "weighted.bench.test", true);
-BENCHMARK_CAPTURE(answer, failover, "failover.bench.test", true);
-BENCHMARK_CAPTURE(answer, nxdomain, "no.such.name.bench.test", false);
-BENCHMARK_CAPTURE(answer, refused, "www.elsewhere.test", false);
+Run look_up() {
+  Rng rng(4);
+  std::vector<IpAddress> addresses;
+  for (int i = 0; i < 1024; i++) {
+    const uint64_t n = rng.next();
+    addresses.push_back(IpAddress::v4(static_cast<uint8_t>(n), static_cast<uint8_t>(n >> 8),
+                                      static_cast<uint8_t>(n >> 16), static_cast<uint8_t>(n >> 24)));
+  }
+  return [geo = table(), addresses, i = size_t{0}](size_t times) mutable {
+    while (times-- > 0) bench::keep(geo->find(addresses[i++ % 1024]));
+  };
+}
+
+const Row rows[] = {
+    {"dns parse", [] { return parse("host42.bench.test", false); }},
+    {"dns parse, client subnet", [] { return parse("nearest.bench.test", true); }},
+    {"dns answer, fixed", [] { return answer("host42.bench.test", false); }},
+    {"dns answer, nearest", [] { return answer("nearest.bench.test", false); }},
+    {"dns answer, nearest, client subnet", [] { return answer("nearest.bench.test", true); }},
+    {"dns answer, weighted, client subnet", [] { return answer("weighted.bench.test", true); }},
+    {"dns answer, failover, client subnet", [] { return answer("failover.bench.test", true); }},
+    {"dns answer, no such name", [] { return answer("no.such.name.bench.test", false); }},
+    {"dns answer, refused", [] { return answer("www.elsewhere.test", false); }},
+    {"geo lookup", look_up},
+};
 
 }  // namespace
 }  // namespace portolan::geodns

@@ -41,6 +41,7 @@ Proxy::Proxy(loop::Worker& worker, Shared& shared)
       snapshot_(std::make_shared<Snapshot>()),
       board_(std::make_shared<health::Board>()),
       pool_(worker),
+      open_files_(worker),
       meter_(worker.metrics()) {}
 
 Proxy::~Proxy() {
@@ -61,6 +62,7 @@ void Proxy::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   const Snapshot* plain = snapshot.get();
   snapshot_ = std::shared_ptr<const Snapshot>(plain, [kept = std::move(snapshot)](const Snapshot*) {});
   listener_views_.clear();
+  open_files_.clear();
   retire_changed_clusters();
 }
 

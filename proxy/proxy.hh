@@ -15,6 +15,7 @@
 #include "proxy/pool.hh"
 #include "proxy/request_meter.hh"
 #include "proxy/snapshot.hh"
+#include "proxy/source/open_files.hh"
 
 namespace portolan::proxy {
 
@@ -54,6 +55,7 @@ class Proxy {
   loop::Worker& worker() { return worker_; }
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   Pool& pool() { return pool_; }
+  OpenFiles& open_files() { return open_files_; }
   // The pool of one of the snapshot's routes; nullptr: the board doesn't know it (yet).
   std::shared_ptr<Cluster> cluster(const Snapshot& snapshot, const RouteConfig& route);
   bool serves(const std::string& pool, const health::ServerState& server) const;  // by the latest board
@@ -97,6 +99,7 @@ class Proxy {
   std::unordered_map<std::string, std::shared_ptr<const ListenerView>> listener_views_;
   uint64_t last_id_ = 0;
   Pool pool_;
+  OpenFiles open_files_;
   std::unordered_map<int, Door> doors_;
   Connection* connections_ = nullptr;  // owned
   size_t connection_count_ = 0;

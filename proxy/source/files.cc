@@ -1,7 +1,6 @@
 #include "proxy/source/files.hh"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -78,12 +77,14 @@ std::unique_ptr<Source> error(int status) {
 
 }  // namespace
 
-std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::RequestHead& request, int64_t now_s) {
+std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::RequestHead& request, int64_t now_s,
+                                    OpenFiles& kept) {
   if (request.method != http::Method::get && request.method != http::Method::head) {
     auto answer = Respond::error(405);
     answer->add("Allow", "GET, HEAD");
     return answer;
   }
+  if (auto file = kept.find(config, request.path)) return serve(std::move(file), request, now_s);
   auto path = http::decode_path(request.path);
   if (!path) return error(400);
   auto name = below_root(config, *path);
@@ -96,54 +97,58 @@ std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::Reque
     return Respond::redirect(301, std::string(own) + "/" + query);
   }
   if (opened.status != 200) return error(opened.status);
-  std::unique_ptr<Files> files(new Files);
-  const struct stat& s = opened.stat;
-  files->file_ = std::make_shared<FileHandle>(opened.fd.release());
-  files->size_ = files->length_ = static_cast<uint64_t>(s.st_size);
-  files->modified_s_ = s.st_mtim.tv_sec;
-  files->etag_ =
-      fmt::format("\"{:x}-{:x}-{:x}\"", s.st_ino, s.st_mtim.tv_sec * 1'000'000'000 + s.st_mtim.tv_nsec, s.st_size);
-  files->add("Server", "Portolan");
-  files->add("Content-Type", http::content_type_of(opened.name));
-  files->add("Last-Modified", http::format_date(files->modified_s_));
-  files->add("ETag", files->etag_);
-  files->add("Accept-Ranges", "bytes");
-  switch (http::evaluate_conditions(request.fields, files->etag_, files->modified_s_, request.method, now_s)) {
-    case http::Condition::proceed:
-      files->choose_range(request, now_s);
-      break;
-    case http::Condition::not_modified:
-      files->status_ = 304;
-      files->bodyless_ = true;
-      break;
-    case http::Condition::precondition_failed:
-      return error(412);
-  }
-  return files;
+  auto file = std::make_shared<const OpenFile>(std::move(opened.fd), opened.stat, opened.name);
+  kept.keep(config, request.path, file);
+  return serve(std::move(file), request, now_s);
 }
 
-void Files::add(std::string_view name, std::string_view value) {
-  values_.push_back(Slice::copy_of(value));
-  fields_.add(name, values_.back().view());
+Files::Files(std::shared_ptr<const OpenFile> file) : file_(std::move(file)), length_(size()) {
+  fields_.add("Server", "Portolan");
+  fields_.add("Content-Type", file_->content_type);
+  fields_.add("Last-Modified", file_->last_modified);
+  fields_.add("ETag", file_->etag);
+  fields_.add("Accept-Ranges", "bytes");
+}
+
+std::unique_ptr<Source> Files::serve(std::shared_ptr<const OpenFile> file, const http::RequestHead& request,
+                                     int64_t now_s) {
+  switch (http::evaluate_conditions(request.fields, file->etag, file->status.st_mtim.tv_sec, request.method, now_s)) {
+    case http::Condition::precondition_failed:
+      return error(412);
+    case http::Condition::not_modified: {
+      std::unique_ptr<Files> files(new Files(std::move(file)));
+      files->status_ = 304;
+      files->bodyless_ = true;
+      return files;
+    }
+    case http::Condition::proceed:
+      break;
+  }
+  std::unique_ptr<Files> files(new Files(std::move(file)));
+  files->choose_range(request, now_s);
+  return files;
 }
 
 void Files::choose_range(const http::RequestHead& request, int64_t now_s) {
   auto range = request.fields.find(FieldId::range);
   if (!range || request.method != http::Method::get) return;
   if (auto condition = request.fields.find(FieldId::if_range))
-    if (!http::if_range_matches(*condition, etag_, modified_s_, now_s)) return;
-  http::RangeSet set = http::parse_range(*range, size_);
+    if (!http::if_range_matches(*condition, file_->etag, file_->status.st_mtim.tv_sec, now_s)) return;
+  http::RangeSet set = http::parse_range(*range, size());
   if (set.kind == http::RangeKind::unsatisfiable) {
     status_ = 416;
     bodyless_ = true;
     length_ = 0;
-    add("Content-Range", "bytes */" + std::to_string(size_));
+    content_range_ = "bytes */" + std::to_string(size());
   } else if (set.kind == http::RangeKind::ranges && set.ranges.size() == 1) {
     status_ = 206;
     first_ = set.ranges[0].first;
     length_ = set.ranges[0].length;
-    add("Content-Range", http::content_range(set.ranges[0], size_));
+    content_range_ = http::content_range(set.ranges[0], size());
+  } else {
+    return;
   }
+  fields_.add("Content-Range", content_range_);
 }
 
 Source::Head Files::head(Answer& answer) {
@@ -155,7 +160,7 @@ Source::Head Files::head(Answer& answer) {
 }
 
 Source::Flow Files::proceed(Body& out, uint64_t) {
-  if (!bodyless_) out.append(std::move(file_), static_cast<off_t>(first_), length_);
+  if (!bodyless_) out.append(file_->file, static_cast<off_t>(first_), length_);
   bodyless_ = true;
   return Flow::end;
 }

@@ -58,11 +58,23 @@ class FilesTest : public ::testing::Test {
     std::string text = method + " " + path + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
     http::RequestParser parser;
     EXPECT_EQ(parser.next(text).event, http::Event::head) << text;
-    auto source = Files::open(config, parser.head(), 1'700'000'000);
+    auto source = Files::open(config, parser.head(), 1'700'000'000, kept);
     return take(*source);
+  }
+  void advance(int64_t ms) {
+    clock_.advance_ms(ms);
+    worker_.turn(0);
   }
   std::string top_;
   FilesConfig config;
+
+ private:
+  FakeClock clock_;
+  metrics::Registry registry_;
+  loop::Worker worker_{0, "test", clock_, 1, registry_.add_shard()};
+
+ protected:
+  OpenFiles kept{worker_};
 };
 
 TEST_F(FilesTest, FilesAndTheirTypes) {
@@ -89,7 +101,59 @@ TEST_F(FilesTest, DirectoriesHaveIndexesAndAFinalSlash) {
   EXPECT_EQ(moved.fields["Location"], "/sub/?q=1");
   EXPECT_EQ(get("/empty/").status, 404);
   config.index = {"nothing.html", "a.txt"};
+  kept.clear();
   EXPECT_EQ(get("/").body, "0123456789");
+}
+
+TEST_F(FilesTest, AFileAskedForAgainIsNotOpenedAgain) {
+  EXPECT_EQ(get("/a.txt").body, "0123456789");
+  EXPECT_EQ(get("/a.txt", "Range: bytes=2-4\r\n").body, "234");
+  EXPECT_EQ(kept.size(), 1u);
+  EXPECT_EQ(get("/").body, "home");
+  EXPECT_EQ(get("/nothing").status, 404);
+  EXPECT_EQ(kept.size(), 2u);
+}
+
+TEST_F(FilesTest, AChangeOfAKeptFileIsSeenAtOnce) {
+  std::string etag = get("/a.txt").fields["ETag"];
+  write("www/a.txt", "longer than before");
+  Got longer = get("/a.txt");
+  EXPECT_EQ(longer.body, "longer than before");
+  EXPECT_NE(longer.fields["ETag"], etag);
+  write("www/a.new", "another");
+  fs::rename(top_ + "/www/a.new", top_ + "/www/a.txt");
+  EXPECT_EQ(get("/a.txt").body, "another");
+  fs::remove(top_ + "/www/a.txt");
+  EXPECT_EQ(get("/a.txt").status, 404);
+}
+
+TEST_F(FilesTest, ANewTreeIsSeenWithinASecond) {
+  EXPECT_EQ(get("/sub/index.html").body, "sub");
+  fs::rename(top_ + "/www", top_ + "/before");
+  fs::create_directories(top_ + "/www/sub");
+  write("www/sub/index.html", "new");
+  advance(1000);
+  EXPECT_EQ(get("/sub/index.html").body, "new");
+}
+
+TEST_F(FilesTest, WhatNobodyAsksForIsClosed) {
+  for (int i = 0; i < 5; ++i) {
+    get("/a.txt");
+    advance(900);
+  }
+  get("/");
+  EXPECT_EQ(kept.size(), 2u);
+  advance(1100);
+  get("/a.txt");
+  advance(1100);
+  EXPECT_EQ(kept.size(), 1u);
+  advance(2200);
+  EXPECT_EQ(kept.size(), 0u);
+  for (int i = 0; i < 300; ++i) {
+    write("www/" + std::to_string(i), "x");
+    EXPECT_EQ(get("/" + std::to_string(i)).status, 200);
+  }
+  EXPECT_EQ(kept.size(), OpenFiles::most);
 }
 
 TEST_F(FilesTest, ARedirectToADirectoryStaysOnThisHost) {
@@ -131,6 +195,7 @@ TEST_F(FilesTest, ASwappedRootIsTheNewTree) {
   EXPECT_EQ(get("/x").body, "one");
   fs::create_directory_symlink("v2", top_ + "/next");
   fs::rename(top_ + "/next", top_ + "/current");
+  advance(1000);
   EXPECT_EQ(get("/x").body, "two");
 }
 

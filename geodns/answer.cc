@@ -20,10 +20,6 @@ bool by_subnet(const dns::Query& query) {
   return query.has_subnet && query.subnet.source > 0;
 }
 
-geo::Found find_asker(const View& view, const dns::Query& query, const IpAddress& client) {
-  return view.geo->find(by_subnet(query) ? query.subnet.address : client);
-}
-
 // One query on its way to its answer within one zone.
 class Exchange {
  public:
@@ -130,7 +126,8 @@ class Exchange {
 
   // RFC 7871 §7.2.1: the scope is the prefix the location came from, also where that location is "nothing known".
   uint32_t locate() {
-    const geo::Found found = asked_.located ? asked_.found : find_asker(view_, query_, client_);
+    const geo::Found found =
+        asked_.by_place ? asked_.found : view_.geo->find(by_subnet(query_) ? query_.subnet.address : client_);
     if (by_subnet(query_)) scope_ = static_cast<uint8_t>(found.prefix_length);
     return found.place;
   }
@@ -189,20 +186,29 @@ void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, co
   asked.verdict = dns::parse_query(packet, query);
   asked.zone = ZoneSet::none;
   asked.node = nullptr;
-  asked.located = false;
+  asked.by_place = false;
   if (asked.verdict != dns::Verdict::answer || !view.zones) return;
   asked.zone = view.zones->find(query.key.wire(), query.key_labels);
   if (asked.zone == ZoneSet::none) return;
   asked.node = view.zones->at(asked.zone).find(query.key.wire(), query.key_labels);
   if (!asked.node || !asked.node->service || !asks_address(query)) return;
-  asked.located = view.geo && asked.node->service->policy->policy->needs_location();
-  if (asked.located) asked.found = find_asker(view, query, client);
+  if (!view.geo || !asked.node->service->policy->policy->needs_location()) return;
+  asked.by_place = true;
+  asked.asker = by_subnet(query) ? query.subnet.address : client;
+  view.geo->prefetch(asked.asker);
+}
+
+// Nothing but the searches: so close together, the processor waits for the memory of several at once.
+void Answerer::locate(std::span<Asked> batch, const View& view) {
+  for (Asked& asked : batch)
+    if (asked.by_place) asked.found = view.geo->find(asked.asker);
 }
 
 size_t Answerer::answer(std::span<const uint8_t> packet, const IpAddress& client, Transport transport, const View& view,
                         std::span<uint8_t> out, AnswerInfo& info) {
   Asked asked;
   read(packet, client, view, asked);
+  locate({&asked, 1}, view);
   return answer(asked, packet, client, transport, view, out, info);
 }
 

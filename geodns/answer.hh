@@ -31,8 +31,9 @@ struct Asked {
   dns::Verdict verdict = dns::Verdict::drop;
   int zone = ZoneSet::none;
   const Node* node = nullptr;  // null: nobody's, or it doesn't exist
-  bool located = false;
-  geo::Found found;  // where the question comes from, when located
+  bool by_place = false;       // the answer depends on where the question comes from: locate() comes before answer()
+  IpAddress asker;             // that place's address
+  geo::Found found;            // and the place
 };
 
 class Answerer {
@@ -43,10 +44,12 @@ class Answerer {
   // that view is gone.
   void begin(const View& view) { memo_.begin(view); }
 
-  // The first half of an answer: fills `asked`, and touches what the answer will be made from, so
-  // that the memory's delays of a batch of queries pass together.
+  // An answer in three steps, so that the memory's delays of a batch of queries pass together: fills `asked` and looks its
+  // name up,
   static void read(std::span<const uint8_t> packet, const IpAddress& client, const View& view, Asked& asked);
-  // The second half; the arguments are the first's and answer()'s below.
+  // finds the places of those who asked,
+  static void locate(std::span<Asked> batch, const View& view);
+  // and answers; the arguments are the first's and answer()'s below.
   size_t answer(const Asked& asked, std::span<const uint8_t> packet, const IpAddress& client, Transport transport,
                 const View& view, std::span<uint8_t> out, AnswerInfo& info);
 

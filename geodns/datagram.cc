@@ -124,6 +124,7 @@ void DatagramSocket::read_all(unsigned count) {
       responder_.read(i, {batch_.queries[i], message.msg_len}, client);
     }
   }
+  responder_.locate(count);
 }
 
 unsigned DatagramSocket::answer_all(unsigned count) {

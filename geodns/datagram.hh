@@ -46,6 +46,8 @@ class Responder {
   virtual ~Responder() = default;
   // The query at `index` of the batch.
   virtual void read(unsigned index, std::span<const uint8_t> query, const IpAddress& client) = 0;
+  // The first `count` of the batch that could be read have been.
+  virtual void locate(unsigned count) = 0;
   // Writes the answer to it into `out` and returns its size; 0: silence.
   virtual size_t answer(unsigned index, std::span<const uint8_t> query, const IpAddress& client,
                         std::span<uint8_t> out) = 0;

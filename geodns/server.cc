@@ -68,6 +68,10 @@ void Server::read(unsigned index, std::span<const uint8_t> query, const IpAddres
   Answerer::read(query, client, *view_, asked_[index]);
 }
 
+void Server::locate(unsigned count) {
+  if (view_->geo) Answerer::locate(std::span(asked_).first(count), *view_);
+}
+
 size_t Server::answer(unsigned index, std::span<const uint8_t> query, const IpAddress& client, std::span<uint8_t> out) {
   return answer(asked_[index], query, client, Transport::udp, out);
 }

@@ -40,6 +40,7 @@ class Server final : private Responder {
     std::unique_ptr<loop::Listener> listener;
   };
   void read(unsigned index, std::span<const uint8_t> query, const IpAddress& client) override;
+  void locate(unsigned count) override;
   size_t answer(unsigned index, std::span<const uint8_t> query, const IpAddress& client,
                 std::span<uint8_t> out) override;
   size_t answer(const Asked& asked, std::span<const uint8_t> query, const IpAddress& client, Transport transport,

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "core/geo/huge_vector.hh"
+
 namespace portolan::geo {
 
 class Packed {
@@ -46,7 +48,7 @@ class Packed {
     std::memcpy(bytes_.data() + at, &v, sizeof v);
   }
 
-  std::vector<uint8_t> bytes_;
+  HugeVector<uint8_t> bytes_;
   unsigned width_ = 1;
   uint64_t mask_ = 1;
 };

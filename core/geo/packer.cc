@@ -64,11 +64,9 @@ uint32_t Packer::keep(const Node& node) {
   return first;
 }
 
-std::vector<uint8_t> Packer::take_ends() {
-  std::vector<uint8_t> ends;
-  ends.reserve(ends_.size() + Table::search_width - 1);
-  ends = ends_;
-  ends.resize(ends_.size() + Table::search_width - 1);
+HugeVector<uint8_t> Packer::take_ends() {
+  HugeVector<uint8_t> ends(ends_.size() + Table::search_width - 1);
+  std::copy(ends_.begin(), ends_.end(), ends.begin());
   ends_.clear();
   return ends;
 }

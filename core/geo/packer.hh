@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/geo/huge_vector.hh"
 #include "core/geo/interner.hh"
 #include "core/geo/trie.hh"
 
@@ -18,7 +19,7 @@ class Packer {
   std::vector<uint32_t> root(Trie::Ref ref);
 
   // The runs of all nodes, see Table.
-  std::vector<uint8_t> take_ends();
+  HugeVector<uint8_t> take_ends();
   std::vector<uint32_t> take_values() { return std::move(values_); }
 
  private:

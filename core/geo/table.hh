@@ -13,6 +13,7 @@
 
 #include "core/base/address.hh"
 #include "core/base/result.hh"
+#include "core/geo/huge_vector.hh"
 #include "core/geo/location.hh"
 #include "core/geo/packed.hh"
 #include "core/geo/places.hh"
@@ -37,6 +38,11 @@ class Table {
   // (::ffff:0:0/96) are answered as the IPv4 address they hold, with 96 added to the length; so are
   // the prefixes a database declares to be aliases of its IPv4 part (6to4 for one).
   Found find(const IpAddress& address) const;
+  // A find of this address is about to follow.
+  void prefetch(const IpAddress& address) const {
+    const auto& root = address.is_v4() ? root4_ : root6_;
+    __builtin_prefetch(root.data() + (address.bytes[0] << 8 | address.bytes[1]));
+  }
 
   // `place` as found here; equal locations are one place. No allocation, no lock.
   Location location(uint32_t place) const { return places_[place]; }
@@ -59,7 +65,7 @@ class Table {
   // run of the node below.
   std::vector<uint32_t> root4_;
   std::vector<uint32_t> root6_;
-  std::vector<uint8_t> ends_;  // of each run its last slot; a node's last is 255
+  HugeVector<uint8_t> ends_;  // of each run its last slot; a node's last is 255
   Packed values_;
   uint32_t alias_;  // the next 32 bits are an IPv4 address: ask root4_
   Places places_;   // [0] is the one nothing is known of

@@ -80,8 +80,8 @@ class Exchange {
     const bool v6 = query_.type == dns::type_aaaa;
     const Service& service = view_.directory->services[record.service];
     if (record.candidates[v6].empty()) return negative();
-    const Choice choice = record.policy->policy->needs_location() ? choose_by_place(record, service, v6)
-                                                                  : choose(record, service, v6, nullptr);
+    const Choice choice =
+        record.policy->policy->needs_location() ? choose_by_place(record, v6) : choose(record, v6, nullptr);
     info_.policy = record.policy->name;
     if (choice.by_location) composer_.set_scope(scope_);
     if (choice.candidate == Choice::all) {
@@ -93,35 +93,34 @@ class Exchange {
     add_addresses(record, site.of(v6));
   }
 
-  Choice choose(const ServiceRecord& record, const Service& service, bool v6, const Point* asker) {
-    const size_t count = gather(record, service, v6);
-    return record.policy->policy->choose({candidates_, count}, asker, rng_);
+  Choice choose(const ServiceRecord& record, bool v6, const Point* asker) {
+    return record.policy->policy->choose(gather(record, v6), asker, rng_);
   }
 
-  Choice choose_by_place(const ServiceRecord& record, const Service& service, bool v6) {
-    if (!view_.geo) return choose(record, service, v6, nullptr);
+  Choice choose_by_place(const ServiceRecord& record, bool v6) {
+    if (!view_.geo) return choose(record, v6, nullptr);
     const uint32_t place = locate();
     if (memo_)
       if (const auto known = memo_->find(record, v6, place)) return *known;
     const geo::Location location = view_.geo->location(place);
     const Point point = Point::from_degrees(location.latitude, location.longitude);
-    const Choice choice = choose(record, service, v6, location.has_coordinates ? &point : nullptr);
+    const Choice choice = choose(record, v6, location.has_coordinates ? &point : nullptr);
     if (memo_) memo_->keep(record, v6, place, choice);
     return choice;
   }
 
   // The sites that have addresses of the asked family.
-  size_t gather(const ServiceRecord& record, const Service& service, bool v6) {
+  std::span<const Candidate> gather(const ServiceRecord& record, bool v6) {
     const std::vector<Candidate>& list = record.candidates[v6];
     const std::span<const State> known = view_.states.of(record.service);
-    const Site* sites = service.sites.data();
-    size_t count = 0;
-    for (Candidate candidate : list) {
-      const size_t datacenter = sites[candidate.site].datacenter;
-      if (datacenter < known.size()) candidate.state = known[datacenter];
-      candidates_[count++] = candidate;
+    const State* states = known.data();
+    Candidate* out = candidates_;
+    for (const Candidate& candidate : list) {
+      *out = candidate;
+      if (candidate.datacenter < known.size()) out->state = states[candidate.datacenter];
+      ++out;
     }
-    return count;
+    return {candidates_, list.size()};
   }
 
   // RFC 7871 §7.2.1: the scope is the prefix the location came from, also where that location is "nothing known".

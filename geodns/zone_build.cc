@@ -170,7 +170,7 @@ class ZoneBuilder {
       const auto& preference = record.preferences[i];
       if (!service.sites[i].of(v6).empty())
         list.push_back({static_cast<uint16_t>(i), State::unknown, preference.weight, preference.rank,
-                        datacenter.has_location ? &datacenter.location : nullptr});
+                        datacenter.has_location ? &datacenter.location : nullptr, service.sites[i].datacenter});
     }
     return list;
   }

@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 
 #include <cstddef>
-#include <cstdlib>
 #include <new>
 #include <vector>
 
@@ -20,17 +19,16 @@ struct HugeAllocator {
   T* allocate(size_t n) {
     const size_t bytes = n * sizeof(T);
     if (bytes < huge_page) return static_cast<T*>(::operator new(bytes));
-    // What is left beyond the last whole huge page stays in small ones.
-    void* memory = std::aligned_alloc(huge_page, (bytes + 4095) / 4096 * 4096);
-    if (!memory) throw std::bad_alloc();
-    ::madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // a wish
+    void* memory = ::operator new (bytes, std::align_val_t{huge_page});
+    // A wish. What is left beyond the last whole huge page stays in small ones.
+    ::madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);
     return static_cast<T*>(memory);
   }
   void deallocate(T* p, size_t n) noexcept {
     if (n * sizeof(T) < huge_page) {
       ::operator delete(p);
     } else {
-      std::free(p);
+      ::operator delete (p, std::align_val_t{huge_page});
     }
   }
   bool operator==(const HugeAllocator&) const { return true; }

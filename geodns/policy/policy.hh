@@ -19,6 +19,7 @@ struct Candidate {
   uint32_t weight;        // 0: only when nothing else is usable
   uint32_t rank;          // failover's order, least first
   const Point* location;  // where the datacentre stands; null: not known
+  uint32_t datacenter;    // Site::datacenter, for whoever fills in the state
 };
 
 struct Choice {

@@ -33,7 +33,7 @@ LIBRARIES = {
     'event.h': ['core/loop'],
     'ares': ['core/loop'],
     'openssl/': ['core/crypto', 'core/loop'],
-    'xxhash.h': ['core/crypto', 'edge'],
+    'xxhash.h': ['core/crypto', 'edge', 'proxy'],
     'maxminddb.h': ['core/geo'],
     'toml++/': ['core/conf'],
     'CLI/': ['daemon'],

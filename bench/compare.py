@@ -16,12 +16,18 @@ import subprocess
 import sys
 import tempfile
 
-from comparison import dns, http, measure, report
+from comparison import dns, http, measure, report, scale
 
 ROOT = measure.ROOT
 
 
 def run_row(row, column, servers, options):
+    if column == 'times':
+        return row.measure(servers, options.rounds)
+    return run_loaded(row, column, servers, options)
+
+
+def run_loaded(row, column, servers, options):
     """All servers up at once, idle but for the one under load; a round runs each once, in an order that turns."""
     runs, absent, up = {}, {}, {}
     with tempfile.TemporaryDirectory(prefix='portolan-bench-') as folder:
@@ -33,7 +39,7 @@ def run_row(row, column, servers, options):
                     up[server] = row.start(server, os.path.join(folder, server), place, column == 'logged')
                 except measure.Absent as reason:
                     absent[server] = str(reason)
-            for server, reason in row.settle(up):
+            for server, reason in list(row.settle(up)):
                 absent[server] = reason
                 measure.stop(up.pop(server)[0])
             for number in range(-1, options.rounds):              # round -1 warms up and is not counted
@@ -41,7 +47,13 @@ def run_row(row, column, servers, options):
                 turn = number % max(len(order), 1)
                 for server in order[turn:] + order[:turn]:
                     process, port = up[server]
-                    run = row.load(process.pid, port, options.seconds if number >= 0 else 1, folder)
+                    try:
+                        run = row.load(process.pid, port, options.seconds if number >= 0 else 1, folder)
+                    except measure.Absent as reason:
+                        absent[server] = str(reason)
+                        measure.stop(up.pop(server)[0])
+                        runs.pop(server, None)
+                        continue
                     if number >= 0:
                         runs.setdefault(server, []).append(run)
         finally:
@@ -66,7 +78,8 @@ def machine():
                       output_of('git', 'rev-parse', '--short', 'HEAD'),
             'versions': {'nginx': output_of('nginx', '-v'), 'haproxy': output_of('haproxy', '-v'),
                          'varnish': output_of('varnishd', '-V'), 'h2o': output_of('h2o', '-v'),
-                         'gdnsd': output_of('dpkg-query', '-W', '-f', '${Version}', 'gdnsd'),
+                         **{package: output_of('dpkg-query', '-W', '-f', '${Version}', package)
+                            for package in ('trafficserver', 'gdnsd', 'knot', 'nsd', 'pdns-server')},
                          'wrk': output_of('wrk', '-v')}}
 
 
@@ -89,12 +102,15 @@ def main():
         sys.exit('server and load need a core each: this machine has one')
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     rows = {}
-    for row in http.ROWS + dns.ROWS:
+    for row in http.ROWS + dns.ROWS + scale.ROWS:
         for column in row.columns:
             if re.search(options.only, f'{row.name}:{column}') and not (options.quick and row.long):
                 print(f'{row.name}, {column} …', file=sys.stderr, flush=True)
                 contenders = ['portolan', 'floor'] + [peer for peer in asked if peer in row.peers]
-                rows[row.name, column] = run_row(row, column, contenders, options)
+                try:
+                    rows[row.name, column] = run_row(row, column, contenders, options)
+                except measure.Absent as reason:
+                    print(f'  left out: {reason}', file=sys.stderr, flush=True)
     if not rows:
         sys.exit(f'no row matches {options.only!r}')
     print(report.write(options.results, machine(), rows))

@@ -1,11 +1,12 @@
-// A load generator for DNS over UDP that varies the Client Subnet query by query, which dnsperf can't. One thread, a fixed
-// window of outstanding queries (or a rate), recvmmsg and sendmmsg; the figures go to standard output.
+// A load generator for DNS that varies the Client Subnet query by query, which dnsperf can't. One thread, a fixed window of
+// outstanding queries (or a rate), over UDP by recvmmsg and sendmmsg, or over TCP connections that stay; the figures go to
+// standard output.
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/latencies.hh"
 #include "core/base/address.hh"
 #include "core/base/clock.hh"
 #include "core/dns/name.hh"
@@ -31,7 +33,7 @@ const portolan::SystemClock monotonic;
 constexpr size_t packet_size = 512, answer_size = 1500;
 constexpr const char* usage =
     "usage: load_dns --server ADDRESS:PORT --work geo4|geo6|geo|static|nxdomain|names:FILE --name NAME\n"
-    "                [--seconds S] [--outstanding N] [--rate QUERIES_A_SECOND] [--json]\n"
+    "                [--seconds S] [--outstanding N] [--rate QUERIES_A_SECOND] [--tcp] [--json]\n"
     "  geo4, geo6: a random Client Subnet (/24, /56) in every query; geo, static: EDNS without one;\n"
     "  nxdomain: a random name below NAME; names:FILE: the names of a file, one a line, in turn\n";
 
@@ -47,6 +49,7 @@ struct Options {
   double seconds = 5;
   unsigned outstanding = 256;
   double rate = 0;  // 0: as fast as answers come
+  bool tcp = false;
   bool json = false;
 };
 
@@ -55,7 +58,8 @@ Options parse(int argc, char** argv) {
   for (int i = 1; i < argc; i++) {
     const std::string key = argv[i];
     o.json |= key == "--json";
-    if (key == "--json") continue;
+    o.tcp |= key == "--tcp";
+    if (key == "--json" || key == "--tcp") continue;
     if (i + 1 == argc) fail(usage);
     const std::string value = argv[++i];
     if (key == "--server") {
@@ -75,29 +79,6 @@ Options parse(int argc, char** argv) {
   if (o.server.port == 0 || o.seconds <= 0 || o.outstanding == 0 || o.outstanding > sockets * 65536u) fail(usage);
   return o;
 }
-
-// Latencies in buckets an eighth of a power of two wide, from 8 ns up.
-class Latencies {
- public:
-  void add(int64_t ns) {
-    const auto v = static_cast<uint64_t>(ns > 8 ? ns : 8);
-    const auto power = static_cast<unsigned>(std::bit_width(v)) - 1;
-    counts_[power * 8 + ((v >> (power - 3)) & 7)]++;
-    total_++;
-  }
-  double quantile_us(double q) const {
-    uint64_t left = static_cast<uint64_t>(q * static_cast<double>(total_));
-    for (unsigned i = 0; i < std::size(counts_); i++) {
-      if (counts_[i] > left) return static_cast<double>((8 + i % 8 + 1) * (uint64_t{1} << (i / 8)) / 8) / 1000;
-      left -= counts_[i];
-    }
-    return 0;
-  }
-
- private:
-  uint64_t counts_[64 * 8] = {};
-  uint64_t total_ = 0;
-};
 
 // Writes queries of the kind asked for.
 class Maker {
@@ -179,58 +160,33 @@ class Maker {
 
 struct Totals {
   uint64_t queries = 0, answered = 0, lost = 0, noerror = 0, nxdomain = 0, other = 0;
-  Latencies latencies;
+  portolan::bench::Latencies latencies;
 };
 
 // One connected socket and the queries on their way over it.
 class Flow {
  public:
-  Flow(const Options& o, unsigned window, Maker& maker, Totals& totals) : maker_(maker), totals_(totals) {
+  Flow(const Options& o, int type, unsigned window, Maker& maker, Totals& totals) : maker_(maker), totals_(totals) {
     sockaddr_storage to;
     const socklen_t length = o.server.to(to);
-    fd = ::socket(o.server.domain(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int room = 4 << 20;
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    fd = ::socket(o.server.domain(), type | SOCK_CLOEXEC, 0);
     if (fd < 0 || ::connect(fd, reinterpret_cast<sockaddr*>(&to), length) != 0) fail("cannot reach the server");
     for (unsigned i = 0; i < window; i++) free_.push_back(static_cast<uint16_t>(i));
     sent_us_.assign(65536, 0);
-    for (unsigned i = 0; i < batch; i++) {
-      out_parts_[i] = {out_[i], 0};
-      in_parts_[i] = {in_[i], answer_size};
-      out_messages_[i].msg_hdr = {nullptr, 0, &out_parts_[i], 1, nullptr, 0, 0};
-      in_messages_[i].msg_hdr = {nullptr, 0, &in_parts_[i], 1, nullptr, 0, 0};
-    }
   }
+  virtual ~Flow() = default;
 
   // At most a batch, at most `most`; returns how many went out.
   unsigned send(unsigned most) {
     const auto count = static_cast<unsigned>(std::min({size_t{batch}, size_t{most}, free_.size()}));
-    if (count == 0) return 0;
-    for (unsigned i = 0; i < count; i++) out_parts_[i].iov_len = maker_.write(out_[i], free_[free_.size() - 1 - i]);
-    const int sent = ::sendmmsg(fd, out_messages_, count, 0);
+    const unsigned sent = count > 0 ? send_now(count) : 0;
     const int64_t now = monotonic.now_us();
-    for (int i = 0; i < sent; i++, free_.pop_back()) sent_us_[free_.back()] = now;
-    if (sent <= 0) return 0;
-    totals_.queries += static_cast<unsigned>(sent);
-    return static_cast<unsigned>(sent);
+    for (unsigned i = 0; i < sent; i++, free_.pop_back()) sent_us_[free_.back()] = now;
+    totals_.queries += sent;
+    return sent;
   }
 
-  unsigned receive() {
-    const int count = ::recvmmsg(fd, in_messages_, batch, MSG_DONTWAIT, nullptr);
-    const int64_t now = monotonic.now_us();
-    for (int i = 0; i < count; i++) {
-      const uint8_t* p = in_[i];
-      const uint16_t id = portolan::dns::load16(p);
-      if (in_messages_[i].msg_len < portolan::dns::header_size || sent_us_[id] == 0) continue;
-      totals_.latencies.add((now - sent_us_[id]) * 1000);
-      sent_us_[id] = 0;
-      free_.push_back(id);
-      totals_.answered++;
-      const unsigned rcode = p[3] & 15;
-      (rcode == 0 ? totals_.noerror : rcode == 3 ? totals_.nxdomain : totals_.other)++;
-    }
-    return count > 0 ? static_cast<unsigned>(count) : 0;
-  }
+  virtual unsigned receive() = 0;
 
   void expire(int64_t before_us) {
     for (unsigned id = 0; id < sent_us_.size(); id++) {
@@ -243,14 +199,103 @@ class Flow {
 
   int fd = -1;
 
+ protected:
+  virtual unsigned send_now(unsigned count) = 0;  // how many of these went out
+  size_t write(uint8_t* out, unsigned number) { return maker_.write(out, free_[free_.size() - 1 - number]); }
+  void take(const uint8_t* p, size_t size, int64_t now_us) {
+    if (size < portolan::dns::header_size) return;
+    const uint16_t id = portolan::dns::load16(p);
+    if (sent_us_[id] == 0) return;
+    totals_.latencies.add((now_us - sent_us_[id]) * 1000);
+    sent_us_[id] = 0;
+    free_.push_back(id);
+    totals_.answered++;
+    const unsigned rcode = p[3] & 15;
+    (rcode == 0 ? totals_.noerror : rcode == 3 ? totals_.nxdomain : totals_.other)++;
+  }
+
  private:
   Maker& maker_;
   Totals& totals_;
   std::vector<uint16_t> free_;    // ids
   std::vector<int64_t> sent_us_;  // by id; 0: not on its way
+};
+
+class UdpFlow final : public Flow {
+ public:
+  UdpFlow(const Options& o, unsigned window, Maker& maker, Totals& totals)
+      : Flow(o, SOCK_DGRAM | SOCK_NONBLOCK, window, maker, totals) {
+    const int room = 4 << 20;
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    for (unsigned i = 0; i < batch; i++) {
+      out_parts_[i] = {out_[i], 0};
+      in_parts_[i] = {in_[i], answer_size};
+      out_messages_[i].msg_hdr = {nullptr, 0, &out_parts_[i], 1, nullptr, 0, 0};
+      in_messages_[i].msg_hdr = {nullptr, 0, &in_parts_[i], 1, nullptr, 0, 0};
+    }
+  }
+
+  unsigned receive() override {
+    const int count = ::recvmmsg(fd, in_messages_, batch, MSG_DONTWAIT, nullptr);
+    const int64_t now = monotonic.now_us();
+    for (int i = 0; i < count; i++) take(in_[i], in_messages_[i].msg_len, now);
+    return count > 0 ? static_cast<unsigned>(count) : 0;
+  }
+
+ private:
+  unsigned send_now(unsigned count) override {
+    for (unsigned i = 0; i < count; i++) out_parts_[i].iov_len = write(out_[i], i);
+    const int sent = ::sendmmsg(fd, out_messages_, count, 0);
+    return sent > 0 ? static_cast<unsigned>(sent) : 0;
+  }
+
   mmsghdr out_messages_[batch] = {}, in_messages_[batch] = {};
   iovec out_parts_[batch], in_parts_[batch];
   uint8_t out_[batch][packet_size], in_[batch][answer_size];
+};
+
+// Messages behind their length (RFC 1035 §4.2.2), many on their way at once (RFC 7766 §6.2.1.1).
+class TcpFlow final : public Flow {
+ public:
+  TcpFlow(const Options& o, unsigned window, Maker& maker, Totals& totals)
+      : Flow(o, SOCK_STREAM, window, maker, totals) {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+
+  unsigned receive() override {
+    const ssize_t got = ::recv(fd, in_ + held_, sizeof in_ - held_, MSG_DONTWAIT);
+    if (got == 0) fail("the server closed the connection");
+    if (got < 0) return 0;
+    held_ += static_cast<size_t>(got);
+    const int64_t now = monotonic.now_us();
+    unsigned count = 0;
+    size_t at = 0;
+    for (; held_ - at >= 2; count++) {
+      const size_t size = portolan::dns::load16(in_ + at);
+      if (held_ - at < 2 + size) break;
+      take(in_ + at + 2, size, now);
+      at += 2 + size;
+    }
+    std::memmove(in_, in_ + at, held_ -= at);
+    return count;
+  }
+
+ private:
+  unsigned send_now(unsigned count) override {
+    size_t size = 0;
+    for (unsigned i = 0; i < count; i++) {
+      const size_t length = write(out_ + size + 2, i);
+      store16(out_ + size, static_cast<unsigned>(length));
+      size += 2 + length;
+    }
+    // The window bounds what is on its way, so that the socket's buffer takes it all.
+    return ::send(fd, out_, size, MSG_NOSIGNAL) == static_cast<ssize_t>(size) ? count : 0;
+  }
+
+  uint8_t out_[batch * packet_size];
+  uint8_t in_[128 << 10];
+  size_t held_ = 0;
 };
 
 void run(const Options& o, std::vector<std::unique_ptr<Flow>>& flows, Totals& totals, int64_t begin) {
@@ -282,8 +327,14 @@ int main(int argc, char** argv) {
   Maker maker(o, rng);
   Totals totals;
   std::vector<std::unique_ptr<Flow>> flows;
-  for (unsigned i = 0; i < std::min(sockets, o.outstanding); i++)
-    flows.push_back(std::make_unique<Flow>(o, (o.outstanding + i) / sockets, maker, totals));
+  for (unsigned i = 0; i < std::min(sockets, o.outstanding); i++) {
+    const unsigned window = (o.outstanding + i) / sockets;
+    if (o.tcp) {
+      flows.push_back(std::make_unique<TcpFlow>(o, window, maker, totals));
+    } else {
+      flows.push_back(std::make_unique<UdpFlow>(o, window, maker, totals));
+    }
+  }
   run(o, flows, totals, monotonic.now_us());
   const char* format =
       o.json ? "{\"queries\":%llu,\"answered\":%llu,\"lost\":%llu,\"noerror\":%llu,\"nxdomain\":%llu,\"other\":%llu,"

@@ -71,13 +71,16 @@ def family(pid):
 
 
 def cpu_ns(pid):
-    """User and system time of every thread of the family, as the scheduler accounts it."""
-    total = 0
+    """User and system time of every thread of the family, as the scheduler accounts it; or of every process in ticks,
+    where that is more: threads that have ended are in it."""
+    threads, ticks = 0, 0
     for process in family(pid):
+        with contextlib.suppress(OSError), open(f'/proc/{process}/stat', encoding='utf-8', errors='replace') as file:
+            ticks += sum(map(int, file.read().rpartition(')')[2].split()[11:13]))
         for task in os.listdir(f'/proc/{process}/task'):
             with contextlib.suppress(OSError), open(f'/proc/{process}/task/{task}/schedstat', encoding='ascii') as file:
-                total += int(file.read().split()[0])
-    return total
+                threads += int(file.read().split()[0])
+    return threads, ticks * 1_000_000_000 // os.sysconf('SC_CLK_TCK')
 
 
 def resident_kib(pid):
@@ -105,9 +108,9 @@ def wait_for_port(child, port, output, seconds=10):
     raise Absent(f'does not listen after {seconds} s')
 
 
-def check(port, path, size):
+def check(port, path, size, times=3):
     """The answer is a 200 with `size` bytes, or the peer is absent from the row."""
-    for _ in range(3):
+    for _ in range(times):
         connection = http.client.HTTPConnection('127.0.0.1', port, timeout=5)
         try:
             connection.request('GET', path)
@@ -119,6 +122,18 @@ def check(port, path, size):
             connection.close()
         if answer.status != 200 or len(body) != size:
             raise Absent(f'answers {answer.status} with {len(body)} bytes, not 200 with {size}')
+
+
+def check_soon(port, path, size, seconds=5):
+    """check(), of a server that may accept connections before it can answer."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return check(port, path, size)
+        except Absent:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 @contextlib.contextmanager
@@ -139,7 +154,7 @@ def timed(pid, command, seconds):
         before = cpu_ns(pid)
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=seconds + 30,
                               check=False, preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CORE}))
-        spent = cpu_ns(pid) - before
+        spent = max(after - start for after, start in zip(cpu_ns(pid), before))
     return done, spent
 
 

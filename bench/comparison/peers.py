@@ -62,6 +62,18 @@ hosts:
       "/":
         {work}
 '''
+TRAFFIC_SERVER = '''CONFIG proxy.config.http.server_ports STRING {port}
+CONFIG proxy.config.exec_thread.autoconfig INT 0
+CONFIG proxy.config.exec_thread.limit INT 1
+CONFIG proxy.config.accept_threads INT 0
+CONFIG proxy.config.task_threads INT 1
+CONFIG proxy.config.log.logging_enabled INT {logging}
+CONFIG proxy.config.http.cache.required_headers INT 0
+CONFIG proxy.config.cache.ram_cache.size INT 268435456
+CONFIG proxy.config.cache.ram_cache_cutoff INT 4194304
+CONFIG proxy.config.net.connections_throttle INT 18000
+CONFIG proxy.config.admin.user_id STRING #-1
+'''
 ORIGIN_OF_POSTS = '''daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log error; {user}
 events {{ worker_connections 10000; }}
 http {{
@@ -80,7 +92,8 @@ def _write(folder, name, text):
     return path
 
 
-def _user():
+def user():
+    """nginx stays who it is."""
     return 'user root;' if os.geteuid() == 0 else ''
 
 
@@ -89,7 +102,7 @@ def nginx(task):
             'passed': 'proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";'}
     work['cached'] = work['passed'] + ' proxy_cache c;'
     path = _write(task.folder, 'nginx.conf', NGINX.format(
-        folder=task.folder, port=task.port, origin=task.origin or 1, user=_user(),
+        folder=task.folder, port=task.port, origin=task.origin or 1, user=user(),
         log=f'{task.folder}/access.log combined buffer=64k' if task.logged else 'off',
         metrics='location = /status { stub_status; }' if task.logged else '',
         store=f'proxy_cache_path {task.folder}/store keys_zone=c:16m;' if task.way == 'cached' else '',
@@ -114,6 +127,21 @@ def varnish(task):
             '-p', 'thread_pools=1', '-p', 'thread_pool_min=200', '-p', 'thread_pool_max=5000']
 
 
+def traffic_server(task):
+    root = os.path.join(task.folder, 'ats')
+    for name in ('etc', 'cache', 'log', 'run', 'data'):
+        os.makedirs(os.path.join(root, name))
+    _write(root, 'runroot.yaml', 'prefix: /usr\nexec_prefix: /usr\nbindir: /usr/bin\nsbindir: /usr/sbin\n'
+           f'includedir: /usr/include\nlibdir: /usr/lib/trafficserver\nlibexecdir: /usr/lib/trafficserver/modules\n'
+           f'sysconfdir: {root}/etc\ndatadir: {root}/data\nlocalstatedir: {root}/run\nruntimedir: {root}/run\n'
+           f'logdir: {root}/log\ncachedir: {root}/cache\n')
+    _write(root, 'etc/records.config', TRAFFIC_SERVER.format(port=task.port, logging=2 if task.logged else 0))
+    _write(root, 'etc/remap.config', f'map / http://127.0.0.1:{task.origin}/\n')
+    _write(root, 'etc/storage.config', f'{root}/cache 256M\n')
+    _write(root, 'etc/ip_allow.yaml', 'ip_allow:\n  - {apply: in, ip_addrs: 0/0, action: allow, methods: ALL}\n')
+    return [shutil.which('traffic_server', path='/usr/bin'), f'--run-root={root}/runroot.yaml']
+
+
 def h2o(task):
     proxy = f'proxy.reverse.url: http://127.0.0.1:{task.origin}/\n        proxy.timeout.keepalive: 10000'
     path = _write(task.folder, 'h2o.conf', H2O.format(
@@ -134,10 +162,17 @@ def portolan(task):
     return [measure.BINARY, 'run', '--config', path]
 
 
-def origin_of_posts(folder, port, size):
-    """nginx reads a body of any size and answers `size` bytes."""
-    path = _write(folder, 'posts.conf', ORIGIN_OF_POSTS.format(folder=folder, port=port, user=_user(), body='x' * size))
+def origin_of_files(folder, port, files):
+    """nginx, whose answers may be kept for an hour."""
+    path = _write(folder, 'files.conf', ORIGIN_OF_POSTS.format(folder=folder, port=port, user=user(), body='').replace(
+        'return 200 "";', f'root {files}; add_header Cache-Control max-age=3600;'))
     return [shutil.which('nginx', path='/usr/sbin'), '-c', path]
 
 
-PEERS = {'nginx': nginx, 'haproxy': haproxy, 'varnish': varnish, 'h2o': h2o}
+def origin_of_posts(folder, port, size):
+    """nginx reads a body of any size and answers `size` bytes."""
+    path = _write(folder, 'posts.conf', ORIGIN_OF_POSTS.format(folder=folder, port=port, user=user(), body='x' * size))
+    return [shutil.which('nginx', path='/usr/sbin'), '-c', path]
+
+
+PEERS = {'nginx': nginx, 'haproxy': haproxy, 'varnish': varnish, 'h2o': h2o, 'trafficserver': traffic_server}

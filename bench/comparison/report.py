@@ -49,8 +49,11 @@ def markdown(machine, rows, verdicts):
            'Median and quartiles of the rounds; CPU is user and system time of all the server\'s processes.', '']
     out += [f'- {name}: {version}' for name, version in machine['versions'].items()]
     for (name, column), row in rows.items():
-        out += ['', f'## {name}, {column}: {row["setting"]}', '',
-                '| server | CPU µs a request | × floor | × best peer | requests/s | p50 µs | p99 µs | p99.9 µs | MiB | '
+        out += ['', f'## {name}, {column}: {row["setting"]}', '']
+        if column == 'times':
+            out += table_of_times(row)
+            continue
+        out += ['| server | CPU µs a request | × floor | × best peer | requests/s | p50 µs | p99 µs | p99.9 µs | MiB | '
                 'errors |',
                 '|---|---|---|---|---|---|---|---|---|---|']
         for server, of in sorted(row['servers'].items(), key=lambda item: item[1]['cpu_us']['median']):
@@ -64,6 +67,15 @@ def markdown(machine, rows, verdicts):
     out += [f'| {what} | {ratio:.3f} | {ceiling} | {"met" if met else f"missed by {ratio / ceiling - 1:.1%}"} |'
             for what, ratio, ceiling, met in verdicts]
     return '\n'.join(out) + '\n'
+
+
+def table_of_times(row):
+    """Milliseconds until the first right answer after a start, and until the new one after a reload."""
+    out = ['| server | start ms | reload ms | MiB |', '|---|---|---|---|']
+    for server, of in sorted(row['times'].items(), key=lambda item: item[1]['start_ms']['median']):
+        reload = f'{of["reload_ms"]["median"]:.0f}' if 'reload_ms' in of else '–'
+        out.append(f'| {server} | {of["start_ms"]["median"]:.0f} | {reload} | {of["resident_kib"]["median"] / 1024:.1f} |')
+    return out + [f'| {server} | absent: {why} | | |' for server, why in row['absent'].items()]
 
 
 def plot(rows):

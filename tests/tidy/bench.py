@@ -51,5 +51,15 @@ class Bench(unittest.TestCase):
         self.assertIn('| varnish | absent: not installed |', text)
 
 
+    def test_times_have_a_table_of_their_own(self):
+        times = {name: {'start_ms': measure.summary([start]), 'resident_kib': measure.summary([2048])}
+                 for name, start in (('nginx', 900), ('portolan', 60))}
+        times['portolan']['reload_ms'] = measure.summary([75, 80, 900])
+        rows = {('scale-http', 'times'): {'setting': 'many', 'times': times, 'servers': {}, 'absent': {}}}
+        text = report.markdown({'cpu': 'c', 'kernel': 'k', 'commit': 'x', 'versions': {}}, rows, report.judge(rows))
+        self.assertRegex(text, r'portolan \| 60 \| 80 \| 2.0 \|\n\| nginx \| 900 \| – \| 2.0')
+        self.assertNotIn('scale-http', report.plot(rows))
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -101,7 +101,7 @@ def main():
     if measure.SERVER_CORE == measure.LOAD_CORE:
         sys.exit('server and load need a core each: this machine has one')
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    rows = {}
+    rows, here = {}, machine()
     for row in http.ROWS + dns.ROWS + scale.ROWS:
         for column in row.columns:
             if re.search(options.only, f'{row.name}:{column}') and not (options.quick and row.long):
@@ -111,9 +111,11 @@ def main():
                     rows[row.name, column] = run_row(row, column, contenders, options)
                 except measure.Absent as reason:
                     print(f'  left out: {reason}', file=sys.stderr, flush=True)
+                    continue
+                report.write(options.results, here, rows)   # what is measured is kept, whatever comes
     if not rows:
         sys.exit(f'no row matches {options.only!r}')
-    print(report.write(options.results, machine(), rows))
+    print(report.write(options.results, here, rows))
 
 
 if __name__ == '__main__':

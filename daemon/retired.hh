@@ -20,7 +20,7 @@ class Retired {
   void add(std::shared_ptr<const void> object) {
     if (!object) return;
     objects_.push_back(std::move(object));
-    timer_.set(look_ms);
+    if (!timer_.armed()) timer_.set(look_ms);
   }
 
  private:

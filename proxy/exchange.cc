@@ -142,7 +142,7 @@ Exchange::Next Exchange::choose() {
         std::make_unique<Respond>(route_->respond->status, route_->respond->body, route_->respond->content_type));
   if (!route_->redirect.empty()) return answer(Respond::redirect(route_->redirect_status, redirect_target()));
   if (route_->files)
-    return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000, proxy_.open_files()));
+    return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000, proxy_.open_files(*snapshot_)));
   std::shared_ptr<Cluster> cluster = proxy_.cluster(*snapshot_, *route_);
   if (!cluster) return answer_error(503);
   OriginRequest::Ask request = ask(*cluster, false, nullptr);

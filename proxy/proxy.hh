@@ -55,7 +55,8 @@ class Proxy {
   loop::Worker& worker() { return worker_; }
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   Pool& pool() { return pool_; }
-  OpenFiles& open_files() { return open_files_; }
+  // Those of the snapshot that serves now; null for one before it, whose routes are about to go.
+  OpenFiles* open_files(const Snapshot& snapshot) { return &snapshot == snapshot_.get() ? &open_files_ : nullptr; }
   // The pool of one of the snapshot's routes; nullptr: the board doesn't know it (yet).
   std::shared_ptr<Cluster> cluster(const Snapshot& snapshot, const RouteConfig& route);
   bool serves(const std::string& pool, const health::ServerState& server) const;  // by the latest board

@@ -73,11 +73,13 @@ def family(pid):
 def cpu_ns(pid):
     """User and system time of every thread of the family, as the scheduler accounts it; or of every process in ticks,
     where that is more: threads that have ended are in it."""
-    threads, ticks = 0, 0
+    threads, ticks, tasks = 0, 0, []
     for process in family(pid):
         with contextlib.suppress(OSError), open(f'/proc/{process}/stat', encoding='utf-8', errors='replace') as file:
             ticks += sum(map(int, file.read().rpartition(')')[2].split()[11:13]))
-        for task in os.listdir(f'/proc/{process}/task'):
+        with contextlib.suppress(OSError):
+            tasks = os.listdir(f'/proc/{process}/task')
+        for task in tasks:
             with contextlib.suppress(OSError), open(f'/proc/{process}/task/{task}/schedstat', encoding='ascii') as file:
                 threads += int(file.read().split()[0])
     return threads, ticks * 1_000_000_000 // os.sysconf('SC_CLK_TCK')
@@ -86,8 +88,9 @@ def cpu_ns(pid):
 def resident_kib(pid):
     total = 0
     for process in family(pid):
-        with open(f'/proc/{process}/status', encoding='ascii') as file:
-            total += int(re.search(r'VmRSS:\s+(\d+)', file.read()).group(1))
+        with contextlib.suppress(OSError), open(f'/proc/{process}/status', encoding='ascii') as file:
+            if found := re.search(r'VmRSS:\s+(\d+)', file.read()):    # one that has ended has none
+                total += int(found.group(1))
     return total
 
 

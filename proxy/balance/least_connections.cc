@@ -28,23 +28,27 @@ class LeastConnections final : public Balancer {
   size_t pick(const Tried& tried) override {
     if (members_.empty()) return none;
     std::lock_guard lock(pool_->state->exact);
-    for (;;) {
-      size_t m = least_loaded(tried);
-      if (m == none || health::try_count_in_locked(*pool_->members[m].state, pool_->members[m].max_connections))
-        return m;
-    }
+    size_t m = least_loaded(tried);
+    if (m == none || enter(m)) return m;
+    // It has filled up by requests the order was not told of: its server stands in another by now.
+    m = least_loaded_by_looking(tried);
+    return m != none && enter(m) ? m : none;
   }
 
  private:
+  bool enter(size_t m) const {
+    return health::try_count_in_locked(*pool_->members[m].state, pool_->members[m].max_connections);
+  }
+
+  // Where another worker has a newer state of the pool already, this one looks at each member for that moment.
   size_t least_loaded(const Tried& tried) const {
     health::PoolState& state = *pool_->state;
-    if (state.order_of[tier_] != pool_->generation) return least_loaded_of_old(tried);
+    if (state.order_of[tier_] != pool_->generation) return least_loaded_by_looking(tried);
     uint32_t m = state.orders[tier_].least_loaded(tried);
     return m == health::LoadOrder::none ? none : m;
   }
 
-  // Another worker has a newer state of the pool already, this one not yet: for that moment it looks at each member.
-  size_t least_loaded_of_old(const Tried& tried) const {
+  size_t least_loaded_by_looking(const Tried& tried) const {
     size_t best = none;
     int64_t best_load = 0;
     for (size_t m : members_) {

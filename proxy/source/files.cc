@@ -78,13 +78,14 @@ std::unique_ptr<Source> error(int status) {
 }  // namespace
 
 std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::RequestHead& request, int64_t now_s,
-                                    OpenFiles& kept) {
+                                    OpenFiles* kept) {
   if (request.method != http::Method::get && request.method != http::Method::head) {
     auto answer = Respond::error(405);
     answer->add("Allow", "GET, HEAD");
     return answer;
   }
-  if (auto file = kept.find(config, request.path)) return serve(std::move(file), request, now_s);
+  if (kept)
+    if (auto file = kept->find(config, request.path)) return serve(std::move(file), request, now_s);
   auto path = http::decode_path(request.path);
   if (!path) return error(400);
   auto name = below_root(config, *path);
@@ -98,7 +99,7 @@ std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::Reque
   }
   if (opened.status != 200) return error(opened.status);
   auto file = std::make_shared<const OpenFile>(std::move(opened.fd), opened.stat, opened.name);
-  kept.keep(config, request.path, file);
+  if (kept) kept->keep(config, request.path, file);
   return serve(std::move(file), request, now_s);
 }
 

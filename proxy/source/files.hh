@@ -11,10 +11,10 @@ namespace portolan::proxy {
 
 class Files final : public Source, public Recycled {
  public:
-  // Opens the file, or takes it from `kept`. Never fails: what can't be served is an answer too (404, 403, 405, 301 to a
+  // Opens the file, or takes it from `kept` (null: kept nowhere). Never fails: what can't be served is an answer too (404, 403, 405, 301 to a
   // directory's own name).
   static std::unique_ptr<Source> open(const FilesConfig& config, const http::RequestHead& request, int64_t now_s,
-                                      OpenFiles& kept);
+                                      OpenFiles* kept);
   Head head(Answer& answer) override;
   Flow proceed(Body& out, uint64_t most) override;
 

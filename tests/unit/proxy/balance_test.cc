@@ -277,6 +277,21 @@ TEST(LeastConnections, OldAndNewStatesOfAPoolCountTogether) {
   EXPECT_EQ(in_flight(*old_pool, 2), 7);
 }
 
+// A server that has become a backup stands in another order; the worker that doesn't know yet must not wait for it.
+TEST(LeastConnections, AServerThatChangedItsTierFillsUpUnderTheOldState) {
+  auto old_pool = pool_of({1, 1});
+  for (auto& m : old_pool->members) m.max_connections = 2;
+  auto old = make("least-connections", old_pool);
+  auto new_pool = std::make_shared<health::Pool>(*old_pool);
+  new_pool->generation = 2;
+  for (auto& m : new_pool->members) m.backup = true;
+  auto fresh = make("least-connections", new_pool);
+  for (int i = 0; i < 4; ++i) ASSERT_NE(fresh->pick({}), Balancer::none);
+  EXPECT_EQ(old->pick({}), Balancer::none);
+  health::count_out(*new_pool->state, *new_pool->members[1].state);
+  EXPECT_EQ(old->pick({}), 1u);
+}
+
 // Requests that began under another balancer end under this one.
 TEST(LeastConnections, SeesRequestsOfTheBalancerBefore) {
   auto pool = pool_of({1, 1});

@@ -58,7 +58,7 @@ class FilesTest : public ::testing::Test {
     std::string text = method + " " + path + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
     http::RequestParser parser;
     EXPECT_EQ(parser.next(text).event, http::Event::head) << text;
-    auto source = Files::open(config, parser.head(), 1'700'000'000, kept);
+    auto source = Files::open(config, parser.head(), 1'700'000'000, &kept);
     return take(*source);
   }
   void advance(int64_t ms) {

@@ -1,9 +1,11 @@
 // The floor of a file server: one recv, one send of a head and sendfile(2) until the file is out; the file is kept open.
 // usage: sendfile PORT FILE
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -16,6 +18,7 @@ static off_t left[65536];  // of the file, a connection
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
+  signal(SIGPIPE, SIG_IGN);  // the load ends amid bodies
   const int one = 1, file = open(argv[2], O_RDONLY);
   struct stat about;
   if (file < 0 || fstat(file, &about) != 0) return 1;
@@ -54,7 +57,10 @@ int main(int argc, char** argv) {
       while (left[fd] > 0) {
         off_t from = about.st_size - left[fd];
         const ssize_t sent = sendfile(fd, file, &from, (size_t)left[fd]);
-        if (sent <= 0) break;
+        if (sent <= 0) {
+          if (sent == 0 || errno != EAGAIN) close(fd);
+          break;
+        }
         left[fd] -= sent;
       }
     }

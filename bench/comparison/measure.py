@@ -96,7 +96,7 @@ def resident_kib(pid):
 
 def last_line(path):
     with open(path, encoding='utf-8', errors='replace') as file:
-        return (file.read().strip().splitlines() or ['no output'])[-1][:200]
+        return (file.read().strip().splitlines() or ['no output'])[-1].replace(ROOT + '/', '')[:200]
 
 
 def wait_for_port(child, port, output, seconds=10):

@@ -16,10 +16,4 @@ std::shared_ptr<const View> with_states(const View& view, ServiceStates states) 
   return next;
 }
 
-std::shared_ptr<const View> with_geo(const View& view, std::shared_ptr<const geo::Table> geo) {
-  auto next = std::make_shared<View>(view);
-  next->geo = std::move(geo);
-  return next;
-}
-
 }  // namespace portolan::geodns

@@ -21,8 +21,7 @@ struct View {
 // something.
 std::shared_ptr<View> build_view(const GeodnsConfig& config, uint32_t serial, std::vector<Mistake>& mistakes);
 
-// The same View with other states or another table. Cheap: the rest is shared.
+// The same View with other states. Cheap: the rest is shared.
 std::shared_ptr<const View> with_states(const View& view, ServiceStates states);
-std::shared_ptr<const View> with_geo(const View& view, std::shared_ptr<const geo::Table> geo);
 
 }  // namespace portolan::geodns

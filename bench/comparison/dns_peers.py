@@ -105,53 +105,45 @@ loglevel=3
 '''
 
 
-def _write(folder, name, text):
-    path = os.path.join(folder, name)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, 'w', encoding='ascii') as file:
-        file.write(text)
-    return path
-
-
 def portolan(folder, port, database):
     sites = '\n'.join(f'[datacenter.{name}]\nlocation = [{at[0]}, {at[1]}]' for name, at in SITES.items())
     addresses = '\n'.join(f'{name} = {{ addresses = ["192.0.2.{i}", "2001:db8::{i}"] }}'
                           for i, name in enumerate(SITES, 1))
-    return [measure.BINARY, 'run', '--config', _write(folder, 'portolan.toml', PORTOLAN.format(
+    return [measure.BINARY, 'run', '--config', measure.write(folder, 'portolan.toml', PORTOLAN.format(
         folder=folder, port=port, database=database, sites=sites, addresses=addresses))]
 
 
 def gdnsd(folder, port, database):
     for name in ('etc/geoip', 'run', 'state'):
         os.makedirs(os.path.join(folder, name))
-    _write(folder, 'etc/config', GDNSD.format(
+    measure.write(folder, 'etc/config', GDNSD.format(
         folder=folder, port=port, database=database, names=', '.join(SITES),
         coordinates=', '.join(f'{name} => [{at[0]},{at[1]}]' for name, at in SITES.items()),
         addresses=', '.join(f'{name} => {{addrs_v4 => [192.0.2.{i}]}}' for i, name in enumerate(SITES, 1))))
-    _write(folder, 'etc/zones/bench.test', GDNSD_ZONE)
+    measure.write(folder, 'etc/zones/bench.test', GDNSD_ZONE)
     return [shutil.which('gdnsd', path='/usr/sbin'), '-c', os.path.join(folder, 'etc'), 'start']
 
 
 def knot(folder, port, database):
     module = 'module: mod-geoip/geo' if database else ''
-    _write(folder, 'bench.test.zone', ZONE + 'www 30 A 192.0.2.1\n')
-    _write(folder, 'geo.conf', 'www.bench.test:\n' + ''.join(
+    measure.write(folder, 'bench.test.zone', ZONE + 'www 30 A 192.0.2.1\n')
+    measure.write(folder, 'geo.conf', 'www.bench.test:\n' + ''.join(
         f'  - geo: "{code}"\n    A: 192.0.2.{i}\n' for code, i in [('*', 1), *CONTINENTS.items()]))
     return [shutil.which('knotd', path='/usr/sbin'), '-c',
-            _write(folder, 'knot.conf', KNOT.format(folder=folder, port=port, database=database, module=module))]
+            measure.write(folder, 'knot.conf', KNOT.format(folder=folder, port=port, database=database, module=module))]
 
 
 def nsd(folder, port, _database):
-    _write(folder, 'bench.test.zone', ZONE)
+    measure.write(folder, 'bench.test.zone', ZONE)
     return [shutil.which('nsd', path='/usr/sbin'), '-d', '-c',
-            _write(folder, 'nsd.conf', NSD.format(folder=folder, port=port))]
+            measure.write(folder, 'nsd.conf', NSD.format(folder=folder, port=port))]
 
 
 def pdns(folder, port, database):
     places = {'unknown': 1, '"--': 1} | {code.lower(): i for code, i in CONTINENTS.items()}
     records = ''.join('    ' + (f'{name}.c.bench.test"' if name[0] == '"' else f'{name}.c.bench.test') +
                       f':\n      - a: 192.0.2.{i}\n' for name, i in places.items())
-    _write(folder, 'zones.yaml', '''domains:
+    measure.write(folder, 'zones.yaml', '''domains:
 - domain: bench.test
   ttl: 30
   records:
@@ -164,7 +156,7 @@ def pdns(folder, port, database):
       - a: 192.0.2.99
 ''' + records + '  services:\n    www.bench.test: "%cn.c.bench.test"\n')
     modules = os.path.join('/usr/lib', os.uname().machine + '-linux-gnu', 'pdns')
-    _write(folder, 'pdns.conf', PDNS.format(folder=folder, port=port, database=database, modules=modules))
+    measure.write(folder, 'pdns.conf', PDNS.format(folder=folder, port=port, database=database, modules=modules))
     return [shutil.which('pdns_server', path='/usr/sbin'), f'--config-dir={folder}', '--daemon=no', '--guardian=no']
 
 

@@ -34,6 +34,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def write(folder, name, text):
+    """The path of a new file below `folder`."""
+    path = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w', encoding='ascii') as file:
+        file.write(text)
+    return path
+
+
 def start(command, core, folder, output):
     """A process group pinned to `core`; stop_all() ends it whatever happens."""
     with open(os.path.join(folder, output), 'ab') as out:

@@ -85,13 +85,6 @@ http {{
 '''
 
 
-def _write(folder, name, text):
-    path = os.path.join(folder, name)
-    with open(path, 'w', encoding='ascii') as file:
-        file.write(text)
-    return path
-
-
 def user():
     """nginx stays who it is."""
     return 'user root;' if os.geteuid() == 0 else ''
@@ -101,7 +94,7 @@ def nginx(task):
     work = {'static': f'root {task.files};',
             'passed': 'proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";'}
     work['cached'] = work['passed'] + ' proxy_cache c;'
-    path = _write(task.folder, 'nginx.conf', NGINX.format(
+    path = measure.write(task.folder, 'nginx.conf', NGINX.format(
         folder=task.folder, port=task.port, origin=task.origin or 1, user=user(),
         log=f'{task.folder}/access.log combined buffer=64k' if task.logged else 'off',
         metrics='location = /status { stub_status; }' if task.logged else '',
@@ -112,7 +105,7 @@ def nginx(task):
 
 def haproxy(task):
     cached, logged = task.way == 'cached', task.logged
-    path = _write(task.folder, 'haproxy.cfg', HAPROXY.format(
+    path = measure.write(task.folder, 'haproxy.cfg', HAPROXY.format(
         port=task.port, origin=task.origin, metrics='stats uri /status' if logged else '',
         log='log stdout format raw local0' if logged else '',
         option='log global\n  option httplog' if logged else '',
@@ -131,20 +124,20 @@ def traffic_server(task):
     root = os.path.join(task.folder, 'ats')
     for name in ('etc', 'cache', 'log', 'run', 'data'):
         os.makedirs(os.path.join(root, name))
-    _write(root, 'runroot.yaml', 'prefix: /usr\nexec_prefix: /usr\nbindir: /usr/bin\nsbindir: /usr/sbin\n'
+    measure.write(root, 'runroot.yaml', 'prefix: /usr\nexec_prefix: /usr\nbindir: /usr/bin\nsbindir: /usr/sbin\n'
            f'includedir: /usr/include\nlibdir: /usr/lib/trafficserver\nlibexecdir: /usr/lib/trafficserver/modules\n'
            f'sysconfdir: {root}/etc\ndatadir: {root}/data\nlocalstatedir: {root}/run\nruntimedir: {root}/run\n'
            f'logdir: {root}/log\ncachedir: {root}/cache\n')
-    _write(root, 'etc/records.config', TRAFFIC_SERVER.format(port=task.port, logging=2 if task.logged else 0))
-    _write(root, 'etc/remap.config', f'map / http://127.0.0.1:{task.origin}/\n')
-    _write(root, 'etc/storage.config', f'{root}/cache 256M\n')
-    _write(root, 'etc/ip_allow.yaml', 'ip_allow:\n  - {apply: in, ip_addrs: 0/0, action: allow, methods: ALL}\n')
+    measure.write(root, 'etc/records.config', TRAFFIC_SERVER.format(port=task.port, logging=2 if task.logged else 0))
+    measure.write(root, 'etc/remap.config', f'map / http://127.0.0.1:{task.origin}/\n')
+    measure.write(root, 'etc/storage.config', f'{root}/cache 256M\n')
+    measure.write(root, 'etc/ip_allow.yaml', 'ip_allow:\n  - {apply: in, ip_addrs: 0/0, action: allow, methods: ALL}\n')
     return [shutil.which('traffic_server', path='/usr/bin'), f'--run-root={root}/runroot.yaml']
 
 
 def h2o(task):
     proxy = f'proxy.reverse.url: http://127.0.0.1:{task.origin}/\n        proxy.timeout.keepalive: 10000'
-    path = _write(task.folder, 'h2o.conf', H2O.format(
+    path = measure.write(task.folder, 'h2o.conf', H2O.format(
         port=task.port, user='user: root' if os.geteuid() == 0 else '',
         log=f'access-log: {task.folder}/access.log' if task.logged else '',
         work=f'file.dir: {task.files}' if task.way == 'static' else proxy))
@@ -154,7 +147,7 @@ def h2o(task):
 def portolan(task):
     work = {'static': f'files = {{ root = "{task.files}" }}', 'passed': 'pool = "origin"',
             'cached': 'pool = "origin"\ncache = "c"'}
-    path = _write(task.folder, 'portolan.toml', PORTOLAN.format(
+    path = measure.write(task.folder, 'portolan.toml', PORTOLAN.format(
         folder=task.folder, port=task.port, origin=task.origin or 1,
         log=f'{task.folder}/access.log' if task.logged else 'off',
         metrics=f'metrics = "127.0.0.1:{measure.free_port()}"' if task.logged else '',
@@ -164,14 +157,14 @@ def portolan(task):
 
 def origin_of_files(folder, port, files):
     """nginx, whose answers may be kept for an hour."""
-    path = _write(folder, 'files.conf', ORIGIN_OF_POSTS.format(folder=folder, port=port, user=user(), body='').replace(
+    path = measure.write(folder, 'files.conf', ORIGIN_OF_POSTS.format(folder=folder, port=port, user=user(), body='').replace(
         'return 200 "";', f'root {files}; add_header Cache-Control max-age=3600;'))
     return [shutil.which('nginx', path='/usr/sbin'), '-c', path]
 
 
 def origin_of_posts(folder, port, size):
     """nginx reads a body of any size and answers `size` bytes."""
-    path = _write(folder, 'posts.conf', ORIGIN_OF_POSTS.format(folder=folder, port=port, user=user(), body='x' * size))
+    path = measure.write(folder, 'posts.conf', ORIGIN_OF_POSTS.format(folder=folder, port=port, user=user(), body='x' * size))
     return [shutil.which('nginx', path='/usr/sbin'), '-c', path]
 
 

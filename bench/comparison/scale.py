@@ -12,13 +12,6 @@ from . import dns, dns_peers, measure, peers
 POOLS, ROUTES, RECORDS, ZONES = 1_000, 10_000, 100_000, 10
 
 
-def _write(folder, name, text):
-    path = os.path.join(folder, name)
-    with open(path, 'w', encoding='ascii') as file:
-        file.write(text)
-    return path
-
-
 def _addresses():
     return ((zone, i, f'10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}')
             for zone in range(ZONES) for i in range(RECORDS // ZONES))
@@ -30,7 +23,7 @@ def http_portolan(folder, port, word):
     pools = ''.join(f'[pool.p{i}]\nservers = ["127.0.0.1:{20000 + i % 50}"]\n' for i in range(POOLS))
     routes = ''.join(f'[[route]]\nhost = "h{i // 4}.example.com"\npath = "/s{i % 4}/"\npool = "p{i % POOLS}"\n'
                      for i in range(ROUTES))
-    path = _write(folder, 'portolan.toml', f'[server]\nworkers = 1\nadmin = "unix:{folder}/admin.sock"\n[listener.http]\n'
+    path = measure.write(folder, 'portolan.toml', f'[server]\nworkers = 1\nadmin = "unix:{folder}/admin.sock"\n[listener.http]\n'
                   f'listen = ["127.0.0.1:{port}"]\n{pools}{routes}[[route]]\nrespond = {{ body = "{word}" }}\n')
     return [measure.BINARY, 'run', '--config', path]
 
@@ -40,7 +33,7 @@ def http_nginx(folder, port, word):
     sites = ''.join(f'server {{ listen 127.0.0.1:{port}; server_name h{i}.example.com;\n' +
                     ''.join(f'location /s{j}/ {{ proxy_pass http://p{(i * 4 + j) % POOLS}; }}\n' for j in range(4)) + '}\n'
                     for i in range(ROUTES // 4))
-    path = _write(folder, 'nginx.conf', f'daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; '
+    path = measure.write(folder, 'nginx.conf', f'daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; '
                   f'{peers.user()}\nevents {{ }}\nhttp {{ access_log off; server_names_hash_max_size 8192;\n{pools}'
                   f'server {{ listen 127.0.0.1:{port} default_server; location / {{ return 200 {word}; }} }}\n{sites}}}\n')
     return [shutil.which('nginx', path='/usr/sbin'), '-c', path]
@@ -48,8 +41,8 @@ def http_nginx(folder, port, word):
 
 def http_haproxy(folder, port, word):
     pools = ''.join(f'backend p{i}\n  server s 127.0.0.1:{20000 + i % 50}\n' for i in range(POOLS))
-    routes = _write(folder, 'routes.map', ''.join(f'h{i // 4}.example.com/s{i % 4}/ p{i % POOLS}\n' for i in range(ROUTES)))
-    path = _write(folder, 'haproxy.cfg', 'global\n  nbthread 1\n  maxconn 1000\ndefaults\n  mode http\n  timeout connect 5s\n'
+    routes = measure.write(folder, 'routes.map', ''.join(f'h{i // 4}.example.com/s{i % 4}/ p{i % POOLS}\n' for i in range(ROUTES)))
+    path = measure.write(folder, 'haproxy.cfg', 'global\n  nbthread 1\n  maxconn 1000\ndefaults\n  mode http\n  timeout connect 5s\n'
                   f'  timeout client 5s\n  timeout server 5s\nfrontend f\n  bind 127.0.0.1:{port}\n'
                   f'  use_backend %[base,map_beg({routes})] if {{ base,map_beg({routes}) -m found }}\n'
                   f'  http-request return status 200 content-type text/plain string {word}\n{pools}')
@@ -64,7 +57,7 @@ def dns_portolan(folder, port, word):
                          'records = [\n{ name = "ns", type = "A", value = "192.0.2.1" },\n'
                          f'{{ name = "canary", type = "A", value = "192.0.2.{word}" }},\n')
         zones.append(f'{{ name = "n{i}", type = "A", value = "{address}" }},\n')
-    path = _write(folder, 'portolan.toml', f'[server]\nworkers = 1\nadmin = "unix:{folder}/admin.sock"\n[geodns]\n'
+    path = measure.write(folder, 'portolan.toml', f'[server]\nworkers = 1\nadmin = "unix:{folder}/admin.sock"\n[geodns]\n'
                   f'listen = ["127.0.0.1:{port}"]\n{"".join(zones)}]\n')
     return [measure.BINARY, 'run', '--config', path]
 
@@ -76,19 +69,19 @@ def _zone_files(folder, word):
             texts[zone] = [f'$ORIGIN z{zone}.bench.test.\n@ 3600 SOA ns h {int(word) + 1} 7200 3600 1209600 60\n@ 3600 NS ns\n'
                            f'ns 3600 A 192.0.2.1\ncanary 60 A 192.0.2.{word}\n']
         texts[zone].append(f'n{i} 60 A {address}\n')
-    return {zone: _write(folder, f'z{zone}.zone', ''.join(text)) for zone, text in texts.items()}
+    return {zone: measure.write(folder, f'z{zone}.zone', ''.join(text)) for zone, text in texts.items()}
 
 
 def dns_nsd(folder, port, word):
     zones = _zone_files(folder, word)
     text = dns_peers.NSD.format(folder=folder, port=port).split('zone:')[0]
-    return [shutil.which('nsd', path='/usr/sbin'), '-d', '-c', _write(folder, 'nsd.conf', text + ''.join(
+    return [shutil.which('nsd', path='/usr/sbin'), '-d', '-c', measure.write(folder, 'nsd.conf', text + ''.join(
         f'zone:\n  name: z{zone}.bench.test\n  zonefile: {path}\n' for zone, path in zones.items()))]
 
 
 def dns_knot(folder, port, word):
     zones = _zone_files(folder, word)
-    return [shutil.which('knotd', path='/usr/sbin'), '-c', _write(folder, 'knot.conf', (
+    return [shutil.which('knotd', path='/usr/sbin'), '-c', measure.write(folder, 'knot.conf', (
         f'server:\n  rundir: {folder}\n  listen: 127.0.0.1@{port}\n  udp-workers: 1\n  tcp-workers: 1\n'
         f'  background-workers: 1\ndatabase:\n  storage: {folder}\ntemplate:\n  - id: default\n    storage: {folder}\n'
         '    zonefile-sync: -1\nzone:\n' +

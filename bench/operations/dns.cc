@@ -109,7 +109,8 @@ Run answer(const char* name, bool subnet) {
   std::vector<Mistake> mistakes;
   const auto built = build_view(config(), 1, mistakes);
   if (!built) std::abort();
-  all->view = with_geo(*built, table());
+  built->geo = table();
+  all->view = built;
   all->packets = queries(name, subnet);
   all->answerer.begin(*all->view);
   return [all, client = ip("127.0.0.1"), i = size_t{0}](size_t times) mutable {

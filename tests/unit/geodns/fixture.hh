@@ -129,7 +129,8 @@ class World {
     std::vector<Mistake> mistakes;
     auto built = build_view(config(), 2026112301, mistakes);
     for (const Mistake& m : mistakes) ADD_FAILURE() << m.where << ": " << m.text;
-    view = with_geo(*built, table());
+    built->geo = table();
+    view = built;
   }
 
   Packet raw(const Packet& packet, Transport transport = Transport::udp) {

@@ -6,6 +6,7 @@
 #include "core/geo/demo.hh"
 #include "daemon/config.hh"
 #include "daemon/remote.hh"
+#include "daemon/tls_files.hh"
 #include "daemon/version.hh"
 
 namespace portolan::daemon {
@@ -23,6 +24,7 @@ struct Options {
 
 int check(const Options& options, std::ostream& out, std::ostream& err) {
   LoadResult loaded = load(options.config);
+  if (loaded.errors.empty()) loaded.errors = read_tls(loaded.config, {}).errors;
   for (const std::string& error : loaded.errors) err << error << "\n";
   if (!loaded.errors.empty()) return 2;
   out << options.config << ": valid\n";

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "core/conf/load.hh"
 #include "core/conf/reference.hh"
 #include "core/conf/types.hh"
@@ -15,6 +17,13 @@ std::string host_name() {
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) != 0 || !name[0]) return "portolan";
   return name;
+}
+
+// systemd's StateDirectory=, the first of them.
+std::string state_directory() {
+  const char* named = std::getenv("STATE_DIRECTORY");
+  std::string all = named ? named : "";
+  return all.substr(0, all.find(':'));
 }
 
 bool any_about(const Errors& errors, std::initializer_list<std::string_view> parts) {
@@ -45,6 +54,7 @@ LoadResult load(const std::string& path) {
   conf::Binder binder;
   config_fields().read(binder, tree.root, result.config);
   if (result.config.server.name.empty()) result.config.server.name = host_name();
+  if (result.config.server.state.empty()) result.config.server.state = state_directory();
   result.errors = std::move(tree.errors);
   const bool whole = result.errors.empty();  // else names may be in what could not be read
   result.errors.insert(result.errors.end(), binder.errors.begin(), binder.errors.end());

@@ -77,6 +77,9 @@ const conf::Table<ProcessConfig>& server_fields() {
       row("trusted", &ProcessConfig::trusted, conf::one_or_many(conf::network()),
           "Proxies whose X-Forwarded-For, Forwarded and PROXY headers are believed.")
           .otherwise("nobody"),
+      row("state", &ProcessConfig::state, conf::path("\"/var/lib/portolan\""),
+          "A directory for what is kept over a restart: the keys of TLS session tickets.")
+          .otherwise("that of systemd's StateDirectory=, else nothing is kept"),
       row("drain", &ProcessConfig::drain_ms, conf::duration<int64_t>(0, 86'400'000),
           "How long a stop lets requests finish."),
       row("max_connections", &ProcessConfig::max_connections, conf::integer<int64_t>(0, 100'000'000),

@@ -33,7 +33,7 @@ Result<GeoFiles> read_geo(const std::vector<geo::Database>& databases, const Geo
 
 }  // namespace
 
-Preparation prepare(LoadResult loaded, const GeoFiles& before, uint32_t serial) {
+Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& tls, uint32_t serial) {
   Preparation p;
   p.errors = std::move(loaded.errors);
   p.config = std::move(loaded.config);
@@ -44,6 +44,11 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, uint32_t serial) 
     return p;
   }
   p.geo = std::move(*geo);
+  TlsReading reading = read_tls(p.config, tls);
+  p.errors = std::move(reading.errors);
+  if (!p.errors.empty()) return p;
+  p.tls = std::move(reading.files);
+  p.kept = std::move(reading.kept);
   std::vector<geodns::Mistake> mistakes;
   p.view = geodns::build_view(p.config.geodns, serial, mistakes);
   for (const geodns::Mistake& m : mistakes) p.errors.push_back(m.where + ": " + m.text);
@@ -51,6 +56,8 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, uint32_t serial) 
   p.view->geo = p.geo.table;
   p.monitor = assemble_monitor(p.config);
   p.snapshot = assemble_snapshot(p.config);
+  p.snapshot->listener_tls = p.tls.listeners;
+  p.snapshot->pool_tls = p.tls.pools;
   return p;
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/health/spec.hh"
 #include "daemon/config.hh"
+#include "daemon/tls_files.hh"
 #include "geodns/view.hh"
 #include "proxy/snapshot.hh"
 
@@ -25,12 +26,14 @@ struct Preparation {
   std::vector<std::string> errors;  // complete sentences; with one, only the configuration is there
   Config config;                    // but its routes, which the snapshot has
   GeoFiles geo;
+  TlsFiles tls;
+  std::vector<std::string> kept;  // complete sentences: files that can't be used any more, so that what was read stays
   std::shared_ptr<geodns::View> view;         // without states
   std::shared_ptr<proxy::Snapshot> snapshot;  // without version and caches
   health::MonitorSpec monitor;
 };
 
-// `before`: what was read last. `serial`: of zones that name none, seconds since 1970.
-Preparation prepare(LoadResult loaded, const GeoFiles& before, uint32_t serial);
+// `geo`, `tls`: what was read last. `serial`: of zones that name none, seconds since 1970.
+Preparation prepare(LoadResult loaded, const GeoFiles& geo, const TlsFiles& tls, uint32_t serial);
 
 }  // namespace portolan::daemon

@@ -33,6 +33,7 @@ std::vector<std::string> files_read_on_reload(const Config& config, const std::s
   for (const geo::Database& d : config.geo_databases) files.push_back(d.path);
   for (const proxy::RouteConfig& r : config.routes)
     if (r.files) files.push_back(r.files->root);
+  for (std::string& file : tls_files_of(config)) files.push_back(std::move(file));
   return files;
 }
 
@@ -69,6 +70,7 @@ Server::~Server() {
   monitor_.reset();
   resolver_.reset();
   retired_.reset();
+  tickets_.reset();
   pool_.reset();
   for (Crew& c : crews_) {
     c.dns.reset();
@@ -107,9 +109,13 @@ Status Server::start(LoadResult loaded) {
   monitor_ = std::make_unique<health::Monitor>(control_, health::resolve_with(*resolver_),
                                                [this](auto board) { on_board(std::move(board)); });
   admin_ = std::make_unique<Admin>(control_, *this);
-  Preparation first = prepare(std::move(loaded), geo_, unix_seconds());
+  Preparation first = prepare(std::move(loaded), geo_, tls_, unix_seconds());
   if (!first.errors.empty()) return Error{first.errors.front()};
   apply(std::move(first));
+  tickets_ = std::make_unique<TicketKeeper>(
+      control_, *pool_, config_.server.state, [this](const std::shared_ptr<const crypto::TicketKeys>& keys) {
+        for (Crew& c : crews_) c.worker->post([proxy = c.proxy.get(), keys] { proxy->set_ticket_keys(keys); });
+      });
   signals_ = std::make_unique<Signals>(control_, [this](int signal) { on_signal(signal); });
   for (Crew& c : crews_) c.worker->start();
   return {};
@@ -183,6 +189,8 @@ void Server::apply(Preparation next) {
   applying_ = true;
   retired_->add(std::make_shared<Config>(std::exchange(config_, std::move(next.config))));
   geo_ = std::move(next.geo);
+  tls_ = std::move(next.tls);
+  lend_tls(next.monitor);
   caches_ = assemble_caches(config_, caches_);
   assemble_route_caches(*next.snapshot, caches_);
   next.snapshot->version = ++version_;
@@ -195,6 +203,21 @@ void Server::apply(Preparation next) {
   std::vector<Sockets::Lent> gone;
   sockets_->commit(config_, added, gone);
   publish(added, std::move(gone));
+}
+
+// Checks speak to servers as requests do.
+void Server::lend_tls(health::MonitorSpec& spec) {
+  std::map<std::string, std::shared_ptr<loop::TlsConnector>> connectors;
+  for (health::PoolSpec& pool : spec.pools) {
+    auto trust = tls_.pools.find(pool.name);
+    if (trust == tls_.pools.end()) continue;
+    auto& connector = connectors[pool.name];
+    auto old = check_tls_.find(pool.name);
+    if (old != check_tls_.end() && old->second->trust() == trust->second) connector = old->second;
+    if (!connector) connector = std::make_shared<loop::TlsConnector>(trust->second);
+    pool.check.tls = connector;
+  }
+  check_tls_ = std::move(connectors);
 }
 
 std::vector<int> Server::dns_sockets(Sockets::Use use, size_t worker) const {
@@ -252,8 +275,8 @@ void Server::reload(std::function<void(std::vector<std::string>)> done) {
   reloading_ = true;
   sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", clock_.now_us()).c_str());
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
-  bool taken = pool_->submit([this, path = config_path_, geo = geo_, serial = unix_seconds(), shared_done] {
-    auto next = std::make_shared<Preparation>(prepare(load(path), geo, serial));
+  bool taken = pool_->submit([this, path = config_path_, geo = geo_, tls = tls_, serial = unix_seconds(), shared_done] {
+    auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial));
     control_.post([this, next, shared_done] { finish_reload(std::move(*next), *shared_done); });
   });
   if (taken) return;
@@ -278,7 +301,10 @@ void Server::finish_reload(Preparation prepared, const std::function<void(std::v
     log::Level level = log::Level::info;
     log::parse_level(next.log.level, level);
     log::set_level(level);
+    std::vector<std::string> kept = std::move(prepared.kept);
     apply(std::move(prepared));
+    log_errors(kept);
+    errors = std::move(kept);  // told to who asked, though all else took effect
     shared_->most_connections = most;
     log::info("reloaded", {{"file", config_path_}, {"version", version_}});
   } else {

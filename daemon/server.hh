@@ -18,6 +18,7 @@
 #include "daemon/retired.hh"
 #include "daemon/signals.hh"
 #include "daemon/sockets.hh"
+#include "daemon/ticket_keeper.hh"
 #include "geodns/server.hh"
 #include "proxy/proxy.hh"
 
@@ -60,6 +61,7 @@ class Server final : public AdminBackend {
   void on_board(std::shared_ptr<const health::Board> board);
   void finish_reload(Preparation next, const std::function<void(std::vector<std::string>)>& done);
   void apply(Preparation next);
+  void lend_tls(health::MonitorSpec& spec);
   void publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone);
   void lend_to_control(const std::vector<Sockets::Lent>& gone);
   std::vector<int> dns_sockets(Sockets::Use use, size_t worker) const;
@@ -89,6 +91,9 @@ class Server final : public AdminBackend {
   std::unique_ptr<Retired> retired_;
   Caches caches_;
   GeoFiles geo_;
+  TlsFiles tls_;
+  std::map<std::string, std::shared_ptr<loop::TlsConnector>> check_tls_;  // by pool, for its health checks
+  std::unique_ptr<TicketKeeper> tickets_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::shared_ptr<const health::Board> board_;
   std::shared_ptr<const geodns::View> view_;  // states of the last board

@@ -117,6 +117,7 @@ void write_json(BlockWriter& out, const LogEntry& e) {
   add_text(out, ",\"host\":\"", e.host);
   add_text(out, ",\"target\":\"", e.target);
   out.append(e.minor_version == 1 ? ",\"protocol\":\"HTTP/1.1\"" : ",\"protocol\":\"HTTP/1.0\"");
+  add_text(out, ",\"tls\":\"", e.tls);
   add_number(out, ",\"status\":", static_cast<uint64_t>(e.status));
   add_number(out, ",\"bytes\":", e.bytes);
   add_number(out, ",\"duration_ms\":", static_cast<uint64_t>(e.duration_us / 1000));

@@ -19,6 +19,7 @@ struct LogEntry {
   uint64_t bytes = 0;  // of the body, sent to the client
   std::string_view route, pool, server, cache;
   int tries = 0;          // servers asked
+  std::string_view tls;   // "TLSv1.3"; empty: plain
   std::string_view note;  // why it ended early: "client left", "answer cut"
 };
 

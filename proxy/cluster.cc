@@ -17,9 +17,11 @@ std::unique_ptr<Balancer> build(const PoolConfig& config, const std::shared_ptr<
 
 }  // namespace
 
-Cluster::Cluster(std::shared_ptr<const health::Pool> pool, std::shared_ptr<const PoolConfig> config, uint64_t id)
+Cluster::Cluster(std::shared_ptr<const health::Pool> pool, std::shared_ptr<const PoolConfig> config, uint64_t id,
+                 std::shared_ptr<loop::TlsConnector> tls)
     : pool_(std::move(pool)),
       config_(std::move(config)),
+      tls_(std::move(tls)),
       servers_(build(*config_, pool_, false)),
       backups_(build(*config_, pool_, true)),
       id_(id) {}

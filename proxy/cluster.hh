@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/health/board.hh"
+#include "core/loop/tls_connector.hh"
 #include "proxy/balance/balancer.hh"
 #include "proxy/config.hh"
 
@@ -12,7 +13,9 @@ namespace portolan::proxy {
 class Cluster {
  public:
   // `id`: no other cluster of this worker has it.
-  Cluster(std::shared_ptr<const health::Pool> pool, std::shared_ptr<const PoolConfig> config, uint64_t id = 1);
+  // `tls`: how its servers are spoken to; nullptr: plain.
+  Cluster(std::shared_ptr<const health::Pool> pool, std::shared_ptr<const PoolConfig> config, uint64_t id = 1,
+          std::shared_ptr<loop::TlsConnector> tls = nullptr);
   // Servers first, backups when no server that serves is left. Counts the request in.
   size_t pick(const Tried& tried);
   const health::Member& member(size_t index) const { return pool_->members[index]; }
@@ -20,9 +23,11 @@ class Cluster {
   uint64_t id() const { return id_; }
   const health::Pool& pool() const { return *pool_; }
   const PoolConfig& config() const { return *config_; }
-  // Whether it is what these two make.
-  bool is_of(const std::shared_ptr<const health::Pool>& pool, const std::shared_ptr<const PoolConfig>& config) const {
-    return pool_ == pool && (config_ == config || *config_ == *config);
+  const std::shared_ptr<loop::TlsConnector>& tls() const { return tls_; }
+  // Whether it is what these make.
+  bool is_of(const std::shared_ptr<const health::Pool>& pool, const std::shared_ptr<const PoolConfig>& config,
+             const std::shared_ptr<loop::TlsConnector>& tls) const {
+    return pool_ == pool && tls_ == tls && (config_ == config || *config_ == *config);
   }
   void retire() { retired_ = true; }  // another stands in its place; requests that began with it go on
   bool retired() const { return retired_; }
@@ -30,6 +35,7 @@ class Cluster {
  private:
   std::shared_ptr<const health::Pool> pool_;
   std::shared_ptr<const PoolConfig> config_;
+  std::shared_ptr<loop::TlsConnector> tls_;
   std::unique_ptr<Balancer> servers_;
   std::unique_ptr<Balancer> backups_;
   uint64_t id_;

@@ -7,4 +7,11 @@ Timeouts TimeoutOverrides::over(const Timeouts& base) const {
                   idle.value_or(base.idle), keepalive.value_or(base.keepalive)};
 }
 
+std::string HstsConfig::field() const {
+  std::string value = "max-age=" + std::to_string(max_age_s);
+  if (include_subdomains) value += "; includeSubDomains";
+  if (preload) value += "; preload";
+  return value;
+}
+
 }  // namespace portolan::proxy

@@ -7,6 +7,7 @@
 
 #include "core/base/address.hh"
 #include "core/health/config.hh"
+#include "core/loop/tls_config.hh"
 
 namespace portolan::proxy {
 
@@ -26,11 +27,22 @@ struct TimeoutOverrides {
   bool operator==(const TimeoutOverrides&) const = default;
 };
 
+// Strict-Transport-Security (RFC 6797): browsers come by TLS alone from then on.
+struct HstsConfig {
+  int64_t max_age_s = 365 * 86'400;
+  bool include_subdomains = false;
+  bool preload = false;
+  std::string field() const;  // its value
+  bool operator==(const HstsConfig&) const = default;
+};
+
 struct ListenerConfig {
   std::string name;   // of [listener.NAME]
   std::string where;  // file:line:col, for errors
   std::vector<SocketAddress> listen;
   bool proxy_protocol = false;
+  std::optional<loop::TlsListenerConfig> tls;
+  std::optional<HstsConfig> hsts;  // with tls only
   TimeoutOverrides timeouts;
   bool operator==(const ListenerConfig&) const = default;
 };
@@ -57,6 +69,7 @@ struct PoolConfig {
   health::CheckConfig health;
   RetryConfig retry;
   TimeoutOverrides timeouts;
+  std::optional<loop::TlsServerConfig> tls;
   bool operator==(const PoolConfig&) const = default;
 };
 
@@ -88,7 +101,8 @@ struct RouteConfig {
   std::optional<RespondConfig> respond;
   std::string redirect;  // "https", or an absolute URL or path
   int redirect_status = 301;
-  std::string cache;  // name of a [cache.NAME]; empty: none
+  std::string cache;                // name of a [cache.NAME]; empty: none
+  bool client_certificate = false;  // only clients that showed a good one pass
   TimeoutOverrides timeouts;
   bool operator==(const RouteConfig&) const = default;
 };

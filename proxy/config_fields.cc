@@ -66,6 +66,22 @@ bool no_server_twice(Binder& binder, const Value& value, PoolConfig& pool) {
   return false;
 }
 
+const conf::Table<HstsConfig>& hsts_fields() {
+  static const conf::Table<HstsConfig> table{
+      row("max_age", &HstsConfig::max_age_s, conf::duration<int64_t>(0, 10LL * 365 * 86'400'000, 1000),
+          "How long a browser remembers."),
+      row("include_subdomains", &HstsConfig::include_subdomains, conf::boolean(), "All names below as well."),
+      row("preload", &HstsConfig::preload, conf::boolean(), "Browsers may ship with the name on their lists."),
+  };
+  return table;
+}
+
+bool hsts_needs_tls(Binder& binder, const Value& value, ListenerConfig& listener) {
+  if (!listener.hsts || listener.tls) return true;
+  binder.error(value.find("hsts")->where, "hsts in " + binder.context() + " needs tls: browsers ignore it otherwise");
+  return false;
+}
+
 }  // namespace
 
 const conf::Table<Timeouts>& timeout_fields() {
@@ -93,21 +109,28 @@ const conf::Table<TimeoutOverrides>& timeout_override_fields() {
 
 const conf::Table<ListenerConfig>& listener_fields() {
   static const conf::Table<ListenerConfig> table{
-      row("listen", &ListenerConfig::listen, conf::one_or_many(conf::address()),
-          "Where clients arrive; [::] means IPv6 alone.")
-          .require()
-          .example("[\"0.0.0.0:80\", \"[::]:80\"]"),
-      row_of<ListenerConfig, ListenerConfig>(
-          "protocol", std::identity(),
-          conf::through<ListenerConfig, std::string>(
-              conf::one_of({"http"}), [](Binder&, const Value&, ListenerConfig&, std::string&) { return true; },
-              [](const ListenerConfig&) { return std::string("\"http\""); }),
-          "What is spoken there."),
-      row("proxy_protocol", &ListenerConfig::proxy_protocol, conf::boolean(),
-          "Every connection must begin with PROXY v1 or v2, from `trusted` only."),
-      row("timeouts", &ListenerConfig::timeouts, conf::table(timeout_override_fields()),
-          "What differs from [timeouts] here."),
-  };
+      {
+          row("listen", &ListenerConfig::listen, conf::one_or_many(conf::address()),
+              "Where clients arrive; [::] means IPv6 alone.")
+              .require()
+              .example("[\"0.0.0.0:80\", \"[::]:80\"]"),
+          row_of<ListenerConfig, ListenerConfig>(
+              "protocol", std::identity(),
+              conf::through<ListenerConfig, std::string>(
+                  conf::one_of({"http"}), [](Binder&, const Value&, ListenerConfig&, std::string&) { return true; },
+                  [](const ListenerConfig&) { return std::string("\"http\""); }),
+              "What is spoken there."),
+          row("proxy_protocol", &ListenerConfig::proxy_protocol, conf::boolean(),
+              "Every connection must begin with PROXY v1 or v2, from `trusted` only."),
+          row("timeouts", &ListenerConfig::timeouts, conf::table(timeout_override_fields()),
+              "What differs from [timeouts] here."),
+          row("tls", &ListenerConfig::tls, conf::optional(conf::table(loop::tls_listener_fields())),
+              "Clients speak TLS."),
+          row("hsts", &ListenerConfig::hsts, conf::optional(conf::table(hsts_fields())),
+              "Strict-Transport-Security: tells browsers to come by TLS alone from then on; with tls only. A server's "
+              "own field stands."),
+      },
+      hsts_needs_tls};
   return table;
 }
 
@@ -123,6 +146,8 @@ const conf::Table<PoolConfig>& pool_fields() {
               "How each server is checked; left out: only by the requests it answers."),
           row("retry", &PoolConfig::retry, conf::table(retry_fields()),
               "When a server refuses, resets or times out and the request allows it."),
+          row("tls", &PoolConfig::tls, conf::optional(conf::table(loop::tls_server_fields())),
+              "Servers speak TLS; an empty table {} verifies them by the system's roots."),
           row("timeouts", &PoolConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
       },

@@ -30,9 +30,13 @@ Connection::Connection(Proxy& proxy, std::shared_ptr<const ListenerView> listene
       peer_(peer.ip),
       stream_(proxy.worker(), std::move(socket), *this),
       timer_(proxy.worker(), this, &loop::Calls<&Connection::on_timeout>::call) {
-  bool greeting = listener_->config.proxy_protocol;
-  enter(greeting ? Phase::greeting : Phase::idle,
-        greeting ? listener_->timeouts.header : listener_->timeouts.keepalive);
+  if (listener_->config.proxy_protocol) {
+    enter(Phase::greeting, listener_->timeouts.header);
+  } else if (listener_->tls) {
+    begin_tls();
+  } else {
+    enter(Phase::idle, listener_->timeouts.keepalive);
+  }
 }
 
 Connection::~Connection() = default;
@@ -62,7 +66,7 @@ void Connection::on_ready() {
 }
 
 void Connection::run() {
-  if (!talk_ && phase_ <= Phase::head) talk_ = proxy_.take_conversation();
+  if (!talk_ && phase_ <= Phase::head && phase_ != Phase::handshake) talk_ = proxy_.take_conversation();
   for (int i = 0; i < steps_a_turn; ++i)
     if (phase_ == Phase::closed || !step()) return;
   proxy_.worker().run_next_turn(*this);
@@ -72,6 +76,8 @@ bool Connection::step() {
   switch (phase_) {
     case Phase::greeting:
       return read_greeting();
+    case Phase::handshake:
+      return shake_hands();
     case Phase::idle:
     case Phase::head:
       return next_request();
@@ -110,13 +116,46 @@ bool Connection::read_greeting() {
   if (header.outcome == loop::ProxyHeader::Outcome::ok) {
     if (header.has_source) peer_ = header.source.ip;
     inbox.consume(header.consumed);
-    enter(Phase::idle, listener_->timeouts.keepalive);
+    if (listener_->tls) {
+      begin_tls();
+    } else {
+      enter(Phase::idle, listener_->timeouts.keepalive);
+    }
     return true;
   }
   loop::Io io = inbox.fill(stream_, 1024);
   if (io == loop::Io::done) return true;
   if (io != loop::Io::would_block) close();
   return false;
+}
+
+void Connection::begin_tls() {
+  auto session = listener_->tls->accept();
+  if (talk_) {
+    session->feed(talk_->inbox.unread());
+    talk_->inbox.consume(talk_->inbox.unread().size());
+    rest();
+  }
+  stream_.start_tls(std::move(session));
+  enter(Phase::handshake, listener_->tls->identity()->config.handshake_timeout_ms);
+}
+
+bool Connection::shake_hands() {
+  if (!stream_.may_read()) return false;
+  if (!proxy_.worker().take_handshake()) {
+    proxy_.worker().run_next_turn(*this);
+    return false;
+  }
+  loop::Io io = stream_.handshake();
+  if (io == loop::Io::would_block) return false;
+  proxy_.count_handshake(listener_->config.name, *stream_.tls(), io == loop::Io::done ? "" : "failed");
+  if (io != loop::Io::done) {
+    linger();  // the alert says why; closing at once might reset it away
+    return false;
+  }
+  enter(Phase::idle, listener_->timeouts.keepalive);
+  talk_ = proxy_.take_conversation();
+  return true;
 }
 
 // ── the next request ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,6 +219,7 @@ bool Connection::end_exchange() {
 }
 
 void Connection::rest() {
+  if (!talk_) return;
   talk_->inbox.release_if_empty();
   if (!talk_->blank()) return;
   talk_->parser.head().storage.reset();  // of a request that was given up
@@ -234,10 +274,8 @@ void Connection::close() {
   phase_ = Phase::closed;
   timer_.cancel();
   if (talk_ && talk_->exchange) talk_->exchange->client_left();
-  if (talk_) {
-    talk_->exchange.reset();
-    rest();
-  }
+  if (talk_) talk_->exchange.reset();
+  rest();
   proxy_.remove(*this);
 }
 
@@ -245,6 +283,9 @@ void Connection::on_timeout() {
   switch (phase_) {
     case Phase::exchange:
       return on_body_timeout();
+    case Phase::handshake:
+      proxy_.count_handshake(listener_->config.name, *stream_.tls(), "timeout");
+      return close();
     case Phase::head:
       refuse(408);
       return run();

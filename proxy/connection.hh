@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/loop/stream.hh"
+#include "core/loop/tls_acceptor.hh"
 #include "proxy/config.hh"
 #include "proxy/conversation.hh"
 
@@ -16,8 +17,10 @@ struct ListenerView {
   uint64_t id = 0;  // no other view of this worker has it
   ListenerConfig config;
   Timeouts timeouts;
-  metrics::Counter* open = nullptr;      // a gauge
-  metrics::Counter* accepted = nullptr;  // both of its connections
+  metrics::Counter* open = nullptr;        // a gauge
+  metrics::Counter* accepted = nullptr;    // both of its connections
+  std::shared_ptr<loop::TlsAcceptor> tls;  // nullptr: plain
+  std::string hsts;                        // the value of Strict-Transport-Security; empty: not sent
 };
 
 class Connection final : public loop::StreamHandler, public loop::Runnable, public loop::Mortal, public Recycled {
@@ -34,6 +37,7 @@ class Connection final : public loop::StreamHandler, public loop::Runnable, publ
   Proxy& proxy() { return proxy_; }
   const ListenerView& listener() const { return *listener_; }
   const IpAddress& peer() const { return peer_; }
+  const loop::TlsSession* tls() const { return stream_.tls(); }  // nullptr: plain
   http::RequestParser& parser() { return talk_->parser; }
   Inbox& inbox() { return talk_->inbox; }
   // Reads more of the request's body; done: look at the inbox again. The end of the client's side is Io::eof.
@@ -49,9 +53,11 @@ class Connection final : public loop::StreamHandler, public loop::Runnable, publ
 
  private:
   friend class Proxy;
-  enum class Phase : uint8_t { greeting, idle, head, exchange, lingering, closed };
+  enum class Phase : uint8_t { greeting, handshake, idle, head, exchange, lingering, closed };
   bool step();  // one thing; false: nothing more to do now
   bool read_greeting();
+  void begin_tls();
+  bool shake_hands();
   bool next_request();
   void begin_exchange(std::unique_ptr<Exchange> exchange);
   void refuse(int status);

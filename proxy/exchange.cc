@@ -58,7 +58,7 @@ bool Exchange::run() {
 
 Exchange::Next Exchange::route() {
   if (!head_) return answer_error(refusal_);
-  client_ = identify_client(*head_, connection_.peer(), snapshot_->trusted);
+  client_ = identify_client(*head_, connection_.peer(), snapshot_->trusted, connection_.tls());
   authority_ = lower_case(head_->authority, lowered_);
   host_ = without_port(authority_);
   if (host_.ends_with('.')) host_.remove_suffix(1);
@@ -81,6 +81,7 @@ Exchange::Next Exchange::admit() {
     refusal->add("Allow", std::string(allowed_methods));
     return answer(std::move(refusal));
   }
+  if (route_->client_certificate && !client_.identity) return answer_error(403);
   auto expect = head_->fields.find(FieldId::expect);
   if (expect && !http::equal_ignoring_case(*expect, "100-continue")) return answer_error(417);
   // RFC 9110 §7.6.2: at zero this is the last server, which for TRACE and OPTIONS means to answer itself.
@@ -243,6 +244,7 @@ void Exchange::send_head(const Answer& head) {
   ResponseFilter filter;
   filter.node = snapshot_->node;
   filter.date = proxy_.date();
+  filter.hsts = connection_.listener().hsts;
   bool has_body = status_ != 204 && status_ != 304;
   body_follows_ = has_body && method != Method::head;
   if (body_follows_) {
@@ -462,6 +464,7 @@ void Exchange::log() {
   entry.bytes = bytes_out_;
   entry.cache = cache_status_;
   entry.note = note_;
+  if (connection_.tls()) entry.tls = connection_.tls()->version();
   if (head_) {
     entry.method = head_->method_text;
     entry.target = head_->target;

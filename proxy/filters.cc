@@ -69,6 +69,23 @@ bool counts_down(http::Method method) {
   return method == http::Method::trace || method == http::Method::options;
 }
 
+// RFC 9440, and the same in fields that need no decoding. What clients send under these names never passes, unless the
+// client is a proxy that is trusted and ended TLS itself.
+bool names_client_certificate(std::string_view name) {
+  constexpr std::string_view ours = "x-client-cert", standard = "client-cert";
+  auto begins = [name](std::string_view with) {
+    return name.size() >= with.size() && http::equal_ignoring_case(name.substr(0, with.size()), with);
+  };
+  return begins(standard) || begins(ours);
+}
+
+void write_identity(http::BlockHeadWriter& writer, const crypto::PeerIdentity& identity) {
+  writer.field("Client-Cert", identity.certificate);
+  writer.field("X-Client-Cert-Subject", identity.subject);
+  writer.field("X-Client-Cert-Serial", identity.serial);
+  writer.field("X-Client-Cert-SHA256", identity.sha256);
+}
+
 void write_forwarded(http::BlockHeadWriter& writer, const http::RequestHead& head, const RequestFilter& filter) {
   const Client& client = filter.client;
   char text[IpAddress::text_capacity];
@@ -102,8 +119,13 @@ void write_via(BlockWriter& out, int minor_version, std::string_view node) {
 
 }  // namespace
 
-Client identify_client(const http::RequestHead& head, const IpAddress& peer, const std::vector<IpNetwork>& trusted) {
+Client identify_client(const http::RequestHead& head, const IpAddress& peer, const std::vector<IpNetwork>& trusted,
+                       const loop::TlsSession* tls) {
   Client client;
+  if (tls) {
+    client.scheme = "https";
+    client.identity = tls->peer();
+  }
   client.peer = client.address = peer.unmapped();
   client.through_trusted = contains(trusted, client.peer);
   if (!client.through_trusted) return client;
@@ -141,11 +163,15 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
     }
     // CGI-like servers read a_b and a-b alike: a client could pass off one for the other.
     if (f.id == FieldId::other && f.name.find('_') != std::string_view::npos) continue;
+    if (f.id == FieldId::other && (filter.client.identity || !filter.client.through_trusted) &&
+        names_client_certificate(f.name))
+      continue;
     writer.field(f.name, f.value);
   }
   if (filter.replace_cookie && filter.cookie) writer.field("Cookie", *filter.cookie);
   if (head.expect_continue) writer.field("Expect", "100-continue");
   write_forwarded(writer, head, filter);
+  if (filter.client.identity) write_identity(writer, *filter.client.identity);
   for (const http::Field& f : head.fields)
     if (f.id == FieldId::via) writer.field("Via", f.value);
   write_via(out, head.minor_version, filter.node);
@@ -187,6 +213,8 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
   if (!answer.content_range.empty()) writer.field("Content-Range", answer.content_range);
   if (answer.age_s) writer.field("Age", static_cast<uint64_t>(std::max<int64_t>(0, *answer.age_s)));
   write_via(out, 1, filter.node);
+  if (!filter.hsts.empty() && !(answer.fields && answer.fields->find("strict-transport-security")))
+    writer.field("Strict-Transport-Security", filter.hsts);
   if (!filter.cache_status.empty()) writer.field("Cache-Status", filter.cache_status);
   if (filter.framing != http::Framing::none) {
     writer.framing(filter.framing, filter.length);

@@ -5,21 +5,26 @@
 #include <string_view>
 
 #include "core/base/address.hh"
+#include "core/crypto/peer_identity.hh"
 #include "core/http/h1.hh"
 #include "core/http/semantics.hh"
+#include "core/loop/tls_session.hh"
 #include "proxy/source/source.hh"
 
 namespace portolan::proxy {
 
 struct Client {
-  IpAddress address;                 // the true one, as far as it is known
-  IpAddress peer;                    // who is connected to us
-  bool through_trusted = false;      // the peer is a trusted proxy
-  std::string_view scheme = "http";  // as the client asked
+  IpAddress address;                               // the true one, as far as it is known
+  IpAddress peer;                                  // who is connected to us
+  bool through_trusted = false;                    // the peer is a trusted proxy
+  std::string_view scheme = "http";                // as the client asked
+  const crypto::PeerIdentity* identity = nullptr;  // by its certificate; nullptr: none that is good
 };
 
 // The client's address and scheme from X-Forwarded-For or Forwarded, read from the right while the senders are trusted.
-Client identify_client(const http::RequestHead& head, const IpAddress& peer, const std::vector<IpNetwork>& trusted);
+// `tls`: the session of its connection, or nullptr.
+Client identify_client(const http::RequestHead& head, const IpAddress& peer, const std::vector<IpNetwork>& trusted,
+                       const loop::TlsSession* tls = nullptr);
 
 struct RequestFilter {
   explicit RequestFilter(const Client& c) : client(c) {}
@@ -44,6 +49,7 @@ struct ResponseFilter {
   http::Framing framing = http::Framing::none;
   uint64_t length = 0;
   bool send_length = true;  // with Framing::none: HEAD and 304 say nothing when unknown
+  std::string_view hsts;    // Strict-Transport-Security, where the answer has none; empty: not sent
   bool close = false;
   bool keep_alive_1_0 = false;  // tell an HTTP/1.0 client
 };

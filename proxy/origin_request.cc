@@ -69,7 +69,7 @@ void OriginRequest::connect() {
   sent_any_ = got_any_ = false;
   if (!fresh_only_) connection_ = proxy_.pool().lease(*server.state, *this);
   if (connection_) return send();
-  auto opened = proxy_.pool().open(server.address, server.state, *this);
+  auto opened = proxy_.pool().open(server, cluster_->tls().get(), *this);
   if (!opened && exhausted(opened.error().code)) {
     // Our want of descriptors or ports is no failure of the server's.
     proxy_.pool().close_all_idle();
@@ -80,7 +80,7 @@ void OriginRequest::connect() {
   connection_ = std::move(*opened);
   state_ = State::connecting;
   timer_.set(ask_.timeouts.connect);
-  if (connection_->stream().connected() != loop::Io::would_block) on_server_ready();
+  if (connection_->connected() != loop::Io::would_block) on_server_ready();
 }
 
 // ── send ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,10 +176,9 @@ void OriginRequest::flush() {
 
 void OriginRequest::on_server_ready() {
   if (state_ == State::connecting) {
-    loop::Io io = connection_->stream().connected();
+    loop::Io io = connection_->connected();
     if (io == loop::Io::would_block) return;
-    if (io == loop::Io::error)
-      return fail(Trouble::refused, system_error("connect", connection_->stream().error()).text);
+    if (io == loop::Io::error) return fail(Trouble::refused, connection_->trouble());
     send();
   }
   if (state_ != State::waiting && state_ != State::receiving) return;
@@ -291,7 +290,7 @@ void OriginRequest::complete() {
   // An answer that came before the whole request was sent leaves the connection in the middle of it.
   bool reusable = keep_alive_ && !connection_->stream().error() && upload_done_ && out_.empty() &&
                   connection_->inbox().unread().empty();
-  if (cluster_->retired() && !proxy_.serves(cluster_->pool().name, *cluster_->member(last_).state)) reusable = false;
+  if (cluster_->retired() && !proxy_.serves(*cluster_, *cluster_->member(last_).state)) reusable = false;
   if (reusable) {
     proxy_.pool().give_back(std::move(connection_), ask_.timeouts.keepalive);
   } else {

@@ -15,6 +15,18 @@ Result<std::unique_ptr<ServerConnection>> ServerConnection::open(loop::Worker& w
   return c;
 }
 
+loop::Io ServerConnection::connected() {
+  loop::Io io = stream_->connected();
+  if (io != loop::Io::done) return io;
+  if (tls_) stream_->start_tls(std::move(tls_));
+  return stream_->tls() ? stream_->handshake() : io;
+}
+
+std::string ServerConnection::trouble() const {
+  if (stream_->tls() && !stream_->tls()->failure().empty()) return "TLS: " + stream_->tls()->failure();
+  return system_error("connect", stream_->error()).text;
+}
+
 void ServerConnection::on_ready() {
   if (user_) return user_->on_server_ready();
   // Idle: nothing may come from the server now but its end. (A first edge that only says "writable" is neither.)
@@ -38,11 +50,11 @@ std::unique_ptr<ServerConnection> Pool::lease(const health::ServerState& server,
   return c;
 }
 
-Result<std::unique_ptr<ServerConnection>> Pool::open(const SocketAddress& to,
-                                                     std::shared_ptr<health::ServerState> server,
+Result<std::unique_ptr<ServerConnection>> Pool::open(const health::Member& server, loop::TlsConnector* tls,
                                                      ServerConnection::User& user) {
-  auto c = ServerConnection::open(worker_, to, std::move(server));
+  auto c = ServerConnection::open(worker_, server.address, server.state);
   if (!c) return c;
+  if (tls) (*c)->tls_ = tls->connect(server.state.get(), server.host);
   (*c)->user_ = &user;
   (*c)->uses_ = 1;
   return c;

@@ -5,9 +5,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/health/server_state.hh"
+#include "core/health/board.hh"
 #include "core/http/h1.hh"
 #include "core/loop/stream.hh"
+#include "core/loop/tls_connector.hh"
 #include "proxy/inbox.hh"
 
 namespace portolan::proxy {
@@ -27,6 +28,9 @@ class ServerConnection final : public loop::StreamHandler, public loop::Mortal {
   // Starts connecting. `key` is the server's identity: its state outlives every configuration that names it.
   static Result<std::unique_ptr<ServerConnection>> open(loop::Worker& worker, const SocketAddress& to,
                                                         std::shared_ptr<health::ServerState> key);
+  // would_block until it can be used, its TLS included; error: trouble() says why.
+  loop::Io connected();
+  std::string trouble() const;
   loop::Stream& stream() { return *stream_; }
   Inbox& inbox() { return inbox_; }
   http::ResponseParser& parser() { return parser_; }
@@ -41,6 +45,7 @@ class ServerConnection final : public loop::StreamHandler, public loop::Mortal {
   std::unique_ptr<loop::Stream> stream_;
   Inbox inbox_;
   http::ResponseParser parser_;
+  std::unique_ptr<loop::TlsSession> tls_;  // until the socket is connected
   User* user_ = nullptr;
   Pool* idle_in_ = nullptr;
   int uses_ = 0;
@@ -54,8 +59,8 @@ class Pool {
 
   // An idle connection to the server, or nullptr. `user` is called when it is ready.
   std::unique_ptr<ServerConnection> lease(const health::ServerState& server, ServerConnection::User& user);
-  // A new one, connecting.
-  Result<std::unique_ptr<ServerConnection>> open(const SocketAddress& to, std::shared_ptr<health::ServerState> server,
+  // A new one, connecting; with TLS where there is a connector.
+  Result<std::unique_ptr<ServerConnection>> open(const health::Member& server, loop::TlsConnector* tls,
                                                  ServerConnection::User& user);
   // Takes back a connection whose last exchange ended cleanly.
   void give_back(std::unique_ptr<ServerConnection> connection, int64_t keepalive_ms);

@@ -27,6 +27,12 @@ const Family cut_total{"portolan_responses_cut_total",
                        "Answers that broke off after they had begun: the server failed amid the body.",
                        Type::counter,
                        {"route", "pool"}};
+const Family handshakes_total{
+    "portolan_tls_handshakes_total", "TLS handshakes with clients.", Type::counter, {"listener", "version", "resumed"}};
+const Family handshake_failures_total{"portolan_tls_handshake_failures_total",
+                                      "TLS handshakes with clients that came to nothing.",
+                                      Type::counter,
+                                      {"listener", "reason"}};
 const Family failures_total{
     "portolan_server_failures_total", "Requests that failed at a server.", Type::counter, {"pool", "server", "reason"}};
 
@@ -63,12 +69,48 @@ void Proxy::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::shared_ptr<const Snapshot>(plain, [kept = std::move(snapshot)](const Snapshot*) {});
   listener_views_.clear();
   open_files_.clear();
+  retire_changed_tls();
   retire_changed_clusters();
 }
 
 void Proxy::set_board(std::shared_ptr<const health::Board> board) {
   board_ = std::move(board);
   retire_changed_clusters();
+}
+
+void Proxy::set_ticket_keys(std::shared_ptr<const crypto::TicketKeys> keys) {
+  ticket_keys_ = std::move(keys);
+  for (auto& [listener, acceptor] : acceptors_) acceptor->set_ticket_keys(ticket_keys_);
+}
+
+void Proxy::retire_changed_tls() {
+  std::erase_if(acceptors_, [this](const auto& entry) {
+    auto now = snapshot_->listener_tls.find(entry.first);
+    return now == snapshot_->listener_tls.end() || now->second != entry.second->identity();
+  });
+  std::erase_if(connectors_, [this](const auto& entry) {
+    auto now = snapshot_->pool_tls.find(entry.first);
+    return now == snapshot_->pool_tls.end() || now->second != entry.second->trust();
+  });
+}
+
+std::shared_ptr<loop::TlsAcceptor> Proxy::acceptor(const std::string& listener) {
+  auto identity = snapshot_->listener_tls.find(listener);
+  if (identity == snapshot_->listener_tls.end()) return nullptr;
+  auto& made = acceptors_[listener];
+  if (!made) {
+    made = std::make_shared<loop::TlsAcceptor>(identity->second);
+    made->set_ticket_keys(ticket_keys_);
+  }
+  return made;
+}
+
+std::shared_ptr<loop::TlsConnector> Proxy::connector(const std::string& pool) {
+  auto trust = snapshot_->pool_tls.find(pool);
+  if (trust == snapshot_->pool_tls.end()) return nullptr;
+  auto& made = connectors_[pool];
+  if (!made) made = std::make_shared<loop::TlsConnector>(trust->second);
+  return made;
 }
 
 void Proxy::retire_changed_clusters() {
@@ -79,10 +121,11 @@ void Proxy::retire_changed_clusters() {
     auto pool = board_->pools.find(name);
     auto config = snapshot_->pools.find(name);
     bool known = pool != board_->pools.end() && config != snapshot_->pools.end();
-    if (known && cluster->is_of(pool->second, config->second)) return false;
+    auto tls = known ? connector(name) : nullptr;
+    if (known && cluster->is_of(pool->second, config->second, tls)) return false;
     cluster->retire();
     std::unordered_set<const health::ServerState*> serving;
-    if (known)
+    if (known && cluster->tls() == tls)
       for (const health::Member& m : pool->second->members)
         if (health::serves(m.health.state)) serving.insert(m.state.get());
     for (const health::Member& m : cluster->pool().members)
@@ -91,9 +134,11 @@ void Proxy::retire_changed_clusters() {
   });
 }
 
-bool Proxy::serves(const std::string& pool, const health::ServerState& server) const {
+bool Proxy::serves(const Cluster& cluster, const health::ServerState& server) {
+  const std::string& pool = cluster.pool().name;
   auto found = board_->pools.find(pool);
-  if (found == board_->pools.end() || !snapshot_->pools.contains(pool)) return false;
+  if (found == board_->pools.end() || !snapshot_->pools.contains(pool) || connector(pool) != cluster.tls())
+    return false;
   for (const health::Member& m : found->second->members)
     if (m.state.get() == &server) return health::serves(m.health.state);
   return false;
@@ -130,7 +175,9 @@ std::shared_ptr<const ListenerView> Proxy::listener_view(const std::string& list
   if (config == snapshot_->listeners.end()) return nullptr;
   view = std::make_shared<ListenerView>(ListenerView{++last_id_, config->second, snapshot_->timeouts_of(config->second),
                                                      &worker_.metrics().counter(connections_open, {listener}),
-                                                     &worker_.metrics().counter(connections_total, {listener})});
+                                                     &worker_.metrics().counter(connections_total, {listener}),
+                                                     acceptor(listener),
+                                                     config->second.hsts ? config->second.hsts->field() : ""});
   return view;
 }
 
@@ -182,7 +229,7 @@ std::shared_ptr<Cluster> Proxy::cluster_named(const std::string& name) {
   auto pool = board_->pools.find(name);
   auto config = snapshot_->pools.find(name);
   if (pool == board_->pools.end() || config == snapshot_->pools.end()) return nullptr;
-  return clusters_[name] = std::make_shared<Cluster>(pool->second, config->second, ++last_id_);
+  return clusters_[name] = std::make_shared<Cluster>(pool->second, config->second, ++last_id_, connector(name));
 }
 
 std::unique_ptr<Conversation> Proxy::take_conversation() {
@@ -227,6 +274,15 @@ void Proxy::log(const LogEntry& entry, LogFormat format) {
 
 void Proxy::count_retry(const std::string& pool) {
   worker_.metrics().counter(retries_total, {pool}).add();
+}
+
+void Proxy::count_handshake(const std::string& listener, const loop::TlsSession& session, std::string_view failure) {
+  if (failure.empty()) {
+    worker_.metrics().counter(handshakes_total, {listener, session.version(), session.resumed() ? "yes" : "no"}).add();
+    return;
+  }
+  worker_.metrics().counter(handshake_failures_total, {listener, failure}).add();
+  log::debug("handshake failed", {{"listener", listener}, {"reason", session.failure()}});
 }
 
 void Proxy::count_cut(std::string_view route, std::string_view pool) {

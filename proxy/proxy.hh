@@ -45,6 +45,7 @@ class Proxy {
   // ── what control sends ──
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_board(std::shared_ptr<const health::Board> board);
+  void set_ticket_keys(std::shared_ptr<const crypto::TicketKeys> keys);
   void listen(const std::string& listener, int fd);  // fd belongs to the Server
   void stop_listening(int fd);                       // connections that came through it end after their request
   void drain();                                      // accepts no more; every connection ends after its request
@@ -59,7 +60,8 @@ class Proxy {
   OpenFiles* open_files(const Snapshot& snapshot) { return &snapshot == snapshot_.get() ? &open_files_ : nullptr; }
   // The pool of one of the snapshot's routes; nullptr: the board doesn't know it (yet).
   std::shared_ptr<Cluster> cluster(const Snapshot& snapshot, const RouteConfig& route);
-  bool serves(const std::string& pool, const health::ServerState& server) const;  // by the latest board
+  // Whether a connection that began under `cluster` may carry requests of those that come now.
+  bool serves(const Cluster& cluster, const health::ServerState& server);
   bool draining() const { return draining_; }
   void remove(Connection& connection);  // destroyed when the current callback ends
   std::unique_ptr<Conversation> take_conversation();
@@ -72,6 +74,8 @@ class Proxy {
   void log(const LogEntry& entry, LogFormat format);
   RequestMeter& meter() { return meter_; }
   void count_retry(const std::string& pool);
+  // `failure`: "", or why it came to nothing.
+  void count_handshake(const std::string& listener, const loop::TlsSession& session, std::string_view failure);
   void count_cut(std::string_view route, std::string_view pool);
   void report_failure(const std::string& pool, const health::Member& server, const char* kind,
                       const std::string& reason);
@@ -86,6 +90,9 @@ class Proxy {
   std::shared_ptr<const ListenerView> listener_view(const std::string& listener);
   template <class Visit>
   void each_connection(Visit visit);
+  std::shared_ptr<loop::TlsAcceptor> acceptor(const std::string& listener);
+  std::shared_ptr<loop::TlsConnector> connector(const std::string& pool);
+  void retire_changed_tls();
   std::shared_ptr<Cluster> cluster_named(const std::string& pool);
   void retire_changed_clusters();
 
@@ -98,6 +105,9 @@ class Proxy {
   std::unordered_map<std::string, std::shared_ptr<Cluster>> clusters_;
   std::vector<std::shared_ptr<Cluster>> route_clusters_;
   std::unordered_map<std::string, std::shared_ptr<const ListenerView>> listener_views_;
+  std::unordered_map<std::string, std::shared_ptr<loop::TlsAcceptor>> acceptors_;    // by listener
+  std::unordered_map<std::string, std::shared_ptr<loop::TlsConnector>> connectors_;  // by pool
+  std::shared_ptr<const crypto::TicketKeys> ticket_keys_;
   uint64_t last_id_ = 0;
   Pool pool_;
   OpenFiles open_files_;

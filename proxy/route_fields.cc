@@ -189,6 +189,9 @@ const conf::Table<RouteConfig>& route_fields() {
           row("redirect_status", &RouteConfig::redirect_status, redirect_status(), "The status of a redirect."),
           row("cache", &RouteConfig::cache, conf::reference("cache"), "Kept in this [cache.NAME].")
               .otherwise("not cached"),
+          row("client_certificate", &RouteConfig::client_certificate, conf::boolean(),
+              "Only clients that showed a good certificate pass, others get 403; the listener's tls must ask for "
+              "them."),
           row("timeouts", &RouteConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
       },

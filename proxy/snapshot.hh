@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/loop/tls_acceptor.hh"
+#include "core/loop/tls_connector.hh"
 #include "edge/cache.hh"
 #include "proxy/config.hh"
 #include "proxy/router.hh"
@@ -23,6 +25,8 @@ struct Snapshot {
   std::vector<std::shared_ptr<edge::Cache>> route_caches;  // by route; empty where none
   std::map<std::string, std::shared_ptr<const PoolConfig>, std::less<>> pools;
   std::map<std::string, ListenerConfig, std::less<>> listeners;
+  std::map<std::string, std::shared_ptr<const loop::TlsIdentity>, std::less<>> listener_tls;  // of those that have it
+  std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>> pool_tls;
   std::unique_ptr<const Router> router;  // over `routes`
 
   Timeouts timeouts_of(const ListenerConfig& listener) const { return listener.timeouts.over(timeouts); }

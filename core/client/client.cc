@@ -122,6 +122,11 @@ bool Exchange::connect_and_write() {
     loop::Io io = stream_->connected();
     if (io == loop::Io::would_block) return false;
     if (io != loop::Io::done) return fail(describe_errno(stream_->error()), stream_->error()), false;
+    if (request_.tls && !stream_->tls())
+      stream_->start_tls(request_.tls->connect(request_.tls.get(), request_.tls_host));
+    if (stream_->tls()) io = stream_->handshake();
+    if (io == loop::Io::would_block) return false;
+    if (io != loop::Io::done) return fail("TLS: " + stream_->tls()->failure(), stream_->error()), false;
     connecting_ = false;
   }
   // A server may answer and close before it has read everything: what it said is still read.

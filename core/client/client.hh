@@ -1,6 +1,6 @@
 #pragma once
 // A small asynchronous HTTP/1.1 client: probes, peers' health, and the command line over the Unix
-// socket. One connection a call, closed afterwards; no redirects, no pool, no TLS. Everything here
+// socket. One connection a call, closed afterwards; no redirects, no pool. Everything here
 // belongs to one worker and is used from its thread, call_blocking() apart.
 #include <functional>
 #include <memory>
@@ -11,6 +11,7 @@
 
 #include "core/base/address.hh"
 #include "core/http/message.hh"
+#include "core/loop/tls_connector.hh"
 #include "core/loop/worker.hh"
 
 namespace portolan::client {
@@ -27,6 +28,9 @@ struct Request {
   int64_t timeout_ms = 10'000;       // send(): the whole exchange; stream(): until the head
   int64_t idle_timeout_ms = 0;       // stream(): longest silence after the head; 0: any
   size_t max_body_bytes = 1u << 20;  // send() only
+  // How TLS is spoken, and by what name; nullptr: plain. A connector of this worker.
+  std::shared_ptr<loop::TlsConnector> tls = nullptr;
+  std::string tls_host = {};
 };
 
 struct Response {

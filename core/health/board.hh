@@ -38,6 +38,7 @@ struct Member {
   SocketAddress address;
   std::string name;        // the address as text
   std::string configured;  // as written in the file
+  std::string host;        // of what is written, without the port
   int weight = 1;
   int max_connections = 0;
   bool backup = false;

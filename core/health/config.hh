@@ -1,9 +1,14 @@
 #pragma once
 // How a server's or a service's health is checked, as configured.
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "core/base/address.hh"
+
+namespace portolan::loop {
+class TlsConnector;
+}
 
 namespace portolan::health {
 
@@ -16,6 +21,9 @@ struct CheckConfig {
   int64_t timeout_ms = 1000;
   int rise = 2;  // good results in a row until up
   int fall = 3;  // bad results in a row until down
+  // How the servers of the pool are spoken to, and by what name; nullptr: plain. The control worker's own.
+  std::shared_ptr<loop::TlsConnector> tls = nullptr;
+  std::string tls_host = {};
   bool operator==(const CheckConfig&) const = default;
 };
 

@@ -59,7 +59,9 @@ PoolMonitor::Entry PoolMonitor::make_entry(const ServerSpec& server, const Socke
   entry.spec = &server;
   entry.counts = counts_.server(spec_.name, address);
   bool was_checked = entry.target != nullptr;
-  entry.target = spec_.check.protocol.empty() ? nullptr : checker_.watch(address, spec_.check);
+  CheckConfig check = spec_.check;
+  if (check.tls) check.tls_host = server.address.host;
+  entry.target = check.protocol.empty() ? nullptr : checker_.watch(address, check);
   if (was_checked != (entry.target != nullptr)) {
     entry.failed = false;
     entry.ejected_until_ms = -1;
@@ -152,13 +154,10 @@ std::shared_ptr<const Pool> PoolMonitor::publish(const Drains& drains) {
   pool->name = spec_.name;
   pool->state = state_;
   for (const Entry& entry : entries_) {
-    Member m{entry.address,
-             entry.name,
-             entry.configured,
-             entry.spec->weight,
-             entry.spec->max_connections,
-             entry.spec->backup,
-             health_of(entry, drains),
+    Member m{entry.address,      entry.name,
+             entry.configured,   entry.spec->address.host,
+             entry.spec->weight, entry.spec->max_connections,
+             entry.spec->backup, health_of(entry, drains),
              entry.counts};
     const Member* before = published_member(pool->members.size(), entry.address);
     bool same_state = before && before->health.state == m.health.state;

@@ -16,6 +16,8 @@ class HttpRun final : public ProbeRun {
     request.host = check.http_host;
     request.target = check.http_path.empty() ? "/" : check.http_path;
     request.fields = {{"User-Agent", "Portolan-check"}, {"Accept", "*/*"}};
+    request.tls = check.tls;
+    request.tls_host = check.tls_host;
     request.timeout_ms = check.timeout_ms * 2;  // the checker's own timeout comes first
     client::StreamCallbacks callbacks;
     callbacks.on_head = [this](const http::ResponseHead& head) {

@@ -21,16 +21,16 @@ constexpr uint64_t most_bytes_a_turn = 1 << 20;  // other connections wait meanw
 
 // The C library's own functions are cancellation points: in a process with threads that is two locked instructions a
 // call.
-ssize_t receive(int fd, char* to, size_t size) {
+ssize_t recv_call(int fd, char* to, size_t size) {
   return ::syscall(SYS_recvfrom, fd, to, size, 0, nullptr, nullptr);
 }
-ssize_t send(int fd, const void* from, size_t size, int flags) {
+ssize_t send_call(int fd, const void* from, size_t size, int flags) {
   return ::syscall(SYS_sendto, fd, from, size, flags, nullptr, 0);
 }
 
 // The kernel takes one piece faster than several: small ones are put together first.
 ssize_t send_vector(int fd, iovec* vector, size_t count, size_t total, int flags) {
-  if (count == 1) return send(fd, vector[0].iov_base, total, flags);
+  if (count == 1) return send_call(fd, vector[0].iov_base, total, flags);
   if (total <= most_gathered) {
     char gathered[most_gathered];
     char* end = gathered;
@@ -38,7 +38,7 @@ ssize_t send_vector(int fd, iovec* vector, size_t count, size_t total, int flags
       std::memcpy(end, vector[i].iov_base, vector[i].iov_len);
       end += vector[i].iov_len;
     }
-    return send(fd, gathered, total, flags);
+    return send_call(fd, gathered, total, flags);
   }
   msghdr message{};
   message.msg_iov = vector;
@@ -99,12 +99,21 @@ Io Stream::connected() {
   return code ? fail(code) : Io::done;
 }
 
+void Stream::start_tls(std::unique_ptr<TlsSession> session) {
+  tls_ = std::move(session);
+  tls_->attach(*this);
+}
+
 Io Stream::read(char* buffer, size_t size, size_t& got) {
+  return tls_ ? tls_->read(buffer, size, got) : receive(buffer, size, got);
+}
+
+Io Stream::receive(char* buffer, size_t size, size_t& got) {
   got = 0;
   // A write that failed doesn't end reading: what the peer said before it closed is still there.
   if (!readable_) return Io::would_block;
   for (;;) {
-    ssize_t n = receive(fd_.get(), buffer, size);
+    ssize_t n = recv_call(fd_.get(), buffer, size);
     if (n > 0) {
       got = static_cast<size_t>(n);
       // A short read drained the socket, unless the peer's end is waiting behind it: that brings no new edge.
@@ -119,8 +128,26 @@ Io Stream::read(char* buffer, size_t size, size_t& got) {
   }
 }
 
+Io Stream::send(const char* bytes, size_t size, size_t& sent) {
+  sent = 0;
+  if (error_) return Io::error;
+  while (sent < size && writable_) {
+    ssize_t n = send_call(fd_.get(), bytes + sent, size - sent, MSG_NOSIGNAL);
+    if (n >= 0) {
+      sent += static_cast<size_t>(n);
+      writable_ = sent == size;
+    } else if (errno == EAGAIN) {
+      writable_ = false;
+    } else if (errno != EINTR) {
+      return fail_write(errno);
+    }
+  }
+  return sent == size ? Io::done : Io::would_block;
+}
+
 Io Stream::write(Body& out) {
   if (error_) return Io::error;
+  if (tls_) return tls_->write(out);
   uint64_t before = out.size();
   while (!out.empty()) {
     if (!writable_) return Io::would_block;
@@ -178,6 +205,7 @@ bool Stream::broken() {
 }
 
 void Stream::shut_write() {
+  if (tls_) tls_->shut_write();
   ::shutdown(fd_.get(), SHUT_WR);
 }
 

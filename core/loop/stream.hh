@@ -1,12 +1,13 @@
 #pragma once
-// A connected (or connecting) socket as bytes in and segments out. Non-blocking; tries the system call first and waits
-// for an edge only after EAGAIN. Owns its descriptor. Used from its worker's thread only.
+// A connected (or connecting) socket as bytes in and segments out, plain or TLS. Non-blocking; tries the system call
+// first and waits for an edge only after EAGAIN. Owns its descriptor. Used from its worker's thread only.
 #include <cstddef>
 
 #include "core/base/address.hh"
 #include "core/base/body.hh"
 #include "core/base/fd.hh"
 #include "core/base/result.hh"
+#include "core/loop/tls_session.hh"
 #include "core/loop/worker.hh"
 
 namespace portolan::loop {
@@ -39,15 +40,21 @@ class Stream {
 
   // Connecting streams: would_block while it goes on, then done or error.
   Io connected();
+  // From now on everything is TLS. handshake() goes on with it until it says done or error (tls()->failure() says why);
+  // read() and write() come after that.
+  void start_tls(std::unique_ptr<TlsSession> session);
+  Io handshake() { return tls_->handshake(); }
+  const TlsSession* tls() const { return tls_.get(); }  // nullptr: plain
 
   Io read(char* buffer, size_t size, size_t& got);  // got > 0 exactly when done
   // Writes from the front of `out` and consumes what was taken. done: `out` is empty. File ranges leave by sendfile; a
   // file that became shorter than its range is an error. Stops with `more` after 1 MiB, for the sake of the others.
   Io write(Body& out);
-  void shut_write();      // FIN after what has been written
+  void shut_write();      // FIN after what has been written; close_notify before it
   void reset_on_close();  // close() sends RST: the peer learns that the answer was cut
 
-  bool may_read() const { return readable_; }  // worth trying: no EAGAIN since the last edge
+  // Worth trying: no EAGAIN since the last edge.
+  bool may_read() const { return readable_ || (tls_ && tls_->holds_input()); }
   bool may_write() const { return writable_; }
   // Makes the next read() ask the kernel even after a short one: an RST behind the bytes brings no edge of its own.
   void look_again() { readable_ = true; }
@@ -57,7 +64,12 @@ class Stream {
   Worker& worker() { return worker_; }
 
  private:
+  friend class TlsSession;
+  friend struct TlsTransport;
   static void on_event(void* self, Ready ready);
+  // The socket's own bytes.
+  Io receive(char* buffer, size_t size, size_t& got);
+  Io send(const char* bytes, size_t size, size_t& sent);  // done: all of them
   Io write_segments(Body& out);
   Io write_file(Body& out);
   Io fail(int code);
@@ -70,6 +82,7 @@ class Stream {
   bool peer_closed_ = false;
   bool connecting_ = false;
   int error_ = 0;
+  std::unique_ptr<TlsSession> tls_;
   SocketEvent event_;
 };
 

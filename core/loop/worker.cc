@@ -13,6 +13,7 @@ namespace {
 thread_local Worker* running = nullptr;
 
 constexpr int callbacks_a_look = 8;  // at the clock
+constexpr int handshakes_a_turn = 4;
 
 }  // namespace
 
@@ -79,6 +80,7 @@ void Worker::join() {
 void Worker::turn(int64_t wait_ms) {
   running = this;
   callbacks_ = -1;
+  handshakes_left_ = handshakes_a_turn;
   last_turn_ms_.store(now_ms(), std::memory_order_relaxed);
   while (!next_turn_.empty()) push(soon_, *take(next_turn_));
   wait_for_events(soon_.empty() ? wait_ms : 0);

@@ -59,6 +59,10 @@ class Worker {
   void run_next_turn(Runnable& work);       // after the loop has looked at the other sockets
   void bury(std::unique_ptr<Mortal> dead);  // destroyed when the current callback has returned
 
+  // Asymmetric cryptography takes as long as many small requests: true for a few connections a turn; the others come
+  // again with run_next_turn().
+  bool take_handshake() { return handshakes_left_ > 0 && handshakes_left_-- > 0; }
+
   int id() const { return id_; }
   const std::string& name() const { return name_; }
   // The clock is looked at when a turn begins and every few callbacks: what these say is that old at most.
@@ -105,6 +109,7 @@ class Worker {
   event* wheel_event_ = nullptr;
   int64_t now_us_;
   int64_t wall_offset_ms_;    // from monotonic to wall time, looked at once a turn
+  int handshakes_left_ = 0;   // in this turn
   int callbacks_ = 0;         // since the clock was looked at; -1: a new turn
   int64_t wakes_at_ms_ = -1;  // what wheel_event_ is set to; -1: not set
   Wheel wheel_;

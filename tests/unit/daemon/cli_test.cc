@@ -225,6 +225,7 @@ TEST(Status, TakesServersFromTheBoard) {
   pool->members.push_back({*SocketAddress::parse("10.0.0.1:80"),
                            "10.0.0.1:80",
                            "app:80",
+                           "app",
                            3,
                            0,
                            true,

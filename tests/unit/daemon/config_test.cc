@@ -205,9 +205,8 @@ TEST(Contract, OnlyKeysOfLaterVersionsAreRefused) {
     keys.push_back(what.substr(0, what.find(';')));
   }
   EXPECT_THAT(keys,
-              ElementsAre("unknown key \"tls\" in [listener.https]",
-                          "\"tcp\" is not a value of protocol in [listener.postgres-read]",
-                          "unknown key \"pool\" in [listener.postgres-read]", "unknown key \"tls\" in [pool.app]",
+              ElementsAre("\"tcp\" is not a value of protocol in [listener.postgres-read]",
+                          "unknown key \"pool\" in [listener.postgres-read]",
                           "unknown key \"postgres\" in [pool.replicas].health",
                           "unknown key \"user\" in [pool.replicas].health",
                           "unknown key \"password_file\" in [pool.replicas].health",

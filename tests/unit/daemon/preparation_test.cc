@@ -34,7 +34,7 @@ struct PreparationTest : ::testing::Test {
 };
 
 TEST_F(PreparationTest, MakesWhatServesOfAFile) {
-  Preparation p = prepare(file("[[route]]\npath = \"/a\"\nrespond = { body = \"x\" }\n"), {}, 1);
+  Preparation p = prepare(file("[[route]]\npath = \"/a\"\nrespond = { body = \"x\" }\n"), {}, {}, 1);
   ASSERT_TRUE(p.errors.empty()) << p.errors.front();
   ASSERT_EQ(p.snapshot->routes.size(), 1u);
   EXPECT_EQ(p.snapshot->router->match({"web", "a.test", "/a/b", "GET"}), 0u);
@@ -44,27 +44,27 @@ TEST_F(PreparationTest, MakesWhatServesOfAFile) {
 }
 
 TEST_F(PreparationTest, AMistakeIsAllThatComesOfIt) {
-  Preparation p = prepare(file("[[route]]\npool = \"nowhere\"\n"), {}, 1);
+  Preparation p = prepare(file("[[route]]\npool = \"nowhere\"\n"), {}, {}, 1);
   ASSERT_EQ(p.errors.size(), 1u);
   EXPECT_FALSE(p.snapshot);
   std::ofstream(database) << "rubbish";
-  p = prepare(file(), {}, 1);
+  p = prepare(file(), {}, {}, 1);
   ASSERT_EQ(p.errors.size(), 1u);
   EXPECT_TRUE(p.errors.front().starts_with(database)) << p.errors.front();
 }
 
 TEST_F(PreparationTest, AnUnchangedDatabaseIsNotReadAgain) {
-  Preparation first = prepare(file(), {}, 1);
-  EXPECT_EQ(prepare(file(), first.geo, 2).geo.table, first.geo.table);
+  Preparation first = prepare(file(), {}, {}, 1);
+  EXPECT_EQ(prepare(file(), first.geo, {}, 2).geo.table, first.geo.table);
   // Another file of the same content, and another way to read the same file.
   std::filesystem::copy_file(database, database + ".new");
   std::filesystem::rename(database + ".new", database);
-  Preparation second = prepare(file(), first.geo, 3);
+  Preparation second = prepare(file(), first.geo, {}, 3);
   ASSERT_TRUE(second.errors.empty());
   EXPECT_NE(second.geo.table, first.geo.table);
   GeoFiles otherwise = second.geo;
   otherwise.databases[0].kind = "country";
-  EXPECT_NE(prepare(file(), otherwise, 4).geo.table, second.geo.table);
+  EXPECT_NE(prepare(file(), otherwise, {}, 4).geo.table, second.geo.table);
 }
 
 struct LaterExecutor final : Executor {

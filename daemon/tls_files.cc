@@ -1,0 +1,293 @@
+#include "daemon/tls_files.hh"
+
+#include <fcntl.h>
+#include <glob.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include "core/base/fd.hh"
+
+namespace portolan::daemon {
+namespace {
+
+constexpr size_t largest_file = 4 << 20;
+constexpr size_t worth_threads = 64;  // files to read
+constexpr size_t most_threads = 4;
+
+Result<std::string> read_file(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("cannot read " + path);
+  std::string text;
+  char buffer[16384];
+  for (;;) {
+    ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
+    if (n < 0) return system_error("cannot read " + path);
+    if (n == 0) return text;
+    text.append(buffer, static_cast<size_t>(n));
+    if (text.size() > largest_file) return Error{path + ": too large for a file of certificates"};
+  }
+}
+
+bool is_pattern(const std::string& path) {
+  return path.find_first_of("*?[") != std::string::npos;
+}
+
+std::vector<std::string> matches(const std::string& pattern) {
+  glob_t found{};
+  std::vector<std::string> paths;
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  globfree(&found);
+  return paths;
+}
+
+// The bundle that Debian and its kin keep.
+std::string system_roots() {
+  const char* named = std::getenv("SSL_CERT_FILE");
+  return named && *named ? named : "/etc/ssl/certs/ca-certificates.crt";
+}
+
+// One certificate to have, and who wants it.
+struct Wanted {
+  std::string certificate, key, where;
+  TlsFiles::Pair pair;
+  bool unchanged = false;
+  std::string error;
+};
+
+void read_pair(Wanted& w) {
+  auto pem = read_file(w.certificate);
+  if (!pem) {
+    w.error = pem.error().text;
+    return;
+  }
+  std::string key_pem;
+  if (w.key != w.certificate) {
+    auto text = read_file(w.key);
+    if (!text) {
+      w.error = text.error().text;
+      return;
+    }
+    key_pem = std::move(*text);
+  }
+  auto read = crypto::read_certificate(*pem, w.key == w.certificate ? *pem : key_pem, w.certificate, w.key);
+  if (read) {
+    w.pair.certificate = std::move(*read);
+  } else {
+    w.error = read.error().text;
+  }
+}
+
+// Decoding a certificate takes a tenth of a millisecond: thousands are shared out.
+void read_pairs(std::vector<Wanted*>& wanted) {
+  size_t threads =
+      wanted.size() < worth_threads ? 1 : std::min<size_t>(most_threads, std::thread::hardware_concurrency());
+  std::vector<std::thread> others;
+  auto work = [&wanted, threads](size_t first) {
+    for (size_t i = first; i < wanted.size(); i += threads) read_pair(*wanted[i]);
+  };
+  for (size_t t = 1; t < threads; ++t) others.emplace_back(work, t);
+  work(0);
+  for (std::thread& other : others) other.join();
+}
+
+class Reader {
+ public:
+  Reader(const Config& config, const TlsFiles& before) : config_(config), before_(before) {}
+
+  TlsReading read() {
+    gather();
+    read_pairs(stale_);
+    take();
+    for (const proxy::ListenerConfig& listener : config_.listeners)
+      if (listener.tls) add_listener(listener);
+    for (const proxy::PoolConfig& pool : config_.pools)
+      if (pool.tls) add_pool(pool);
+    return std::move(out_);
+  }
+
+ private:
+  using PairName = std::pair<std::string, std::string>;
+
+  void fail(const std::string& where, const std::string& what) {
+    out_.errors.push_back(where.empty() ? what : where + ": " + what);
+  }
+
+  void want(const std::string& certificate, const std::string& key, const std::string& where) {
+    PairName name{certificate, key.empty() ? certificate : key};
+    auto [it, fresh] = wanted_.try_emplace(name);
+    if (!fresh) return;
+    it->second.certificate = name.first;
+    it->second.key = name.second;
+    it->second.where = where;
+  }
+
+  void gather() {
+    for (const proxy::ListenerConfig& listener : config_.listeners) {
+      if (!listener.tls) continue;
+      for (const loop::CertificateFile& file : listener.tls->certificates) {
+        if (!is_pattern(file.certificate)) {
+          want(file.certificate, file.key, file.where);
+          continue;
+        }
+        auto found = matches(file.certificate);
+        if (found.empty()) fail(file.where, "no file matches " + file.certificate);
+        for (const std::string& path : found) want(path, file.key, file.where);
+      }
+    }
+    for (const proxy::PoolConfig& pool : config_.pools)
+      if (pool.tls && !pool.tls->certificate.empty()) want(pool.tls->certificate, pool.tls->key, pool.where);
+    for (auto& [name, w] : wanted_) {
+      // Looked at before they are read: what changes meanwhile is read again next time.
+      w.pair.certificate_stamp = FileStamp::of(w.certificate);
+      w.pair.key_stamp = FileStamp::of(w.key);
+      auto old = before_.pairs.find(name);
+      w.unchanged = old != before_.pairs.end() && old->second.certificate_stamp == w.pair.certificate_stamp &&
+                    old->second.key_stamp == w.pair.key_stamp;
+      if (w.unchanged) {
+        w.pair.certificate = old->second.certificate;
+      } else {
+        stale_.push_back(&w);
+      }
+    }
+  }
+
+  void take() {
+    for (auto& [name, w] : wanted_) {
+      if (!w.error.empty()) {
+        auto old = before_.pairs.find(name);
+        if (old == before_.pairs.end()) {
+          fail(w.where, w.error);
+          continue;
+        }
+        out_.kept.push_back(w.error + "; the certificate that was read before stays");
+        w.pair = old->second;
+        w.pair.certificate_stamp.size = -1;  // so that it is looked at again next time
+      }
+      share_chain(w);
+      out_.files.pairs[name] = w.pair;
+    }
+  }
+
+  // Thousands of certificates come with the same few intermediates.
+  void share_chain(Wanted& w) {
+    if (w.unchanged || !w.error.empty() || !w.pair.certificate) return;
+    std::string all;
+    for (const std::string& der : *w.pair.certificate->chain) all += der;
+    auto& kept = chains_[all];
+    if (!kept) kept = w.pair.certificate->chain;
+    // Nobody else has seen it yet.
+    const_cast<crypto::Certificate&>(*w.pair.certificate).chain = kept;
+  }
+
+  crypto::TrustRef authority(const std::string& path, const std::string& where) {
+    if (auto read = out_.files.authorities.find(path); read != out_.files.authorities.end()) return read->second.trust;
+    auto old = before_.authorities.find(path);
+    auto pem = read_file(path);
+    if (pem && old != before_.authorities.end() && old->second.pem == *pem)
+      return (out_.files.authorities[path] = old->second).trust;
+    std::string error = pem ? "" : pem.error().text;
+    if (pem) {
+      auto trust = crypto::TrustStore::from_pem(*pem, path);
+      if (trust) return (out_.files.authorities[path] = {*pem, *trust}).trust;
+      error = trust.error().text;
+    }
+    if (old == before_.authorities.end()) {
+      fail(where, error);
+      return nullptr;
+    }
+    out_.kept.push_back(error + "; the authorities that were read before stay");
+    return (out_.files.authorities[path] = old->second).trust;
+  }
+
+  crypto::CertificateRef certificate(const std::string& file, const std::string& key) const {
+    auto found = out_.files.pairs.find({file, key.empty() ? file : key});
+    return found == out_.files.pairs.end() ? nullptr : found->second.certificate;
+  }
+
+  void add_listener(const proxy::ListenerConfig& listener) {
+    auto identity = std::make_shared<loop::TlsIdentity>();
+    identity->listener = listener.name;
+    identity->config = *listener.tls;
+    identity->protocols = {"http/1.1"};
+    std::vector<crypto::CertificateRef> certificates;
+    for (const loop::CertificateFile& file : listener.tls->certificates) {
+      std::vector<std::string> paths{file.certificate};
+      if (is_pattern(file.certificate)) paths = matches(file.certificate);
+      for (const std::string& path : paths)
+        if (auto c = certificate(path, file.key)) certificates.push_back(std::move(c));
+    }
+    if (!listener.tls->client_ca.empty()) identity->client_ca = authority(listener.tls->client_ca, listener.where);
+    if (listener.tls->client_certificates == "off") identity->client_ca = nullptr;
+    auto old = before_.listeners.find(listener.name);
+    if (old != before_.listeners.end() && old->second->config == identity->config &&
+        old->second->client_ca == identity->client_ca && old->second->certificates->all() == certificates) {
+      out_.files.listeners[listener.name] = old->second;
+      return;
+    }
+    identity->certificates = std::make_shared<crypto::CertificateSet>(std::move(certificates));
+    out_.files.listeners[listener.name] = std::move(identity);
+  }
+
+  void add_pool(const proxy::PoolConfig& pool) {
+    auto trust = std::make_shared<loop::TlsTrust>();
+    trust->config = *pool.tls;
+    if (pool.tls->verify) trust->trust = authority(pool.tls->ca.empty() ? system_roots() : pool.tls->ca, pool.where);
+    if (!pool.tls->certificate.empty()) trust->certificate = certificate(pool.tls->certificate, pool.tls->key);
+    auto old = before_.pools.find(pool.name);
+    bool same = old != before_.pools.end() && old->second->config == trust->config &&
+                old->second->trust == trust->trust && old->second->certificate == trust->certificate;
+    out_.files.pools[pool.name] = same ? old->second : trust;
+  }
+
+  const Config& config_;
+  const TlsFiles& before_;
+  TlsReading out_;
+  std::map<PairName, Wanted> wanted_;
+  std::vector<Wanted*> stale_;
+  std::unordered_map<std::string, std::shared_ptr<const crypto::Chain>> chains_;
+};
+
+}  // namespace
+
+FileStamp FileStamp::of(const std::string& path) {
+  struct stat s {};
+  FileStamp stamp;
+  if (::stat(path.c_str(), &s) != 0) return stamp;
+  return {s.st_dev, s.st_ino, s.st_size, s.st_mtim, s.st_ctim};
+}
+
+bool FileStamp::operator==(const FileStamp& o) const {
+  auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
+  return size >= 0 && device == o.device && inode == o.inode && size == o.size && same(modified, o.modified) &&
+         same(changed, o.changed);
+}
+
+TlsReading read_tls(const Config& config, const TlsFiles& before) {
+  return Reader(config, before).read();
+}
+
+std::vector<std::string> tls_files_of(const Config& config) {
+  std::vector<std::string> files;
+  auto add = [&files](const std::string& path) {
+    if (!path.empty()) files.push_back(path);
+  };
+  for (const proxy::ListenerConfig& listener : config.listeners) {
+    if (!listener.tls) continue;
+    add(listener.tls->client_ca);
+    for (const loop::CertificateFile& file : listener.tls->certificates) {
+      for (const std::string& path :
+           is_pattern(file.certificate) ? matches(file.certificate) : std::vector<std::string>{file.certificate})
+        add(path);
+      add(file.key);
+    }
+  }
+  for (const proxy::PoolConfig& pool : config.pools) {
+    if (!pool.tls) continue;
+    for (const std::string& path : {pool.tls->ca, pool.tls->certificate, pool.tls->key}) add(path);
+  }
+  return files;
+}
+
+}  // namespace portolan::daemon

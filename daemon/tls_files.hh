@@ -1,0 +1,56 @@
+#pragma once
+// The certificates, keys and authorities that the configuration names, read off the loops. What didn't change since the
+// last time is not read again; what became unusable stays as it was, and is told.
+#include <sys/stat.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/crypto/certificate_set.hh"
+#include "core/loop/tls_acceptor.hh"
+#include "core/loop/tls_connector.hh"
+#include "daemon/config.hh"
+
+namespace portolan::daemon {
+
+// What a file was when it was read.
+struct FileStamp {
+  dev_t device = 0;
+  ino_t inode = 0;
+  off_t size = -1;
+  timespec modified{}, changed{};
+  static FileStamp of(const std::string& path);  // size -1: it can't be looked at
+  bool operator==(const FileStamp& other) const;
+};
+
+struct TlsFiles {
+  struct Pair {  // a certificate and its key
+    FileStamp certificate_stamp, key_stamp;
+    crypto::CertificateRef certificate;
+  };
+  struct Authority {
+    std::string pem;
+    crypto::TrustRef trust;
+  };
+  std::map<std::pair<std::string, std::string>, Pair> pairs;  // by the files' names
+  std::map<std::string, Authority> authorities;               // by the file's name
+  std::map<std::string, std::shared_ptr<const loop::TlsIdentity>, std::less<>> listeners;
+  std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>> pools;
+};
+
+struct TlsReading {
+  TlsFiles files;
+  std::vector<std::string> errors;  // complete sentences, with their place in the configuration
+  std::vector<std::string> kept;    // the same, of what stays as it was read before
+};
+
+TlsReading read_tls(const Config& config, const TlsFiles& before);
+
+// All files named, patterns resolved: what a reload will read.
+std::vector<std::string> tls_files_of(const Config& config);
+
+}  // namespace portolan::daemon

@@ -189,6 +189,10 @@ void Server::apply(Preparation next) {
   applying_ = true;
   retired_->add(std::make_shared<Config>(std::exchange(config_, std::move(next.config))));
   geo_ = std::move(next.geo);
+  for (auto& [listener, identity] : tls_.listeners) {
+    auto now = next.tls.listeners.find(listener);
+    if (now == next.tls.listeners.end() || now->second != identity) retired_->add(std::move(identity));
+  }
   tls_ = std::move(next.tls);
   lend_tls(next.monitor);
   caches_ = assemble_caches(config_, caches_);

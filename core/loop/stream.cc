@@ -75,6 +75,7 @@ void Stream::on_event(void* self, Ready ready) {
   auto* stream = static_cast<Stream*>(self);
   if (ready.readable) stream->readable_ = true;
   if (ready.writable) stream->writable_ = true;
+  if (ready.writable && stream->tls_) stream->tls_->flush();  // of a handshake nobody else would
   if (ready.closed) stream->peer_closed_ = stream->readable_ = true;
   stream->handler_.on_ready();
 }

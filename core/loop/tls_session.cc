@@ -148,6 +148,7 @@ Io TlsSession::fail(int result, Io otherwise) {
 }
 
 Io TlsSession::handshake() {
+  if (Io io = flush(); io == Io::error) return io;
   ERR_clear_error();
   gathered.open = true;
   int result = SSL_do_handshake(ssl_.get());

@@ -34,6 +34,7 @@ BASELINE = os.path.join(os.path.dirname(__file__), '../golden/instructions.json'
 OPERATIONS = os.path.join(harness.ROOT, 'build/release/bench/bench_operations')
 OPERATION_TIMES = 1000                                          # as bench/operations/main.cc does each
 TOLERANCE = 0.05
+TOLERANCE_OF_REQUESTS = 0.08            # how often the loop turns meanwhile, and by which routines of libc, is the machine's
 
 
 def recorded(measured, kind):
@@ -141,20 +142,21 @@ class HotPath(harness.Case):
         return int(re.search(r'Collected : (\d+)', edge.output).group(1))
 
     def test_instructions_a_request(self):
-        """Within 5 % of the recorded figures; `hot_path_test.py --record` records them anew."""
+        """Within 8 % of the recorded figures; `hot_path_test.py --record` records them anew."""
         def measure(target):
             return round((self.instructions(target, 1700) - self.instructions(target, 200)) / 1500)
 
-        limits = {target: count * (1 + TOLERANCE) for target, count in recorded({}, 'requests').items()} if not RECORD else {}
+        limits = {} if RECORD else {target: count * (1 + TOLERANCE_OF_REQUESTS)
+                                    for target, count in recorded({}, 'requests').items()}
         measured = {target: calmest(lambda: measure(target), lambda count: count <= limits.get(target, count))
                     for target in ('/cached', '/passed')}
-        self.compare(measured, recorded(measured, 'requests'))
+        self.compare(measured, recorded(measured, 'requests'), TOLERANCE_OF_REQUESTS)
 
-    def compare(self, measured, baseline):
+    def compare(self, measured, baseline, tolerance=TOLERANCE):
         self.assertEqual(sorted(measured), sorted(baseline), 'what is measured has changed: hot_path_test.py --record')
         for name, count in baseline.items():
             with self.subTest(name):
-                self.assertAlmostEqual(measured[name] / count, 1, delta=TOLERANCE,
+                self.assertAlmostEqual(measured[name] / count, 1, delta=tolerance,
                                        msg=f'{name}: {measured[name]} instructions, recorded are {count}')
 
     def test_instructions_an_operation(self):

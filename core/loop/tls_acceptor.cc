@@ -71,7 +71,7 @@ struct TlsCallbacks {
   static int protocol(SSL* ssl, const unsigned char** out, unsigned char* size, const unsigned char* offered,
                       unsigned int offered_size, void*) {
     for (const std::string& ours : of(ssl).identity_->protocols)
-      for (unsigned int at = 0; at + 1 + offered[at] <= offered_size; at += 1 + offered[at])
+      for (unsigned int at = 0; at < offered_size && at + 1 + offered[at] <= offered_size; at += 1 + offered[at])
         if (offered[at] == ours.size() && std::memcmp(offered + at + 1, ours.data(), ours.size()) == 0) {
           *out = offered + at + 1;
           *size = offered[at];

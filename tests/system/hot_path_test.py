@@ -106,16 +106,12 @@ class HotPath(harness.Case):
         self.assertLessEqual(calls['epoll_wait'], 1.1)
 
     def test_system_calls_of_a_passed_answer(self):
-        def measure():
-            found = self.system_calls('/passed')
-            return found['epoll_wait'], sorted(found.items())
-
-        waits, calls = calmest(measure, lambda least: least[0] <= 2.2)
-        calls = dict(calls)
+        calls = self.system_calls('/passed')
         self.assertAlmostEqual(calls['recvfrom'], 2, delta=0.05)
         self.assertAlmostEqual(calls['sendto'], 2, delta=0.05)
         self.assertEqual((calls['sendmsg'], calls['epoll_ctl']), (0, 0))
-        self.assertLessEqual(waits, 2.2)
+        # Two, and on some machines the kernel says once more that the server's socket may be written to.
+        self.assertLessEqual(calls['epoll_wait'], 3.2)
 
     def under_valgrind(self, target, count, *options):
         """The folder of a run that answered `count` requests and ended in good order."""

@@ -210,7 +210,8 @@ class Reader {
     auto identity = std::make_shared<loop::TlsIdentity>();
     identity->listener = listener.name;
     identity->config = *listener.tls;
-    identity->protocols = {"http/1.1"};
+    if (listener.http2) identity->protocols.push_back("h2");
+    identity->protocols.push_back("http/1.1");
     std::vector<crypto::CertificateRef> certificates;
     for (const loop::CertificateFile& file : listener.tls->certificates) {
       std::vector<std::string> paths{file.certificate};
@@ -222,7 +223,8 @@ class Reader {
     if (listener.tls->client_certificates == "off") identity->client_ca = nullptr;
     auto old = before_.listeners.find(listener.name);
     if (old != before_.listeners.end() && old->second->config == identity->config &&
-        old->second->client_ca == identity->client_ca && old->second->certificates->all() == certificates) {
+        old->second->protocols == identity->protocols && old->second->client_ca == identity->client_ca &&
+        old->second->certificates->all() == certificates) {
       out_.files.listeners[listener.name] = old->second;
       return;
     }
@@ -233,11 +235,13 @@ class Reader {
   void add_pool(const proxy::PoolConfig& pool) {
     auto trust = std::make_shared<loop::TlsTrust>();
     trust->config = *pool.tls;
+    if (pool.http2) trust->protocols = {"h2"};
     if (pool.tls->verify) trust->trust = authority(pool.tls->ca.empty() ? system_roots() : pool.tls->ca, pool.where);
     if (!pool.tls->certificate.empty()) trust->certificate = certificate(pool.tls->certificate, pool.tls->key);
     auto old = before_.pools.find(pool.name);
     bool same = old != before_.pools.end() && old->second->config == trust->config &&
-                old->second->trust == trust->trust && old->second->certificate == trust->certificate;
+                old->second->trust == trust->trust && old->second->certificate == trust->certificate &&
+                old->second->protocols == trust->protocols;
     out_.files.pools[pool.name] = same ? old->second : trust;
   }
 

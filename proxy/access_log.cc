@@ -116,7 +116,9 @@ void write_json(BlockWriter& out, const LogEntry& e) {
   add_text(out, ",\"method\":\"", e.method);
   add_text(out, ",\"host\":\"", e.host);
   add_text(out, ",\"target\":\"", e.target);
-  out.append(e.minor_version == 1 ? ",\"protocol\":\"HTTP/1.1\"" : ",\"protocol\":\"HTTP/1.0\"");
+  out.append(",\"protocol\":\"");
+  out.append(e.protocol);
+  out.append('"');
   add_text(out, ",\"tls\":\"", e.tls);
   add_number(out, ",\"status\":", static_cast<uint64_t>(e.status));
   add_number(out, ",\"bytes\":", e.bytes);
@@ -141,7 +143,8 @@ void write_combined(BlockWriter& out, const LogEntry& e) {
   escape_combined(out, e.method);
   out.append(' ');
   escape_combined(out, e.target);
-  out.append(e.minor_version == 1 ? " HTTP/1.1" : " HTTP/1.0");
+  out.append(' ');
+  out.append(e.protocol);
   add_number(out, "\" ", static_cast<uint64_t>(e.status));
   add_number(out, " ", e.bytes);
   out.append(" \"");

@@ -14,7 +14,7 @@ struct LogEntry {
   int64_t duration_us = 0;
   IpAddress client;
   std::string_view listener, method, target, host, referer, user_agent;
-  int minor_version = 1;
+  std::string_view protocol = "HTTP/1.1";
   int status = 0;
   uint64_t bytes = 0;  // of the body, sent to the client
   std::string_view route, pool, server, cache;

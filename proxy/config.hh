@@ -41,6 +41,7 @@ struct ListenerConfig {
   std::string where;  // file:line:col, for errors
   std::vector<SocketAddress> listen;
   bool proxy_protocol = false;
+  bool http2 = true;
   std::optional<loop::TlsListenerConfig> tls;
   std::optional<HstsConfig> hsts;  // with tls only
   TimeoutOverrides timeouts;
@@ -70,6 +71,7 @@ struct PoolConfig {
   RetryConfig retry;
   TimeoutOverrides timeouts;
   std::optional<loop::TlsServerConfig> tls;
+  bool http2 = false;
   bool operator==(const PoolConfig&) const = default;
 };
 

@@ -126,6 +126,8 @@ const conf::Table<ListenerConfig>& listener_fields() {
               "What differs from [timeouts] here."),
           row("tls", &ListenerConfig::tls, conf::optional(conf::table(loop::tls_listener_fields())),
               "Clients speak TLS."),
+          row("http2", &ListenerConfig::http2, conf::boolean(),
+              "Clients may speak HTTP/2: with TLS by ALPN, else by beginning so (prior knowledge)."),
           row("hsts", &ListenerConfig::hsts, conf::optional(conf::table(hsts_fields())),
               "Strict-Transport-Security: tells browsers to come by TLS alone from then on; with tls only. A server's "
               "own field stands."),
@@ -148,6 +150,9 @@ const conf::Table<PoolConfig>& pool_fields() {
               "When a server refuses, resets or times out and the request allows it."),
           row("tls", &PoolConfig::tls, conf::optional(conf::table(loop::tls_server_fields())),
               "Servers speak TLS; an empty table {} verifies them by the system's roots."),
+          row("http2", &PoolConfig::http2, conf::boolean(),
+              "Servers are spoken to in HTTP/2, many requests over one connection: with tls by ALPN, else as they are "
+              "known to speak it (h2c). gRPC needs it."),
           row("timeouts", &PoolConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
       },

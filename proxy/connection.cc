@@ -2,6 +2,7 @@
 
 #include "core/loop/proxy_protocol.hh"
 #include "proxy/exchange.hh"
+#include "proxy/h2_connection.hh"
 #include "proxy/proxy.hh"
 
 namespace portolan::proxy {
@@ -30,6 +31,7 @@ Connection::Connection(Proxy& proxy, std::shared_ptr<const ListenerView> listene
       peer_(peer.ip),
       stream_(proxy.worker(), std::move(socket), *this),
       timer_(proxy.worker(), this, &loop::Calls<&Connection::on_timeout>::call) {
+  may_be_http2_ = listener_->config.http2 && !listener_->tls;
   if (listener_->config.proxy_protocol) {
     enter(Phase::greeting, listener_->timeouts.header);
   } else if (listener_->tls) {
@@ -48,10 +50,6 @@ void Connection::enter(Phase phase, int64_t timeout_ms) {
 
 bool Connection::draining() const {
   return draining_ || proxy_.draining();
-}
-
-bool Connection::output_full() const {
-  return talk_->out.size() >= output_window;
 }
 
 void Connection::drain() {
@@ -94,6 +92,8 @@ bool Connection::step() {
       if (over && talk_->out.empty()) return end_exchange();
       return wrote && talk_->out.empty();
     }
+    case Phase::multiplexed:
+      return h2_->step();
     case Phase::lingering:
       read_out();
       return false;
@@ -155,14 +155,34 @@ bool Connection::shake_hands() {
   }
   enter(Phase::idle, listener_->timeouts.keepalive);
   talk_ = proxy_.take_conversation();
+  if (stream_.tls()->protocol() == "h2") begin_http2();
   return true;
+}
+
+// RFC 9113 §3.3: without TLS a client that knows begins with the preface.
+bool Connection::speaks_http2() {
+  std::string_view bytes = talk_->inbox.unread().substr(0, http::h2_preface.size());
+  if (http::h2_preface.starts_with(bytes)) {
+    if (bytes.size() == http::h2_preface.size()) begin_http2();
+    return true;
+  }
+  may_be_http2_ = false;
+  return false;
+}
+
+void Connection::begin_http2() {
+  may_be_http2_ = false;
+  phase_ = Phase::multiplexed;
+  h2_ = std::make_unique<H2Connection>(*this);
 }
 
 // ── the next request ──────────────────────────────────────────────────────────────────────────────────────────────
 
 bool Connection::next_request() {
   Conversation& talk = *talk_;
-  if (!talk.inbox.unread().empty()) {
+  bool undecided = may_be_http2_ && !talk.inbox.unread().empty() && speaks_http2();
+  if (phase_ == Phase::multiplexed) return true;
+  if (!talk.inbox.unread().empty() && !undecided) {
     http::Step step = talk.parser.next(talk.inbox.unread());
     if (phase_ == Phase::idle && talk.parser.started()) {
       talk.started_us = proxy_.worker().now_us();
@@ -172,7 +192,7 @@ bool Connection::next_request() {
       talk.parser.head().storage = talk.inbox.block();
       talk.inbox.consume(step.consumed);
       keep_alive_ = talk.parser.head().keep_alive;
-      begin_exchange(std::make_unique<Exchange>(*this, talk.parser.head()));
+      begin_exchange(std::make_unique<Exchange>(*this, *this, talk.parser.head()));
       return true;
     }
     if (step.event == http::Event::error) {
@@ -202,7 +222,7 @@ void Connection::begin_exchange(std::unique_ptr<Exchange> exchange) {
 void Connection::refuse(int status) {
   keep_alive_ = false;
   if (talk_->started_us == 0) talk_->started_us = proxy_.worker().now_us();
-  begin_exchange(std::make_unique<Exchange>(*this, status));
+  begin_exchange(std::make_unique<Exchange>(*this, *this, status));
 }
 
 bool Connection::end_exchange() {
@@ -227,12 +247,78 @@ void Connection::rest() {
   proxy_.give_back(std::move(talk_));
 }
 
+// ── the request's body ────────────────────────────────────────────────────────────────────────────────────────────
+
 loop::Io Connection::fill() {
   loop::Io io = talk_->inbox.fill(stream_, inbox_limit);
   // A reset that came with the last bytes brings no edge of its own.
   if (io == loop::Io::would_block && stream_.broken()) io = loop::Io::error;
   if (io == loop::Io::done) talk_->progress_ms = proxy_.worker().now_ms();
   return io;
+}
+
+Downstream::Read Connection::read_body(Slice& bytes) {
+  Inbox& inbox = talk_->inbox;
+  for (;;) {
+    http::Step step = talk_->parser.next(inbox.unread());
+    if (step.event == http::Event::error) {
+      talk_->broken_status = talk_->parser.status();
+      return Read::broken;
+    }
+    if (step.event == http::Event::body) bytes = inbox.slice(step.data);
+    inbox.consume(step.consumed);
+    if (step.event == http::Event::body) return Read::bytes;
+    if (step.event == http::Event::end) return Read::end;
+    loop::Io io = fill();
+    if (io == loop::Io::would_block) return Read::wait;
+    if (io == loop::Io::done) continue;
+    talk_->broken_status = 400;
+    return Read::broken;
+  }
+}
+
+// ── the answer ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+bool Connection::output_full() const {
+  return talk_->out.size() >= output_window;
+}
+
+void Connection::send_interim(const std::string& head) {
+  talk_->out.append(Slice::copy_of(head));
+}
+
+void Connection::send_head(const Answer& answer, ResponseFilter& filter) {
+  talk_->framing = filter.framing;
+  if (filter.http_1_0 && filter.framing == http::Framing::chunked) {
+    talk_->framing = http::Framing::until_close;
+    filter.framing = http::Framing::none;
+    keep_alive_ = false;
+  }
+  if (draining()) keep_alive_ = false;
+  filter.close = !keep_alive_;
+  BlockWriter out;
+  write_response(out, answer, filter);
+  talk_->out.append(out.take());
+}
+
+void Connection::send_body(Body& part) {
+  Body& out = talk_->out;
+  if (talk_->framing != http::Framing::chunked) return out.append(std::move(part));
+  char header[20];
+  out.append(Slice::copy_of({header, http::chunk_header(header, part.size())}));
+  out.append(std::move(part));
+  out.append(Slice::literal("\r\n"));
+}
+
+void Connection::end_body(const http::Fields* trailers) {
+  if (talk_->framing != http::Framing::chunked) return;
+  std::string last = "0\r\n";
+  http::HeadWriter writer(last);
+  if (trailers)
+    for (const http::Field& f : *trailers)
+      if (may_be_trailer(f)) writer.field(f.name, f.value);
+  writer.end();
+  talk_->out.append(Slice::copy_of(last));
 }
 
 // ── output and end ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -273,6 +359,7 @@ void Connection::close() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   timer_.cancel();
+  if (h2_) h2_->client_left();
   if (talk_ && talk_->exchange) talk_->exchange->client_left();
   if (talk_) talk_->exchange.reset();
   rest();
@@ -283,6 +370,8 @@ void Connection::on_timeout() {
   switch (phase_) {
     case Phase::exchange:
       return on_body_timeout();
+    case Phase::multiplexed:
+      return h2_->on_timeout();
     case Phase::handshake:
       proxy_.count_handshake(listener_->config.name, *stream_.tls(), "timeout");
       return close();

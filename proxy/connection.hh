@@ -7,9 +7,11 @@
 #include "core/loop/tls_acceptor.hh"
 #include "proxy/config.hh"
 #include "proxy/conversation.hh"
+#include "proxy/downstream.hh"
 
 namespace portolan::proxy {
 
+class H2Connection;
 class Proxy;
 
 // What the connections of a listener share: as it was configured when they came.
@@ -23,7 +25,7 @@ struct ListenerView {
   std::string hsts;                        // the value of Strict-Transport-Security; empty: not sent
 };
 
-class Connection final : public loop::StreamHandler, public loop::Runnable, public loop::Mortal, public Recycled {
+class Connection final : public loop::StreamHandler, public Downstream, public loop::Mortal, public Recycled {
  public:
   Connection(Proxy& proxy, std::shared_ptr<const ListenerView> listener, int door, UniqueFd socket,
              const SocketAddress& peer);
@@ -33,35 +35,43 @@ class Connection final : public loop::StreamHandler, public loop::Runnable, publ
   void drain();         // ends after the current request; at once when idle
   int door() const { return door_; }
 
-  // ── for the exchange ──
+  // ── for exchanges ──
   Proxy& proxy() { return proxy_; }
   const ListenerView& listener() const { return *listener_; }
   const IpAddress& peer() const { return peer_; }
   const loop::TlsSession* tls() const { return stream_.tls(); }  // nullptr: plain
-  http::RequestParser& parser() { return talk_->parser; }
-  Inbox& inbox() { return talk_->inbox; }
-  // Reads more of the request's body; done: look at the inbox again. The end of the client's side is Io::eof.
-  loop::Io fill();
-  Body& out() { return talk_->out; }
   bool draining() const;
-  bool output_full() const;
-  void close_after_answer() { keep_alive_ = false; }
-  bool keeps_alive() const { return keep_alive_; }
-  void abort() { close(); }    // now, with what is under way
-  void cut() { cut_ = true; }  // the answer can't be finished: break the connection so that it shows
-  int64_t request_started_us() const { return talk_->started_us; }
+  void abort() { close(); }  // now, with what is under way
+
+  // ── HTTP/1: the one exchange's client ──
+  Read read_body(Slice& bytes) override;
+  const http::Fields& trailers() const override { return talk_->parser.trailers(); }
+  int broken_status() const override { return talk_->broken_status; }
+  int64_t request_started_us() const override { return talk_->started_us; }
+  bool output_full() const override;
+  bool output_empty() const override { return talk_->out.empty(); }
+  void send_interim(const std::string& head) override;
+  void send_head(const Answer& answer, ResponseFilter& filter) override;
+  void send_body(Body& part) override;
+  void end_body(const http::Fields* trailers) override;
+  void close_after_answer() override { keep_alive_ = false; }
+  void cut() override { cut_ = true; }
 
  private:
   friend class Proxy;
-  enum class Phase : uint8_t { greeting, handshake, idle, head, exchange, lingering, closed };
+  friend class H2Connection;
+  enum class Phase : uint8_t { greeting, handshake, idle, head, exchange, multiplexed, lingering, closed };
   bool step();  // one thing; false: nothing more to do now
   bool read_greeting();
   void begin_tls();
   bool shake_hands();
   bool next_request();
+  bool speaks_http2();  // begins as an HTTP/2 client does, or may yet
+  void begin_http2();
   void begin_exchange(std::unique_ptr<Exchange> exchange);
   void refuse(int status);
   bool end_exchange();
+  loop::Io fill();
   bool flush();  // false: the connection is gone
   void rest();   // gives the conversation back if nothing is under way
   void linger();
@@ -76,6 +86,7 @@ class Connection final : public loop::StreamHandler, public loop::Runnable, publ
   Connection* previous_ = nullptr;  // in the proxy's list
   Connection* next_ = nullptr;
   std::unique_ptr<Conversation> talk_;  // nullptr: idle
+  std::unique_ptr<H2Connection> h2_;    // while multiplexed
   int door_;
   uint32_t lingered_bytes_ = 0;
   IpAddress peer_;
@@ -83,6 +94,7 @@ class Connection final : public loop::StreamHandler, public loop::Runnable, publ
   bool keep_alive_ = true;
   bool draining_ = false;
   bool cut_ = false;
+  bool may_be_http2_ = false;  // nothing was read yet that says otherwise
   loop::Stream stream_;
   loop::Timer timer_;
 };

@@ -20,8 +20,10 @@ struct Conversation {
   Body out;
   http::RequestParser parser;
   std::unique_ptr<Exchange> exchange;
-  int64_t started_us = 0;   // the request's first byte
-  int64_t progress_ms = 0;  // of a body, either way
+  int64_t started_us = 0;                       // the request's first byte
+  int64_t progress_ms = 0;                      // of a body, either way
+  int broken_status = 0;                        // of a request's body that can't be read
+  http::Framing framing = http::Framing::none;  // of the answer
 };
 
 }  // namespace portolan::proxy

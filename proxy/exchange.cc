@@ -32,11 +32,19 @@ const Exchange::Step Exchange::steps[] = {
     {"finish", &Exchange::finish},
 };
 
-Exchange::Exchange(Connection& connection, http::RequestHead& head)
-    : connection_(connection), proxy_(connection.proxy()), snapshot_(proxy_.snapshot()), head_(&head) {}
+Exchange::Exchange(Connection& connection, Downstream& downstream, http::RequestHead& head)
+    : connection_(connection),
+      downstream_(downstream),
+      proxy_(connection.proxy()),
+      snapshot_(proxy_.snapshot()),
+      head_(&head) {}
 
-Exchange::Exchange(Connection& connection, int status)
-    : connection_(connection), proxy_(connection.proxy()), snapshot_(proxy_.snapshot()), refusal_(status) {
+Exchange::Exchange(Connection& connection, Downstream& downstream, int status)
+    : connection_(connection),
+      downstream_(downstream),
+      proxy_(connection.proxy()),
+      snapshot_(proxy_.snapshot()),
+      refusal_(status) {
   client_.address = client_.peer = connection.peer().unmapped();
 }
 
@@ -76,7 +84,7 @@ Exchange::Next Exchange::route() {
 
 Exchange::Next Exchange::admit() {
   if (head_->method == Method::connect) {
-    connection_.close_after_answer();  // what follows may be the tunnel's bytes
+    downstream_.close_after_answer();  // what follows may be the tunnel's bytes
     auto refusal = Respond::error(405);
     refusal->add("Allow", std::string(allowed_methods));
     return answer(std::move(refusal));
@@ -114,7 +122,7 @@ Exchange::Next Exchange::lookup() {
       break;
   }
   auto source =
-      std::make_unique<Cached>(proxy_.worker(), connection_, *head_, std::move(found), snapshot_->node, nullptr);
+      std::make_unique<Cached>(proxy_.worker(), downstream_, *head_, std::move(found), snapshot_->node, nullptr);
   cached_ = source.get();
   return answer(std::move(source));
 }
@@ -128,7 +136,7 @@ Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
   auto fetch =
       std::make_unique<Fetch>(proxy_, std::move(cluster), std::move(request), std::move(writer),
                               snapshot_->route_caches[static_cast<size_t>(route_ - snapshot_->routes.data())], note);
-  auto source = std::make_unique<Cached>(proxy_.worker(), connection_, *head_, std::move(found), snapshot_->node, note);
+  auto source = std::make_unique<Cached>(proxy_.worker(), downstream_, *head_, std::move(found), snapshot_->node, note);
   cached_ = source.get();
   Next next = answer(std::move(source));
   proxy_.begin_fetch(std::move(fetch));
@@ -147,7 +155,7 @@ Exchange::Next Exchange::choose() {
   std::shared_ptr<Cluster> cluster = proxy_.cluster(*snapshot_, *route_);
   if (!cluster) return answer_error(503);
   OriginRequest::Ask request = ask(*cluster, false, nullptr);
-  auto upstream = std::make_unique<Upstream>(proxy_, std::move(cluster), std::move(request), connection_);
+  auto upstream = std::make_unique<Upstream>(proxy_, std::move(cluster), std::move(request), downstream_);
   Upstream& started = *upstream;
   Next next = answer(std::move(upstream));
   started.start();
@@ -186,6 +194,8 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
     writer->add_conditional_fields(conditionals);
     filter.extra = &conditionals;
   }
+  request.h2.scheme = cluster.tls() ? "https" : "http";
+  if (auto te = head_->fields.find(FieldId::te)) request.h2.wants_trailers = http::list_has(*te, "trailers");
   BlockWriter out;
   write_request(out, *head_, filter);
   request.head = out.take();
@@ -201,7 +211,7 @@ Exchange::Next Exchange::answer(std::unique_ptr<Source> source) {
 Exchange::Next Exchange::answer_error(int status) {
   cached_ = nullptr;
   // What can't be read has no next request behind it that could be trusted.
-  if (!head_) connection_.close_after_answer();
+  if (!head_) downstream_.close_after_answer();
   return answer(Respond::error(status));
 }
 
@@ -232,26 +242,24 @@ Exchange::Next Exchange::connect() {
 
 void Exchange::send_interims() {
   std::string interim;
-  if (connection_.output_full()) return;
+  if (downstream_.output_full()) return;
   if (!source_->take_interim(interim)) return;
-  if (head_->minor_version == 1) connection_.out().append(Slice::copy_of(interim));
+  if (head_->minor_version == 1) downstream_.send_interim(interim);
 }
 
 void Exchange::send_head(const Answer& head) {
   status_ = head.status;
   Method method = head_ ? head_->method : Method::get;
-  bool http_1_0 = head_ && head_->minor_version == 0;
   ResponseFilter filter;
+  filter.http_1_0 = head_ && head_->minor_version == 0;
   filter.node = snapshot_->node;
   filter.date = proxy_.date();
   filter.hsts = connection_.listener().hsts;
   bool has_body = status_ != 204 && status_ != 304;
   body_follows_ = has_body && method != Method::head;
   if (body_follows_) {
-    framing_ = head.length ? http::Framing::length : http_1_0 ? http::Framing::until_close : http::Framing::chunked;
+    filter.framing = head.length ? http::Framing::length : http::Framing::chunked;
     filter.length = head.length.value_or(0);
-    if (framing_ == http::Framing::until_close) connection_.close_after_answer();
-    filter.framing = framing_ == http::Framing::until_close ? http::Framing::none : framing_;
     filter.send_length = false;
   } else {
     // A HEAD's answer says what GET's would: its own Content-Length field counts, not its empty body.
@@ -272,12 +280,8 @@ void Exchange::send_head(const Answer& head) {
     note_invalidation(head);
   }
   bool wont_read_request = head_ && head_->expect_continue && !upload_over_ && !source_->upload();
-  if (connection_.draining() || wont_read_request) connection_.close_after_answer();
-  filter.close = !connection_.keeps_alive() || connection_.draining();
-  filter.keep_alive_1_0 = http_1_0;
-  BlockWriter out;
-  write_response(out, head, filter);
-  connection_.out().append(out.take());
+  if (wont_read_request) downstream_.close_after_answer();
+  downstream_.send_head(head, filter);
   head_sent_ = true;
 }
 
@@ -299,51 +303,31 @@ Exchange::Next Exchange::deliver() {
     if (next != Next::done) return next;
     source_over_ = true;
   }
-  if (!connection_.out().empty()) return Next::wait;
+  if (!downstream_.output_empty()) return Next::wait;
   return Next::more;
 }
 
 Exchange::Next Exchange::relay() {
   if (!body_follows_) return Next::done;
-  while (!connection_.output_full()) {
+  while (!downstream_.output_full()) {
     Body part;
     Source::Flow flow = source_->proceed(part, portion);
     bytes_out_ += part.size();
-    if (!part.empty()) append_chunk(part);
+    if (!part.empty()) downstream_.send_body(part);
     if (flow == Source::Flow::wait) return Next::wait;
     if (flow == Source::Flow::end) {
-      end_body();
+      downstream_.end_body(source_->trailers());
       return Next::done;
     }
     if (flow == Source::Flow::failed) {
       note_ = "answer cut";
       proxy_.count_cut(route_ ? route_->name : "", route_ ? route_->pool : "");
       log();
-      connection_.cut();
+      downstream_.cut();
       return Next::wait;
     }
   }
   return Next::wait;
-}
-
-void Exchange::append_chunk(Body& body) {
-  Body& out = connection_.out();
-  if (framing_ != http::Framing::chunked) return out.append(std::move(body));
-  char header[20];
-  out.append(Slice::copy_of({header, http::chunk_header(header, body.size())}));
-  out.append(std::move(body));
-  out.append(Slice::literal("\r\n"));
-}
-
-void Exchange::end_body() {
-  if (framing_ != http::Framing::chunked) return;
-  std::string last = "0\r\n";
-  http::HeadWriter writer(last);
-  if (const http::Fields* trailers = source_->trailers())
-    for (const http::Field& f : *trailers)
-      if (may_be_trailer(f)) writer.field(f.name, f.value);
-  writer.end();
-  connection_.out().append(Slice::copy_of(last));
 }
 
 // ── the request's body, beside connect and deliver ────────────────────────────────────────────────────────────────
@@ -359,37 +343,29 @@ bool Exchange::upload() {
   if (!head_ || upload_over_) return true;
   OriginRequest* origin = source_->upload();
   if (!origin && head_->expect_continue) return true;  // the client waits for us: nothing will come
-  http::RequestParser& parser = connection_.parser();
   uint64_t before = bytes_in_;
   while (!upload_over_) {
     bool has_body = head_->framing != http::Framing::none;
     if (origin ? has_body && !origin->wants_body() : bytes_in_ > most_discarded) return true;
     if (bytes_in_ - before > upload_a_turn) {
-      proxy_.worker().run_next_turn(connection_);
+      proxy_.worker().run_next_turn(downstream_);
       return true;
     }
-    Inbox& inbox = connection_.inbox();
-    http::Step step = parser.next(inbox.unread());
-    if (step.event == http::Event::body) {
-      Slice bytes = inbox.slice(step.data);
-      inbox.consume(step.consumed);
-      bytes_in_ += bytes.size;
-      if (origin) origin->send_body(std::move(bytes));
-    } else if (step.event == http::Event::end) {
-      if (origin) origin->end_body(parser.trailers());
-      inbox.consume(step.consumed);
-      upload_over_ = true;
-    } else if (step.event == http::Event::error) {
-      upload_failed(parser.status());
-      return false;
-    } else {
-      inbox.consume(step.consumed);
-      loop::Io io = connection_.fill();
-      if (io == loop::Io::would_block) return true;
-      if (io != loop::Io::done) {
-        upload_failed(400);
+    Slice bytes;
+    switch (downstream_.read_body(bytes)) {
+      case Downstream::Read::bytes:
+        bytes_in_ += bytes.size;
+        if (origin) origin->send_body(std::move(bytes));
+        break;
+      case Downstream::Read::end:
+        if (origin) origin->end_body(downstream_.trailers());
+        upload_over_ = true;
+        break;
+      case Downstream::Read::broken:
+        upload_failed(downstream_.broken_status());
         return false;
-      }
+      case Downstream::Read::wait:
+        return true;
     }
   }
   return true;
@@ -398,11 +374,11 @@ bool Exchange::upload() {
 // The request turned out to be broken amid its body. What was begun at a server ends with the source.
 void Exchange::upload_failed(int status) {
   upload_over_ = true;
-  connection_.close_after_answer();
+  downstream_.close_after_answer();
   note_ = "broken request body";
   if (head_sent_) {
     log();
-    connection_.cut();
+    downstream_.cut();
     again(at_finish);
     return;
   }
@@ -412,7 +388,7 @@ void Exchange::upload_failed(int status) {
 bool Exchange::fail_slow_request() {
   if (head_sent_) return false;
   upload_over_ = true;
-  connection_.close_after_answer();
+  downstream_.close_after_answer();
   note_ = "slow request body";
   answer_error(408);
   return true;
@@ -437,7 +413,7 @@ Exchange::Next Exchange::finish() {
 
 void Exchange::log() {
   if (std::exchange(logged_, true)) return;
-  int64_t duration_us = std::max<int64_t>(0, proxy_.worker().precise_us() - connection_.request_started_us());
+  int64_t duration_us = std::max<int64_t>(0, proxy_.worker().precise_us() - downstream_.request_started_us());
   LogEntry entry;
   entry.listener = connection_.listener().config.name;
   entry.status = status_;
@@ -469,7 +445,7 @@ void Exchange::log() {
     entry.method = head_->method_text;
     entry.target = head_->target;
     entry.host = head_->authority;
-    entry.minor_version = head_->minor_version;
+    entry.protocol = head_->http2 ? "HTTP/2.0" : head_->minor_version == 1 ? "HTTP/1.1" : "HTTP/1.0";
     entry.referer = head_->fields.find(FieldId::referer).value_or("");
     entry.user_agent = head_->fields.find(FieldId::user_agent).value_or("");
   }

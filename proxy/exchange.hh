@@ -4,7 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "core/http/h1.hh"
+#include "core/http/message.hh"
+#include "proxy/downstream.hh"
 #include "proxy/filters.hh"
 #include "proxy/origin_request.hh"
 #include "proxy/snapshot.hh"
@@ -18,14 +19,14 @@ class Connection;
 class Exchange : public Recycled {
  public:
   // `head` stays valid (and with it the bytes it views) until the exchange is destroyed.
-  Exchange(Connection& connection, http::RequestHead& head);
+  Exchange(Connection& connection, Downstream& downstream, http::RequestHead& head);
   // A request that could not be read: answers `status`.
-  Exchange(Connection& connection, int status);
+  Exchange(Connection& connection, Downstream& downstream, int status);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  bool run();                                         // true: over, once the connection's output is empty
+  bool run();                                         // true: over, once the client's output is empty
   bool request_over() const { return upload_over_; }  // the whole request has been read
   bool waits_for_client() const;                      // for more of the request's body
   bool fail_slow_request();                           // the body stalled: true when a 408 could still be sent
@@ -63,12 +64,11 @@ class Exchange : public Recycled {
   void send_head(const Answer& answer);
   void send_interims();
   Next relay();
-  void append_chunk(Body& body);
-  void end_body();
   void note_invalidation(const Answer& answer);
   void log();
 
   Connection& connection_;
+  Downstream& downstream_;
   Proxy& proxy_;
   std::shared_ptr<const Snapshot> snapshot_;
   http::RequestHead* head_ = nullptr;  // nullptr: the request could not be read
@@ -93,7 +93,6 @@ class Exchange : public Recycled {
   int status_ = 0;
   bool head_sent_ = false;
   bool body_follows_ = false;
-  http::Framing framing_ = http::Framing::none;
   bool source_over_ = false;
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;

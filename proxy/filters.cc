@@ -109,10 +109,12 @@ void write_forwarded(http::BlockHeadWriter& writer, const http::RequestHead& hea
   writer.field("X-Forwarded-Host", host);
 }
 
-// "1.1 edge-1", written where the writer stands.
-void write_via(BlockWriter& out, int minor_version, std::string_view node) {
+// "Via: 1.1 edge-1", written where the writer stands.
+void write_via(BlockWriter& out, std::string_view version, std::string_view node) {
   char* to = out.room(node.size() + 11);
-  char* at = copy_short(copy_short(to, minor_version == 1 ? "Via: 1.1 " : "Via: 1.0 "), node);
+  char* at = copy_short(copy_short(to, "Via: "), version);
+  *at++ = ' ';
+  at = copy_short(at, node);
   at = copy_short(at, "\r\n");
   out.advance(static_cast<size_t>(at - to));
 }
@@ -174,7 +176,7 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
   if (filter.client.identity) write_identity(writer, *filter.client.identity);
   for (const http::Field& f : head.fields)
     if (f.id == FieldId::via) writer.field("Via", f.value);
-  write_via(out, head.minor_version, filter.node);
+  write_via(out, head.http2 ? "2.0" : head.minor_version == 1 ? "1.1" : "1.0", filter.node);
   if (filter.extra)
     for (const http::Field& f : *filter.extra) writer.field(f.name, f.value);
   writer.framing(filter.framing, filter.content_length);
@@ -212,7 +214,7 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
   if (!has_date) writer.field("Date", filter.date);
   if (!answer.content_range.empty()) writer.field("Content-Range", answer.content_range);
   if (answer.age_s) writer.field("Age", static_cast<uint64_t>(std::max<int64_t>(0, *answer.age_s)));
-  write_via(out, 1, filter.node);
+  write_via(out, "1.1", filter.node);
   if (!filter.hsts.empty() && !(answer.fields && answer.fields->find("strict-transport-security")))
     writer.field("Strict-Transport-Security", filter.hsts);
   if (!filter.cache_status.empty()) writer.field("Cache-Status", filter.cache_status);
@@ -223,7 +225,7 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
   }
   if (filter.close) {
     writer.field("Connection", "close");
-  } else if (filter.keep_alive_1_0) {
+  } else if (filter.http_1_0) {
     writer.field("Connection", "keep-alive");
   }
   writer.end();

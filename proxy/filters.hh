@@ -51,7 +51,7 @@ struct ResponseFilter {
   bool send_length = true;  // with Framing::none: HEAD and 304 say nothing when unknown
   std::string_view hsts;    // Strict-Transport-Security, where the answer has none; empty: not sent
   bool close = false;
-  bool keep_alive_1_0 = false;  // tell an HTTP/1.0 client
+  bool http_1_0 = false;  // the client's version: told when the connection stays
 };
 void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter& filter);
 

@@ -9,8 +9,7 @@ namespace {
 
 constexpr uint64_t upload_window = 128 * 1024;  // of a body, waiting to be sent
 constexpr uint64_t replay_window = 64 * 1024;   // of a body, kept to be sent again
-constexpr size_t inbox_limit = 64 * 1024;
-constexpr int reads_a_turn = 16;  // of one connection, 16 KiB each
+constexpr uint64_t bytes_a_turn = 256 * 1024;   // of one answer
 bool exhausted(int code) {
   return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM || code == EADDRNOTAVAIL;
 }
@@ -30,7 +29,7 @@ OriginRequest::OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask
 
 OriginRequest::~OriginRequest() {
   leave_server();
-  if (connection_) proxy_.pool().close(std::move(connection_));
+  if (stream_) stream_->release(false, false, 0);
 }
 
 std::string_view OriginRequest::server() const {
@@ -66,10 +65,11 @@ void OriginRequest::pick() {
 
 void OriginRequest::connect() {
   const health::Member& server = cluster_->member(index_);
-  sent_any_ = got_any_ = false;
-  if (!fresh_only_) connection_ = proxy_.pool().lease(*server.state, *this);
-  if (connection_) return send();
-  auto opened = proxy_.pool().open(server, cluster_->tls().get(), *this);
+  bool http2 = cluster_->config().http2;
+  if (!fresh_only_ && !http2) stream_ = proxy_.pool().lease(*server.state, *this);
+  if (stream_) return send();
+  auto opened = http2 ? proxy_.pool().open_h2(server, cluster_->tls().get(), *this, fresh_only_)
+                      : proxy_.pool().open(server, cluster_->tls().get(), *this);
   if (!opened && exhausted(opened.error().code)) {
     // Our want of descriptors or ports is no failure of the server's.
     proxy_.pool().close_all_idle();
@@ -77,24 +77,21 @@ void OriginRequest::connect() {
     return give_up({503, false, opened.error().text});
   }
   if (!opened) return fail(Trouble::refused, opened.error().text);
-  connection_ = std::move(*opened);
+  stream_ = *opened;
   state_ = State::connecting;
   timer_.set(ask_.timeouts.connect);
-  if (connection_->connected() != loop::Io::would_block) on_server_ready();
+  if (stream_->connected() != loop::Io::would_block) on_server_ready();
 }
 
 // ── send ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void OriginRequest::send() {
   state_ = State::waiting;
-  connection_->parser().start(ask_.method);
-  out_.clear();
-  out_.append(ask_.head);
-  if (!replay_.empty()) {
-    Body again = replay_;
-    out_.append(std::move(again));
-  }
+  stream_->begin(ask_);
+  for (const Segment& kept : replay_) stream_->send(kept.bytes);
+  if (upload_done_ && ask_.framing != http::Framing::none) stream_->end(upload_trailers_);
   timer_.set(send_timeout_ms());
+  unsent_ = stream_->unsent();
   flush();
   if (!upload_done_) consumer_.on_upload_room();
 }
@@ -105,7 +102,14 @@ int64_t OriginRequest::send_timeout_ms() const {
   return upload_done_ || asks_first ? ask_.timeouts.response : ask_.timeouts.idle;
 }
 
-void OriginRequest::append_upload(Slice bytes) {
+bool OriginRequest::wants_body() const {
+  if (upload_done_) return false;
+  if (sending()) return stream_->unsent() < upload_window;
+  return state_ == State::over || replay_.size() < replay_window / 2;
+}
+
+void OriginRequest::send_body(Slice bytes) {
+  if (state_ == State::over || bytes.size == 0) return;
   if (!replay_lost_ && replay_.size() + bytes.size > replay_window) {
     replay_lost_ = true;
     replay_.clear();
@@ -113,26 +117,9 @@ void OriginRequest::append_upload(Slice bytes) {
   if (!replay_lost_) replay_.append(bytes);
   // Before the connection stands, send() takes everything from the replay buffer; that always suffices, because
   // wants_body() is false until then once the window is full.
-  if (state_ == State::waiting || state_ == State::receiving) out_.append(std::move(bytes));
-}
-
-bool OriginRequest::wants_body() const {
-  if (upload_done_) return false;
-  if (state_ == State::waiting || state_ == State::receiving) return out_.size() < upload_window;
-  return state_ == State::over || replay_.size() < replay_window / 2;
-}
-
-void OriginRequest::send_body(Slice bytes) {
-  if (state_ == State::over || bytes.size == 0) return;
-  if (ask_.framing == http::Framing::chunked) {
-    char header[20];
-    size_t n = http::chunk_header(header, bytes.size);
-    append_upload(Slice::copy_of({header, n}));
-    append_upload(std::move(bytes));
-    append_upload(Slice::literal("\r\n"));
-  } else {
-    append_upload(std::move(bytes));
-  }
+  if (!sending()) return;
+  stream_->send(std::move(bytes));
+  unsent_ = stream_->unsent();
   flush();
 }
 
@@ -140,52 +127,43 @@ void OriginRequest::end_body(const http::Fields& trailers) {
   if (upload_done_) return;
   upload_done_ = true;
   if (state_ == State::over) return;
-  if (ask_.framing == http::Framing::chunked) {
-    std::string last = "0\r\n";
-    http::HeadWriter writer(last);
-    for (const http::Field& f : trailers)
-      if (may_be_trailer(f)) writer.field(f.name, f.value);
-    writer.end();
-    append_upload(Slice::copy_of(last));
-  }
+  if (trailers.size() > 0) copy_fields(trailers, trailer_bytes_, upload_trailers_);
+  if (!sending()) return;
+  stream_->end(upload_trailers_);
+  unsent_ = stream_->unsent();
   flush();
-  if (state_ == State::waiting && out_.empty()) timer_.set(ask_.timeouts.response);
+  if (state_ == State::waiting && stream_->unsent() == 0) timer_.set(ask_.timeouts.response);
 }
 
 void OriginRequest::flush() {
-  if (state_ != State::waiting && state_ != State::receiving) return;
-  if (out_.empty()) return;
-  uint64_t before = out_.size();
-  loop::Io io = connection_->stream().write(out_);
-  if (out_.size() != before) {
-    sent_any_ = true;
-    if (state_ == State::waiting) timer_.set(send_timeout_ms());
-  }
+  if (!sending()) return;
+  loop::Io io = stream_->flush();
+  uint64_t after = stream_->unsent();
+  uint64_t before = std::exchange(unsent_, after);
+  if (after != before && state_ == State::waiting) timer_.set(send_timeout_ms());
   if (io == loop::Io::more) proxy_.worker().run_next_turn(*this);
   if (io == loop::Io::error) {
     // The server may have answered before it closed: what it said is still there to read.
-    out_.clear();
-    keep_alive_ = false;
     if (state_ == State::waiting && !in_callback_) proxy_.worker().run_soon(*this);
     return;
   }
-  if (before >= upload_window && out_.size() < upload_window) consumer_.on_upload_room();
+  if (before >= upload_window && after < upload_window) consumer_.on_upload_room();
 }
 
 // ── receive ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void OriginRequest::on_server_ready() {
   if (state_ == State::connecting) {
-    loop::Io io = connection_->connected();
+    loop::Io io = stream_->connected();
     if (io == loop::Io::would_block) return;
-    if (io == loop::Io::error) return fail(Trouble::refused, connection_->trouble());
+    if (io == loop::Io::error) return fail(Trouble::refused, stream_->trouble());
     send();
   }
-  if (state_ != State::waiting && state_ != State::receiving) return;
+  if (!sending()) return;
   in_callback_ = true;
   flush();
   in_callback_ = false;
-  if (state_ == State::waiting || state_ == State::receiving) receive();
+  if (sending()) receive();
 }
 
 void OriginRequest::resume() {
@@ -193,76 +171,38 @@ void OriginRequest::resume() {
 }
 
 void OriginRequest::receive() {
-  bool looked_again = false;
-  for (int i = 0; i < reads_a_turn; ++i) {
-    if (!read_events()) return;
-    loop::Stream& stream = connection_->stream();
-    loop::Io io = connection_->inbox().fill(stream, inbox_limit);
-    if (io == loop::Io::would_block && state_ == State::receiving && !std::exchange(looked_again, true)) {
-      stream.look_again();
-      continue;
+  uint64_t got = 0;
+  while (got < bytes_a_turn) {
+    if (state_ == State::receiving && !consumer_.wants_more()) return timer_.cancel();
+    Slice bytes;
+    switch (stream_->next(bytes)) {
+      case ServerStream::Event::wait:
+        if (state_ == State::receiving && !timer_.armed()) timer_.set(ask_.timeouts.idle);
+        return;
+      case ServerStream::Event::head:
+        if (!on_response_head()) return;
+        break;
+      case ServerStream::Event::body:
+        got += bytes.size;
+        timer_.set(ask_.timeouts.idle);
+        consumer_.on_body(std::move(bytes));
+        break;
+      case ServerStream::Event::end:
+        return complete();
+      case ServerStream::Event::closed:
+        return fail(Trouble::reset, stream_->trouble());
+      case ServerStream::Event::malformed:
+        return fail(Trouble::malformed, "malformed response: " + stream_->trouble());
+      case ServerStream::Event::refused:
+        return fail(Trouble::reset, stream_->trouble(), true);
     }
-    if (io == loop::Io::would_block) {
-      if (state_ == State::receiving && !timer_.armed()) timer_.set(ask_.timeouts.idle);
-      return;
-    }
-    if (io == loop::Io::done) {
-      got_any_ = true;
-      if (state_ == State::receiving) timer_.set(ask_.timeouts.idle);
-      continue;
-    }
-    if (io == loop::Io::eof && state_ == State::receiving && connection_->parser().finish_at_close()) {
-      keep_alive_ = false;
-      return complete();
-    }
-    return fail(Trouble::reset,
-                io == loop::Io::eof ? "the server closed the connection" : system_error("recv", stream.error()).text);
+    if (state_ == State::over) return;
   }
   proxy_.worker().run_next_turn(*this);
 }
 
-// False: over, failed or paused.
-bool OriginRequest::read_events() {
-  for (;;) {
-    if (state_ == State::receiving && !consumer_.wants_more()) {
-      timer_.cancel();
-      return false;
-    }
-    Inbox& inbox = connection_->inbox();
-    http::ResponseParser& parser = connection_->parser();
-    http::Step step = parser.next(inbox.unread());
-    switch (step.event) {
-      case http::Event::need_more:
-        inbox.consume(step.consumed);
-        return true;
-      case http::Event::head:
-        parser.head().storage = inbox.block();
-        inbox.consume(step.consumed);
-        if (!on_response_head()) return false;
-        break;
-      case http::Event::body: {
-        Slice bytes = inbox.slice(step.data);
-        inbox.consume(step.consumed);
-        consumer_.on_body(std::move(bytes));
-        break;
-      }
-      case http::Event::end:
-        inbox.consume(step.consumed);
-        if (state_ == State::receiving) {
-          complete();
-          return false;
-        }
-        break;  // after a 1xx comes the real one
-      case http::Event::error:
-        fail(Trouble::malformed, std::string("malformed response: ") + parser.reason());
-        return false;
-    }
-    if (state_ == State::over) return false;
-  }
-}
-
 bool OriginRequest::on_response_head() {
-  http::ResponseHead& head = connection_->parser().head();
+  http::ResponseHead& head = stream_->head();
   if (head.status == 101) {
     fail(Trouble::malformed, "malformed response: 101 to a request without Upgrade");
     return false;
@@ -272,7 +212,6 @@ bool OriginRequest::on_response_head() {
     return true;
   }
   state_ = State::receiving;
-  keep_alive_ = head.keep_alive;
   health::ServerState& server = *cluster_->member(index_).state;
   if (server.failures_in_a_row.load(std::memory_order_relaxed) != 0)
     server.failures_in_a_row.store(0, std::memory_order_relaxed);
@@ -285,17 +224,9 @@ void OriginRequest::complete() {
   state_ = State::over;
   timer_.cancel();
   leave_server();
-  consumer_.on_end(connection_->parser().trailers());
-  connection_->parser().head().storage.reset();
-  // An answer that came before the whole request was sent leaves the connection in the middle of it.
-  bool reusable = keep_alive_ && !connection_->stream().error() && upload_done_ && out_.empty() &&
-                  connection_->inbox().unread().empty();
-  if (cluster_->retired() && !proxy_.serves(*cluster_, *cluster_->member(last_).state)) reusable = false;
-  if (reusable) {
-    proxy_.pool().give_back(std::move(connection_), ask_.timeouts.keepalive);
-  } else {
-    proxy_.pool().close(std::move(connection_));
-  }
+  consumer_.on_end(stream_->trailers());
+  bool distrust = cluster_->retired() && !proxy_.serves(*cluster_, *cluster_->member(last_).state);
+  std::exchange(stream_, nullptr)->release(upload_done_ && !distrust, distrust, ask_.timeouts.keepalive);
 }
 
 // ── failure ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -305,26 +236,29 @@ void OriginRequest::on_timeout() {
     return fail(Trouble::timeout, "no connection within " + std::to_string(ask_.timeouts.connect) + " ms");
   if (state_ == State::waiting) {
     bool asks_first = ask_.expect_continue && replay_.empty() && !replay_lost_;
-    if (!upload_done_ && out_.empty() && !asks_first) return timer_.set(ask_.timeouts.idle);  // the client's turn
-    if (!out_.empty())
+    if (!upload_done_ && stream_->unsent() == 0 && !asks_first)
+      return timer_.set(ask_.timeouts.idle);  // the client's turn
+    if (stream_->unsent() > 0)
       return fail(Trouble::timeout, "the server took no bytes for " + std::to_string(ask_.timeouts.idle) + " ms");
     return fail(Trouble::timeout, "no answer within " + std::to_string(ask_.timeouts.response) + " ms");
   }
-  if (state_ == State::receiving && !upload_done_ && out_.empty())
+  if (state_ == State::receiving && !upload_done_ && stream_->unsent() == 0)
     return timer_.set(ask_.timeouts.idle);  // the client's turn: its own deadline counts
   if (state_ == State::receiving)
     fail(Trouble::timeout, "the answer stalled for " + std::to_string(ask_.timeouts.idle) + " ms");
 }
 
-void OriginRequest::fail(Trouble trouble, const std::string& reason) {
+// `untouched`: the server says that it did nothing with the request.
+void OriginRequest::fail(Trouble trouble, const std::string& reason, bool untouched) {
   bool amid_body = state_ == State::receiving;
-  bool idle_race = connection_ && connection_->reused() && !got_any_ && trouble == Trouble::reset;
+  bool idle_race = stream_ && trouble == Trouble::reset && (untouched || (stream_->reused() && !stream_->heard()));
   timer_.cancel();
-  if (connection_) proxy_.pool().close(std::move(connection_));
+  untouched = untouched || !stream_ || !stream_->sent_any();
+  if (stream_) std::exchange(stream_, nullptr)->release(false, trouble == Trouble::timeout, 0);
   if (!idle_race) count_failure(trouble, reason);
   size_t failed = index_;
   leave_server();
-  if (!amid_body && trouble != Trouble::malformed && may_try_again(idle_race)) {
+  if (!amid_body && trouble != Trouble::malformed && may_try_again(idle_race, untouched)) {
     // What is said when nobody else is left: 503 where nobody could be reached at all.
     int status = trouble == Trouble::timeout ? 504 : trouble == Trouble::refused ? 503 : 502;
     last_failure_ = OriginFailure{status, false, reason};
@@ -342,8 +276,8 @@ void OriginRequest::fail(Trouble trouble, const std::string& reason) {
 
 // RFC 9110 §9.2.2: an idempotent request may be sent again; any may when nothing of it has left. A connection that the
 // server closed just as we took it from the pool is nobody's failure: that costs neither tries nor budget.
-bool OriginRequest::may_try_again(bool idle_race) {
-  bool replayable = !replay_lost_ && (!sent_any_ || http::is_idempotent(ask_.method));
+bool OriginRequest::may_try_again(bool idle_race, bool untouched) {
+  bool replayable = !replay_lost_ && (untouched || http::is_idempotent(ask_.method));
   if (!replayable) return false;
   if (idle_race) return !fresh_only_;
   const RetryConfig& retry = cluster_->config().retry;

@@ -20,7 +20,7 @@ struct OriginFailure {
   std::string reason;      // "connection refused", "no answer within 1000 ms"
 };
 
-class OriginRequest final : public ServerConnection::User, public loop::Runnable {
+class OriginRequest final : public ServerStream::User, public loop::Runnable {
  public:
   // None of these may destroy the OriginRequest; they take note and wake whoever will.
   class Consumer {
@@ -37,11 +37,7 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
     ~Consumer() = default;
   };
 
-  struct Ask {
-    http::Method method = http::Method::get;
-    Slice head;  // whole, framing included
-    http::Framing framing = http::Framing::none;
-    uint64_t content_length = 0;
+  struct Ask : ServerRequest {
     Timeouts timeouts;
     bool expect_continue = false;  // the client sends its body when the server asks for it
   };
@@ -59,7 +55,7 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
   std::string_view server() const;  // the address of the server asked last, or empty
   ServerId server_id() const;
   int tries() const { return tries_; }
-  bool body_sent_whole() const { return upload_done_ && out_.empty(); }
+  bool body_sent_whole() const { return upload_done_ && (!stream_ || stream_->unsent() == 0); }
 
  private:
   enum class State : uint8_t { idle, connecting, waiting, receiving, over };
@@ -69,17 +65,16 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
   void send();
   void flush();
   void receive();
-  bool read_events();
   bool on_response_head();
   void complete();
-  void fail(Trouble trouble, const std::string& reason);
-  bool may_try_again(bool idle_race);
+  void fail(Trouble trouble, const std::string& reason, bool untouched = false);
+  bool may_try_again(bool idle_race, bool untouched);
+  bool sending() const { return state_ == State::waiting || state_ == State::receiving; }
   void give_up(const OriginFailure& failure);
   void leave_server();
   void on_timeout();
   void on_server_ready() override;
   void run() override { on_server_ready(); }
-  void append_upload(Slice bytes);
   int64_t send_timeout_ms() const;
   void count_failure(Trouble trouble, const std::string& reason);
 
@@ -92,16 +87,15 @@ class OriginRequest final : public ServerConnection::User, public loop::Runnable
   size_t index_ = Balancer::none;  // the member counted in
   size_t last_ = Balancer::none;   // the member asked last
   int tries_ = 0;
-  bool fresh_only_ = false;  // an idle connection failed us: take a new one
-  std::unique_ptr<ServerConnection> connection_;
-  Body out_;     // what is to be sent
-  Body replay_;  // what was sent of the body, to be sent again
+  bool fresh_only_ = false;         // an idle connection failed us: take a new one
+  ServerStream* stream_ = nullptr;  // lent
+  Body replay_;                     // what was sent of the body, to be sent again
+  BlockRef trailer_bytes_;
+  http::Fields upload_trailers_;
   OriginFailure last_failure_{503, true, {}};
   bool replay_lost_ = false;
   bool upload_done_ = false;
-  bool sent_any_ = false;
-  bool got_any_ = false;
-  bool keep_alive_ = false;
+  uint64_t unsent_ = 0;  // of stream_, when it was looked at last
   bool in_callback_ = false;
   loop::Timer timer_;
 };

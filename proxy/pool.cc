@@ -1,15 +1,23 @@
 #include "proxy/pool.hh"
 
+#include "proxy/filters.hh"
+#include "proxy/h2_server_connection.hh"
+
 namespace portolan::proxy {
+namespace {
 
-ServerConnection::ServerConnection(loop::Worker& worker)
-    : idle_timer_(worker, this, &loop::Calls<&ServerConnection::on_idle_timeout>::call) {}
+constexpr size_t inbox_limit = 64 * 1024;
 
-Result<std::unique_ptr<ServerConnection>> ServerConnection::open(loop::Worker& worker, const SocketAddress& to,
+}  // namespace
+
+ServerConnection::ServerConnection(Pool& pool)
+    : pool_(pool), idle_timer_(pool.worker_, this, &loop::Calls<&ServerConnection::on_idle_timeout>::call) {}
+
+Result<std::unique_ptr<ServerConnection>> ServerConnection::open(Pool& pool, const SocketAddress& to,
                                                                  std::shared_ptr<health::ServerState> key) {
-  std::unique_ptr<ServerConnection> c(new ServerConnection(worker));
+  std::unique_ptr<ServerConnection> c(new ServerConnection(pool));
   c->key_ = std::move(key);
-  auto stream = loop::Stream::connect(worker, to, *c);
+  auto stream = loop::Stream::connect(pool.worker_, to, *c);
   if (!stream) return stream.error();
   c->stream_ = std::move(*stream);
   return c;
@@ -23,41 +31,142 @@ loop::Io ServerConnection::connected() {
 }
 
 std::string ServerConnection::trouble() const {
+  if (*trouble_) return trouble_;
   if (stream_->tls() && !stream_->tls()->failure().empty()) return "TLS: " + stream_->tls()->failure();
-  return system_error("connect", stream_->error()).text;
+  return system_error(begun_ ? "recv" : "connect", stream_->error()).text;
 }
 
 void ServerConnection::on_ready() {
   if (user_) return user_->on_server_ready();
   // Idle: nothing may come from the server now but its end. (A first edge that only says "writable" is neither.)
-  if (idle_in_ && stream_->may_read()) idle_in_->drop(*this);
+  if (idle_ && stream_->may_read()) pool_.drop(*this);
 }
 
 void ServerConnection::on_idle_timeout() {
-  if (idle_in_) idle_in_->drop(*this);
+  if (idle_) pool_.drop(*this);
 }
 
-std::unique_ptr<ServerConnection> Pool::lease(const health::ServerState& server, ServerConnection::User& user) {
+// ── the request ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+void ServerConnection::begin(const ServerRequest& request) {
+  parser_.start(request.method);
+  chunked_ = request.framing == http::Framing::chunked;
+  begun_ = true;
+  answering_ = keep_alive_ = sent_any_ = heard_ = looked_again_ = false;
+  trouble_ = "";
+  out_.clear();
+  out_.append(request.head);
+}
+
+void ServerConnection::send(Slice bytes) {
+  if (!chunked_) return out_.append(std::move(bytes));
+  char header[20];
+  out_.append(Slice::copy_of({header, http::chunk_header(header, bytes.size)}));
+  out_.append(std::move(bytes));
+  out_.append(Slice::literal("\r\n"));
+}
+
+void ServerConnection::end(const http::Fields& trailers) {
+  if (!chunked_) return;
+  std::string last = "0\r\n";
+  http::HeadWriter writer(last);
+  for (const http::Field& f : trailers)
+    if (may_be_trailer(f)) writer.field(f.name, f.value);
+  writer.end();
+  out_.append(Slice::copy_of(last));
+}
+
+loop::Io ServerConnection::flush() {
+  if (out_.empty()) return loop::Io::done;
+  uint64_t before = out_.size();
+  loop::Io io = stream_->write(out_);
+  if (out_.size() != before) sent_any_ = true;
+  if (io == loop::Io::error) out_.clear();
+  return io;
+}
+
+// ── the answer ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ServerStream::Event ServerConnection::next(Slice& bytes) {
+  for (;;) {
+    http::Step step = parser_.next(inbox_.unread());
+    switch (step.event) {
+      case http::Event::need_more:
+        inbox_.consume(step.consumed);
+        break;
+      case http::Event::head:
+        parser_.head().storage = inbox_.block();
+        inbox_.consume(step.consumed);
+        if (parser_.head().status >= 200) {
+          answering_ = true;
+          keep_alive_ = parser_.head().keep_alive;
+        }
+        return Event::head;
+      case http::Event::body:
+        bytes = inbox_.slice(step.data);
+        inbox_.consume(step.consumed);
+        return Event::body;
+      case http::Event::end:
+        inbox_.consume(step.consumed);
+        if (answering_) return Event::end;
+        continue;  // after a 1xx comes the real one
+      case http::Event::error:
+        trouble_ = parser_.reason();
+        return Event::malformed;
+    }
+    loop::Io io = inbox_.fill(*stream_, inbox_limit);
+    if (io == loop::Io::done) {
+      heard_ = true;
+      continue;
+    }
+    if (io == loop::Io::would_block) {
+      // An RST behind the last bytes brings no edge of its own.
+      looked_again_ = answering_ && !looked_again_;
+      if (!looked_again_) return Event::wait;
+      stream_->look_again();
+      continue;
+    }
+    keep_alive_ = false;
+    if (io == loop::Io::eof && answering_ && parser_.finish_at_close()) return Event::end;
+    if (io == loop::Io::eof) trouble_ = "the server closed the connection";
+    return Event::closed;
+  }
+}
+
+void ServerConnection::release(bool whole, bool, int64_t keepalive_ms) {
+  std::unique_ptr<ServerConnection> self(this);
+  parser_.head().storage.reset();
+  // An answer that came before the whole request was sent leaves the connection in the middle of it.
+  bool reusable = whole && keep_alive_ && !stream_->error() && out_.empty() && inbox_.unread().empty();
+  if (reusable) return pool_.give_back(std::move(self), keepalive_ms);
+  pool_.close(std::move(self));
+}
+
+// ── the pool ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Pool::Pool(loop::Worker& worker) : worker_(worker) {}
+Pool::~Pool() = default;
+
+ServerStream* Pool::lease(const health::ServerState& server, ServerStream::User& user) {
   auto found = idle_.find(&server);
   if (found == idle_.end() || found->second.empty()) return nullptr;
   std::unique_ptr<ServerConnection> c = std::move(found->second.back());
   found->second.pop_back();
   --idle_count_;
-  c->idle_in_ = nullptr;
+  c->idle_ = false;
   c->idle_timer_.cancel();
   c->user_ = &user;
   ++c->uses_;
-  return c;
+  return c.release();
 }
 
-Result<std::unique_ptr<ServerConnection>> Pool::open(const health::Member& server, loop::TlsConnector* tls,
-                                                     ServerConnection::User& user) {
-  auto c = ServerConnection::open(worker_, server.address, server.state);
-  if (!c) return c;
+Result<ServerStream*> Pool::open(const health::Member& server, loop::TlsConnector* tls, ServerStream::User& user) {
+  auto c = ServerConnection::open(*this, server.address, server.state);
+  if (!c) return c.error();
   if (tls) (*c)->tls_ = tls->connect(server.state.get(), server.host);
   (*c)->user_ = &user;
   (*c)->uses_ = 1;
-  return c;
+  return c->release();
 }
 
 void Pool::give_back(std::unique_ptr<ServerConnection> connection, int64_t keepalive_ms) {
@@ -67,7 +176,7 @@ void Pool::give_back(std::unique_ptr<ServerConnection> connection, int64_t keepa
   if (list.size() >= most_idle || keepalive_ms <= 0 || connection->stream_->may_read())
     return close(std::move(connection));
   connection->inbox_.release_if_empty();
-  connection->idle_in_ = this;
+  connection->idle_ = true;
   connection->idle_timer_.set(keepalive_ms);
   list.push_back(std::move(connection));
   ++idle_count_;
@@ -75,8 +184,31 @@ void Pool::give_back(std::unique_ptr<ServerConnection> connection, int64_t keepa
 
 void Pool::close(std::unique_ptr<ServerConnection> connection) {
   connection->user_ = nullptr;
-  connection->idle_in_ = nullptr;
+  connection->idle_ = false;
   worker_.bury(std::move(connection));
+}
+
+Result<ServerStream*> Pool::open_h2(const health::Member& server, loop::TlsConnector* tls, ServerStream::User& user,
+                                    bool fresh) {
+  auto& list = multiplexed_[server.state.get()];
+  if (!fresh)
+    for (auto& c : list)
+      if (c->takes_more()) return c->add(user);
+  auto opened = H2ServerConnection::open(*this, worker_, server, tls);
+  if (!opened) return opened.error();
+  list.push_back(std::move(*opened));
+  return list.back()->add(user);
+}
+
+void Pool::remove(H2ServerConnection& connection) {
+  auto& list = multiplexed_[&connection.server()];
+  for (auto& c : list) {
+    if (c.get() != &connection) continue;
+    auto dead = std::move(c);
+    c = std::move(list.back());
+    list.pop_back();
+    return worker_.bury(std::move(dead));
+  }
 }
 
 void Pool::drop(ServerConnection& connection) {
@@ -92,6 +224,8 @@ void Pool::drop(ServerConnection& connection) {
 }
 
 void Pool::close_idle(const health::ServerState& server) {
+  if (auto found = multiplexed_.find(&server); found != multiplexed_.end())
+    for (size_t i = found->second.size(); i > 0; --i) found->second[i - 1]->retire();
   auto found = idle_.find(&server);
   if (found == idle_.end()) return;
   auto list = std::move(found->second);
@@ -106,6 +240,9 @@ void Pool::close_all_idle() {
   idle_count_ = 0;
   for (auto& [key, list] : all)
     for (auto& c : list) close(std::move(c));
+  for (auto& [key, list] : multiplexed_)
+    for (size_t i = list.size(); i > 0; --i)
+      if (list[i - 1]->streams() == 0) list[i - 1]->retire();
 }
 
 }  // namespace portolan::proxy

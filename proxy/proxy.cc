@@ -33,6 +33,10 @@ const Family handshake_failures_total{"portolan_tls_handshake_failures_total",
                                       "TLS handshakes with clients that came to nothing.",
                                       Type::counter,
                                       {"listener", "reason"}};
+const Family http2_errors_total{"portolan_http2_connections_broken_total",
+                                "HTTP/2 connections ended for what the client did.",
+                                Type::counter,
+                                {"listener", "reason"}};
 const Family failures_total{
     "portolan_server_failures_total", "Requests that failed at a server.", Type::counter, {"pool", "server", "reason"}};
 
@@ -283,6 +287,10 @@ void Proxy::count_handshake(const std::string& listener, const loop::TlsSession&
   }
   worker_.metrics().counter(handshake_failures_total, {listener, failure}).add();
   log::debug("handshake failed", {{"listener", listener}, {"reason", session.failure()}});
+}
+
+void Proxy::count_http2_error(const std::string& listener, std::string_view reason) {
+  worker_.metrics().counter(http2_errors_total, {listener, reason}).add();
 }
 
 void Proxy::count_cut(std::string_view route, std::string_view pool) {

@@ -23,6 +23,19 @@ void Body::append(Slice bytes) {
   s.bytes = std::move(bytes);
 }
 
+void Body::append_adjacent(Slice bytes) {
+  if (size_ > 0 && bytes.size > 0) {
+    Segment& last = segments_.back();
+    if (!last.file && last.bytes.block.get() == bytes.block.get() && last.bytes.data + last.bytes.size == bytes.data) {
+      last.bytes.size += bytes.size;
+      last.length += bytes.size;
+      size_ += bytes.size;
+      return;
+    }
+  }
+  append(std::move(bytes));
+}
+
 void Body::append(FileRef file, off_t offset, uint64_t length) {
   if (length == 0) return;
   Segment& s = push();

@@ -46,6 +46,8 @@ class Body {
   void append(Slice bytes);                // empty slices are dropped
   void append(FileRef file, off_t offset, uint64_t length);
   void append(Body&& other);  // leaves `other` empty
+  // The same as append, but a slice that begins where the last one ends makes that longer.
+  void append_adjacent(Slice bytes);
   // Moves at most `max` bytes from the front of this body to the end of `to`.
   void move_front(Body& to, uint64_t max);
   void consume(uint64_t n);  // drops n bytes from the front; n <= size()

@@ -137,6 +137,7 @@ struct RequestHead {
   std::string_view query;      // without '?'
   bool has_query = false;
   int minor_version = 1;  // of HTTP/1.x
+  bool http2 = false;     // it came by HTTP/2; minor_version says 1
   Fields fields;
   Framing framing = Framing::none;
   uint64_t content_length = 0;  // when framing is length

@@ -95,7 +95,7 @@ class Package(unittest.TestCase):
                      '/etc/logrotate.d/portolan', '/usr/share/man/man8/portolan.8.gz',
                      '/usr/share/man/man5/portolan.toml.5.gz', '/usr/share/doc/portolan/copyright'):
             self.assertRegex(listed, rf'root/root .* \.{re.escape(path)}\n')
-        for library in ('libevent-core', 'libc-ares', 'libmaxminddb', 'libsystemd'):
+        for library in ('libevent-core', 'libc-ares', 'libnghttp2', 'libmaxminddb', 'libsystemd'):
             self.assertTrue(any(name.startswith(library) for name in self.depends), self.depends)
         self.assertFalse([name for name in self.depends if name.endswith('-dev')])
 

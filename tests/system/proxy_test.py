@@ -157,7 +157,7 @@ class Hostile(harness.Case):
         'CONNECT': ('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', 405),
         'an expectation nobody meets': ('GET / HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n', 417),
         'TLS': ('\x16\3\1\2\0\1\0\1\xfc\3\3\r\n\r\n', 400),
-        'HTTP/2': ('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505),
+        'HTTP/2': ('GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505),
     }
 
     def test_malformed_requests(self):

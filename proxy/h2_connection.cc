@@ -1,0 +1,270 @@
+#include "proxy/h2_connection.hh"
+
+#include "proxy/connection.hh"
+#include "proxy/proxy.hh"
+
+namespace portolan::proxy {
+namespace {
+
+constexpr size_t inbox_limit = 32 * 1024;
+constexpr uint64_t output_window = 256 * 1024;   // of the connection: framed and not yet taken by the kernel
+constexpr uint64_t stream_window = 64 * 1024;    // of an answer that waits for the client's window or its turn
+constexpr uint64_t least_window = 16 * 1024;     // of each, when they have much waiting together
+constexpr uint64_t connection_window = 1 << 20;  // much
+constexpr int64_t drain_notice_ms = 500;         // for requests that were on their way when we said no more
+
+http::H2Limits limits() {
+  return {};
+}
+
+}  // namespace
+
+// ── a stream ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+H2Downstream::H2Downstream(H2Connection& connection, http::H2Stream& stream)
+    : connection_(connection),
+      stream_(&stream),
+      head_(std::move(stream.request)),
+      refusal_(stream.refusal),
+      started_us_(connection.worker().now_us()),
+      progress_ms_(connection.worker().now_ms()),
+      timer_(connection.worker(), this, &loop::Calls<&H2Downstream::on_timeout>::call) {
+  stream.owner = this;
+}
+
+void H2Downstream::start() {
+  Connection& connection = connection_.connection_;
+  exchange_ = refusal_ ? std::make_unique<Exchange>(connection, *this, refusal_)
+                       : std::make_unique<Exchange>(connection, *this, head_);
+  timer_.set(connection.listener().timeouts.idle);
+  run();
+}
+
+void H2Downstream::run() {
+  if (!exchange_) return;  // over, or not begun
+  if (!exchange_->run()) return connection_.worker().run_soon(connection_.connection_);
+  finish();
+}
+
+// An answer that came before the whole request was read ends the stream (RFC 9113 §8.1).
+void H2Downstream::finish() {
+  exchange_.reset();
+  if (stream_) {
+    stream_->owner = nullptr;
+    if (!stream_->peer_done()) connection_.session_.reset(*stream_, http::H2Error::none);
+  }
+  connection_.worker().run_soon(connection_.connection_);
+  connection_.remove(*this);
+}
+
+void H2Downstream::on_closed(bool whole) {
+  stream_ = nullptr;
+  if (whole && exchange_) return connection_.worker().run_soon(*this);
+  if (exchange_) exchange_->client_left();
+  exchange_.reset();
+  connection_.remove(*this);
+}
+
+void H2Downstream::progress() {
+  progress_ms_ = connection_.worker().now_ms();
+}
+
+Downstream::Read H2Downstream::read_body(Slice& bytes) {
+  if (!stream_) return Read::broken;
+  if (connection_.session_.read(*stream_, bytes)) {
+    progress();
+    connection_.worker().run_soon(connection_.connection_);  // the window goes back
+    return Read::bytes;
+  }
+  return stream_->peer_done() ? Read::end : Read::wait;
+}
+
+const http::Fields& H2Downstream::trailers() const {
+  static const http::Fields none;
+  return stream_ ? stream_->trailers() : none;
+}
+
+bool H2Downstream::output_full() const {
+  if (!stream_) return false;
+  uint64_t window = connection_.session_.unsent() >= connection_window ? least_window : stream_window;
+  return stream_->unsent() >= window;
+}
+
+void H2Downstream::send_interim(const std::string& head) {
+  if (stream_) connection_.session_.send_interim(*stream_, head);
+}
+
+void H2Downstream::send_head(const Answer& answer, ResponseFilter& filter) {
+  bodyless_ = filter.framing == http::Framing::none || (filter.framing == http::Framing::length && filter.length == 0);
+  if (filter.framing == http::Framing::chunked) filter.framing = http::Framing::none;
+  BlockWriter out;
+  write_response(out, answer, filter);
+  if (stream_) connection_.session_.send_response(*stream_, out.view(), bodyless_);
+}
+
+void H2Downstream::send_body(Body& part) {
+  if (!stream_ || bodyless_) return part.clear();
+  connection_.session_.send(*stream_, part);
+}
+
+void H2Downstream::end_body(const http::Fields* trailers) {
+  if (!stream_ || bodyless_) return;
+  if (!trailers || trailers->size() == 0) return connection_.session_.end(*stream_, nullptr);
+  http::Fields passing;
+  for (const http::Field& f : *trailers)
+    if (may_be_trailer(f)) passing.add(f);
+  connection_.session_.end(*stream_, &passing);
+}
+
+void H2Downstream::cut() {
+  if (stream_) connection_.session_.reset(*stream_, http::H2Error::internal);
+  connection_.worker().run_soon(connection_.connection_);
+}
+
+// No progress on a body, either way. While we wait for a server its own deadlines count.
+void H2Downstream::on_timeout() {
+  int64_t limit = connection_.connection_.listener().timeouts.idle;
+  int64_t idle = connection_.worker().now_ms() - progress_ms_;
+  bool our_turn = !stream_ || !exchange_ || (stream_->unsent() == 0 && !exchange_->waits_for_client());
+  if (our_turn || idle < limit) return timer_.set(our_turn ? limit : limit - idle);
+  if (stream_->unsent() == 0 && exchange_->fail_slow_request()) return run();
+  connection_.session_.reset(*stream_, http::H2Error::cancel);
+  connection_.worker().run_soon(connection_.connection_);
+}
+
+// ── the connection ────────────────────────────────────────────────────────────────────────────────────────────────
+
+H2Connection::H2Connection(Connection& connection)
+    : connection_(connection), session_(http::H2Session::Role::server, limits(), *this) {
+  connection_.timer_.set(connection_.listener().timeouts.header);
+}
+
+H2Connection::~H2Connection() {
+  while (streams_) delete std::exchange(streams_, streams_->next_);
+}
+
+loop::Worker& H2Connection::worker() {
+  return connection_.proxy().worker();
+}
+
+bool H2Connection::step() {
+  if (!connection_.talk_) connection_.talk_ = connection_.proxy().take_conversation();
+  if (!connection_.flush()) return false;
+  if (connection_.draining() && !announced_) {
+    announced_ = true;
+    session_.announce_shutdown();
+    connection_.timer_.set(drain_notice_ms);
+  }
+  Body& out = connection_.talk_->out;
+  bool got = out.size() < output_window && receive();
+  if (connection_.phase_ == Connection::Phase::closed) return false;
+  if (out.size() < output_window) session_.collect(out, output_window - out.size());
+  bool wrote = !out.empty();
+  if (!connection_.flush()) return false;
+  set_timer();
+  if (end_if_over()) return false;
+  bool more = out.empty() && (got || (wrote && session_.wants_to_send()));
+  if (!more) connection_.rest();
+  return more;
+}
+
+// Reads once, and hands over what came. False: nothing was there.
+bool H2Connection::receive() {
+  Inbox& inbox = connection_.talk_->inbox;
+  bool got = false;
+  if (inbox.unread().empty()) {
+    loop::Io io = inbox.fill(connection_.stream_, inbox_limit);
+    got = io == loop::Io::done;
+    if (io == loop::Io::eof || io == loop::Io::error) {
+      connection_.close();
+      return false;
+    }
+  }
+  std::string_view bytes = inbox.unread();
+  if (bytes.empty()) return got;
+  session_.feed(inbox.slice(bytes), worker().now_ms());
+  inbox.consume(bytes.size());
+  start_streams();
+  return true;
+}
+
+void H2Connection::start_streams() {
+  std::vector<H2Downstream*> starting = std::move(starting_);
+  starting_.clear();
+  for (H2Downstream* stream : starting) stream->start();
+}
+
+bool H2Connection::end_if_over() {
+  bool broken = *session_.reason() && !session_.wants_to_send();
+  if (!(broken || session_.over()) || !connection_.talk_->out.empty()) return false;
+  if (broken) connection_.proxy().count_http2_error(connection_.listener().config.name, session_.reason());
+  client_left();
+  connection_.linger();
+  return true;
+}
+
+// Without streams the connection is idle; with them their own deadlines count.
+void H2Connection::set_timer() {
+  if (announced_) return;
+  bool idle = !streams_;
+  if (idle == idle_ || (idle && session_.streams() > 0)) return;
+  idle_ = idle;
+  if (idle) {
+    connection_.timer_.set(connection_.listener().timeouts.keepalive);
+  } else {
+    connection_.timer_.cancel();
+  }
+}
+
+// Idle for too long, the notice of the end has had its time, or a client that takes nothing any more.
+void H2Connection::on_timeout() {
+  if (session_.shutting_down() && !streams_) return connection_.close();
+  session_.shut_down();
+  if (!streams_) connection_.timer_.set(drain_notice_ms);
+  worker().run_soon(connection_);
+}
+
+void H2Connection::client_left() {
+  while (H2Downstream* s = streams_) {
+    if (s->exchange_) s->exchange_->client_left();
+    s->exchange_.reset();
+    remove(*s);
+  }
+}
+
+void H2Connection::on_request(http::H2Stream& stream) {
+  auto* s = new H2Downstream(*this, stream);
+  s->next_ = streams_;
+  if (streams_) streams_->previous_ = s;
+  streams_ = s;
+  starting_.push_back(s);
+}
+
+void H2Connection::on_readable(http::H2Stream& stream) {
+  auto* s = static_cast<H2Downstream*>(stream.owner);
+  if (!s || !s->exchange_) return;
+  s->progress();
+  worker().run_soon(*s);
+}
+
+void H2Connection::on_room(http::H2Stream& stream) {
+  auto* s = static_cast<H2Downstream*>(stream.owner);
+  if (!s) return;
+  s->progress();
+  worker().run_soon(*s);
+}
+
+void H2Connection::on_closed(http::H2Stream& stream, http::H2Error) {
+  if (auto* s = static_cast<H2Downstream*>(stream.owner)) s->on_closed(stream.all_sent());
+}
+
+void H2Connection::remove(H2Downstream& stream) {
+  std::erase(starting_, &stream);
+  (stream.previous_ ? stream.previous_->next_ : streams_) = stream.next_;
+  if (stream.next_) stream.next_->previous_ = stream.previous_;
+  if (stream.stream_) stream.stream_->owner = nullptr;
+  stream.stream_ = nullptr;
+  worker().bury(std::unique_ptr<loop::Mortal>(&stream));
+}
+
+}  // namespace portolan::proxy

@@ -1,0 +1,87 @@
+#pragma once
+// HTTP/2 with a client: what a Connection becomes when its client speaks it. Every stream has an exchange of its own.
+#include <memory>
+#include <vector>
+
+#include "core/http/h2.hh"
+#include "core/loop/worker.hh"
+#include "proxy/downstream.hh"
+#include "proxy/exchange.hh"
+
+namespace portolan::proxy {
+
+class Connection;
+class H2Connection;
+
+// A stream as the client's side of its exchange.
+class H2Downstream final : public Downstream, public loop::Mortal, public Recycled {
+ public:
+  H2Downstream(H2Connection& connection, http::H2Stream& stream);
+  void start();
+  void run() override;
+  void on_closed(bool whole);  // the stream is gone
+
+  Read read_body(Slice& bytes) override;
+  const http::Fields& trailers() const override;
+  int broken_status() const override { return 400; }
+  int64_t request_started_us() const override { return started_us_; }
+  bool output_full() const override;
+  bool output_empty() const override { return !stream_ || stream_->all_sent(); }
+  void send_interim(const std::string& head) override;
+  void send_head(const Answer& answer, ResponseFilter& filter) override;
+  void send_body(Body& part) override;
+  void end_body(const http::Fields* trailers) override;
+  void close_after_answer() override {}  // what follows comes on other streams
+  void cut() override;
+
+ private:
+  friend class H2Connection;
+  void finish();
+  void progress();
+  void on_timeout();
+
+  H2Connection& connection_;
+  http::H2Stream* stream_;  // nullptr: closed
+  http::RequestHead head_;
+  int refusal_;
+  int64_t started_us_;
+  int64_t progress_ms_;
+  bool bodyless_ = false;  // the answer ended with its head
+  H2Downstream* previous_ = nullptr;
+  H2Downstream* next_ = nullptr;
+  loop::Timer timer_;
+  std::unique_ptr<Exchange> exchange_;  // last: it uses what is above
+};
+
+class H2Connection final : public http::H2Session::Events {
+ public:
+  explicit H2Connection(Connection& connection);
+  ~H2Connection();
+  // Reads, answers and writes what can be now. False: nothing more to do, or the connection has closed.
+  bool step();
+  void on_timeout();
+  void client_left();  // ends every exchange
+
+  void on_request(http::H2Stream& stream) override;
+  void on_readable(http::H2Stream& stream) override;
+  void on_room(http::H2Stream& stream) override;
+  void on_closed(http::H2Stream& stream, http::H2Error why) override;
+
+ private:
+  friend class H2Downstream;
+  bool receive();
+  void start_streams();
+  bool end_if_over();
+  void set_timer();
+  void remove(H2Downstream& stream);
+  loop::Worker& worker();
+
+  Connection& connection_;
+  http::H2Session session_;
+  std::vector<H2Downstream*> starting_;  // came with the last bytes; what is reset amid them never starts
+  H2Downstream* streams_ = nullptr;      // owned
+  bool idle_ = true;
+  bool announced_ = false;
+};
+
+}  // namespace portolan::proxy

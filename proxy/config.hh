@@ -18,11 +18,12 @@ struct Timeouts {
   int64_t response = 60'000;   // from the request sent to the first byte of the answer
   int64_t idle = 30'000;       // no progress on a body, either way
   int64_t keepalive = 60'000;  // an idle client connection, or an idle server connection
+  int64_t tunnel = 3'600'000;  // nothing passed through a tunnel (WebSocket), either way
   bool operator==(const Timeouts&) const = default;
 };
 
 struct TimeoutOverrides {
-  std::optional<int64_t> header, connect, response, idle, keepalive;
+  std::optional<int64_t> header, connect, response, idle, keepalive, tunnel;
   Timeouts over(const Timeouts& base) const;
   bool operator==(const TimeoutOverrides&) const = default;
 };

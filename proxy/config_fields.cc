@@ -91,6 +91,7 @@ const conf::Table<Timeouts>& timeout_fields() {
       row("response", &Timeouts::response, timeout(), "From the request sent to the first byte of the answer."),
       row("idle", &Timeouts::idle, timeout(), "No progress on a body, either way."),
       row("keepalive", &Timeouts::keepalive, timeout(), "An idle connection, to a client or to a server."),
+      row("tunnel", &Timeouts::tunnel, timeout(), "Nothing passed through a tunnel (WebSocket), either way."),
   };
   return table;
 }
@@ -103,6 +104,7 @@ const conf::Table<TimeoutOverrides>& timeout_override_fields() {
       row("response", &TimeoutOverrides::response, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
       row("idle", &TimeoutOverrides::idle, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
       row("keepalive", &TimeoutOverrides::keepalive, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("tunnel", &TimeoutOverrides::tunnel, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
   };
   return table;
 }

@@ -244,6 +244,7 @@ void Connection::rest() {
   if (!talk_->blank()) return;
   talk_->parser.head().storage.reset();  // of a request that was given up
   talk_->started_us = 0;
+  talk_->tunnel = false;
   proxy_.give_back(std::move(talk_));
 }
 
@@ -260,7 +261,13 @@ loop::Io Connection::fill() {
 Downstream::Read Connection::read_body(Slice& bytes) {
   Inbox& inbox = talk_->inbox;
   for (;;) {
-    http::Step step = talk_->parser.next(inbox.unread());
+    if (talk_->tunnel && !inbox.unread().empty()) {
+      bytes = inbox.slice(inbox.unread());
+      inbox.consume(bytes.size);
+      return Read::bytes;
+    }
+    http::Step step;
+    if (!talk_->tunnel) step = talk_->parser.next(inbox.unread());
     if (step.event == http::Event::error) {
       talk_->broken_status = talk_->parser.status();
       return Read::broken;
@@ -272,6 +279,7 @@ Downstream::Read Connection::read_body(Slice& bytes) {
     loop::Io io = fill();
     if (io == loop::Io::would_block) return Read::wait;
     if (io == loop::Io::done) continue;
+    if (io == loop::Io::eof && talk_->tunnel) return Read::end;
     talk_->broken_status = 400;
     return Read::broken;
   }
@@ -296,6 +304,10 @@ void Connection::send_head(const Answer& answer, ResponseFilter& filter) {
   }
   if (draining()) keep_alive_ = false;
   filter.close = !keep_alive_;
+  if (!filter.upgrade.empty()) {
+    talk_->tunnel = true;
+    keep_alive_ = false;
+  }
   BlockWriter out;
   write_response(out, answer, filter);
   talk_->out.append(out.take());

@@ -48,7 +48,9 @@ Exchange::Exchange(Connection& connection, Downstream& downstream, int status)
   client_.address = client_.peer = connection.peer().unmapped();
 }
 
-Exchange::~Exchange() = default;
+Exchange::~Exchange() {
+  if (tunnel_) proxy_.count_tunnel(connection_.listener().config.name, -1);
+}
 
 bool Exchange::run() {
   while (!over_) {
@@ -90,6 +92,12 @@ Exchange::Next Exchange::admit() {
     return answer(std::move(refusal));
   }
   if (route_->client_certificate && !client_.identity) return answer_error(403);
+  if (asks_for_websocket(*head_)) head_->upgrade = websocket;
+  if (!head_->upgrade.empty()) {
+    if (head_->http2) upload_over_ = true;  // what comes belongs to the tunnel, once there is one
+    if (route_->pool.empty() && head_->http2) return answer_error(405);
+    if (route_->pool.empty()) head_->upgrade = {};
+  }
   auto expect = head_->fields.find(FieldId::expect);
   if (expect && !http::equal_ignoring_case(*expect, "100-continue")) return answer_error(417);
   // RFC 9110 §7.6.2: at zero this is the last server, which for TRACE and OPTIONS means to answer itself.
@@ -105,7 +113,7 @@ Exchange::Next Exchange::admit() {
 // ── lookup: does the cache have it, or does somebody fetch it already ─────────────────────────────────────────────
 
 Exchange::Next Exchange::lookup() {
-  if (!cache_ || route_->pool.empty() || bypass_cache_) return Next::more;
+  if (!cache_ || route_->pool.empty() || bypass_cache_ || !head_->upgrade.empty()) return Next::more;
   edge::Lookup found = cache_->find({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()});
   ++lookups_;
   forward_ = found.forward;
@@ -196,6 +204,11 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   }
   request.h2.scheme = cluster.tls() ? "https" : "http";
   if (auto te = head_->fields.find(FieldId::te)) request.h2.wants_trailers = http::list_has(*te, "trailers");
+  if (!head_->upgrade.empty()) {
+    request.upgrade = request.h2.protocol = filter.upgrade = head_->upgrade;
+    if (head_->http2 && !cluster.config().http2) upgrade_.key = new_websocket_key(proxy_.worker().rng());
+    filter.websocket_key = upgrade_.key;
+  }
   BlockWriter out;
   write_request(out, *head_, filter);
   request.head = out.take();
@@ -236,7 +249,29 @@ Exchange::Next Exchange::connect() {
     case Source::Head::ready:
       break;
   }
+  if (head.status == 101) return open_tunnel(head);
+  // To an extended CONNECT a 2xx would mean that there is a tunnel.
+  if (head_ && head_->http2 && !head_->upgrade.empty() && head.status / 100 == 2) return answer_error(502);
   send_head(head);
+  return Next::more;
+}
+
+// RFC 9110 §7.8, RFC 8441 §5: from here on the bodies are what both sides say to each other.
+Exchange::Next Exchange::open_tunnel(Answer& head) {
+  std::string accept;
+  if (!upgrade_.settle(*head_, *head.fields, accept)) return answer_error(502);
+  if (head_->http2) head.status = 200;
+  status_ = head.status;
+  ResponseFilter filter;
+  filter.node = snapshot_->node;
+  filter.date = proxy_.date();
+  filter.upgrade = head_->upgrade;
+  filter.websocket_accept = accept;
+  filter.send_length = false;
+  downstream_.send_head(head, filter);
+  head_sent_ = body_follows_ = tunnel_ = true;
+  upload_over_ = false;
+  proxy_.count_tunnel(connection_.listener().config.name, 1);
   return Next::more;
 }
 
@@ -333,8 +368,8 @@ Exchange::Next Exchange::relay() {
 // ── the request's body, beside connect and deliver ────────────────────────────────────────────────────────────────
 
 bool Exchange::waits_for_client() const {
-  if (!head_ || upload_over_ || !source_) return false;
-  if (head_->expect_continue && bytes_in_ == 0) return false;  // it waits for the server
+  if (!head_ || upload_over_ || !source_ || tunnel_) return false;  // a tunnel has a limit of its own
+  if (head_->expect_continue && bytes_in_ == 0) return false;       // it waits for the server
   OriginRequest* origin = source_->upload();
   return origin ? origin->wants_body() : !head_->expect_continue;
 }
@@ -345,7 +380,7 @@ bool Exchange::upload() {
   if (!origin && head_->expect_continue) return true;  // the client waits for us: nothing will come
   uint64_t before = bytes_in_;
   while (!upload_over_) {
-    bool has_body = head_->framing != http::Framing::none;
+    bool has_body = tunnel_ || head_->framing != http::Framing::none;
     if (origin ? has_body && !origin->wants_body() : bytes_in_ > most_discarded) return true;
     if (bytes_in_ - before > upload_a_turn) {
       proxy_.worker().run_next_turn(downstream_);
@@ -375,7 +410,7 @@ bool Exchange::upload() {
 void Exchange::upload_failed(int status) {
   upload_over_ = true;
   downstream_.close_after_answer();
-  note_ = "broken request body";
+  note_ = tunnel_ ? "client left" : "broken request body";
   if (head_sent_) {
     log();
     downstream_.cut();
@@ -403,7 +438,7 @@ void Exchange::client_left() {
 // ── finish: what the log and the metrics say of it ────────────────────────────────────────────────────────────────
 
 Exchange::Next Exchange::finish() {
-  if (head_ && !upload_over_ && !head_->expect_continue && bytes_in_ <= most_discarded) {
+  if (head_ && !upload_over_ && !tunnel_ && !head_->expect_continue && bytes_in_ <= most_discarded) {
     if (!upload()) return Next::more;
     if (waits_for_client() && !upload_over_ && bytes_in_ <= most_discarded) return Next::wait;
   }

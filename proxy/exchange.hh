@@ -10,6 +10,7 @@
 #include "proxy/origin_request.hh"
 #include "proxy/snapshot.hh"
 #include "proxy/source/source.hh"
+#include "proxy/tunnel.hh"
 
 namespace portolan::proxy {
 
@@ -62,6 +63,7 @@ class Exchange : public Recycled {
   Next fetch_for_cache(edge::Lookup lookup);
   std::string redirect_target() const;
   void send_head(const Answer& answer);
+  Next open_tunnel(Answer& answer);
   void send_interims();
   Next relay();
   void note_invalidation(const Answer& answer);
@@ -89,7 +91,8 @@ class Exchange : public Recycled {
   Cached* cached_ = nullptr;  // source_, when it is one
   Text cache_status_;
   bool upload_over_ = false;
-  bool upload_wanted_ = false;  // the source takes the request's body
+  Upgrade upgrade_;
+  bool tunnel_ = false;  // the server granted it
   int status_ = 0;
   bool head_sent_ = false;
   bool body_follows_ = false;

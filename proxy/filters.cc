@@ -177,6 +177,11 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
   for (const http::Field& f : head.fields)
     if (f.id == FieldId::via) writer.field("Via", f.value);
   write_via(out, head.http2 ? "2.0" : head.minor_version == 1 ? "1.1" : "1.0", filter.node);
+  if (!filter.upgrade.empty()) {
+    writer.field("Connection", "Upgrade");
+    writer.field("Upgrade", filter.upgrade);
+    if (!filter.websocket_key.empty()) writer.field("Sec-WebSocket-Key", filter.websocket_key);
+  }
   if (filter.extra)
     for (const http::Field& f : *filter.extra) writer.field(f.name, f.value);
   writer.framing(filter.framing, filter.content_length);
@@ -186,7 +191,7 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
 namespace {
 
 // True when there was a Date among them.
-bool write_fields(http::BlockHeadWriter& writer, const Answer& answer) {
+bool write_fields(http::BlockHeadWriter& writer, const Answer& answer, const ResponseFilter& filter) {
   bool has_date = false;
   std::string joined;
   std::string_view connection = connection_value(*answer.fields, joined);
@@ -194,6 +199,7 @@ bool write_fields(http::BlockHeadWriter& writer, const Answer& answer) {
     if (f.id == FieldId::content_length || http::is_hop_by_hop(f, connection)) continue;
     if (f.id == FieldId::age && answer.age_s) continue;
     if (f.id == FieldId::date) has_date = true;
+    if (!filter.upgrade.empty() && http::equal_ignoring_case(f.name, "sec-websocket-accept")) continue;
     writer.field(f.name, f.value);
   }
   return has_date;
@@ -209,7 +215,7 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
     out.append(answer.wire);
     has_date = true;
   } else if (answer.fields) {
-    has_date = write_fields(writer, answer);
+    has_date = write_fields(writer, answer, filter);
   }
   if (!has_date) writer.field("Date", filter.date);
   if (!answer.content_range.empty()) writer.field("Content-Range", answer.content_range);
@@ -223,7 +229,11 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
   } else if (filter.send_length) {
     writer.field("Content-Length", filter.length);
   }
-  if (filter.close) {
+  if (!filter.upgrade.empty()) {
+    writer.field("Connection", "Upgrade");
+    writer.field("Upgrade", filter.upgrade);
+    if (!filter.websocket_accept.empty()) writer.field("Sec-WebSocket-Accept", filter.websocket_accept);
+  } else if (filter.close) {
     writer.field("Connection", "close");
   } else if (filter.http_1_0) {
     writer.field("Connection", "keep-alive");

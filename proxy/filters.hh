@@ -38,6 +38,8 @@ struct RequestFilter {
   std::optional<std::string> cookie;  // with replace_cookie: what replaces Cookie
   bool replace_cookie = false;
   const http::Fields* extra = nullptr;  // added at the end
+  std::string_view upgrade;             // asked for
+  std::string_view websocket_key;       // Sec-WebSocket-Key, where the client has sent none
 };
 // A whole head for a server.
 void write_request(BlockWriter& out, const http::RequestHead& head, const RequestFilter& filter);
@@ -48,8 +50,10 @@ struct ResponseFilter {
   std::string_view cache_status;  // appended, when not empty
   http::Framing framing = http::Framing::none;
   uint64_t length = 0;
-  bool send_length = true;  // with Framing::none: HEAD and 304 say nothing when unknown
-  std::string_view hsts;    // Strict-Transport-Security, where the answer has none; empty: not sent
+  bool send_length = true;            // with Framing::none: HEAD and 304 say nothing when unknown
+  std::string_view hsts;              // Strict-Transport-Security, where the answer has none; empty: not sent
+  std::string_view upgrade;           // granted
+  std::string_view websocket_accept;  // Sec-WebSocket-Accept, in place of the server's
   bool close = false;
   bool http_1_0 = false;  // the client's version: told when the connection stays
 };

@@ -2,6 +2,7 @@
 
 #include "proxy/connection.hh"
 #include "proxy/proxy.hh"
+#include "proxy/tunnel.hh"
 
 namespace portolan::proxy {
 namespace {
@@ -30,6 +31,13 @@ H2Downstream::H2Downstream(H2Connection& connection, http::H2Stream& stream)
       progress_ms_(connection.worker().now_ms()),
       timer_(connection.worker(), this, &loop::Calls<&H2Downstream::on_timeout>::call) {
   stream.owner = this;
+  if (stream.protocol.empty() || refusal_) return;
+  // RFC 8441 §5: what HTTP/1.1 asks for with GET and Upgrade.
+  if (stream.protocol != websocket) refusal_ = 501;
+  head_.method = http::Method::get;
+  head_.method_text = "GET";
+  head_.framing = http::Framing::none;
+  head_.upgrade = websocket;
 }
 
 void H2Downstream::start() {
@@ -96,6 +104,7 @@ void H2Downstream::send_interim(const std::string& head) {
 
 void H2Downstream::send_head(const Answer& answer, ResponseFilter& filter) {
   bodyless_ = filter.framing == http::Framing::none || (filter.framing == http::Framing::length && filter.length == 0);
+  if (!filter.upgrade.empty()) bodyless_ = false;
   if (filter.framing == http::Framing::chunked) filter.framing = http::Framing::none;
   BlockWriter out;
   write_response(out, answer, filter);

@@ -36,10 +36,9 @@ std::string H2ServerStream::trouble() const {
 void H2ServerStream::begin(const ServerRequest& request) {
   begun_ = true;
   if (!connection_) return;
-  stream_ =
-      connection_->session_.send_request(request.head.view(), request.h2,
-                                         request.framing == http::Framing::none ||
-                                             (request.framing == http::Framing::length && request.content_length == 0));
+  bool empty = request.framing == http::Framing::length && request.content_length == 0;
+  bool bodyless = empty || (request.framing == http::Framing::none && request.upgrade.empty());
+  stream_ = connection_->session_.send_request(request.head.view(), request.h2, bodyless);
   if (stream_) {
     stream_->owner = this;
     sent_any_ = true;  // it may leave at any time

@@ -3,6 +3,7 @@
 #include "proxy/filters.hh"
 #include "proxy/proxy.hh"
 #include "proxy/retry_budget.hh"
+#include "proxy/tunnel.hh"
 
 namespace portolan::proxy {
 namespace {
@@ -140,7 +141,7 @@ void OriginRequest::flush() {
   loop::Io io = stream_->flush();
   uint64_t after = stream_->unsent();
   uint64_t before = std::exchange(unsent_, after);
-  if (after != before && state_ == State::waiting) timer_.set(send_timeout_ms());
+  if (after != before && (state_ == State::waiting || tunnel_)) timer_.set(tunnel_ ? idle_ms() : send_timeout_ms());
   if (io == loop::Io::more) proxy_.worker().run_next_turn(*this);
   if (io == loop::Io::error) {
     // The server may have answered before it closed: what it said is still there to read.
@@ -177,14 +178,14 @@ void OriginRequest::receive() {
     Slice bytes;
     switch (stream_->next(bytes)) {
       case ServerStream::Event::wait:
-        if (state_ == State::receiving && !timer_.armed()) timer_.set(ask_.timeouts.idle);
+        if (state_ == State::receiving && !timer_.armed()) timer_.set(idle_ms());
         return;
       case ServerStream::Event::head:
         if (!on_response_head()) return;
         break;
       case ServerStream::Event::body:
         got += bytes.size;
-        timer_.set(ask_.timeouts.idle);
+        timer_.set(idle_ms());
         consumer_.on_body(std::move(bytes));
         break;
       case ServerStream::Event::end:
@@ -203,11 +204,17 @@ void OriginRequest::receive() {
 
 bool OriginRequest::on_response_head() {
   http::ResponseHead& head = stream_->head();
-  if (head.status == 101) {
-    fail(Trouble::malformed, "malformed response: 101 to a request without Upgrade");
+  if (opens_tunnel(head)) {
+    tunnel_ = true;
+    head.status = 101;  // whatever the protocol calls it
+    head.reason = {};
+    upload_done_ = false;
+    replay_lost_ = true;
+  } else if (head.status == 101) {
+    fail(Trouble::malformed, "malformed response: 101 without the upgrade that was asked for");
     return false;
   }
-  if (head.status < 200) {
+  if (head.status < 200 && !tunnel_) {
     consumer_.on_interim(head);
     return true;
   }
@@ -215,9 +222,16 @@ bool OriginRequest::on_response_head() {
   health::ServerState& server = *cluster_->member(index_).state;
   if (server.failures_in_a_row.load(std::memory_order_relaxed) != 0)
     server.failures_in_a_row.store(0, std::memory_order_relaxed);
-  timer_.set(ask_.timeouts.idle);
+  timer_.set(idle_ms());
   consumer_.on_head(head);
   return true;
+}
+
+// RFC 9110 §15.2.2; RFC 8441 §5.
+bool OriginRequest::opens_tunnel(const http::ResponseHead& head) const {
+  if (ask_.upgrade.empty()) return false;
+  if (cluster_->config().http2) return head.status / 100 == 2;
+  return head.status == 101 && grants_websocket(head);
 }
 
 void OriginRequest::complete() {
@@ -242,6 +256,7 @@ void OriginRequest::on_timeout() {
       return fail(Trouble::timeout, "the server took no bytes for " + std::to_string(ask_.timeouts.idle) + " ms");
     return fail(Trouble::timeout, "no answer within " + std::to_string(ask_.timeouts.response) + " ms");
   }
+  if (tunnel_) return complete();  // nothing passed for long: nobody's failure
   if (state_ == State::receiving && !upload_done_ && stream_->unsent() == 0)
     return timer_.set(ask_.timeouts.idle);  // the client's turn: its own deadline counts
   if (state_ == State::receiving)

@@ -69,6 +69,8 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   void complete();
   void fail(Trouble trouble, const std::string& reason, bool untouched = false);
   bool may_try_again(bool idle_race, bool untouched);
+  bool opens_tunnel(const http::ResponseHead& head) const;
+  int64_t idle_ms() const { return tunnel_ ? ask_.timeouts.tunnel : ask_.timeouts.idle; }
   bool sending() const { return state_ == State::waiting || state_ == State::receiving; }
   void give_up(const OriginFailure& failure);
   void leave_server();
@@ -95,6 +97,7 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   OriginFailure last_failure_{503, true, {}};
   bool replay_lost_ = false;
   bool upload_done_ = false;
+  bool tunnel_ = false;  // from a 101 on: bytes both ways
   uint64_t unsent_ = 0;  // of stream_, when it was looked at last
   bool in_callback_ = false;
   loop::Timer timer_;

@@ -54,6 +54,7 @@ void ServerConnection::begin(const ServerRequest& request) {
   begun_ = true;
   answering_ = keep_alive_ = sent_any_ = heard_ = looked_again_ = false;
   trouble_ = "";
+  tunnel_ = ending_ = false;
   out_.clear();
   out_.append(request.head);
 }
@@ -67,6 +68,7 @@ void ServerConnection::send(Slice bytes) {
 }
 
 void ServerConnection::end(const http::Fields& trailers) {
+  ending_ = tunnel_;
   if (!chunked_) return;
   std::string last = "0\r\n";
   http::HeadWriter writer(last);
@@ -77,11 +79,13 @@ void ServerConnection::end(const http::Fields& trailers) {
 }
 
 loop::Io ServerConnection::flush() {
+  if (out_.empty() && std::exchange(ending_, false)) stream_->shut_write();
   if (out_.empty()) return loop::Io::done;
   uint64_t before = out_.size();
   loop::Io io = stream_->write(out_);
   if (out_.size() != before) sent_any_ = true;
   if (io == loop::Io::error) out_.clear();
+  if (io == loop::Io::done && std::exchange(ending_, false)) stream_->shut_write();
   return io;
 }
 
@@ -89,7 +93,13 @@ loop::Io ServerConnection::flush() {
 
 ServerStream::Event ServerConnection::next(Slice& bytes) {
   for (;;) {
-    http::Step step = parser_.next(inbox_.unread());
+    if (tunnel_ && !inbox_.unread().empty()) {
+      bytes = inbox_.slice(inbox_.unread());
+      inbox_.consume(bytes.size);
+      return Event::body;
+    }
+    http::Step step;
+    if (!tunnel_) step = parser_.next(inbox_.unread());
     switch (step.event) {
       case http::Event::need_more:
         inbox_.consume(step.consumed);
@@ -97,7 +107,8 @@ ServerStream::Event ServerConnection::next(Slice& bytes) {
       case http::Event::head:
         parser_.head().storage = inbox_.block();
         inbox_.consume(step.consumed);
-        if (parser_.head().status >= 200) {
+        tunnel_ = parser_.head().status == 101;
+        if (tunnel_ || parser_.head().status >= 200) {
           answering_ = true;
           keep_alive_ = parser_.head().keep_alive;
         }
@@ -127,7 +138,7 @@ ServerStream::Event ServerConnection::next(Slice& bytes) {
       continue;
     }
     keep_alive_ = false;
-    if (io == loop::Io::eof && answering_ && parser_.finish_at_close()) return Event::end;
+    if (io == loop::Io::eof && answering_ && (tunnel_ || parser_.finish_at_close())) return Event::end;
     if (io == loop::Io::eof) trouble_ = "the server closed the connection";
     return Event::closed;
   }

@@ -53,6 +53,8 @@ class ServerConnection final : public ServerStream, public loop::StreamHandler, 
   bool idle_ = false;
   int uses_ = 0;
   Body out_;
+  bool tunnel_ = false;     // after a 101: bytes, no messages
+  bool ending_ = false;     // of a tunnel: our side is over
   bool begun_ = false;      // a request was
   bool chunked_ = false;    // the request's body
   bool answering_ = false;  // the head of the answer is there, and more is to come

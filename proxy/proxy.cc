@@ -33,6 +33,8 @@ const Family handshake_failures_total{"portolan_tls_handshake_failures_total",
                                       "TLS handshakes with clients that came to nothing.",
                                       Type::counter,
                                       {"listener", "reason"}};
+const Family tunnels_open{"portolan_tunnels", "Tunnels (WebSocket) open.", Type::gauge, {"listener"}};
+const Family tunnels_total{"portolan_tunnels_total", "Tunnels (WebSocket) opened.", Type::counter, {"listener"}};
 const Family http2_errors_total{"portolan_http2_connections_broken_total",
                                 "HTTP/2 connections ended for what the client did.",
                                 Type::counter,
@@ -287,6 +289,13 @@ void Proxy::count_handshake(const std::string& listener, const loop::TlsSession&
   }
   worker_.metrics().counter(handshake_failures_total, {listener, failure}).add();
   log::debug("handshake failed", {{"listener", listener}, {"reason", session.failure()}});
+}
+
+void Proxy::count_tunnel(const std::string& listener, int change) {
+  metrics::Counter& open = worker_.metrics().counter(tunnels_open, {listener});
+  if (change < 0) return open.sub();
+  open.add();
+  worker_.metrics().counter(tunnels_total, {listener}).add();
 }
 
 void Proxy::count_http2_error(const std::string& listener, std::string_view reason) {

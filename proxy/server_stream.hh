@@ -17,7 +17,8 @@ struct ServerRequest {
   Slice head;
   http::Framing framing = http::Framing::none;
   uint64_t content_length = 0;
-  http::H2Target h2;  // what a pool that speaks HTTP/2 is told besides
+  std::string_view upgrade;  // "websocket": a 101 makes it a tunnel
+  http::H2Target h2;         // what a pool that speaks HTTP/2 is told besides
 };
 
 class ServerStream {
@@ -37,8 +38,8 @@ class ServerStream {
 
   // ── the request ──
   virtual void begin(const ServerRequest& request) = 0;
-  virtual void send(Slice bytes) = 0;  // of the body
-  virtual void end(const http::Fields& trailers) = 0;
+  virtual void send(Slice bytes) = 0;                  // of the body
+  virtual void end(const http::Fields& trailers) = 0;  // of a tunnel: our side of it
   // What can be sent now. error: no more will be taken; the server may have answered before.
   virtual loop::Io flush() = 0;
   virtual uint64_t unsent() const = 0;

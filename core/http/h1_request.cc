@@ -68,6 +68,7 @@ void RequestParser::begin_head() {
   head_.method = Method::other;
   head_.method_text = head_.target = head_.scheme = head_.authority = head_.path = head_.query = {};
   head_.has_query = head_.expect_continue = absolute_ = false;
+  head_.upgrade = {};
   head_.framing = Framing::none;
   head_.content_length = 0;
   head_.keep_alive = true;

@@ -297,7 +297,7 @@ H2Stream* H2Session::send_request(std::string_view head, const H2Target& target,
     FieldId id = field_id(name);
     if (id == FieldId::host) {
       pairs[3] = pair(":authority", value);
-    } else if (!is_of_connection(id)) {
+    } else if (!is_of_connection(id) && (target.protocol.empty() || name != "sec-websocket-key")) {
       pairs.push_back(pair(name, value));
     }
   }

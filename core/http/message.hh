@@ -138,6 +138,7 @@ struct RequestHead {
   bool has_query = false;
   int minor_version = 1;  // of HTTP/1.x
   bool http2 = false;     // it came by HTTP/2; minor_version says 1
+  std::string_view upgrade;  // "websocket": its client asks for a tunnel; HTTP/1's Upgrade is left to the caller
   Fields fields;
   Framing framing = Framing::none;
   uint64_t content_length = 0;  // when framing is length

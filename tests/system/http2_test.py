@@ -12,6 +12,7 @@ import time
 import grpc
 import harness
 import pki
+from http2_frames import END_HEADERS, END_STREAM, GET, HEADERS, RST_STREAM, Frames, block, frame
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 NOISE = random.Random(4).randbytes(3_000_000)
@@ -22,24 +23,6 @@ FILES = '''
     [[route]]
     files = { root = "{folder}/www" }
 '''
-
-# By hand (RFC 9113 §4.1, RFC 7541 §6.2.2).
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
-END_STREAM, END_HEADERS = 1, 4
-
-
-def frame(kind, flags, stream, payload=b''):
-    return len(payload).to_bytes(3, 'big') + bytes((kind, flags)) + stream.to_bytes(4, 'big') + payload
-
-
-def block(**fields):
-    return b''.join(b'\0' + bytes((len(name),)) + name + bytes((len(value),)) + value
-                    for name, value in ((n.replace('__', ':').encode(), v.encode()) for n, v in fields.items()))
-
-
-PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(SETTINGS, 0, 0)
-GET_NOISE = block(__method='GET', __scheme='http', __path='/noise', __authority='test')
-
 
 def h2load(port, requests, connections, streams, target='/k', more=()):
     """Real h2load over prior knowledge: {succeeded, failed, errored, timeout}."""
@@ -169,12 +152,10 @@ class Clients(Http2Case):
 
     def test_a_client_that_reads_nothing_is_left(self):
         edge = self.files('[timeouts]\nidle = "500ms"\n', noise=NOISE)
-        with harness.Client(edge.port) as client:
-            client.send(PREFACE + frame(HEADERS, END_HEADERS | END_STREAM, 1, GET_NOISE))   # and no window update
-            self.assertEqual(edge.access_lines(1)[0]['note'], 'client left')
-            cancelled = frame(RST_STREAM, 0, 1, (8).to_bytes(4, 'big'))
-            while cancelled not in client.buffer:
-                client._more()
+        with Frames(edge.port) as peer:
+            peer.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(*GET[:2], ('__path', '/noise'), GET[3])))
+            self.assertEqual(edge.access_lines(1)[0]['note'], 'client left')   # there was no window update
+            self.assertEqual(peer.next(RST_STREAM)[3], (8).to_bytes(4, 'big'))
 
 
 class Servers(Http2Case):

@@ -9,6 +9,7 @@ health::PoolSpec pool_spec(const proxy::PoolConfig& pool) {
   health::PoolSpec spec;
   spec.name = pool.name;
   spec.check = pool.health;
+  spec.check.http2 = pool.http2;
   for (const proxy::ServerConfig& s : pool.servers)
     spec.servers.push_back({s.address, s.weight, s.max_connections, s.backup});
   return spec;

@@ -121,6 +121,7 @@ void write_json(BlockWriter& out, const LogEntry& e) {
   out.append('"');
   add_text(out, ",\"tls\":\"", e.tls);
   add_number(out, ",\"status\":", static_cast<uint64_t>(e.status));
+  add_text(out, ",\"grpc_status\":\"", e.grpc_status);
   add_number(out, ",\"bytes\":", e.bytes);
   add_number(out, ",\"duration_ms\":", static_cast<uint64_t>(e.duration_us / 1000));
   add_thousandths(out, e.duration_us);

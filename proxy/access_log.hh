@@ -18,9 +18,10 @@ struct LogEntry {
   int status = 0;
   uint64_t bytes = 0;  // of the body, sent to the client
   std::string_view route, pool, server, cache;
-  int tries = 0;          // servers asked
-  std::string_view tls;   // "TLSv1.3"; empty: plain
-  std::string_view note;  // why it ended early: "client left", "answer cut"
+  int tries = 0;                 // servers asked
+  std::string_view grpc_status;  // empty: the answer is none of gRPC, or was cut
+  std::string_view tls;          // "TLSv1.3"; empty: plain
+  std::string_view note;         // why it ended early: "client left", "answer cut"
 };
 
 void write_log_line(BlockWriter& out, const LogEntry& entry, LogFormat format);

@@ -58,8 +58,9 @@ struct ServerConfig {
 };
 
 struct RetryConfig {
-  int attempts = 2;      // further tries after the first
-  double budget = 0.20;  // retries / requests over ten seconds; at least ten a second are allowed
+  int attempts = 2;               // further tries after the first
+  std::vector<std::string> grpc;  // statuses that count as failures, by name: proxy/grpc
+  double budget = 0.20;           // retries / requests over ten seconds; at least ten a second are allowed
   bool operator==(const RetryConfig&) const = default;
 };
 

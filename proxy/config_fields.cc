@@ -4,6 +4,7 @@
 #include "core/conf/types.hh"
 #include "core/health/config_fields.hh"
 #include "proxy/balance/balancer.hh"
+#include "proxy/grpc.hh"
 #include "proxy/route_fields.hh"
 
 namespace portolan::proxy {
@@ -28,6 +29,9 @@ const conf::Table<RetryConfig>& retry_fields() {
   static const conf::Table<RetryConfig> table{
       row("attempts", &RetryConfig::attempts, conf::integer<int>(0, 10),
           "Further tries after the first, each on another server where there is one."),
+      row("grpc", &RetryConfig::grpc, conf::list(conf::one_of(grpc_status_names)),
+          "gRPC statuses that are tried again elsewhere, where a server gave nothing but the status.")
+          .otherwise("none"),
       row("budget", &RetryConfig::budget, conf::share(0, 1),
           "Retries as a share of the requests of the last ten seconds; at least ten a second are "
           "allowed."),

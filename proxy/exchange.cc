@@ -4,6 +4,7 @@
 
 #include "proxy/connection.hh"
 #include "proxy/fetch.hh"
+#include "proxy/grpc.hh"
 #include "proxy/proxy.hh"
 #include "proxy/request_target.hh"
 #include "proxy/source/cached.hh"
@@ -157,7 +158,8 @@ Exchange::Next Exchange::choose() {
   if (route_->respond)
     return answer(
         std::make_unique<Respond>(route_->respond->status, route_->respond->body, route_->respond->content_type));
-  if (!route_->redirect.empty()) return answer(Respond::redirect(route_->redirect_status, redirect_target()));
+  if (!route_->redirect.empty())
+    return answer(Respond::redirect(route_->redirect_status, redirect_target(route_->redirect, host_, *head_)));
   if (route_->files)
     return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000, proxy_.open_files(*snapshot_)));
   std::shared_ptr<Cluster> cluster = proxy_.cluster(*snapshot_, *route_);
@@ -168,13 +170,6 @@ Exchange::Next Exchange::choose() {
   Next next = answer(std::move(upstream));
   started.start();
   return next;
-}
-
-std::string Exchange::redirect_target() const {
-  if (route_->redirect != "https") return route_->redirect;
-  std::string target = "https://" + std::string(host_).append(head_->path);
-  if (head_->has_query) target.append("?").append(head_->query);
-  return target;
 }
 
 OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const edge::Writer* writer) {
@@ -290,6 +285,10 @@ void Exchange::send_head(const Answer& head) {
   filter.node = snapshot_->node;
   filter.date = proxy_.date();
   filter.hsts = connection_.listener().hsts;
+  if (head_ && head_->http2 && head.fields && is_grpc(*head.fields)) {
+    grpc_ = true;
+    grpc_status_ = grpc_status(*head.fields);
+  }
   bool has_body = status_ != 204 && status_ != 304;
   body_follows_ = has_body && method != Method::head;
   if (body_follows_) {
@@ -446,6 +445,12 @@ Exchange::Next Exchange::finish() {
   return Next::done;
 }
 
+std::string_view Exchange::grpc_result() const {
+  if (!grpc_status_.empty()) return grpc_status_;
+  const http::Fields* trailers = source_ ? source_->trailers() : nullptr;
+  return trailers ? grpc_status(*trailers) : std::string_view();
+}
+
 void Exchange::log() {
   if (std::exchange(logged_, true)) return;
   int64_t duration_us = std::max<int64_t>(0, proxy_.worker().precise_us() - downstream_.request_started_us());
@@ -468,7 +473,9 @@ void Exchange::log() {
   }
   RequestLabels labels{entry.listener, entry.route, entry.pool, entry.server, status_};
   proxy_.meter().count(key, labels, duration_us, bytes_in_, bytes_out_);
+  if (grpc_) proxy_.count_grpc(entry.route, entry.pool, grpc_result());
   if (!proxy_.logs()) return;
+  if (grpc_) entry.grpc_status = grpc_result();
   entry.wall_ms = proxy_.worker().wall_ms() - duration_us / 1000;
   entry.duration_us = duration_us;
   entry.client = client_.address;

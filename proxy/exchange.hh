@@ -61,13 +61,13 @@ class Exchange : public Recycled {
   void upload_failed(int status);
   OriginRequest::Ask ask(const Cluster& cluster, bool for_cache, const edge::Writer* writer);
   Next fetch_for_cache(edge::Lookup lookup);
-  std::string redirect_target() const;
   void send_head(const Answer& answer);
   Next open_tunnel(Answer& answer);
   void send_interims();
   Next relay();
   void note_invalidation(const Answer& answer);
   void log();
+  std::string_view grpc_result() const;
 
   Connection& connection_;
   Downstream& downstream_;
@@ -90,6 +90,8 @@ class Exchange : public Recycled {
   std::unique_ptr<Source> source_;
   Cached* cached_ = nullptr;  // source_, when it is one
   Text cache_status_;
+  bool grpc_ = false;  // the answer is one
+  Text grpc_status_;   // in its head
   bool upload_over_ = false;
   Upgrade upgrade_;
   bool tunnel_ = false;  // the server granted it

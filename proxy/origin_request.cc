@@ -1,6 +1,9 @@
 #include "proxy/origin_request.hh"
 
+#include <algorithm>
+
 #include "proxy/filters.hh"
+#include "proxy/grpc.hh"
 #include "proxy/proxy.hh"
 #include "proxy/retry_budget.hh"
 #include "proxy/tunnel.hh"
@@ -15,7 +18,7 @@ bool exhausted(int code) {
   return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM || code == EADDRNOTAVAIL;
 }
 
-constexpr const char* trouble_names[] = {"refused", "reset", "timeout", "malformed"};
+constexpr const char* trouble_names[] = {"refused", "reset", "timeout", "malformed", "grpc"};
 
 }  // namespace
 
@@ -218,6 +221,11 @@ bool OriginRequest::on_response_head() {
     consumer_.on_interim(head);
     return true;
   }
+  if (grpc_wants_retry(head)) {
+    std::string reason = "grpc-status " + std::string(grpc_status(head.fields));
+    fail(Trouble::grpc, reason, true);
+    return false;
+  }
   state_ = State::receiving;
   health::ServerState& server = *cluster_->member(index_).state;
   if (server.failures_in_a_row.load(std::memory_order_relaxed) != 0)
@@ -225,6 +233,17 @@ bool OriginRequest::on_response_head() {
   timer_.set(idle_ms());
   consumer_.on_head(head);
   return true;
+}
+
+// An answer of nothing but trailers, with a status that the pool's `retry.grpc` names, while another try is allowed: the
+// last one's answer is passed on.
+bool OriginRequest::grpc_wants_retry(const http::ResponseHead& head) const {
+  const RetryConfig& retry = cluster_->config().retry;
+  if (retry.grpc.empty() || head.framing != http::Framing::none || replay_lost_) return false;
+  if (static_cast<int>(tried_.size()) >= retry.attempts || !is_grpc(head.fields)) return false;
+  if (tried_.size() + 1 >= cluster_->pool().members.size()) return false;
+  std::string_view name = grpc_status_name(grpc_status(head.fields));
+  return std::find(retry.grpc.begin(), retry.grpc.end(), name) != retry.grpc.end();
 }
 
 // RFC 9110 §15.2.2; RFC 8441 §5.

@@ -59,7 +59,7 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
 
  private:
   enum class State : uint8_t { idle, connecting, waiting, receiving, over };
-  enum class Trouble : uint8_t { refused, reset, timeout, malformed };
+  enum class Trouble : uint8_t { refused, reset, timeout, malformed, grpc };
   void pick();
   void connect();
   void send();
@@ -69,6 +69,7 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   void complete();
   void fail(Trouble trouble, const std::string& reason, bool untouched = false);
   bool may_try_again(bool idle_race, bool untouched);
+  bool grpc_wants_retry(const http::ResponseHead& head) const;
   bool opens_tunnel(const http::ResponseHead& head) const;
   int64_t idle_ms() const { return tunnel_ ? ask_.timeouts.tunnel : ask_.timeouts.idle; }
   bool sending() const { return state_ == State::waiting || state_ == State::receiving; }

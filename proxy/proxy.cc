@@ -33,6 +33,8 @@ const Family handshake_failures_total{"portolan_tls_handshake_failures_total",
                                       "TLS handshakes with clients that came to nothing.",
                                       Type::counter,
                                       {"listener", "reason"}};
+const Family grpc_total{
+    "portolan_grpc_responses_total", "gRPC answers, by their status.", Type::counter, {"route", "pool", "grpc_status"}};
 const Family tunnels_open{"portolan_tunnels", "Tunnels (WebSocket) open.", Type::gauge, {"listener"}};
 const Family tunnels_total{"portolan_tunnels_total", "Tunnels (WebSocket) opened.", Type::counter, {"listener"}};
 const Family http2_errors_total{"portolan_http2_connections_broken_total",
@@ -289,6 +291,10 @@ void Proxy::count_handshake(const std::string& listener, const loop::TlsSession&
   }
   worker_.metrics().counter(handshake_failures_total, {listener, failure}).add();
   log::debug("handshake failed", {{"listener", listener}, {"reason", session.failure()}});
+}
+
+void Proxy::count_grpc(std::string_view route, std::string_view pool, std::string_view status) {
+  worker_.metrics().counter(grpc_total, {route, pool, status.empty() ? "none" : status}).add();
 }
 
 void Proxy::count_tunnel(const std::string& listener, int change) {

@@ -76,7 +76,8 @@ class Proxy {
   void count_retry(const std::string& pool);
   // `failure`: "", or why it came to nothing.
   void count_handshake(const std::string& listener, const loop::TlsSession& session, std::string_view failure);
-  void count_tunnel(const std::string& listener, int change);  // 1: one more, -1: one less
+  void count_grpc(std::string_view route, std::string_view pool, std::string_view status);  // "": none came
+  void count_tunnel(const std::string& listener, int change);                               // 1: one more, -1: one less
   void count_http2_error(const std::string& listener, std::string_view reason);
   void count_cut(std::string_view route, std::string_view pool);
   void report_failure(const std::string& pool, const health::Member& server, const char* kind,

@@ -43,4 +43,11 @@ bool climbs(std::string_view path) {
   return false;
 }
 
+std::string redirect_target(const std::string& redirect, std::string_view host, const http::RequestHead& head) {
+  if (redirect != "https") return redirect;
+  std::string target = "https://" + std::string(host).append(head.path);
+  if (head.has_query) target.append("?").append(head.query);
+  return target;
+}
+
 }  // namespace portolan::proxy

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "core/base/recycled.hh"
+#include "core/http/message.hh"
 
 namespace portolan::proxy {
 
@@ -12,5 +13,8 @@ std::string_view lower_case(std::string_view text, Text& lowered);
 std::string_view without_port(std::string_view authority);
 // True when a segment is "..", plain or with dots as %2e: what it means depends on who reads it, so nobody gets to.
 bool climbs(std::string_view path);
+
+// Where a route's `redirect` sends a request for `host`: "https" keeps host and path.
+std::string redirect_target(const std::string& redirect, std::string_view host, const http::RequestHead& head);
 
 }  // namespace portolan::proxy

@@ -58,6 +58,9 @@ struct StreamCallbacks {
 };
 std::unique_ptr<Call> stream(loop::Worker& worker, Request request, StreamCallbacks callbacks);
 
+// The same over HTTP/2, by prior knowledge or, with TLS, by ALPN. Trailers stand among the fields.
+std::unique_ptr<Call> send_h2(loop::Worker& worker, Request request, std::function<void(Result<Response>)> on_response);
+
 // For the command line: runs a loop of its own in this thread until the answer is there.
 Result<Response> call_blocking(Request request);
 

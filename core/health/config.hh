@@ -14,9 +14,11 @@ namespace portolan::health {
 
 // `health = { http = "/healthz", interval = "2s", timeout = "1s", rise = 2, fall = 3 }`
 struct CheckConfig {
-  std::string protocol;        // "" (no active check) | "tcp" | "http": the name of a registered Probe
+  std::string protocol;        // "" (no active check) | "tcp" | "http" | "grpc": the name of a registered Probe
   std::string http_path;       // http: the path asked
   std::string http_host;       // http: the Host sent; default: the server's address
+  std::string grpc_service;    // grpc: whose health; "*": the server's
+  bool http2 = false;          // http: how the servers of the pool are spoken to
   int64_t interval_ms = 2000;  // between the starts of two checks; jitter only shortens it
   int64_t timeout_ms = 1000;
   int rise = 2;  // good results in a row until up

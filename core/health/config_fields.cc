@@ -27,6 +27,12 @@ bool set_http(Binder& binder, const Value& value, CheckConfig& check, std::strin
   return set_protocol(binder, value, check, "http");
 }
 
+bool set_grpc(Binder& binder, const Value& value, CheckConfig& check, std::string& service) {
+  if (service.size() > 127) return binder.must_be(value, "a name of at most 127 characters");
+  check.grpc_service = service;
+  return set_protocol(binder, value, check, "grpc");
+}
+
 bool set_tcp(Binder& binder, const Value& value, CheckConfig& check, bool& on) {
   if (!on) return binder.must_be(value, "true (or left out)");
   return set_protocol(binder, value, check, "tcp");
@@ -34,7 +40,7 @@ bool set_tcp(Binder& binder, const Value& value, CheckConfig& check, bool& on) {
 
 bool names_a_check(Binder& binder, const Value& value, CheckConfig& check) {
   if (check.protocol.empty())
-    binder.error(value.where, binder.context() + " names no check; set http = \"/path\" or tcp = true");
+    binder.error(value.where, binder.context() + " names no check; set http = \"/path\", grpc = \"*\" or tcp = true");
   else if (check.protocol != "http" && !check.http_host.empty())
     binder.error(value.where, binder.context() + ".host needs an http check");
   else
@@ -52,7 +58,11 @@ const conf::Table<CheckConfig>& check_fields() {
               "Ask this path by HTTP; a status from 200 to 399 is good."),
           row_of<CheckConfig, CheckConfig>("tcp", std::identity(),
                                            conf::through<CheckConfig, bool>(conf::boolean(), set_tcp),
-                                           "Connect; an accepted connection is good. Either http or tcp."),
+                                           "Connect; an accepted connection is good. One of http, tcp and grpc."),
+          row_of<CheckConfig, CheckConfig>(
+              "grpc", std::identity(),
+              conf::through<CheckConfig, std::string>(conf::string("\"shop.Orders\""), set_grpc),
+              "Ask grpc.health.v1.Health for this service, \"*\" for the server itself; SERVING is good."),
           row("host", &CheckConfig::http_host, conf::string("\"app.internal\""), "The Host an HTTP check sends.")
               .otherwise("the server's address"),
           row("interval", &CheckConfig::interval_ms, conf::duration<int64_t>(50, 3'600'000),

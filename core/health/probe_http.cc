@@ -19,6 +19,13 @@ class HttpRun final : public ProbeRun {
     request.tls = check.tls;
     request.tls_host = check.tls_host;
     request.timeout_ms = check.timeout_ms * 2;  // the checker's own timeout comes first
+    if (check.http2) {
+      call_ = client::send_h2(worker, std::move(request), [this](Result<client::Response> answer) {
+        if (!answer) return finish({false, answer.error().text});
+        finish({answer->status >= 200 && answer->status < 400, "HTTP " + std::to_string(answer->status)});
+      });
+      return;
+    }
     client::StreamCallbacks callbacks;
     callbacks.on_head = [this](const http::ResponseHead& head) {
       finish({head.status >= 200 && head.status < 400, "HTTP " + std::to_string(head.status)});

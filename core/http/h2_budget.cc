@@ -60,9 +60,9 @@ bool H2Budget::next(std::string_view& bytes, Frame& frame) {
     uint32_t length = uint32_t{header_[0]} << 16 | uint32_t{header_[1]} << 8 | header_[2];
     if (header_[3] == priority && length == priority_size && header_size_ < sizeof header_) continue;
     payload_left_ = length - static_cast<uint32_t>(header_size_ - frame_header);
+    frame = {header_[3], number(5), header_size_};
     if (header_size_ == sizeof header_) on_priority();
     header_size_ = 0;
-    frame = {header_[3], number(5)};
     on_frame(length, header_[3], header_[4]);
     return true;
   }

@@ -25,6 +25,7 @@ class H2Budget {
   struct Frame {
     uint8_t type = 0;
     uint32_t stream = 0;
+    size_t read = 0;  // bytes of it, so far
     bool is_data() const { return type == 0; }
     bool is_head() const { return type == 1; }
   };

@@ -302,18 +302,20 @@ bool H2Session::feed(Slice bytes, int64_t now_ms) {
   const char* fed = bytes.data;  // nghttp2 has seen what stands before
   H2Budget::Frame frame;
   while (!broken_ && budget_.next(rest, frame)) {
+    bool refused = budget_.exhausted() || *budget_.fault();
+    bool of_stream = role_ == Role::server && frame.stream % 2 == 1 && (frame.is_data() || frame.is_head());
+    if (of_stream && frame.stream > last_id_) {
+      if (frame.is_head()) last_id_ = frame.stream;
+      of_stream = false;
+    }
+    if (!refused && !of_stream) continue;
+    // How things stand shows when all before this frame has been read.
+    const char* begin = std::max(fed, rest.data() - frame.read);
+    receive({fed, static_cast<size_t>(begin - fed)});
+    fed = begin;
     if (budget_.exhausted()) terminate(H2Error::enhance_your_calm, budget_.offence());
     if (*budget_.fault()) terminate(H2Error::protocol, budget_.fault());
-    if (role_ == Role::client || frame.stream % 2 == 0 || !(frame.is_data() || frame.is_head())) continue;
-    if (frame.stream > last_id_) {
-      if (frame.is_head()) last_id_ = frame.stream;
-      continue;
-    }
-    // Whether the stream still takes frames shows when all before this one has been read.
-    const char* header = std::max(fed, rest.data() - H2Budget::frame_header);
-    receive({fed, static_cast<size_t>(header - fed)});
-    fed = header;
-    judge_frame(static_cast<int32_t>(frame.stream), frame.is_head());
+    if (of_stream) judge_frame(static_cast<int32_t>(frame.stream), frame.is_head());
   }
   if (!broken_) receive({fed, static_cast<size_t>(bytes.data + bytes.size - fed)});
   input_ = nullptr;

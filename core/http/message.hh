@@ -136,8 +136,8 @@ struct RequestHead {
   std::string_view path;       // begins with '/', no query; "*" for OPTIONS *
   std::string_view query;      // without '?'
   bool has_query = false;
-  int minor_version = 1;  // of HTTP/1.x
-  bool http2 = false;     // it came by HTTP/2; minor_version says 1
+  int minor_version = 1;     // of HTTP/1.x
+  bool http2 = false;        // it came by HTTP/2; minor_version says 1
   std::string_view upgrade;  // "websocket": its client asks for a tunnel; HTTP/1's Upgrade is left to the caller
   Fields fields;
   Framing framing = Framing::none;

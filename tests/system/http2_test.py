@@ -122,6 +122,8 @@ class Clients(Http2Case):
         self.assertEqual(json.loads(self.curl2(edge.port, '/', '--data-binary', f'@{path}'))['body_size'], len(NOISE))
         early = self.scripted(lambda client, _: (client.request_head(), client.send(
             'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno')))
+        with open(path, 'wb') as file:
+            file.write(NOISE[:500_000])                # read to its end; of more than 1 MiB curl 7.88 loses the answer
         edge = self.over_pool(early, http2=False)
         self.assertEqual(self.curl2(edge.port, '/', '--data-binary', f'@{path}', '-w', '%{http_code}'), b'no403')
 
@@ -246,6 +248,34 @@ class Grpc(Http2Case):
         self.assertEqual(edge.metric('portolan_grpc_responses_total', pool='app', grpc_status='5'), 2)
         self.assertEqual(edge.metric('portolan_grpc_responses_total', pool='app', grpc_status='14'), 1)
         self.assertEqual(edge.metric('portolan_grpc_responses_total', pool='app', grpc_status='0'), 1)
+
+    def test_a_status_may_be_tried_elsewhere(self):
+        servers = [self.grpc_server('one'), self.grpc_server('two')]
+        edge = self.over_pool(*servers, more='retry = { grpc = ["unavailable"], budget = "100%" }')
+        for number, (status, tries) in enumerate((('UNAVAILABLE', 2), ('NOT_FOUND', 1)), 1):
+            with self.assertRaises(grpc.RpcError) as error:
+                self.call(edge, 'unary_unary', 'Fails', status.encode())
+            self.assertEqual(error.exception.code().name, status)
+            self.assertEqual(edge.metric('portolan_retries_total', pool='app'), 1)
+            self.assertEqual(edge.access_lines(number)[-1].get('tries', 1), tries)
+
+    def test_checks_ask_for_health(self):
+        servers = [self.grpc_server('one'), self.grpc_server('two')]
+        edge = self.over_pool(*servers, more='health = { grpc = "known", interval = "50ms", rise = 1, fall = 1 }')
+        self.assertEqual({self.call(edge, 'unary_unary', 'Unary', b'') for _ in range(6)}, {b'one', b'two'})
+        with grpc.insecure_channel(f'127.0.0.1:{servers[0].port}') as channel:
+            channel.unary_unary('/test.Calls/Health')(b'down', timeout=5)
+        harness.wait_until(lambda: 'NOT_SERVING' in edge.command('status'))
+        self.assertEqual({self.call(edge, 'unary_unary', 'Unary', b'') for _ in range(6)}, {b'two'})
+
+    def test_checks_that_name_an_unknown_service_fail(self):
+        edge = self.over_pool(self.grpc_server(), more='health = { grpc = "other", interval = "50ms", fall = 1 }')
+        harness.wait_until(lambda: 'grpc-status 5' in edge.command('status'))
+
+    def test_http_checks_speak_http2_where_the_pool_does(self):
+        origin = self.nghttpd(k=b'k')
+        edge = self.over_pool(origin, more='health = { http = "/k", interval = "50ms", fall = 1 }')
+        harness.wait_until(lambda: 'HTTP 200' in edge.command('status'))
 
     def test_a_dead_server_is_told_in_words_of_grpc(self):
         server = self.grpc_server()

@@ -1,0 +1,7 @@
+#include "tests/fuzz/h2_run.hh"
+
+// Frames from a server that was asked three things.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace portolan::http;
+  return fuzz::run_h2(H2Session::Role::client, "", data, size);
+}

@@ -68,6 +68,7 @@ Server::~Server() {
   for (Crew& c : crews_) c.worker->join();
   admin_.reset();
   monitor_.reset();
+  ocsp_.reset();
   resolver_.reset();
   retired_.reset();
   tickets_.reset();
@@ -108,6 +109,9 @@ Status Server::start(LoadResult loaded) {
   resolver_ = std::make_unique<loop::Resolver>(control_);
   monitor_ = std::make_unique<health::Monitor>(control_, health::resolve_with(*resolver_),
                                                [this](auto board) { on_board(std::move(board)); });
+  ocsp_ = std::make_unique<OcspKeeper>(control_, *resolver_, [this](const auto& staples) {
+    for (Crew& c : crews_) c.worker->post([proxy = c.proxy.get(), staples] { proxy->set_staples(staples); });
+  });
   admin_ = std::make_unique<Admin>(control_, *this);
   Preparation first = prepare(std::move(loaded), geo_, tls_, unix_seconds());
   if (!first.errors.empty()) return Error{first.errors.front()};
@@ -194,6 +198,7 @@ void Server::apply(Preparation next) {
     if (now == next.tls.listeners.end() || now->second != identity) retired_->add(std::move(identity));
   }
   tls_ = std::move(next.tls);
+  ocsp_->watch(tls_);
   lend_tls(next.monitor);
   caches_ = assemble_caches(config_, caches_);
   assemble_route_caches(*next.snapshot, caches_);

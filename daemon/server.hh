@@ -14,6 +14,7 @@
 #include "daemon/admin.hh"
 #include "daemon/assembly.hh"
 #include "daemon/config.hh"
+#include "daemon/ocsp_keeper.hh"
 #include "daemon/preparation.hh"
 #include "daemon/retired.hh"
 #include "daemon/signals.hh"
@@ -94,6 +95,7 @@ class Server final : public AdminBackend {
   TlsFiles tls_;
   std::map<std::string, std::shared_ptr<loop::TlsConnector>> check_tls_;  // by pool, for its health checks
   std::unique_ptr<TicketKeeper> tickets_;
+  std::unique_ptr<OcspKeeper> ocsp_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::shared_ptr<const health::Board> board_;
   std::shared_ptr<const geodns::View> view_;  // states of the last board

@@ -91,6 +91,11 @@ void Proxy::set_ticket_keys(std::shared_ptr<const crypto::TicketKeys> keys) {
   for (auto& [listener, acceptor] : acceptors_) acceptor->set_ticket_keys(ticket_keys_);
 }
 
+void Proxy::set_staples(std::shared_ptr<const crypto::Staples> staples) {
+  staples_ = std::move(staples);
+  for (auto& [listener, acceptor] : acceptors_) acceptor->set_staples(staples_);
+}
+
 void Proxy::retire_changed_tls() {
   std::erase_if(acceptors_, [this](const auto& entry) {
     auto now = snapshot_->listener_tls.find(entry.first);
@@ -109,6 +114,7 @@ std::shared_ptr<loop::TlsAcceptor> Proxy::acceptor(const std::string& listener) 
   if (!made) {
     made = std::make_shared<loop::TlsAcceptor>(identity->second);
     made->set_ticket_keys(ticket_keys_);
+    made->set_staples(staples_);
   }
   return made;
 }

@@ -46,6 +46,7 @@ class Proxy {
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_board(std::shared_ptr<const health::Board> board);
   void set_ticket_keys(std::shared_ptr<const crypto::TicketKeys> keys);
+  void set_staples(std::shared_ptr<const crypto::Staples> staples);
   void listen(const std::string& listener, int fd);  // fd belongs to the Server
   void stop_listening(int fd);                       // connections that came through it end after their request
   void drain();                                      // accepts no more; every connection ends after its request
@@ -111,6 +112,7 @@ class Proxy {
   std::unordered_map<std::string, std::shared_ptr<loop::TlsAcceptor>> acceptors_;    // by listener
   std::unordered_map<std::string, std::shared_ptr<loop::TlsConnector>> connectors_;  // by pool
   std::shared_ptr<const crypto::TicketKeys> ticket_keys_;
+  std::shared_ptr<const crypto::Staples> staples_;
   uint64_t last_id_ = 0;
   Pool pool_;
   OpenFiles open_files_;

@@ -188,7 +188,8 @@ class H2Session {
   };
   Ended ended_[64];
   size_t ended_count_ = 0;
-  uint32_t last_id_ = 0;  // the highest the peer has opened
+  uint32_t last_id_ = 0;       // the highest the peer has opened
+  bool after_goaway_ = false;  // the frame before was one: it may have been the last that counts
   bool broken_ = false;
   bool shutting_down_ = false;
   bool peer_shut_down_ = false;

@@ -28,6 +28,7 @@ class H2Budget {
     size_t read = 0;  // bytes of it, so far
     bool is_data() const { return type == 0; }
     bool is_head() const { return type == 1; }
+    bool is_goaway() const { return type == 7; }
   };
   void begin(int64_t now_ms);  // before the bytes of one read
   // Goes on to the end of the next frame's header, however the bytes are split. False: there was none; all is read.

@@ -296,6 +296,7 @@ std::string_view h2_error_name(H2Error error) {
 
 bool H2Session::feed(Slice bytes, int64_t now_ms) {
   if (broken_) return false;
+  if (!nghttp2_session_want_read(session_)) return true;  // all is said
   budget_.begin(now_ms);
   input_ = bytes.block ? &bytes.block : nullptr;
   std::string_view rest = bytes.view();
@@ -308,16 +309,19 @@ bool H2Session::feed(Slice bytes, int64_t now_ms) {
       if (frame.is_head()) last_id_ = frame.stream;
       of_stream = false;
     }
-    if (!refused && !of_stream) continue;
+    bool after_goaway = std::exchange(after_goaway_, frame.is_goaway());
+    if (!refused && !of_stream && !after_goaway) continue;
     // How things stand shows when all before this frame has been read.
     const char* begin = std::max(fed, rest.data() - frame.read);
     receive({fed, static_cast<size_t>(begin - fed)});
     fed = begin;
+    if (!broken_ && !nghttp2_session_want_read(session_)) break;
     if (budget_.exhausted()) terminate(H2Error::enhance_your_calm, budget_.offence());
     if (*budget_.fault()) terminate(H2Error::protocol, budget_.fault());
     if (of_stream) judge_frame(static_cast<int32_t>(frame.stream), frame.is_head());
   }
-  if (!broken_) receive({fed, static_cast<size_t>(bytes.data + bytes.size - fed)});
+  if (!broken_ && nghttp2_session_want_read(session_))
+    receive({fed, static_cast<size_t>(bytes.data + bytes.size - fed)});
   input_ = nullptr;
   return !broken_;
 }

@@ -81,6 +81,24 @@ struct TlsCallbacks {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
 
+  // RFC 6066 §8: asked for by a client, after its certificate was chosen.
+  static int staple(SSL* ssl, void*) {
+    TlsAcceptor& acceptor = of(ssl);
+    if (!acceptor.staples_ || acceptor.staples_->empty()) return SSL_TLSEXT_ERR_NOACK;
+    const X509* shown = SSL_get_certificate(ssl);
+    for (const auto& [certificate, loaded] : acceptor.loaded_) {
+      if (loaded->leaf.get() != shown) continue;
+      auto found = acceptor.staples_->find(certificate);
+      if (found == acceptor.staples_->end()) return SSL_TLSEXT_ERR_NOACK;
+      const std::string& der = found->second.der;
+      void* copy = OPENSSL_memdup(der.data(), der.size());  // OpenSSL's from now on
+      if (!copy) return SSL_TLSEXT_ERR_NOACK;
+      SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(der.size()));
+      return SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_NOACK;
+  }
+
   static int ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
                     int sealing) {
     TlsAcceptor& acceptor = of(ssl);
@@ -115,6 +133,7 @@ TlsAcceptor::TlsAcceptor(std::shared_ptr<const TlsIdentity> identity)
   SSL_CTX_set_timeout(context, session_lifetime_s);
   SSL_CTX_set_cert_cb(context, TlsCallbacks::certificate, nullptr);
   SSL_CTX_set_tlsext_servername_callback(context, TlsCallbacks::server_name);
+  if (identity_->config.ocsp) SSL_CTX_set_tlsext_status_cb(context, TlsCallbacks::staple);
   if (!identity_->protocols.empty()) SSL_CTX_set_alpn_select_cb(context, TlsCallbacks::protocol, nullptr);
   if (identity_->config.tickets) {
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, TlsCallbacks::ticket);

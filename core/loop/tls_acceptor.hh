@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/crypto/certificate_set.hh"
+#include "core/crypto/ocsp.hh"
 #include "core/crypto/ticket_keys.hh"
 #include "core/crypto/trust.hh"
 #include "core/loop/tls_config.hh"
@@ -34,6 +35,7 @@ class TlsAcceptor : public std::enable_shared_from_this<TlsAcceptor> {
   const std::shared_ptr<const TlsIdentity>& identity() const { return identity_; }
   // Without keys no tickets are given.
   void set_ticket_keys(std::shared_ptr<const crypto::TicketKeys> keys) { ticket_keys_ = std::move(keys); }
+  void set_staples(std::shared_ptr<const crypto::Staples> staples) { staples_ = std::move(staples); }
 
  private:
   friend struct TlsCallbacks;
@@ -45,6 +47,7 @@ class TlsAcceptor : public std::enable_shared_from_this<TlsAcceptor> {
   crypto::ContextPtr context_;
   std::unordered_map<const crypto::Certificate*, std::unique_ptr<Loaded>> loaded_;
   std::shared_ptr<const crypto::TicketKeys> ticket_keys_;
+  std::shared_ptr<const crypto::Staples> staples_;
 };
 
 }  // namespace portolan::loop

@@ -64,6 +64,8 @@ const conf::Table<TlsListenerConfig>& tls_listener_fields() {
               "From the connection to the end of the handshake."),
           row("tickets", &TlsListenerConfig::tickets, conf::boolean(),
               "Session tickets: clients that come back skip half of the handshake."),
+          row("ocsp", &TlsListenerConfig::ocsp, conf::boolean(),
+              "Answers of OCSP responders are stapled, of certificates that name one; refreshed in the background."),
       },
       whole};
   return table;

@@ -621,5 +621,56 @@ class Many(TlsCase):
             self.assertEqual(batch.wait(), 0)
 
 
+class Stapling(TlsCase):
+    def issue_with_responder(self, states):
+        """Certificates of these states (V, R), and the real responder (openssl ocsp) that they name; not started yet."""
+        port = harness.free_port()
+        index = os.path.join(self.folder, 'index.txt')
+        paths = []
+        with open(index, 'w', encoding='ascii') as file:
+            for number, state in enumerate(states):
+                paths.append(self.issue(f'{number}.pem', f'{number}.example.com', extensions=[
+                    f'authorityInfoAccess=OCSP;URI:http://127.0.0.1:{port}/ocsp']))
+                serial = pki.openssl('x509', '-in', paths[-1], '-noout', '-serial').decode().strip().split('=')[1]
+                since = '250101000000Z' if state == 'R' else ''
+                file.write(f'{state}\t491231235959Z\t{since}\t{serial}\tunknown\t/CN={number}\n')
+        certificate, key = self.authority.intermediate
+        responder = self.own(harness.Process('ocsp', ['openssl', 'ocsp', '-index', index, '-port', str(port), '-rsigner',
+                                                      certificate, '-rkey', key, '-CA', certificate, '-nmin', '5'],
+                                             self.folder))
+        return paths, responder, port
+
+    def stapled(self, edge, name):
+        said = pki.openssl('s_client', '-connect', f'127.0.0.1:{edge.port}', '-servername', name, '-status', input=b'')
+        return b'Cert Status: good' in said
+
+    def test_a_responder_is_asked_and_its_answer_shown(self):
+        paths, responder, _ = self.issue_with_responder('VR')
+        responder.start()
+        harness.wait_until(lambda: 'waiting for OCSP' in responder.output)   # a mere connection would hold it up
+        edge = self.edge(*paths)
+        harness.wait_until(lambda: self.stapled(edge, '0.example.com'))
+        harness.wait_until(lambda: 'the certificate is revoked' in edge.output)
+        self.assertFalse(self.stapled(edge, '1.example.com'))
+        responder.kill()
+        edge.reload()                                  # what it said holds on
+        self.assertTrue(self.stapled(edge, '0.example.com'))
+
+    def test_a_responder_that_is_away_is_named_once(self):
+        paths, _, port = self.issue_with_responder('V')
+        edge = self.edge(*paths)
+        harness.wait_until(lambda: 'no OCSP answer to staple' in edge.output)
+        self.assertIn(f'http://127.0.0.1:{port}/ocsp', edge.output)
+        self.assertEqual(self.get(edge, name='0.example.com').status, 200)
+
+    def test_can_be_turned_off(self):
+        paths, responder, _ = self.issue_with_responder('V')
+        responder.start()
+        harness.wait_until(lambda: 'waiting for OCSP' in responder.output)   # a mere connection would hold it up
+        edge = self.edge(*paths, tls='ocsp = false')
+        time.sleep(0.5)
+        self.assertFalse(self.stapled(edge, '0.example.com'))
+
+
 if __name__ == '__main__':
     harness.main()

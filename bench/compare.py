@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from comparison import dns, http, measure, report, scale
+from comparison import dns, http, measure, report, scale, tls
 
 ROOT = measure.ROOT
 
@@ -80,7 +80,7 @@ def machine():
                          'varnish': output_of('varnishd', '-V'), 'h2o': output_of('h2o', '-v'),
                          **{package: output_of('dpkg-query', '-W', '-f', '${Version}', package)
                             for package in ('trafficserver', 'gdnsd', 'knot', 'nsd', 'pdns-server')},
-                         'wrk': output_of('wrk', '-v')}}
+                         'wrk': output_of('wrk', '-v'), 'h2load': output_of('h2load', '--version')}}
 
 
 def main():
@@ -89,7 +89,7 @@ def main():
     parser.add_argument('--rounds', type=int)
     parser.add_argument('--seconds', type=int)
     parser.add_argument('--only', default='', help='rows (work:column) that match this regular expression')
-    everybody = list(dict.fromkeys([*http.PEERS, *dns.PEERS]))
+    everybody = list(dict.fromkeys([*http.PEERS, 'nghttpx', *dns.PEERS]))
     parser.add_argument('--peers', default=','.join(everybody))
     parser.add_argument('--results', default=os.path.join(ROOT, 'bench/results'))
     options = parser.parse_args()
@@ -102,7 +102,7 @@ def main():
         sys.exit('server and load need a core each: this machine has one')
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     rows, here = {}, machine()
-    for row in http.ROWS + dns.ROWS + scale.ROWS:
+    for row in http.ROWS + tls.ROWS + dns.ROWS + scale.ROWS:
         for column in row.columns:
             if re.search(options.only, f'{row.name}:{column}') and not (options.quick and row.long):
                 print(f'{row.name}, {column} …', file=sys.stderr, flush=True)

@@ -17,13 +17,14 @@ CLOSE = 'wrk.headers["Connection"] = "close"\n'
 
 @dataclasses.dataclass
 class Task:
-    """What one server is to do: `way` is cached, passed or static."""
+    """What one server is to do: `way` is cached, passed, static or grpc; `tls` a certificate with its key, or empty."""
     way: str
     folder: str
     port: int
     origin: int
     files: str
     logged: bool
+    tls: str = ''
 
 
 @dataclasses.dataclass

@@ -13,7 +13,7 @@ http {{
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5; {store}
   client_body_buffer_size 128k;
   upstream origin {{ server 127.0.0.1:{origin}; keepalive 512; keepalive_requests 1000000000; }}
-  server {{ listen 127.0.0.1:{port} backlog=4096; {metrics}
+  server {{ listen 127.0.0.1:{port} backlog=4096{tls}; {metrics}
     location / {{ {work} }} }}
 }}
 '''
@@ -30,12 +30,12 @@ defaults
   http-reuse always
 {store}
 frontend front
-  bind 127.0.0.1:{port} backlog 4096
+  bind 127.0.0.1:{port} backlog 4096{tls}
   {metrics}
   default_backend origin
 backend origin
   {cache}
-  server one 127.0.0.1:{origin}
+  server one 127.0.0.1:{origin}{speaks}
 '''
 PORTOLAN = '''[server]
 workers = 1
@@ -45,8 +45,10 @@ admin = "unix:{folder}/admin.sock"
 path = "{log}"
 [listener.http]
 listen = ["127.0.0.1:{port}"]
+{tls}
 [pool.origin]
 servers = ["127.0.0.1:{origin}"]
+{speaks}
 {store}
 [[route]]
 {work}
@@ -92,10 +94,13 @@ def user():
 
 def nginx(task):
     work = {'static': f'root {task.files};',
-            'passed': 'proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";'}
+            'passed': 'proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";',
+            'grpc': 'grpc_pass grpc://origin;'}
     work['cached'] = work['passed'] + ' proxy_cache c;'
     path = measure.write(task.folder, 'nginx.conf', NGINX.format(
         folder=task.folder, port=task.port, origin=task.origin or 1, user=user(),
+        tls=f' ssl http2; ssl_certificate {task.tls}; ssl_certificate_key {task.tls}; ssl_session_tickets on; '
+            'http2_max_requests 1000000000' if task.tls else '',
         log=f'{task.folder}/access.log combined buffer=64k' if task.logged else 'off',
         metrics='location = /status { stub_status; }' if task.logged else '',
         store=f'proxy_cache_path {task.folder}/store keys_zone=c:16m;' if task.way == 'cached' else '',
@@ -106,7 +111,8 @@ def nginx(task):
 def haproxy(task):
     cached, logged = task.way == 'cached', task.logged
     path = measure.write(task.folder, 'haproxy.cfg', HAPROXY.format(
-        port=task.port, origin=task.origin, metrics='stats uri /status' if logged else '',
+        port=task.port, origin=task.origin, tls=f' ssl crt {task.tls} alpn h2,http/1.1' if task.tls else '',
+        speaks=' proto h2' if task.way == 'grpc' else '', metrics='stats uri /status' if logged else '',
         log='log stdout format raw local0' if logged else '',
         option='log global\n  option httplog' if logged else '',
         store='cache c\n  total-max-size 256\n  max-object-size 4000000\n  max-age 3600' if cached else '',
@@ -146,9 +152,11 @@ def h2o(task):
 
 def portolan(task):
     work = {'static': f'files = {{ root = "{task.files}" }}', 'passed': 'pool = "origin"',
-            'cached': 'pool = "origin"\ncache = "c"'}
+            'cached': 'pool = "origin"\ncache = "c"', 'grpc': 'pool = "origin"'}
     path = measure.write(task.folder, 'portolan.toml', PORTOLAN.format(
         folder=task.folder, port=task.port, origin=task.origin or 1,
+        tls=f'tls.certificates = ["{task.tls}"]' if task.tls else '',
+        speaks='http2 = true' if task.way == 'grpc' else '',
         log=f'{task.folder}/access.log' if task.logged else 'off',
         metrics=f'metrics = "127.0.0.1:{measure.free_port()}"' if task.logged else '',
         store='[cache.c]\nmemory = "256 MiB"' if task.way == 'cached' else '', work=work[task.way]))

@@ -80,6 +80,14 @@ void H2Budget::on_priority() {
   if (number(5) == number(9)) fault_ = "a stream that depends on itself";
 }
 
+// A request is earned again when it is answered; an answer is of use. Trailers come once a stream.
+void H2Budget::on_head(uint32_t stream) {
+  if (!of_client_) return earn(1);
+  if (stream <= newest_stream_) return;
+  newest_stream_ = stream;
+  charge(1, "requests");
+}
+
 void H2Budget::on_frame(uint32_t length, uint8_t type, uint8_t flags) {
   switch (type) {
     case data:
@@ -92,7 +100,7 @@ void H2Budget::on_frame(uint32_t length, uint8_t type, uint8_t flags) {
       amid_head_ = !(flags & flag_end_headers);
       block_bytes_ = length;
       continuations_ = 0;
-      return charge(1, "requests");  // earned again when it is answered
+      return on_head(number(5));
     case continuation:
       amid_head_ = !(flags & flag_end_headers);
       block_bytes_ += length;

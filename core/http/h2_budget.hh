@@ -19,8 +19,8 @@ class H2Budget {
 
   static constexpr size_t useful_data = 256;  // bytes of a DATA frame that pay for what it brings
 
-  // `after_preface`: a client's bytes begin with the connection preface, which is no frame.
-  explicit H2Budget(bool after_preface) : preface_left_(after_preface ? 24 : 0) {}
+  // Whose frames: a client's begin behind the connection preface, which is none.
+  explicit H2Budget(bool of_client) : of_client_(of_client), preface_left_(of_client ? 24 : 0) {}
 
   struct Frame {
     uint8_t type = 0;
@@ -52,11 +52,14 @@ class H2Budget {
 
  private:
   void on_frame(uint32_t length, uint8_t type, uint8_t flags);
+  void on_head(uint32_t stream);
   void on_priority();
   uint32_t number(size_t at) const;
   uint8_t header_[13];  // of a PRIORITY frame with what it depends on
   size_t header_size_ = 0;
   uint32_t payload_left_ = 0;
+  bool of_client_;
+  uint32_t newest_stream_ = 0;
   size_t preface_left_;
   bool amid_head_ = false;
   size_t block_bytes_ = 0;

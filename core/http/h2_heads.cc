@@ -247,7 +247,10 @@ bool H2Session::finish_response(H2Stream& stream, bool end) {
   stream.head_fields_.clear();
   if (stream.refusal != 0 || head.fields.size() > limits_.head.field_count) return false;
   if (head.status < 100 || head.status == 101) return false;
-  if (head.status < 200) return !end;
+  if (head.status < 200) {
+    budget_.charge(2, "interim answers");
+    return !end;
+  }
   head.reason = reason_phrase(head.status);
   stream.head_seen_ = true;
   return true;

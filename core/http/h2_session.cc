@@ -148,6 +148,11 @@ struct H2Callbacks {
         if (!(s && s->reset_by_us_) && frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
           us.budget_.charge(cost_of_reset, "streams that had to be reset");
         break;
+      case NGHTTP2_GOAWAY:
+        if (us.broken_ || frame->goaway.error_code == NGHTTP2_NO_ERROR) break;
+        us.broken_ = true;  // found by nghttp2
+        us.reason_ = nghttp2_http2_strerror(frame->goaway.error_code);
+        break;
       case NGHTTP2_HEADERS:
       case NGHTTP2_DATA:
         if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) break;

@@ -376,8 +376,14 @@ TEST(H2, FloodsEndTheConnection) {
       {"WINDOW_UPDATE frames", [](uint32_t) { return frame(window_update, 0, 0, number(1)); }},
       {"empty DATA frames",
        [&](uint32_t id) { return (id == 1 ? frame(headers, end_headers, 1, get) : "") + frame(data, 0, 1, ""); }},
-      {"WINDOW_UPDATE frames: of nothing, so that we reset the stream",
-       [&](uint32_t id) { return frame(headers, end_headers, id, get) + frame(window_update, 0, id, number(0)); }},
+      {"streams that had to be reset",
+       [](uint32_t id) {
+         return request(id, get_with({{"connection", "x"}}));
+       }},
+      {"WINDOW_UPDATE frames: of too much, so that we reset the stream",
+       [&](uint32_t id) {
+         return frame(headers, end_headers, id, get) + frame(window_update, 0, id, number(0x7fffffff));
+       }},
   };
   for (const auto& [offence, make] : floods) {
     Side server(Role::server);
@@ -397,6 +403,17 @@ TEST(H2, AHeadInTooManyPiecesEndsTheConnection) {
   EXPECT_EQ(server.session.reason(), std::string("CONTINUATION frames"));
 }
 
+TEST(H2, InterimAnswersHaveAnEnd) {
+  Side client(Role::client);
+  client.session.send_request("GET / HTTP/1.1\r\nHost: a\r\n\r\n", {}, true);
+  output(client);
+  feed(client, frame(settings, 0, 0, ""));
+  for (int i = 0; i < 2 * H2Budget::most; ++i)
+    feed(client, frame(headers, end_headers, 1, block({{":status", "103"}})));
+  output(client);
+  EXPECT_EQ(client.session.reason(), std::string("interim answers"));
+}
+
 TEST(H2, TimeForgives) {
   Side server(Role::server);
   feed(server, hello());
@@ -411,8 +428,12 @@ TEST(H2, UseEarnsWhatItCosts) {
     client.session.send_request("GET / HTTP/1.1\r\nHost: a\r\n\r\n", {}, true);
     talk(client, server);
     ASSERT_EQ(server.requests.size(), 1u) << i << server.session.reason();
-    server.session.send_response(*server.last, "HTTP/1.1 204 No Content\r\n\r\n", true);
+    Fields trailers;
+    trailers.add("grpc-status", "0");
+    server.session.send_response(*server.last, "HTTP/1.1 200 OK\r\n\r\n", false);
+    server.session.end(*server.last, &trailers);
     talk(client, server);
+    ASSERT_EQ(client.session.reason(), std::string()) << i;
   }
   // A long download, every frame of which is confirmed twice.
   client.session.send_request("GET / HTTP/1.1\r\nHost: a\r\n\r\n", {}, true);

@@ -108,7 +108,7 @@ void H2Downstream::send_head(const Answer& answer, ResponseFilter& filter) {
   if (filter.framing == http::Framing::chunked) filter.framing = http::Framing::none;
   BlockWriter out;
   write_response(out, answer, filter);
-  if (stream_) connection_.session_.send_response(*stream_, out.view(), bodyless_);
+  if (stream_) connection_.session_.send_response(*stream_, out.take(), bodyless_);
 }
 
 void H2Downstream::send_body(Body& part) {

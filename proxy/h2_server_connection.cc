@@ -38,7 +38,7 @@ void H2ServerStream::begin(const ServerRequest& request) {
   if (!connection_) return;
   bool empty = request.framing == http::Framing::length && request.content_length == 0;
   bool bodyless = empty || (request.framing == http::Framing::none && request.upgrade.empty());
-  stream_ = connection_->session_.send_request(request.head.view(), request.h2, bodyless);
+  stream_ = connection_->session_.send_request(request.head, request.h2, bodyless);
   if (stream_) {
     stream_->owner = this;
     sent_any_ = true;  // it may leave at any time

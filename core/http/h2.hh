@@ -71,6 +71,7 @@ class H2Stream : public Recycled {
   size_t head_cost_ = 0;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts it
   bool head_seen_ = false;
   bool peer_done_ = false;
+  Slice head_out_;  // what nghttp2 is to send of it
   Body unsent_;
   bool ending_ = false;  // nothing comes behind unsent_ but the trailers
   bool end_sent_ = false;
@@ -122,13 +123,21 @@ class H2Session {
   const char* reason() const { return reason_; }  // why feed() said false: "frames without use"
 
   // ── answers (server) ──
-  // `head` is a whole HTTP/1 head; fields that mean nothing in HTTP/2 are left out. `end`: no body follows.
+  // `head` is a whole HTTP/1 head; fields that mean nothing in HTTP/2 are left out. `end`: no body follows. A slice's
+  // bytes become the session's: it writes names in lower case there, and nothing is copied.
   void send_interim(H2Stream& stream, std::string_view head);
-  void send_response(H2Stream& stream, std::string_view head, bool end);
+  void send_response(H2Stream& stream, Slice head, bool end);
+  void send_response(H2Stream& stream, std::string_view head, bool end) {
+    send_response(stream, Slice::copy_of(head), end);
+  }
 
   // ── requests (client) ──
-  // `head` is a whole HTTP/1 head with its Host. nullptr: can_request() was false.
-  H2Stream* send_request(std::string_view head, const H2Target& target, bool end);
+  // `head` is a whole HTTP/1 head with its Host, `target` lives as long as its texts' bytes. nullptr: can_request() was
+  // false.
+  H2Stream* send_request(Slice head, const H2Target& target, bool end);
+  H2Stream* send_request(std::string_view head, const H2Target& target, bool end) {
+    return send_request(Slice::copy_of(head), target, end);
+  }
   bool can_request() const;  // the peer's limits allow one more stream, and neither side is shutting down
   bool allows_extended_connect() const;
 
@@ -193,7 +202,6 @@ class H2Session {
   bool broken_ = false;
   bool shutting_down_ = false;
   bool peer_shut_down_ = false;
-  std::string scratch_;
 };
 
 // "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": how a client begins (RFC 9113 §3.4).

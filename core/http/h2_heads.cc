@@ -13,16 +13,19 @@ namespace {
 constexpr size_t entry_overhead = 32;  // RFC 9113 §6.5.2
 constexpr size_t far_too_large = 4;    // times the limit of a head: the connection ends
 
-// Means nothing in HTTP/2, or is said by other means (RFC 9113 §8.2.2).
-bool is_of_connection(FieldId id) {
-  switch (id) {
-    case FieldId::connection:
-    case FieldId::keep_alive:
-    case FieldId::proxy_connection:
-    case FieldId::transfer_encoding:
-    case FieldId::upgrade:
-    case FieldId::te:
-      return true;
+// A field that means nothing in HTTP/2, or is said by other means (RFC 9113 §8.2.2). `name` is in lower case.
+bool is_of_connection(std::string_view name) {
+  switch (name[0]) {
+    case 'c':
+      return name == "connection";
+    case 'k':
+      return name == "keep-alive";
+    case 'p':
+      return name == "proxy-connection";
+    case 't':
+      return name == "te" || name == "transfer-encoding";
+    case 'u':
+      return name == "upgrade";
     default:
       return false;
   }
@@ -53,39 +56,41 @@ bool split_path(RequestHead& head) {
   return true;
 }
 
+// Its texts stay where they are until the frame is sent.
 nghttp2_nv pair(std::string_view name, std::string_view value) {
   auto bytes = [](std::string_view text) { return reinterpret_cast<uint8_t*>(const_cast<char*>(text.data())); };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+  return {bytes(name), bytes(value), name.size(), value.size(),
+          NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
 }
 
-// The lines of an HTTP/1 head as pairs, names in lower case. The texts stay where they are: in `head` and in `lowered`.
+// The lines of an HTTP/1 head as pairs, names in lower case: where they stand.
 class HeadLines {
  public:
-  HeadLines(std::string_view head, std::string& lowered) : lowered_(lowered) {
-    lowered_.clear();
-    lowered_.reserve(head.size());  // never moves while pairs point into it
-    size_t end = head.find("\r\n");
-    first_ = head.substr(0, end);
-    rest_ = head.substr(end + 2);
-  }
+  explicit HeadLines(const Slice& head) : at_(const_cast<char*>(head.data)), end_(at_ + head.size) { first_ = line(); }
   std::string_view first() const { return first_; }
   bool next(std::string_view& name, std::string_view& value) {
-    size_t end = rest_.find("\r\n");
-    if (end == 0 || end == std::string_view::npos) return false;
-    std::string_view line = rest_.substr(0, end);
-    rest_.remove_prefix(end + 2);
-    size_t colon = line.find(':');
-    size_t at = lowered_.size();
-    for (char c : line.substr(0, colon)) lowered_.push_back(lower(c));
-    name = std::string_view(lowered_).substr(at);
-    value = trim(line.substr(colon + 1));
+    char* begin = at_;
+    while (at_ < end_ && *at_ != ':' && *at_ != '\r') {
+      *at_ = lower(*at_);
+      ++at_;
+    }
+    name = {begin, static_cast<size_t>(at_ - begin)};
+    if (name.empty() || at_ == end_) return false;
+    ++at_;
+    value = trim(line());
     return true;
   }
 
  private:
-  std::string& lowered_;
+  std::string_view line() {
+    char* begin = at_;
+    char* end = static_cast<char*>(std::memchr(begin, '\r', static_cast<size_t>(end_ - begin)));
+    at_ = end + 2;
+    return {begin, static_cast<size_t>(end - begin)};
+  }
+  char* at_;
+  char* end_;
   std::string_view first_;
-  std::string_view rest_;
 };
 
 Pairs response_pairs(HeadLines& lines) {
@@ -94,7 +99,7 @@ Pairs response_pairs(HeadLines& lines) {
   pairs.push_back(pair(":status", lines.first().substr(9, 3)));
   std::string_view name, value;
   while (lines.next(name, value))
-    if (!is_of_connection(field_id(name))) pairs.push_back(pair(name, value));
+    if (!is_of_connection(name)) pairs.push_back(pair(name, value));
   return pairs;
 }
 
@@ -268,22 +273,25 @@ bool H2Session::finish_trailers(H2Stream& stream) {
 // ── heads that go ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 void H2Session::send_interim(H2Stream& stream, std::string_view head) {
-  HeadLines lines(head, scratch_);
+  Slice copy = Slice::copy_of(head);
+  HeadLines lines(copy);
   Pairs pairs = response_pairs(lines);
+  for (nghttp2_nv& p : pairs) p.flags = NGHTTP2_NV_FLAG_NONE;
   nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id_, nullptr, pairs.data(), pairs.size(), nullptr);
 }
 
-void H2Session::send_response(H2Stream& stream, std::string_view head, bool end) {
-  HeadLines lines(head, scratch_);
+void H2Session::send_response(H2Stream& stream, Slice head, bool end) {
+  stream.head_out_ = std::move(head);
+  HeadLines lines(stream.head_out_);
   Pairs pairs = response_pairs(lines);
   nghttp2_data_provider body = h2::body_of(stream);
   stream.ending_ = end;
   nghttp2_submit_response(session_, stream.id_, pairs.data(), pairs.size(), end ? nullptr : &body);
 }
 
-H2Stream* H2Session::send_request(std::string_view head, const H2Target& target, bool end) {
+H2Stream* H2Session::send_request(Slice head, const H2Target& target, bool end) {
   if (!can_request()) return nullptr;
-  HeadLines lines(head, scratch_);
+  HeadLines lines(head);
   std::string_view line = lines.first();
   std::string_view method = line.substr(0, line.find(' '));
   line.remove_prefix(method.size() + 1);
@@ -297,10 +305,9 @@ H2Stream* H2Session::send_request(std::string_view head, const H2Target& target,
   if (!target.protocol.empty()) pairs.push_back(pair(":protocol", target.protocol));
   std::string_view name, value;
   while (lines.next(name, value)) {
-    FieldId id = field_id(name);
-    if (id == FieldId::host) {
+    if (name == "host") {
       pairs[3] = pair(":authority", value);
-    } else if (!is_of_connection(id) && (target.protocol.empty() || name != "sec-websocket-key")) {
+    } else if (!is_of_connection(name) && (target.protocol.empty() || name != "sec-websocket-key")) {
       pairs.push_back(pair(name, value));
     }
   }
@@ -312,6 +319,7 @@ H2Stream* H2Session::send_request(std::string_view head, const H2Target& target,
     destroy(stream);
     return nullptr;
   }
+  stream.head_out_ = std::move(head);
   stream.id_ = id;
   stream.ending_ = end;
   stream.known_ = true;

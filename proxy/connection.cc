@@ -203,6 +203,8 @@ bool Connection::next_request() {
   }
   loop::Io io = talk.inbox.fill(stream_, inbox_limit);
   if (io == loop::Io::done) return true;
+  // Half a head, and a reset behind it that brings no edge of its own.
+  if (io == loop::Io::would_block && phase_ == Phase::head && stream_.broken()) io = loop::Io::error;
   // A request that has arrived already is still answered.
   if (io != loop::Io::would_block || (phase_ == Phase::idle && draining())) {
     close();

@@ -99,7 +99,7 @@ def nginx(task):
     work['cached'] = work['passed'] + ' proxy_cache c;'
     path = measure.write(task.folder, 'nginx.conf', NGINX.format(
         folder=task.folder, port=task.port, origin=task.origin or 1, user=user(),
-        tls=f' ssl http2; ssl_certificate {task.tls}; ssl_certificate_key {task.tls}; ssl_session_tickets on; '
+        tls=f' ssl http2; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {task.tls}; ssl_certificate_key {task.tls}; ssl_session_tickets on; '
             'http2_max_requests 1000000000' if task.tls else '',
         log=f'{task.folder}/access.log combined buffer=64k' if task.logged else 'off',
         metrics='location = /status { stub_status; }' if task.logged else '',

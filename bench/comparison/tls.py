@@ -162,7 +162,7 @@ class Grpc(TlsRow):
 
     def command(self, server, task):
         if server == 'nghttpx':
-            return [shutil.which('nghttpx', path='/usr/bin'), f'-f127.0.0.1,{task.port}',
+            return [shutil.which('nghttpx', path='/usr/sbin:/usr/bin'), f'-f127.0.0.1,{task.port}',
                     f'-b127.0.0.1,{task.origin};;proto=h2', '--workers=1', '--errorlog-file=/dev/null', self.certificate,
                     self.certificate]
         return super().command(server, task)

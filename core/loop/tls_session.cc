@@ -155,6 +155,8 @@ Io TlsSession::handshake() {
   gathered.open = false;
   bool sent = TlsTransport::send_gathered(*this);
   if (result != 1) return fail(result, Io::error);
+  // A reset that came with the last bytes: libevent says "readable" and no more, and no edge follows.
+  stream_->look_again();
   return sent ? Io::done : Io::error;
 }
 

@@ -621,6 +621,18 @@ class Many(TlsCase):
             self.assertEqual(batch.wait(), 0)
 
 
+class Leaving(TlsCase):
+    def test_right_after_the_handshake_is_seen(self):
+        edge = self.edge(self.issue('www.pem', 'www.example.com'))
+        resumable = None
+        for _ in range(100):                           # resumed, so that the client's bytes are the last
+            with self.connect(edge, most=ssl.TLSVersion.TLSv1_2, session=resumable) as client:
+                resumable = client.resumable()
+                client.socket = socket.socket(fileno=client.socket.detach())
+                client.reset()                         # no close_notify, and a RST
+        harness.wait_until(lambda: edge.metric('portolan_connections', listener='https') == 0, timeout=3)
+
+
 class Stapling(TlsCase):
     def issue_with_responder(self, states):
         """Certificates of these states (V, R), and the real responder (openssl ocsp) that they name; not started yet."""

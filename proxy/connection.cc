@@ -11,6 +11,7 @@ namespace {
 constexpr size_t inbox_limit = 48 * 1024;       // more than the longest head
 constexpr uint64_t output_window = 256 * 1024;  // bytes handed to the kernel's care and not yet taken
 constexpr int steps_a_turn = 64;
+constexpr int reads_a_turn = 4;  // of HTTP/2: many small requests may be in each
 constexpr int64_t linger_ms = 2000;
 constexpr uint32_t linger_bytes = 4 << 20;
 
@@ -65,7 +66,7 @@ void Connection::on_ready() {
 
 void Connection::run() {
   if (!talk_ && phase_ <= Phase::head && phase_ != Phase::handshake) talk_ = proxy_.take_conversation();
-  for (int i = 0; i < steps_a_turn; ++i)
+  for (int i = 0; i < (phase_ == Phase::multiplexed ? reads_a_turn : steps_a_turn); ++i)
     if (phase_ == Phase::closed || !step()) return;
   proxy_.worker().run_next_turn(*this);
 }

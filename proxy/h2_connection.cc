@@ -7,7 +7,7 @@
 namespace portolan::proxy {
 namespace {
 
-constexpr size_t inbox_limit = 32 * 1024;
+constexpr size_t inbox_limit = 16 * 1024;
 constexpr uint64_t output_window = 256 * 1024;   // of the connection: framed and not yet taken by the kernel
 constexpr uint64_t stream_window = 64 * 1024;    // of an answer that waits for the client's window or its turn
 constexpr uint64_t least_window = 16 * 1024;     // of each, when they have much waiting together

@@ -12,7 +12,7 @@ namespace portolan::http {
 class H2Budget {
  public:
   static constexpr size_t frame_header = 9;              // bytes
-  static constexpr int most = 1000;                      // units; what a connection begins with
+  static constexpr int most = 500;                       // units; what a connection begins with
   static constexpr int a_second = 100;                   // units that come back
   static constexpr size_t most_block_bytes = 64 * 1024;  // of one head, compressed
   static constexpr int most_continuations = 8;           // frames of one head

@@ -11,6 +11,7 @@ import time
 
 import grpc
 import harness
+import http2_attack
 import pki
 from http2_frames import END_HEADERS, END_STREAM, GET, HEADERS, RST_STREAM, Frames, block, frame
 
@@ -34,8 +35,8 @@ def h2load(port, requests, connections, streams, target='/k', more=()):
 
 
 class Http2Case(harness.Case):
-    def files(self, extra='', **files):
-        edge = self.portolan(FILES + extra, start=False)
+    def files(self, extra='', preexec_fn=None, **files):
+        edge = self.portolan(FILES + extra, start=False, preexec_fn=preexec_fn)
         www = os.path.join(edge.folder, 'www')
         os.makedirs(www)
         for name, content in files.items():
@@ -158,6 +159,44 @@ class Clients(Http2Case):
             peer.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(*GET[:2], ('__path', '/noise'), GET[3])))
             self.assertEqual(edge.access_lines(1)[0]['note'], 'client left')   # there was no window update
             self.assertEqual(peer.next(RST_STREAM)[3], (8).to_bytes(4, 'big'))
+
+
+class Attacks(Http2Case):
+    """Each kind, as fast as one core sends it, beside a client that asks on: its latency, and the memory."""
+
+    def p99_ms(self, edge, kind):
+        attacker = self.own(harness.Process(kind, [sys.executable, os.path.join(FOLDER, 'http2_attack.py'), str(edge.port),
+                                                   kind, str(os.cpu_count() - 1)], self.subfolder('attack')))
+        attacker.start()
+        time.sleep(0.3)
+        took = []
+        with harness.Client(edge.port) as client:
+            for _ in range(harness.scale(200, 3000)):
+                began = time.perf_counter()
+                self.assertEqual(client.request(target='/k').answer().status, 200)
+                took.append(time.perf_counter() - began)
+        self.assertTrue(attacker.alive, attacker.output)
+        attacker.kill()
+        return sorted(took)[len(took) * 99 // 100] * 1000
+
+    def test_leave_others_their_speed(self):
+        edge = self.files('[server]\nname = "edge"\nworkers = 1\n{control}\n', k=b'k' * 1024, large=NOISE,
+                          preexec_fn=lambda: os.sched_setaffinity(0, {0}))
+        told = []
+        for kind in http2_attack.KINDS:
+            pairs = []
+            for _ in range(4):                         # the machine has other things to do as well
+                pairs.append((self.p99_ms(edge, kind), self.p99_ms(edge, 'idle')))
+                if pairs[-1][0] <= 1.5 * pairs[-1][1] + 1:
+                    break
+            told.append(f'{kind} {pairs[-1][0]:.2f} ms, idle {pairs[-1][1]:.2f} ms')
+            under, idle = pairs[-1]
+            self.assertLessEqual(under, 1.5 * idle + 5, told[-1])   # the scheduler's own milliseconds
+        print('; '.join(told))
+        broken = {labels['reason'] for labels, value in edge.metrics()['portolan_http2_connections_broken_total'] if value}
+        self.assertLessEqual({'CONTINUATION frames', 'SETTINGS frames', 'PING frames', 'empty DATA frames',
+                              'a head far too large', 'streams that had to be reset'}, broken)
+        self.assertLess(edge.memory_kib('VmHWM'), 150 * 1024)
 
 
 class Servers(Http2Case):

@@ -380,7 +380,7 @@ TEST(H2, FloodsEndTheConnection) {
        [](uint32_t id) {
          return request(id, get_with({{"connection", "x"}}));
        }},
-      {"WINDOW_UPDATE frames: of too much, so that we reset the stream",
+      {"streams that had to be reset: by windows too large",
        [&](uint32_t id) {
          return frame(headers, end_headers, id, get) + frame(window_update, 0, id, number(0x7fffffff));
        }},

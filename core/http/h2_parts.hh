@@ -9,6 +9,7 @@ class H2Stream;
 namespace h2 {
 
 nghttp2_data_provider body_of(H2Stream& stream);  // what it has to send, as it comes
+nghttp2_mem* memory();                            // how nghttp2 gets its memory
 
 }  // namespace h2
 }  // namespace portolan::http

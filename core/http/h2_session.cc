@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/base/recycled.hh"
 #include "core/http/chars.hh"
 #include "core/http/h2.hh"
 #include "core/http/h2_parts.hh"
@@ -13,7 +12,6 @@ constexpr size_t small_piece = 2048;    // of a body: copied, so that it doesn't
 constexpr size_t small_payload = 512;   // of a DATA frame on its way out: copied behind its header
 constexpr uint32_t table_bytes = 4096;  // of the header compression, either way
 constexpr int cost_of_reset = 5;
-constexpr size_t prefix = 16;  // of nghttp2's memory
 
 std::string_view view(const nghttp2_rcbuf* buffer) {
   nghttp2_vec v = nghttp2_rcbuf_get_buf(const_cast<nghttp2_rcbuf*>(buffer));
@@ -227,36 +225,6 @@ struct H2Callbacks {
     return callbacks;
   }
 
-  // A connection's comings and goings take what they need from the thread's lists. nghttp2 doesn't tell sizes when it
-  // frees: they stand in front.
-  static void* allocate(size_t size, void*) {
-    auto* memory = static_cast<size_t*>(allocate_recycled(size + prefix));
-    *memory = size + prefix;
-    return reinterpret_cast<char*>(memory) + prefix;
-  }
-  static void release(void* memory, void*) {
-    if (!memory) return;
-    auto* begin = static_cast<char*>(memory) - prefix;
-    free_recycled(begin, *reinterpret_cast<size_t*>(begin));
-  }
-  static void* allocate_zeroed(size_t count, size_t size, void*) {
-    void* memory = allocate(count * size, nullptr);
-    std::memset(memory, 0, count * size);
-    return memory;
-  }
-  static void* reallocate(void* memory, size_t size, void*) {
-    void* larger = allocate(size, nullptr);
-    if (!memory) return larger;
-    size_t had = *reinterpret_cast<size_t*>(static_cast<char*>(memory) - prefix) - prefix;
-    std::memcpy(larger, memory, std::min(had, size));
-    release(memory, nullptr);
-    return larger;
-  }
-  static nghttp2_mem* memory() {
-    static nghttp2_mem functions{nullptr, allocate, release, allocate_zeroed, reallocate};
-    return &functions;
-  }
-
   static const nghttp2_option* options() {
     static nghttp2_option* const option = [] {
       nghttp2_option* o = nullptr;
@@ -285,11 +253,11 @@ H2Session::H2Session(Role role, const H2Limits& limits, Events& events)
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   };
   if (role == Role::server) {
-    nghttp2_session_server_new3(&session_, H2Callbacks::table(), this, H2Callbacks::options(), H2Callbacks::memory());
+    nghttp2_session_server_new3(&session_, H2Callbacks::table(), this, H2Callbacks::options(), h2::memory());
     settings.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams});
     settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
   } else {
-    nghttp2_session_client_new3(&session_, H2Callbacks::table(), this, H2Callbacks::options(), H2Callbacks::memory());
+    nghttp2_session_client_new3(&session_, H2Callbacks::table(), this, H2Callbacks::options(), h2::memory());
     settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
   }
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());

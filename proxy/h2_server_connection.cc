@@ -205,8 +205,9 @@ bool H2ServerConnection::step() {
     }
     if (io == loop::Io::more) worker_.run_next_turn(*this);
   }
-  if (session_.over() && out_.empty()) {
-    fail("the server ended the connection");
+  if ((session_.over() || *session_.reason()) && out_.empty()) {
+    fail(*session_.reason() ? std::string("malformed response: ") + session_.reason()
+                            : "the server ended the connection");
     return false;
   }
   if (session_.shutting_down()) retired_ = true;

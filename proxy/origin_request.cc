@@ -33,7 +33,7 @@ OriginRequest::OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask
 
 OriginRequest::~OriginRequest() {
   leave_server();
-  if (stream_) stream_->release(false, false, 0);
+  if (stream_) stream_->release(false, false, ask_.timeouts.keepalive);
 }
 
 std::string_view OriginRequest::server() const {
@@ -288,7 +288,7 @@ void OriginRequest::fail(Trouble trouble, const std::string& reason, bool untouc
   bool idle_race = stream_ && trouble == Trouble::reset && (untouched || (stream_->reused() && !stream_->heard()));
   timer_.cancel();
   untouched = untouched || !stream_ || !stream_->sent_any();
-  if (stream_) std::exchange(stream_, nullptr)->release(false, trouble == Trouble::timeout, 0);
+  if (stream_) std::exchange(stream_, nullptr)->release(false, trouble == Trouble::timeout, ask_.timeouts.keepalive);
   if (!idle_race) count_failure(trouble, reason);
   size_t failed = index_;
   leave_server();

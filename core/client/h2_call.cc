@@ -101,11 +101,12 @@ class H2Call final : public Call, public loop::StreamHandler, public loop::Runna
         trouble_ = io == loop::Io::eof ? "closed without an answer" : describe_errno(stream_->error());
         code_ = ECONNRESET;
       } else if (!session_.feed(Slice{{}, buffer, got}, worker_.now_ms())) {
-        trouble_ = std::string("the answer is not HTTP/2: ") + session_.reason();
+        break;
       }
     }
     session_.collect(out_, 1 << 20);
     if (!out_.empty()) stream_->write(out_);
+    if (!over_ && *session_.reason()) trouble_ = std::string("the answer is not HTTP/2: ") + session_.reason();
   }
 
   void on_deadline() { finish(Error{"timed out after " + std::to_string(request_.timeout_ms) + " ms", ETIMEDOUT}); }

@@ -19,14 +19,13 @@ enum : uint8_t {
   window_update,
   continuation
 };
-constexpr uint8_t flag_ack = 1, flag_end_stream = 1, flag_end_headers = 4, flag_padded = 8;
+constexpr uint8_t flag_ack = 1, flag_end_stream = 1, flag_padded = 8;
 constexpr uint32_t priority_size = 5;
 
 }  // namespace
 
 void H2Budget::charge(int units, const char* offence) {
   units_ -= units;
-  spent_ += units;
   if (units_ >= 0 || exhausted_) return;
   exhausted_ = true;
   offence_ = offence;
@@ -97,12 +96,10 @@ void H2Budget::on_frame(uint32_t length, uint8_t type, uint8_t flags) {
         charge(1, "empty DATA frames");
       return;
     case headers:
-      amid_head_ = !(flags & flag_end_headers);
       block_bytes_ = length;
       continuations_ = 0;
       return on_head(number(5));
     case continuation:
-      amid_head_ = !(flags & flag_end_headers);
       block_bytes_ += length;
       if (++continuations_ > most_continuations || block_bytes_ > most_block_bytes) {
         units_ = 0;

@@ -46,10 +46,6 @@ class H2Budget {
   }
   void charge(int units, const char* offence);
 
-  // A connection that is told to be careful has less left from then on: what all of them may waste has a limit too.
-  void reduce_to(int units) { units_ = units < units_ ? units : units_; }
-  int64_t spent() const { return spent_; }
-
  private:
   void on_frame(uint32_t length, uint8_t type, uint8_t flags);
   void on_head(uint32_t stream);
@@ -61,11 +57,9 @@ class H2Budget {
   bool of_client_;
   uint32_t newest_stream_ = 0;
   size_t preface_left_;
-  bool amid_head_ = false;
   size_t block_bytes_ = 0;
   int continuations_ = 0;
   int units_ = most;
-  int64_t spent_ = 0;
   int64_t refilled_ms_ = 0;
   bool exhausted_ = false;
   const char* offence_ = "";

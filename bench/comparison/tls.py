@@ -180,6 +180,6 @@ ROWS = [
     H2Row('h2-cached-1KiB-16x10', 'cached', 1 << 10, 16, streams=10),
     H2Row('h2-cached-1KiB-64x1', 'cached', 1 << 10, 64, streams=1),
     Handshakes('tls-handshake-full', 'cached', 1 << 10, 1, how='-new'),
-    Handshakes('tls-handshake-resumed', 'cached', 1 << 10, 1, how='-reuse'),
+    Handshakes('tls-handshake-resumed', 'cached', 1 << 10, 1, how='-reuse', long=True),
     Grpc('grpc-unary', 'grpc', len(GRPC_CALL), 16),
 ]

@@ -131,11 +131,14 @@ class Clients(Http2Case):
     def test_a_reload_and_a_stop_lose_nothing(self):
         edge = self.files(k=b'k' * 1024)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            load = pool.submit(h2load, edge.port, 60_000, 10, 10)
-            for _ in range(harness.scale(10, 100)):
+            requests, reloads = harness.scale(60_000, 1_000_000), 0
+            load = pool.submit(h2load, edge.port, requests, 10, 10)
+            while not load.done():
                 edge.reload()
-                time.sleep(0.05)
-            self.assertEqual(load.result()['succeeded'], 60_000)
+                reloads += 1
+                time.sleep(0.02)
+            self.assertEqual(load.result()['succeeded'], requests)
+            self.assertGreaterEqual(reloads, harness.scale(3, 100))
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             slow = pool.submit(self.curl2, edge.port, '/k', '--limit-rate', '1K')
             time.sleep(0.3)

@@ -14,10 +14,6 @@ constexpr uint64_t least_window = 16 * 1024;     // of each, when they have much
 constexpr uint64_t connection_window = 1 << 20;  // much
 constexpr int64_t drain_notice_ms = 500;         // for requests that were on their way when we said no more
 
-http::H2Limits limits() {
-  return {};
-}
-
 }  // namespace
 
 // ── a stream ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -144,7 +140,7 @@ void H2Downstream::on_timeout() {
 // ── the connection ────────────────────────────────────────────────────────────────────────────────────────────────
 
 H2Connection::H2Connection(Connection& connection)
-    : connection_(connection), session_(http::H2Session::Role::server, limits(), *this) {
+    : connection_(connection), session_(http::H2Session::Role::server, http::H2Limits(), *this) {
   connection_.timer_.set(connection_.listener().timeouts.header);
 }
 

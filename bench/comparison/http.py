@@ -37,6 +37,7 @@ class Row:
     floor: tuple = ()                             # the floor program and its argument: a field of the row or the task
     columns: tuple = ('bare',)
     long: bool = False                            # left out of --quick
+    certificate = ''                              # of rows with TLS
 
     @property
     def peers(self):
@@ -75,18 +76,21 @@ class Row:
     def start(self, server, folder, origin, logged):
         os.mkdir(folder)
         os.chmod(folder, 0o755)
-        task = Task(self.way, folder, measure.free_port(), origin, self.files, logged)
+        task = Task(self.way, folder, measure.free_port(), origin, self.files, logged, self.certificate)
         command = self.command(server, task)
         if command[0] is None or not os.access(command[0], os.X_OK):
             raise measure.Absent('not installed')
         child = measure.start(command, measure.SERVER_CORE, folder, 'output')
         try:
             measure.wait_for_port(child, task.port, os.path.join(folder, 'output'))
-            measure.check_soon(task.port, '/o', self.size)
+            measure.soon(lambda: self.check(task.port))
         except measure.Absent:
             measure.stop(child)
             raise
         return child, task.port
+
+    def check(self, port):
+        measure.check(port, '/o', self.size)
 
     def settle(self, up):
         """From here on only a cache can answer; yields who can't, and why."""
@@ -95,7 +99,7 @@ class Row:
         self.origin.send_signal(signal.SIGSTOP)
         for server, (_, port) in list(up.items()):
             with contextlib.suppress(measure.Absent):
-                measure.check(port, '/o', self.size)
+                self.check(port)
                 continue
             yield server, 'its answer does not come from a cache'
 

@@ -136,12 +136,12 @@ def check(port, path, size, times=3):
             raise Absent(f'answers {answer.status} with {len(body)} bytes, not 200 with {size}')
 
 
-def check_soon(port, path, size, seconds=5):
-    """check(), of a server that may accept connections before it can answer."""
+def soon(attempt, seconds=5):
+    """The check of a server that may accept connections before it can answer."""
     end = time.monotonic() + seconds
     while True:
         try:
-            return check(port, path, size)
+            return attempt()
         except Absent:
             if time.monotonic() > end:
                 raise

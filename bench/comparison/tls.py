@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from . import measure, peers
-from .http import Row, Task
+from .http import Row
 
 GRPC_CALL = b'\0\0\0\0\x05hello'                   # a message behind its prefix
 
@@ -26,7 +26,7 @@ def certificate(folder):
     return path
 
 
-def check(port, size):
+def check_tls(port, size):
     """The answer over TLS and HTTP/1.1 is a 200 of `size` bytes."""
     context = ssl._create_unverified_context()      # pylint: disable=protected-access
     connection = http.client.HTTPSConnection('127.0.0.1', port, timeout=5, context=context)
@@ -52,28 +52,8 @@ class TlsRow(Row):
         self.certificate = certificate(folder)
         return super().prepare(folder)
 
-    def start(self, server, folder, origin, logged):
-        os.mkdir(folder)
-        os.chmod(folder, 0o755)
-        task = Task(self.way, folder, measure.free_port(), origin, self.files, logged, self.certificate)
-        command = self.command(server, task)
-        if command[0] is None or not os.access(command[0], os.X_OK):
-            raise measure.Absent('not installed')
-        child = measure.start(command, measure.SERVER_CORE, folder, 'output')
-        try:
-            measure.wait_for_port(child, task.port, os.path.join(folder, 'output'))
-            for _ in range(3):
-                self.check(task.port)
-        except measure.Absent:
-            measure.stop(child)
-            raise
-        return child, task.port
-
-    def settle(self, up):
-        return []
-
     def check(self, port):
-        check(port, self.size)
+        check_tls(port, self.size)
 
     def load(self, pid, port, seconds, folder):
         return measure.wrk(pid, f'https://127.0.0.1:{port}/o', self.connections, seconds, folder)

@@ -31,7 +31,6 @@ enum class H2Error : uint32_t {
   refused_stream = 7,
   cancel = 8,
   enhance_your_calm = 11,
-  http_1_1_required = 13,
 };
 
 std::string_view h2_error_name(H2Error error);  // "REFUSED_STREAM"
@@ -103,7 +102,6 @@ class H2Session {
     virtual void on_readable(H2Stream&) = 0;             // bytes of the peer's body, or its end
     virtual void on_room(H2Stream&) = 0;                 // unsent() shrank
     virtual void on_closed(H2Stream&, H2Error why) = 0;  // gone when this returns
-    virtual void on_settings() {}                        // client: the server's limits are known, or changed
 
    protected:
     ~Events() = default;
@@ -152,7 +150,6 @@ class H2Session {
   void announce_shutdown();  // GOAWAY: no new streams please, those under way are still taken
   void shut_down();          // GOAWAY with the last stream that was taken; the others go on to their end
   void terminate(H2Error why, const char* reason);
-  void ping();
   size_t streams() const { return stream_count_; }
   // The peer sends no new ones, or takes none.
   bool shutting_down() const { return shutting_down_ || peer_shut_down_; }

@@ -64,9 +64,6 @@ struct H2Callbacks {
           us.events_.on_readable(*s);
         }
         break;
-      case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) us.events_.on_settings();
-        break;
       case NGHTTP2_GOAWAY:
         us.peer_shut_down_ = true;
         break;
@@ -454,10 +451,6 @@ void H2Session::terminate(H2Error why, const char* reason) {
   if (std::exchange(broken_, true)) return;
   reason_ = reason;
   nghttp2_session_terminate_session(session_, static_cast<uint32_t>(why));
-}
-
-void H2Session::ping() {
-  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
 }
 
 bool H2Session::can_request() const {

@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "core/base/fd.hh"
+#include "core/base/log.hh"
+#include "core/loop/kernel_tls.hh"
 
 namespace portolan::daemon {
 namespace {
@@ -228,6 +230,10 @@ class Reader {
       out_.files.listeners[listener.name] = old->second;
       return;
     }
+    identity->kernel_seals = listener.tls->ktls && loop::kernel_has_tls();
+    if (listener.tls->ktls && !identity->kernel_seals)
+      log::warning("ktls is on, and this kernel has none: TLS goes on without it",
+                   {{"listener", listener.name}, {"remedy", "modprobe tls, then restart"}});
     identity->certificates = std::make_shared<crypto::CertificateSet>(std::move(certificates));
     out_.files.listeners[listener.name] = std::move(identity);
   }

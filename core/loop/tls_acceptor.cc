@@ -135,6 +135,7 @@ TlsAcceptor::TlsAcceptor(std::shared_ptr<const TlsIdentity> identity)
   SSL_CTX_set_tlsext_servername_callback(context, TlsCallbacks::server_name);
   if (identity_->config.ocsp) SSL_CTX_set_tlsext_status_cb(context, TlsCallbacks::staple);
   if (!identity_->protocols.empty()) SSL_CTX_set_alpn_select_cb(context, TlsCallbacks::protocol, nullptr);
+  if (identity_->kernel_seals) SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS);
   if (identity_->config.tickets) {
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, TlsCallbacks::ticket);
   } else {

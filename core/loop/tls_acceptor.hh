@@ -22,6 +22,7 @@ struct TlsIdentity {
   std::vector<std::string> protocols;  // ALPN, the one preferred first
   std::shared_ptr<const crypto::CertificateSet> certificates;
   crypto::TrustRef client_ca;  // null unless clients are asked for certificates
+  bool kernel_seals = false;   // kTLS is asked for, and the kernel has it
 };
 
 class TlsAcceptor : public std::enable_shared_from_this<TlsAcceptor> {

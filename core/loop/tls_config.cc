@@ -64,6 +64,9 @@ const conf::Table<TlsListenerConfig>& tls_listener_fields() {
               "From the connection to the end of the handshake."),
           row("tickets", &TlsListenerConfig::tickets, conf::boolean(),
               "Session tickets: clients that come back skip half of the handshake."),
+          row("ktls", &TlsListenerConfig::ktls, conf::boolean(),
+              "The kernel seals what is sent, files without a copy; where it can't (no module \"tls\") this is said in "
+              "the log and nothing changes. Not tested on a kernel that can."),
           row("ocsp", &TlsListenerConfig::ocsp, conf::boolean(),
               "Answers of OCSP responders are stapled, of certificates that name one; refreshed in the background."),
       },

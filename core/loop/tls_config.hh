@@ -25,6 +25,7 @@ struct TlsListenerConfig {
   std::string unknown_names = "fallback";   // | refuse
   int64_t handshake_timeout_ms = 5'000;
   bool tickets = true;
+  bool ktls = false;
   bool ocsp = true;  // answers of the certificates' responders are stapled
   bool operator==(const TlsListenerConfig&) const = default;
 };

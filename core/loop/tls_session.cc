@@ -123,6 +123,17 @@ TlsSession::TlsSession(SslRef ssl, std::shared_ptr<void> owner) : ssl_(std::move
   SSL_set_bio(ssl_.get(), bio, bio);
 }
 
+// With kTLS what is sent goes to the socket without us: OpenSSL hands the keys to the kernel after the handshake.
+void TlsSession::attach(Stream& stream) {
+  stream_ = &stream;
+  if (SSL_get_options(ssl_.get()) & SSL_OP_ENABLE_KTLS)
+    SSL_set0_wbio(ssl_.get(), BIO_new_socket(stream.fd(), BIO_NOCLOSE));
+}
+
+bool TlsSession::kernel_seals() const {
+  return BIO_get_ktls_send(SSL_get_wbio(ssl_.get()));
+}
+
 // To OpenSSL a session that ends without close_notify is a bad one, never to be resumed; to everybody else it is not.
 TlsSession::~TlsSession() {
   if (failure_.empty()) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -130,8 +141,10 @@ TlsSession::~TlsSession() {
 
 Io TlsSession::fail(int result, Io otherwise) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
+      stream_->writable_ = false;
+      return Io::would_block;
+    case SSL_ERROR_WANT_READ:
       return Io::would_block;
     case SSL_ERROR_ZERO_RETURN:
       return otherwise;
@@ -204,6 +217,16 @@ Io TlsSession::seal(const Body& out) {
   return Io::done;
 }
 
+Io TlsSession::send_file(Body& out) {
+  const Segment& s = *out.begin();
+  size_t want = static_cast<size_t>(std::min(s.length, most_bytes_a_turn));
+  ssize_t n = SSL_sendfile(ssl_.get(), s.file->fd(), s.offset, want, 0);
+  if (n < 0) return fail(static_cast<int>(n), Io::error);
+  if (n == 0) return stream_->fail(EIO);  // the file became shorter than what was promised
+  out.consume(static_cast<uint64_t>(n));
+  return Io::done;
+}
+
 // What was sealed stays at the front of `out` until all of it was sent, so that `out` is empty only when it is.
 Io TlsSession::write(Body& out) {
   ERR_clear_error();
@@ -214,6 +237,10 @@ Io TlsSession::write(Body& out) {
     if (out.empty()) return Io::done;
     if (!stream_->may_write()) return Io::would_block;
     if (before - out.size() >= most_bytes_a_turn) return Io::more;
+    if (out.begin()->file && kernel_seals()) {
+      if (Io io = send_file(out); io != Io::done) return io;
+      continue;
+    }
     gathered.open = out.size() > record_plain;
     Io io = Io::done;
     for (size_t i = 0; i < records_a_send && io == Io::done && sealed_plain_ < out.size(); ++i) io = seal(out);

@@ -44,12 +44,14 @@ class TlsSession {
  private:
   friend class Stream;
   friend struct TlsTransport;
-  void attach(Stream& stream) { stream_ = &stream; }
+  void attach(Stream& stream);
   Io handshake();
   Io read(char* buffer, size_t size, size_t& got);
   Io write(Body& out);
   void shut_write();         // close_notify
   bool holds_input() const;  // bytes that were read and not yet given out
+  bool kernel_seals() const;
+  Io send_file(Body& out);   // where the kernel seals
   Io seal(const Body& out);  // one record from behind what is sealed
   Io flush();                // what is sealed and not yet sent
   Io fail(int result, Io otherwise);

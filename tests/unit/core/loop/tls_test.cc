@@ -118,6 +118,30 @@ TEST_F(Tls, OutputIsEmptyOnlyWhenTheSocketHasAllOfIt) {
   EXPECT_EQ(client.got, std::string(200'000, 'x'));
 }
 
+// A kernel that can't (a socket pair has no TLS) leaves the sealing to OpenSSL, and the socket to OpenSSL alike.
+TEST_F(Tls, WhatIsForTheKernelToSealArrivesAlsoWithoutOne) {
+  auto identity = std::make_shared<TlsIdentity>(*acceptor->identity());
+  identity->kernel_seals = true;
+  acceptor = std::make_shared<TlsAcceptor>(identity);
+  acceptor->set_ticket_keys(std::make_shared<crypto::TicketKeys>(crypto::TicketKeys::fresh(1)));
+  connect("fixed.example", 2048);
+  ASSERT_TRUE(shake_hands());
+  ASSERT_EQ(client.io, Io::done);
+  std::string content;
+  for (int i = 0; content.size() < 300'000; ++i) content += std::to_string(i);
+  Body out;
+  out.append(Slice::copy_of(content));
+  EXPECT_EQ(server.stream->write(out), Io::would_block) << server.stream->tls()->failure();
+  ASSERT_TRUE(move(server, client, out, content.size()));
+  EXPECT_TRUE(client.got == content);
+  server.stream->shut_write();
+  char buffer[16];
+  size_t n = 0;
+  Io io = Io::would_block;
+  ASSERT_TRUE(until([&] { return (io = client.stream->read(buffer, sizeof buffer, n)) != Io::would_block; }));
+  EXPECT_EQ(io, Io::eof);
+}
+
 TEST_F(Tls, EndsWithCloseNotify) {
   connect();
   ASSERT_TRUE(shake_hands());

@@ -14,6 +14,12 @@ constexpr uint64_t least_window = 16 * 1024;     // of each, when they have much
 constexpr uint64_t connection_window = 1 << 20;  // much
 constexpr int64_t drain_notice_ms = 500;         // for requests that were on their way when we said no more
 
+http::H2Limits limits(Proxy& proxy) {
+  http::H2Limits limits;
+  limits.waste = &proxy.h2_waste();
+  return limits;
+}
+
 }  // namespace
 
 // ── a stream ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,7 +146,7 @@ void H2Downstream::on_timeout() {
 // ── the connection ────────────────────────────────────────────────────────────────────────────────────────────────
 
 H2Connection::H2Connection(Connection& connection)
-    : connection_(connection), session_(http::H2Session::Role::server, http::H2Limits(), *this) {
+    : connection_(connection), session_(http::H2Session::Role::server, limits(connection.proxy()), *this) {
   connection_.timer_.set(connection_.listener().timeouts.header);
 }
 

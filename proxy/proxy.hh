@@ -74,6 +74,7 @@ class Proxy {
   bool logs() const { return shared_.log_writer.enabled(); }
   void log(const LogEntry& entry, LogFormat format);
   RequestMeter& meter() { return meter_; }
+  http::H2SharedBudget& h2_waste() { return h2_waste_; }
   void count_retry(const std::string& pool);
   // `failure`: "", or why it came to nothing.
   void count_handshake(const std::string& listener, const loop::TlsSession& session, std::string_view failure);
@@ -116,6 +117,7 @@ class Proxy {
   uint64_t last_id_ = 0;
   Pool pool_;
   OpenFiles open_files_;
+  http::H2SharedBudget h2_waste_;
   std::unordered_map<int, Door> doors_;
   Connection* connections_ = nullptr;  // owned
   size_t connection_count_ = 0;

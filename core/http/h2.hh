@@ -20,6 +20,7 @@ struct H2Limits {
   uint32_t streams = 100;                    // of the peer, open at once
   uint32_t stream_window = 256 * 1024;       // bytes of a body that may wait to be read
   uint32_t connection_window = 1024 * 1024;  // the same, of all streams together
+  H2SharedBudget* waste = nullptr;           // of all connections of the worker; outlives them
 };
 
 // RFC 9113 §7.
@@ -137,7 +138,8 @@ class H2Session {
     return send_request(Slice::copy_of(head), target, end);
   }
   bool can_request() const;  // the peer's limits allow one more stream, and neither side is shutting down
-  bool allows_extended_connect() const;
+  bool settings_seen() const { return settings_seen_; }  // the peer's first came
+  bool allows_extended_connect() const;                  // RFC 8441 §3: known once they did
 
   // ── bodies ──
   bool read(H2Stream& stream, Slice& bytes);  // the next piece of the peer's body; false: none is there
@@ -196,6 +198,7 @@ class H2Session {
   size_t ended_count_ = 0;
   uint32_t last_id_ = 0;       // the highest the peer has opened
   bool after_goaway_ = false;  // the frame before was one: it may have been the last that counts
+  bool settings_seen_ = false;
   bool broken_ = false;
   bool shutting_down_ = false;
   bool peer_shut_down_ = false;

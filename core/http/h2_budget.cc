@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace portolan::http {
 namespace {
@@ -24,7 +25,30 @@ constexpr uint32_t priority_size = 5;
 
 }  // namespace
 
+void H2SharedBudget::begin(int64_t now_ms) {
+  if (refilled_ms_ == 0) refilled_ms_ = now_ms;
+  int64_t back = (now_ms - refilled_ms_) * a_second / 1000;
+  if (back <= 0) return;
+  refilled_ms_ = now_ms;
+  earn(static_cast<int>(std::min<int64_t>(back, most)));
+}
+
+void H2SharedBudget::charge(int units) {
+  units_ = std::max(units_ - units, 0);
+  if (units_ == 0) exhausted_ = true;
+}
+
+void H2SharedBudget::earn(int units) {
+  units_ = std::min(units_ + units, most);
+  if (units_ >= most / 2) exhausted_ = false;
+}
+
 void H2Budget::charge(int units, const char* offence) {
+  if (all_) all_->charge(units);
+  spend(units, offence);
+}
+
+void H2Budget::spend(int units, const char* offence) {
   units_ -= units;
   if (units_ >= 0 || exhausted_) return;
   exhausted_ = true;
@@ -32,11 +56,12 @@ void H2Budget::charge(int units, const char* offence) {
 }
 
 void H2Budget::begin(int64_t now_ms) {
+  if (all_) all_->begin(now_ms);
   if (refilled_ms_ == 0) refilled_ms_ = now_ms;
   int64_t back = (now_ms - refilled_ms_) * a_second / 1000;
   if (back <= 0) return;
   refilled_ms_ = now_ms;
-  earn(static_cast<int>(std::min<int64_t>(back, most)));
+  if (!all_ || !all_->exhausted()) add(static_cast<int>(std::min<int64_t>(back, most)));
 }
 
 bool H2Budget::next(std::string_view& bytes, Frame& frame) {
@@ -79,12 +104,13 @@ void H2Budget::on_priority() {
   if (number(5) == number(9)) fault_ = "a stream that depends on itself";
 }
 
-// A request is earned again when it is answered; an answer is of use. Trailers come once a stream.
+// A request is earned again when it is answered: no waste, but so many may wait. An answer is of use. Trailers come once
+// a stream.
 void H2Budget::on_head(uint32_t stream) {
   if (!of_client_) return earn(1);
   if (stream <= newest_stream_) return;
   newest_stream_ = stream;
-  charge(1, "requests");
+  spend(1, "requests");
 }
 
 void H2Budget::on_frame(uint32_t length, uint8_t type, uint8_t flags) {
@@ -109,8 +135,9 @@ void H2Budget::on_frame(uint32_t length, uint8_t type, uint8_t flags) {
     case rst_stream:
       return charge(1, "RST_STREAM frames");
     case settings:
-      if (!(flags & flag_ack)) charge(5, "SETTINGS frames");
-      return;
+      if (flags & flag_ack) return;
+      // Every connection begins with one.
+      return std::exchange(settings_seen_, true) ? charge(5, "SETTINGS frames") : spend(5, "SETTINGS frames");
     case ping:
       if (!(flags & flag_ack)) charge(1, "PING frames");
       return;

@@ -9,6 +9,23 @@
 
 namespace portolan::http {
 
+// What all connections of a worker may waste together. While they waste more, none of them is forgiven by time alone, and
+// new ones begin with little.
+class H2SharedBudget {
+ public:
+  static constexpr int most = 20'000;     // units
+  static constexpr int a_second = 5'000;  // units that come back
+  void begin(int64_t now_ms);             // before the bytes of one read
+  void charge(int units);
+  void earn(int units);
+  bool exhausted() const { return exhausted_; }  // until half of it is back
+
+ private:
+  int units_ = most;
+  bool exhausted_ = false;
+  int64_t refilled_ms_ = 0;
+};
+
 class H2Budget {
  public:
   static constexpr size_t frame_header = 9;              // bytes
@@ -19,8 +36,14 @@ class H2Budget {
 
   static constexpr size_t useful_data = 256;  // bytes of a DATA frame that pay for what it brings
 
-  // Whose frames: a client's begin behind the connection preface, which is none.
-  explicit H2Budget(bool of_client) : of_client_(of_client), preface_left_(of_client ? 24 : 0) {}
+  static constexpr int least = 50;  // units; what a connection begins with while all waste too much
+
+  // Whose frames: a client's begin behind the connection preface, which is none. `all` may be nullptr.
+  explicit H2Budget(bool of_client, H2SharedBudget* all = nullptr)
+      : all_(all),
+        of_client_(of_client),
+        preface_left_(of_client ? 24 : 0),
+        units_(all && all->exhausted() ? least : most) {}
 
   struct Frame {
     uint8_t type = 0;
@@ -39,7 +62,10 @@ class H2Budget {
   const char* fault() const { return fault_; }
   const char* offence() const { return offence_; }
 
-  void earn(int units) { units_ = units_ + units < most ? units_ + units : most; }
+  void earn(int units) {
+    add(units);
+    if (all_) all_->earn(units);
+  }
   // What was sent brings window updates, of the stream and of the connection.
   void on_data_sent(size_t bytes) {
     if (bytes >= useful_data) earn(2);
@@ -47,6 +73,8 @@ class H2Budget {
   void charge(int units, const char* offence);
 
  private:
+  void add(int units) { units_ = units_ + units < most ? units_ + units : most; }
+  void spend(int units, const char* offence);
   void on_frame(uint32_t length, uint8_t type, uint8_t flags);
   void on_head(uint32_t stream);
   void on_priority();
@@ -54,12 +82,14 @@ class H2Budget {
   uint8_t header_[13];  // of a PRIORITY frame with what it depends on
   size_t header_size_ = 0;
   uint32_t payload_left_ = 0;
+  H2SharedBudget* all_;
   bool of_client_;
   uint32_t newest_stream_ = 0;
+  bool settings_seen_ = false;
   size_t preface_left_;
   size_t block_bytes_ = 0;
   int continuations_ = 0;
-  int units_ = most;
+  int units_;
   int64_t refilled_ms_ = 0;
   bool exhausted_ = false;
   const char* offence_ = "";

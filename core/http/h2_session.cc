@@ -64,6 +64,9 @@ struct H2Callbacks {
           us.events_.on_readable(*s);
         }
         break;
+      case NGHTTP2_SETTINGS:
+        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) us.settings_seen_ = true;
+        break;
       case NGHTTP2_GOAWAY:
         us.peer_shut_down_ = true;
         break;
@@ -243,7 +246,7 @@ nghttp2_data_provider h2::body_of(H2Stream& stream) {
 }
 
 H2Session::H2Session(Role role, const H2Limits& limits, Events& events)
-    : role_(role), limits_(limits), events_(events), budget_(role == Role::server) {
+    : role_(role), limits_(limits), events_(events), budget_(role == Role::server, limits.waste) {
   std::vector<nghttp2_settings_entry> settings{
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<uint32_t>(limits.head.head_bytes)},

@@ -394,6 +394,41 @@ TEST(H2, FloodsEndTheConnection) {
   }
 }
 
+// The streams of DATA frames, in their order.
+std::vector<uint32_t> data_streams(std::string_view bytes) {
+  std::vector<uint32_t> streams;
+  auto at = [&](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(bytes[i])); };
+  while (bytes.size() >= 9) {
+    size_t length = at(0) << 16 | at(1) << 8 | at(2);
+    if (at(3) == data) streams.push_back(at(5) << 24 | at(6) << 16 | at(7) << 8 | at(8));
+    bytes.remove_prefix(9 + length);
+  }
+  return streams;
+}
+
+// RFC 9218: what is urgent goes first, whatever was asked for first; and a client may change its mind.
+TEST(H2, UrgentAnswersGoFirst) {
+  constexpr uint8_t priority_update = 16;
+  for (bool changed : {false, true}) {
+    Side server(Role::server);
+    feed(server, hello() + request(1, get_with({{"priority", "u=6"}})) + request(3, get_with({{"priority", "u=1"}})));
+    if (changed) feed(server, frame(priority_update, 0, 0, number(1) + "u=0"));
+    ASSERT_EQ(server.requests.size(), 2u);
+    for (H2Stream* stream : server.requests) {
+      server.session.send_response(*stream, "HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n", false);
+      Body whole = body(std::string(40'000, 'x'));
+      server.session.send(*stream, whole);
+      server.session.end(*stream, nullptr);
+    }
+    std::vector<uint32_t> order = data_streams(output(server));
+    ASSERT_GE(order.size(), 4u);
+    EXPECT_EQ(order.front(), changed ? 1u : 3u);
+    std::vector<uint32_t> in_turn = order;
+    std::stable_sort(in_turn.begin(), in_turn.end(), [&](uint32_t a, uint32_t b) { return changed ? a < b : a > b; });
+    EXPECT_EQ(order, in_turn) << "one after the other, as they don't say incremental";
+  }
+}
+
 TEST(H2, AHeadInTooManyPiecesEndsTheConnection) {
   Side server(Role::server);
   feed(server, hello() + frame(headers, 0, 1, block(get_with({}))));
@@ -420,6 +455,29 @@ TEST(H2, TimeForgives) {
   for (int second = 1; second < 100; ++second)
     for (int i = 0; i < 90; ++i) feed(server, frame(ping, 0, 0, "12345678"), SIZE_MAX, second * 1000), output(server);
   EXPECT_EQ(server.session.reason(), std::string());
+}
+
+// Each at a rate that time would forgive, if there were not so many.
+TEST(H2, ManyThatWasteALittleEndTogether) {
+  H2SharedBudget all;
+  H2Limits limits;
+  limits.waste = &all;
+  std::vector<std::unique_ptr<Side>> wasteful;
+  for (int i = 0; i < 100; ++i) wasteful.push_back(std::make_unique<Side>(Role::server, limits));
+  Side modest(Role::server, limits);
+  for (auto& side : wasteful) feed(*side, hello());
+  feed(modest, hello());
+  auto living = [&] {
+    return std::count_if(wasteful.begin(), wasteful.end(), [](auto& s) { return *s->session.reason() == 0; });
+  };
+  for (int second = 1; second <= 20; ++second) {
+    for (int i = 0; i < 90; ++i)
+      for (auto& side : wasteful) feed(*side, frame(ping, 0, 0, "12345678"), SIZE_MAX, second * 1000), output(*side);
+    for (int i = 0; i < 10; ++i) feed(modest, frame(ping, 0, 0, "12345678"), SIZE_MAX, second * 1000), output(modest);
+    if (second == 3) EXPECT_EQ(living(), 100) << "together 9,000 a second, forgiven 5,000: 20,000 last a while";
+  }
+  EXPECT_LT(living(), 60);
+  EXPECT_EQ(modest.session.reason(), std::string());
 }
 
 TEST(H2, UseEarnsWhatItCosts) {

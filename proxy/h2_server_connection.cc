@@ -35,7 +35,7 @@ std::string H2ServerStream::trouble() const {
 
 void H2ServerStream::begin(const ServerRequest& request) {
   begun_ = true;
-  if (!connection_) return;
+  if (!connection_ || !may_begin(request)) return;
   bool empty = request.framing == http::Framing::length && request.content_length == 0;
   bool bodyless = empty || (request.framing == http::Framing::none && request.upgrade.empty());
   stream_ = connection_->session_.send_request(request.head, request.h2, bodyless);
@@ -45,9 +45,25 @@ void H2ServerStream::begin(const ServerRequest& request) {
     connection_->used_ = true;
     return connection_->worker_.run_soon(*connection_);
   }
+  refuse("the server takes no more streams on this connection");
+}
+
+// RFC 8441 §3: an extended CONNECT only to a server whose SETTINGS allow it.
+bool H2ServerStream::may_begin(const ServerRequest& request) {
+  if (request.upgrade.empty() || connection_->session_.allows_extended_connect()) return true;
+  if (connection_->session_.settings_seen()) {
+    refuse("the server takes no WebSocket over HTTP/2 (RFC 8441)");
+  } else {
+    held_ = std::make_unique<ServerRequest>(request);
+    connection_->any_held_ = true;
+  }
+  return false;
+}
+
+void H2ServerStream::refuse(std::string why) {
   end_ = Event::refused;
-  trouble_ = "the server takes no more streams on this connection";
-  connection_->worker_.run_soon(*this);
+  trouble_ = std::move(why);
+  worker_.run_soon(*this);
 }
 
 void H2ServerStream::send(Slice bytes) {
@@ -228,11 +244,18 @@ bool H2ServerConnection::receive() {
       fail(std::string("malformed response: ") + session_.reason());
       return false;
     }
+    if (session_.settings_seen()) begin_held();
   }
   if (io == loop::Io::eof) fail("the server closed the connection");
   if (io == loop::Io::error) fail(system_error("recv", stream_->error()).text);
   inbox_.release_if_empty();
   return io == loop::Io::done;
+}
+
+void H2ServerConnection::begin_held() {
+  if (!std::exchange(any_held_, false)) return;
+  for (H2ServerStream* s : streams_)
+    if (auto held = std::move(s->held_)) s->begin(*held);
 }
 
 void H2ServerConnection::fail(std::string trouble) {

@@ -35,12 +35,15 @@ class H2ServerStream final : public ServerStream, public loop::Runnable, public 
 
  private:
   friend class H2ServerConnection;
+  bool may_begin(const ServerRequest& request);
+  void refuse(std::string why);
   loop::Worker& worker_;
   H2ServerConnection* connection_;  // nullptr: it has ended
   http::H2Stream* stream_ = nullptr;
   User* user_;
   bool reused_;
   bool begun_ = false;
+  std::unique_ptr<ServerRequest> held_;  // an extended CONNECT, until the server said whether it may be
   bool sent_any_ = false;
   bool heard_ = false;
   bool head_given_ = false;  // heads_.front() was
@@ -81,6 +84,7 @@ class H2ServerConnection final : public loop::StreamHandler,
   bool connect();  // false: not yet, or failed
   bool step();
   bool receive();
+  void begin_held();
   void fail(std::string trouble);  // every stream learns it
   void close();
   void remove(H2ServerStream& stream, int64_t keepalive_ms);
@@ -99,6 +103,7 @@ class H2ServerConnection final : public loop::StreamHandler,
   bool broken_ = false;
   bool retired_ = false;
   bool used_ = false;
+  bool any_held_ = false;
   std::string trouble_;
   loop::Timer idle_timer_;
 };

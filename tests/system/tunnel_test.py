@@ -7,7 +7,7 @@ import threading
 import time
 
 import harness
-from http2_frames import CONNECT, DATA, END_HEADERS, END_STREAM, HEADERS, Frames, block, frame
+from http2_frames import CONNECT, DATA, END_HEADERS, END_STREAM, HEADERS, SETTINGS, Frames, block, frame
 
 KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 ASKS = f'GET /chat HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n' \
@@ -206,6 +206,43 @@ class Tunnels(harness.Case):
         client.socket.shutdown(socket.SHUT_WR)
         self.assertTrue(client.closed())
         self.assertEqual(inner.access_lines(1)[0]['protocol'], 'HTTP/2.0')
+
+    def test_over_http2_are_asked_for_only_where_allowed(self):
+        for allowed in (True, False):
+            early, later = [], []
+
+            def handler(client, _, allowed=allowed, early=early, later=later):
+                client.exactly(24)
+                client.socket.settimeout(0.3)
+                try:
+                    while True:
+                        early.append(read_frame(client)[0])
+                except TimeoutError:
+                    pass
+                client.socket.settimeout(5)
+                # RFC 8441 §3: SETTINGS_ENABLE_CONNECT_PROTOCOL is 8.
+                client.send(frame(SETTINGS, 0, 0, b'\0\x08\0\0\0\x01' if allowed else b''))
+                while True:
+                    kind, flags, stream, _ = read_frame(client)
+                    later.append(kind)
+                    if kind == HEADERS:
+                        client.send(frame(HEADERS, END_HEADERS, stream, b'\x88'))   # :status 200
+                    if kind == DATA:
+                        client.send(frame(DATA, flags & END_STREAM, stream, b'heard'))
+            with self.subTest(allowed=allowed):
+                edge = self.edge(self.scripted(handler), http2=True)
+                with harness.Client(edge.port) as client:
+                    answer = client.send(ASKS).answer()
+                    self.assertEqual(answer.status, 101 if allowed else 502)
+                    if allowed:
+                        self.assertEqual(client.send(b'word').exactly(5), b'heard')
+                self.assertNotIn(HEADERS, early)
+                self.assertEqual(HEADERS in later, allowed)
+
+
+def read_frame(client):
+    head = client.exactly(9)
+    return head[3], head[4], int.from_bytes(head[5:9], 'big'), client.exactly(int.from_bytes(head[:3], 'big'))
 
 
 if __name__ == '__main__':

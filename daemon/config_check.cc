@@ -88,6 +88,24 @@ void check_addresses(const Value& root, const Config& config, Errors& errors) {
   tcp.add(config.geodns.listen, at(root, {"geodns", "listen"}), "[geodns]");
 }
 
+void check_client_certificates(const Value& root, const Config& config, Errors& errors) {
+  const Value* routes = at(root, {"route"});
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    const proxy::RouteConfig& route = config.routes[i];
+    if (!route.client_certificate) continue;
+    bool asked = false;
+    for (const proxy::ListenerConfig& listener : config.listeners)
+      if (route.listener.empty() || route.listener == listener.name)
+        asked = asked || (listener.tls && listener.tls->client_certificates != "off");
+    if (asked) continue;
+    const Value* place = routes && i < routes->items.size() ? at(routes->items[i], {"client_certificate"}) : nullptr;
+    std::string who = route.listener.empty() ? "no listener" : "not [listener." + conf::key_text(route.listener) + "]";
+    fail(errors, place,
+         "client_certificate in [[route]]: " + who +
+             " asks for certificates; set client_certificates = \"optional\" and client_ca in its tls");
+  }
+}
+
 void check_files(const Value& root, const Config& config, Errors& errors) {
   const Value* routes = at(root, {"route"});
   for (size_t i = 0; i < config.routes.size(); ++i) {

@@ -14,6 +14,8 @@ using Errors = std::vector<std::string>;
 void check_references(const conf::Value& root, const std::vector<conf::Binder::Reference>& references, Errors& errors);
 // One address for two listeners, or for one of them and metrics, peers or DNS.
 void check_addresses(const conf::Value& root, const Config& config, Errors& errors);
+// Routes for clients with a certificate, where nobody is asked for one: no request could ever take them.
+void check_client_certificates(const conf::Value& root, const Config& config, Errors& errors);
 // Directories and files that are not there.
 void check_files(const conf::Value& root, const Config& config, Errors& errors);
 // Names routes that have none, and finds names used twice.

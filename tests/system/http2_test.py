@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import grpc
 import harness
 import http2_attack
 import pki
+import tunnel_test
 from http2_frames import END_HEADERS, END_STREAM, GET, HEADERS, RST_STREAM, Frames, block, frame
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -25,10 +27,10 @@ FILES = '''
     files = { root = "{folder}/www" }
 '''
 
-def h2load(port, requests, connections, streams, target='/k', more=()):
+def h2load(port, requests, connections, streams, target='/k', more=(), scheme='http'):
     """Real h2load over prior knowledge: {succeeded, failed, errored, timeout}."""
     done = subprocess.run(['h2load', f'-n{requests}', f'-c{connections}', f'-m{streams}', *more,
-                           f'http://127.0.0.1:{port}{target}'], capture_output=True, text=True, timeout=120, check=False)
+                           f'{scheme}://127.0.0.1:{port}{target}'], capture_output=True, text=True, timeout=300, check=False)
     counts = re.search(r'requests: .*?(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout', done.stdout)
     assert counts, done.stdout + done.stderr
     return dict(zip(('succeeded', 'failed', 'errored', 'timeout'), map(int, counts.groups())))
@@ -145,6 +147,61 @@ class Clients(Http2Case):
             edge.signal(15)
             self.assertEqual(slow.result(), b'k' * 1024)
         edge.wait()
+
+    def test_reloads_with_new_certificates_lose_no_request_and_no_tunnel(self):
+        authority = pki.Authority(self.folder)
+        chains = [open(authority.issue(f'{n}.pem', 'www.example.com'), 'rb').read() for n in range(2)]
+        current = os.path.join(self.folder, 'current.pem')
+
+        def renew(number):
+            with open(current + '.new', 'wb') as file:
+                file.write(chains[number % 2])
+            os.replace(current + '.new', current)
+        renew(0)
+        origin = self.scripted(tunnel_test.echo)
+        edge = self.portolan(f'''
+            [listener.http]
+            listen = ["127.0.0.1:{{port}}"]
+            tls.certificates = ["{current}"]
+            [pool.app]
+            servers = ["127.0.0.1:{origin.port}"]
+            [[route]]
+            path = "/chat"
+            pool = "app"
+            [[route]]
+            path = "/k"
+            respond = {{ body = "{'k' * 1024}" }}
+        ''')
+        trust = ssl.create_default_context(cafile=authority.file)
+        trust.set_alpn_protocols(['http/1.1'])
+
+        def connect():
+            client = harness.Client(edge.port)
+            client.socket = trust.wrap_socket(client.socket, server_hostname='www.example.com')
+            self.addCleanup(client.close)
+            return client
+        tunnels = [connect() for _ in range(harness.scale(20, 100))]
+        for tunnel in tunnels:
+            self.assertEqual(tunnel.send(tunnel_test.ASKS).answer().status, 101)
+        shown = set()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            requests, reloads = harness.scale(60_000, 1_000_000), 0
+            load = pool.submit(h2load, edge.port, requests, 10, 10, scheme='https')
+            while not load.done():
+                renew(reloads := reloads + 1)
+                edge.reload()
+                client = connect()
+                shown.add(client.socket.getpeercert(binary_form=True))
+                self.assertEqual(client.request(target='/k').answer().status, 200)
+                for tunnel in tunnels[reloads % 5::5]:
+                    self.assertEqual(tunnel.send(b'still').exactly(5), b'still')
+            self.assertEqual(load.result(), {'succeeded': requests, 'failed': 0, 'errored': 0, 'timeout': 0})
+        for tunnel in tunnels:
+            self.assertEqual(tunnel.send(b'still').exactly(5), b'still')
+            tunnel.close()
+        self.assertEqual(len(shown), 2)
+        self.assertGreaterEqual(reloads, harness.scale(3, 100))
+        print(f'{reloads} reloads, each with another certificate: {requests} requests, {len(tunnels)} tunnels')
 
     def test_what_a_server_of_http1_is_told(self):
         edge = self.over_pool(self.echo(), http2=False)

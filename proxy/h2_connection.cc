@@ -52,7 +52,7 @@ void H2Downstream::start() {
 
 void H2Downstream::run() {
   if (!exchange_) return;  // over, or not begun
-  if (!exchange_->run()) return connection_.worker().run_soon(connection_.connection_);
+  if (!exchange_->run()) return connection_.wake();
   finish();
 }
 
@@ -63,7 +63,7 @@ void H2Downstream::finish() {
     stream_->owner = nullptr;
     if (!stream_->peer_done()) connection_.session_.reset(*stream_, http::H2Error::none);
   }
-  connection_.worker().run_soon(connection_.connection_);
+  connection_.wake();
   connection_.remove(*this);
 }
 
@@ -83,7 +83,7 @@ Downstream::Read H2Downstream::read_body(Slice& bytes) {
   if (!stream_) return Read::broken;
   if (connection_.session_.read(*stream_, bytes)) {
     progress();
-    connection_.worker().run_soon(connection_.connection_);  // the window goes back
+    connection_.wake();  // the window goes back
     return Read::bytes;
   }
   return stream_->peer_done() ? Read::end : Read::wait;
@@ -129,7 +129,7 @@ void H2Downstream::end_body(const http::Fields* trailers) {
 
 void H2Downstream::cut() {
   if (stream_) connection_.session_.reset(*stream_, http::H2Error::internal);
-  connection_.worker().run_soon(connection_.connection_);
+  connection_.wake();
 }
 
 // No progress on a body, either way. While we wait for a server its own deadlines count.
@@ -140,7 +140,7 @@ void H2Downstream::on_timeout() {
   if (our_turn || idle < limit) return timer_.set(our_turn ? limit : limit - idle);
   if (stream_->unsent() == 0 && exchange_->fail_slow_request()) return run();
   connection_.session_.reset(*stream_, http::H2Error::cancel);
-  connection_.worker().run_soon(connection_.connection_);
+  connection_.wake();
 }
 
 // ── the connection ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,7 +158,24 @@ loop::Worker& H2Connection::worker() {
   return connection_.proxy().worker();
 }
 
+// What a stream has for the client leaves with the step that is under way, else with one of its own.
+void H2Connection::wake() {
+  if (stepping_) {
+    woken_ = true;
+  } else {
+    worker().run_soon(connection_);
+  }
+}
+
 bool H2Connection::step() {
+  stepping_ = true;
+  woken_ = false;
+  bool more = read_and_write();
+  stepping_ = false;
+  return more;
+}
+
+bool H2Connection::read_and_write() {
   if (!connection_.talk_) connection_.talk_ = connection_.proxy().take_conversation();
   if (!connection_.flush()) return false;
   if (connection_.draining() && !announced_) {
@@ -169,12 +186,13 @@ bool H2Connection::step() {
   Body& out = connection_.talk_->out;
   bool got = out.size() < output_window && receive();
   if (connection_.phase_ == Connection::Phase::closed) return false;
-  if (out.size() < output_window) session_.collect(out, output_window - out.size());
+  if (out.size() < output_window && session_.wants_to_send()) session_.collect(out, output_window - out.size());
   bool wrote = !out.empty();
   if (!connection_.flush()) return false;
   set_timer();
   if (end_if_over()) return false;
-  bool more = out.empty() && (got || (wrote && session_.wants_to_send()));
+  bool to_read = got && connection_.stream_.may_read();
+  bool more = out.empty() && (to_read || ((wrote || woken_) && session_.wants_to_send()));
   if (!more) connection_.rest();
   return more;
 }
@@ -232,7 +250,7 @@ void H2Connection::on_timeout() {
   if (session_.shutting_down() && !streams_) return connection_.close();
   session_.shut_down();
   if (!streams_) connection_.timer_.set(drain_notice_ms);
-  worker().run_soon(connection_);
+  wake();
 }
 
 void H2Connection::client_left() {

@@ -69,6 +69,8 @@ class H2Connection final : public http::H2Session::Events {
 
  private:
   friend class H2Downstream;
+  void wake();
+  bool read_and_write();
   bool receive();
   void start_streams();
   bool end_if_over();
@@ -80,6 +82,8 @@ class H2Connection final : public http::H2Session::Events {
   http::H2Session session_;
   std::vector<H2Downstream*> starting_;  // came with the last bytes; what is reset amid them never starts
   H2Downstream* streams_ = nullptr;      // owned
+  bool stepping_ = false;
+  bool woken_ = false;  // by a stream, amid a step
   bool idle_ = true;
   bool announced_ = false;
 };

@@ -207,7 +207,7 @@ bool H2ServerConnection::step() {
   if (!connected_ && !connect()) return false;
   bool got = receive();
   if (broken_) return false;
-  if (out_.size() < output_window) session_.collect(out_, output_window - out_.size());
+  if (out_.size() < output_window && session_.wants_to_send()) session_.collect(out_, output_window - out_.size());
   bool wrote = !out_.empty();
   if (wrote) {
     loop::Io io = stream_->write(out_);
@@ -227,7 +227,7 @@ bool H2ServerConnection::step() {
     return false;
   }
   if (session_.shutting_down()) retired_ = true;
-  return got || (wrote && out_.empty() && session_.wants_to_send());
+  return (got && stream_->may_read()) || (wrote && out_.empty() && session_.wants_to_send());
 }
 
 bool H2ServerConnection::receive() {

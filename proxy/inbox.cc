@@ -41,6 +41,11 @@ void Inbox::make_room(size_t limit) {
 
 loop::Io Inbox::fill(loop::Stream& stream, size_t limit) {
   if (end_ - begin_ >= limit) return loop::Io::would_block;
+  if (!stream.may_read()) {
+    drained_ = true;
+    if (block_ && block_.unique()) release_if_empty();
+    return loop::Io::would_block;
+  }
   make_room(limit);
   size_t room = std::min(block_->capacity() - end_, limit - (end_ - begin_));
   size_t got = 0;

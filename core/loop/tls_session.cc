@@ -26,6 +26,11 @@ struct Gathered {
 };
 thread_local Gathered gathered;
 
+// Clearing the queue touches all of its entries; nearly always there are none.
+void forget_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 // Copies up to `want` bytes from behind the first `skip`; SIZE_MAX: a file became shorter than what was promised.
 size_t copy_plain(const Body& from, uint64_t skip, char* to, size_t want) {
   size_t copied = 0;
@@ -179,7 +184,8 @@ bool TlsSession::holds_input() const {
 
 Io TlsSession::read(char* buffer, size_t size, size_t& got) {
   got = 0;
-  ERR_clear_error();
+  if (!stream_->may_read()) return Io::would_block;
+  forget_errors();
   size_t n = 0;
   int result = SSL_read_ex(ssl_.get(), buffer, size, &n);
   if (result != 1) return fail(result, Io::eof);
@@ -229,7 +235,7 @@ Io TlsSession::send_file(Body& out) {
 
 // What was sealed stays at the front of `out` until all of it was sent, so that `out` is empty only when it is.
 Io TlsSession::write(Body& out) {
-  ERR_clear_error();
+  forget_errors();
   uint64_t before = out.size();
   for (;;) {
     if (Io io = flush(); io != Io::done) return io;

@@ -36,7 +36,7 @@ class H2Budget {
 
   static constexpr size_t useful_data = 256;  // bytes of a DATA frame that pay for what it brings
 
-  static constexpr int least = 50;  // units; what a connection begins with while all waste too much
+  static constexpr int least = 150;  // units; what a connection begins with while all waste too much
 
   // Whose frames: a client's begin behind the connection preface, which is none. `all` may be nullptr.
   explicit H2Budget(bool of_client, H2SharedBudget* all = nullptr)

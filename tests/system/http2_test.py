@@ -255,7 +255,9 @@ class Attacks(Http2Case):
         print('; '.join(told))
         broken = {labels['reason'] for labels, value in edge.metrics()['portolan_http2_connections_broken_total'] if value}
         self.assertLessEqual({'CONTINUATION frames', 'SETTINGS frames', 'PING frames', 'empty DATA frames',
-                              'a head far too large', 'streams that had to be reset'}, broken)
+                              'a head far too large'}, broken)
+        # A connection that begins while all waste too much may not even read so many requests at once.
+        self.assertTrue({'streams that had to be reset', 'requests'} & broken)
         self.assertLess(edge.memory_kib('VmHWM'), 150 * 1024)
 
 

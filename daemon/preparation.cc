@@ -56,6 +56,7 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   p.view->geo = p.geo.table;
   p.monitor = assemble_monitor(p.config);
   p.snapshot = assemble_snapshot(p.config);
+  p.snapshot->geo = p.geo.table;
   p.snapshot->listener_tls = p.tls.listeners;
   p.snapshot->pool_tls = p.tls.pools;
   return p;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/http/message.hh"
+#include "proxy/country.hh"
 #include "proxy/downstream.hh"
 #include "proxy/filters.hh"
 #include "proxy/origin_request.hh"
@@ -50,6 +51,9 @@ class Exchange : public Recycled {
   Next deliver();
   Next finish();
 
+  // Of the client; looked up when it is asked for first. Empty: unknown.
+  std::string_view country() { return country_.of(client_.address, snapshot_->geo.get()); }
+
   void again(StepIndex step) {
     step_ = step;
     jumped_ = true;
@@ -78,6 +82,7 @@ class Exchange : public Recycled {
   bool jumped_ = false;  // a step chose the next one itself
   int refusal_ = 0;
   Client client_;
+  ClientCountry country_;
   Text lowered_;                // the authority, where it came in upper case
   std::string_view host_;       // lower case, without port
   std::string_view authority_;  // lower case, without a default port

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/geo/table.hh"
 #include "core/loop/tls_acceptor.hh"
 #include "core/loop/tls_connector.hh"
 #include "edge/cache.hh"
@@ -19,7 +20,8 @@ struct Snapshot {
   uint64_t version = 0;
   std::string node;  // [server] name: Via and Cache-Status
   Timeouts timeouts;
-  std::vector<IpNetwork> trusted;  // whose X-Forwarded-For, Forwarded and PROXY headers are believed
+  std::vector<IpNetwork> trusted;         // whose X-Forwarded-For, Forwarded and PROXY headers are believed
+  std::shared_ptr<const geo::Table> geo;  // whose addresses are where; null: no databases
   LogFormat log_format = LogFormat::json;
   std::vector<RouteConfig> routes;
   std::vector<std::shared_ptr<edge::Cache>> route_caches;  // by route; empty where none

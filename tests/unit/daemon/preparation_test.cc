@@ -40,6 +40,7 @@ TEST_F(PreparationTest, MakesWhatServesOfAFile) {
   EXPECT_EQ(p.snapshot->router->match({"web", "a.test", "/a/b", "GET"}), 0u);
   EXPECT_TRUE(p.snapshot->listeners.contains("web"));
   EXPECT_EQ(p.view->geo, p.geo.table);
+  EXPECT_EQ(p.snapshot->geo, p.geo.table);
   EXPECT_GT(p.geo.table->location_count(), 20u);
 }
 

@@ -133,4 +133,12 @@ void check_files(const Value& root, const Config& config, Errors& errors) {
   }
 }
 
+void check_countries(const Value& root, const Config& config, Errors& errors) {
+  const Value* routes = at(root, {"route"});
+  if (!config.geo_databases.empty() || at(root, {"geo", "databases"}) || !routes) return;
+  for (const Value& route : routes->items)
+    if (const Value* country = at(route, {"country"}))
+      fail(errors, country, "country in [[route]] needs a database of places; set databases in [geo]");
+}
+
 }  // namespace portolan::daemon

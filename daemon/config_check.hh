@@ -18,6 +18,8 @@ void check_addresses(const conf::Value& root, const Config& config, Errors& erro
 void check_client_certificates(const conf::Value& root, const Config& config, Errors& errors);
 // Directories and files that are not there.
 void check_files(const conf::Value& root, const Config& config, Errors& errors);
+// Countries that no database is there for.
+void check_countries(const conf::Value& root, const Config& config, Errors& errors);
 // Names routes that have none, and finds names used twice.
 void name_routes(std::vector<proxy::RouteConfig>& routes, Errors& errors);
 // Two routes that match the same request with equal rank.

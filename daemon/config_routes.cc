@@ -1,6 +1,6 @@
 // Which routes tie. The rank of a match is proxy/router's: a named listener before none; exact
-// host, longer wildcard, any; path_exact, then the longest prefix; then a method condition before
-// none.
+// host, longer wildcard, any; path_exact, then the longest path_regex, then the longest prefix; then
+// the more other conditions.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 
 #include "core/conf/words.hh"
 #include "daemon/config_check.hh"
+#include "proxy/conditions.hh"
 
 namespace portolan::daemon {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 using proxy::RouteConfig;
 
 std::string path_of(const RouteConfig& r) {
-  return r.path_exact.empty() ? r.path : r.path_exact;
+  return !r.path_exact.empty() ? r.path_exact : !r.path_regex.empty() ? r.path_regex : r.path;
 }
 
 std::string automatic_name(const RouteConfig& r) {
@@ -31,20 +32,43 @@ std::string prefix_of(const RouteConfig& r) {
 
 std::string shared_method(const RouteConfig& a, const RouteConfig& b) {
   for (const std::string& method : a.methods)
-    if (std::find(b.methods.begin(), b.methods.end(), method) != b.methods.end()) return method;
-  return {};
+    if (b.methods.empty() || std::find(b.methods.begin(), b.methods.end(), method) != b.methods.end()) return method;
+  return b.methods.empty() || !a.methods.empty() ? std::string() : b.methods.front();
 }
 
-// What two routes of one listener, host and path share that makes them tie, in words; empty: they don't.
+void name_matches(const char* what, const std::vector<proxy::NamedMatch>& a, const std::vector<proxy::NamedMatch>& b,
+                  std::string& words) {
+  std::set<std::string> names;
+  for (const auto* list : {&a, &b})
+    for (const proxy::NamedMatch& match : *list)
+      if (names.insert(match.name).second) words += fmt::format(", {} {}", what, conf::quoted(match.name));
+}
+
+std::string path_words(const RouteConfig& a, const RouteConfig& b) {
+  if (!a.path_regex.empty() && a.path_regex != b.path_regex)
+    return fmt::format(", a path that both {} and {} are found in", conf::quoted(a.path_regex),
+                       conf::quoted(b.path_regex));
+  if (!a.path_regex.empty()) return ", path_regex " + conf::quoted(a.path_regex);
+  return path_of(a).empty() ? ", any path" : ", path " + conf::quoted(path_of(a));
+}
+
+// What a request looks like that two routes of one listener, host and rank of path take with equal rank, in words; empty:
+// there is none.
 std::string tie(const RouteConfig& a, const RouteConfig& b, const std::string& host) {
-  if (a.methods.empty() != b.methods.empty()) return {};
-  std::string method = shared_method(a, b);
-  if (!a.methods.empty() && method.empty()) return {};
+  if (proxy::condition_count(a) != proxy::condition_count(b) || proxy::exclude_each_other(a, b)) return {};
   std::string words = host.empty() ? "any host" : "host " + conf::quoted(host);
-  words += path_of(a).empty() ? ", any path" : ", path " + conf::quoted(path_of(a));
-  if (!method.empty()) words += ", method " + method;
+  words += path_words(a, b);
+  if (std::string method = shared_method(a, b); !method.empty()) words += ", method " + method;
+  name_matches("header", a.headers, b.headers, words);
+  name_matches("parameter", a.query, b.query, words);
+  if (!a.clients.empty() || !b.clients.empty()) words += ", a client's network";
+  if (!a.countries.empty() || !b.countries.empty()) words += ", a client's country";
   if (!a.listener.empty()) words += ", listener " + conf::quoted(a.listener);
   return words;
+}
+
+std::string named(const RouteConfig& r) {
+  return r.name.empty() ? "" : " " + conf::quoted(r.name);
 }
 
 }  // namespace
@@ -71,20 +95,21 @@ void name_routes(std::vector<RouteConfig>& routes, Errors& errors) {
 }
 
 void check_ties(const std::vector<RouteConfig>& routes, Errors& errors) {
-  using Place = std::tuple<std::string, std::string, std::string, std::string>;  // listener, host, prefix, exact path
+  // listener, host, prefix, exact path, and the length of an expression
+  using Place = std::tuple<std::string, std::string, std::string, std::string, size_t>;
   std::map<Place, std::vector<const RouteConfig*>> taken;
   const std::vector<std::string> any_host{""};
   for (const RouteConfig& r : routes) {
     std::set<const RouteConfig*> told;
     for (const std::string& host : r.hosts.empty() ? any_host : r.hosts) {
-      auto& others = taken[{r.listener, host, prefix_of(r), r.path_exact}];
+      auto& others = taken[{r.listener, host, prefix_of(r), r.path_exact, r.path_regex.size()}];
       for (const RouteConfig* other : others) {
         std::string words = other == &r ? "" : tie(*other, r, host);
         if (words.empty() || !told.insert(other).second) continue;
         errors.push_back(
-            fmt::format("{}: [[route]] ties with the one at {}: both take {}; make one more "
+            fmt::format("{}: [[route]]{} ties with the one{} at {}: both take {}; make one more "
                         "specific or remove it",
-                        r.where, other->where, words));
+                        r.where, named(r), named(*other), other->where, words));
         break;
       }
       others.push_back(&r);

@@ -91,6 +91,19 @@ struct RespondConfig {
   bool operator==(const RespondConfig&) const = default;
 };
 
+// What the value of a header or a query parameter must be.
+struct ValueMatch {
+  enum class Form : uint8_t { exact, prefix, regex, present, absent };
+  Form form = Form::exact;
+  std::vector<std::string> values;  // exact, prefix: one of them; regex: the expression
+  bool operator==(const ValueMatch&) const = default;
+};
+struct NamedMatch {
+  std::string name;  // of a header: lower case
+  ValueMatch value;
+  bool operator==(const NamedMatch&) const = default;
+};
+
 // Exactly one of pool, files, respond, redirect is set.
 struct RouteConfig {
   std::string name;  // "name" key, or made from host and path; unique; labels metrics
@@ -99,7 +112,12 @@ struct RouteConfig {
   std::vector<std::string> hosts;  // lower case; exact, or "*.example.com"; empty: any
   std::string path;                // prefix by whole segments; empty: any
   std::string path_exact;
+  std::string path_regex;            // at most one of the three
   std::vector<std::string> methods;  // empty: any
+  std::vector<NamedMatch> headers;
+  std::vector<NamedMatch> query;
+  std::vector<IpNetwork> clients;      // empty: any
+  std::vector<std::string> countries;  // "DE"; empty: any
   std::string pool;
   std::optional<FilesConfig> files;
   std::optional<RespondConfig> respond;

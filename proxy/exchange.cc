@@ -76,7 +76,9 @@ Exchange::Next Exchange::route() {
   std::string_view default_port = client_.scheme == "https" ? ":443" : ":80";
   if (authority_.ends_with(default_port)) authority_.remove_suffix(default_port.size());
   if (climbs(head_->path)) return answer_error(400);
-  size_t found = snapshot_->router->match({connection_.listener().config.name, host_, head_->path, head_->method_text});
+  size_t found =
+      snapshot_->router->match({connection_.listener().config.name, host_, head_->path, head_->method_text,
+                                head_->query, &head_->fields, &client_.address, &country_, snapshot_->geo.get()});
   if (found == Router::none) return answer_error(404);
   route_ = &snapshot_->routes[found];
   cache_ = snapshot_->route_caches[found].get();

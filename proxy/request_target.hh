@@ -1,5 +1,6 @@
 #pragma once
 // What a request asks for, in the form in which routes and caches know it. Pure.
+#include <optional>
 #include <string_view>
 
 #include "core/base/recycled.hh"
@@ -13,6 +14,9 @@ std::string_view lower_case(std::string_view text, Text& lowered);
 std::string_view without_port(std::string_view authority);
 // True when a segment is "..", plain or with dots as %2e: what it means depends on who reads it, so nobody gets to.
 bool climbs(std::string_view path);
+// The first parameter of that name, decoded (%41, + for a space): in place where nothing is encoded, else in `decoded`.
+// nullopt: none; "" where it has no value.
+std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name, Text& decoded);
 
 // Where a route's `redirect` sends a request for `host`: "https" keeps host and path.
 std::string redirect_target(const std::string& redirect, std::string_view host, const http::RequestHead& head);

@@ -6,7 +6,10 @@
 
 #include "core/conf/types.hh"
 #include "core/conf/words.hh"
+#include "proxy/condition_fields.hh"
 #include "proxy/config_fields.hh"
+#include "proxy/country.hh"
+#include "proxy/regex.hh"
 
 namespace portolan::proxy {
 namespace {
@@ -145,11 +148,15 @@ bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
   if (answers.size() > 1)
     return fail(value.find(answers[1])->where,
                 fmt::format("[[route]] has both {} and {}; keep one", answers[0], answers[1]));
-  if (value.find("path") && value.find("path_exact"))
-    return fail(value.find("path_exact")->where, "[[route]] has both path and path_exact; keep one");
+  std::vector<std::string> paths;
+  for (const char* key : {"path", "path_exact", "path_regex"})
+    if (value.find(key)) paths.emplace_back(key);
+  if (paths.size() > 1)
+    return fail(value.find(paths[1])->where, fmt::format("[[route]] has both {} and {}; keep one", paths[0], paths[1]));
   if (value.find("redirect_status") && route.redirect.empty())
     return fail(value.find("redirect_status")->where, "redirect_status in [[route]] needs redirect");
-  const std::string& path = route.path_exact.empty() ? route.path : route.path_exact;
+  std::string path = route.path_exact.empty() ? route.path : route.path_exact;
+  if (!route.path_regex.empty()) path = literal_ends(route.path_regex).prefix;
   if (route.files && !route.files->strip_prefix.empty() && path.rfind(route.files->strip_prefix, 0) != 0 &&
       path + "/" != route.files->strip_prefix)
     return fail(value.find("files")->where,
@@ -175,8 +182,25 @@ const conf::Table<RouteConfig>& route_fields() {
           row("path", &RouteConfig::path, url_path("\"/assets/\""), "A prefix of the path, by whole segments.")
               .otherwise("any"),
           row("path_exact", &RouteConfig::path_exact, url_path("\"/favicon.ico\""),
-              "The whole path. Either path or path_exact."),
+              "The whole path. Either path, path_exact or path_regex."),
+          row("path_regex", &RouteConfig::path_regex, regex(),
+              "Paths in which the expression is found; ^ and $ anchor it. Of several the longest is asked first; "
+              "path_exact comes before it, path after it."),
           row("method", &RouteConfig::methods, conf::one_or_many(method()), "The methods.").otherwise("any"),
+          row("header", &RouteConfig::headers, header_matches(),
+              "Headers and what their values must be: this, one of these, { prefix = … }, { regex = … }, "
+              "{ present = true } or { present = false }. Several lines of one name count as one value, joined by "
+              "\", \".")
+              .otherwise("any"),
+          row("query", &RouteConfig::query, query_matches(),
+              "The same of query parameters, decoded; of several of one name the first counts.")
+              .otherwise("any"),
+          row("client", &RouteConfig::clients, conf::one_or_many(conf::network()),
+              "The networks of clients; behind [server] trusted proxies, that of who they speak for.")
+              .otherwise("any"),
+          row("country", &RouteConfig::countries, conf::one_or_many(country()),
+              "The countries of clients, as the databases of [geo] know them.")
+              .otherwise("any"),
           row("pool", &RouteConfig::pool, conf::reference("pool"),
               "Answered by the servers of this [pool.NAME]. A route has exactly one of pool, "
               "files, respond "

@@ -34,6 +34,7 @@ LIBRARIES = {
     'ares': ['core/loop'],
     'openssl/': ['core/crypto', 'core/loop'],
     'xxhash.h': ['core/crypto', 'edge', 'proxy'],
+    're2/': ['proxy'],
     'maxminddb.h': ['core/geo'],
     'toml++/': ['core/conf'],
     'CLI/': ['daemon'],

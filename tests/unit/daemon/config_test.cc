@@ -117,7 +117,7 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_DOUBLE_EQ(app.retry.budget, 0.125);
   EXPECT_EQ(app.timeouts.response, 5000);
   EXPECT_EQ(c.pools[1].health.protocol, "tcp");
-  ASSERT_EQ(c.routes.size(), 4u);
+  ASSERT_EQ(c.routes.size(), 5u);
   EXPECT_EQ(c.routes[0].name, "assets");
   EXPECT_THAT(c.routes[0].hosts, ElementsAre("www.example.com"));
   EXPECT_THAT(c.routes[0].methods, ElementsAre("GET", "HEAD"));
@@ -127,6 +127,16 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_EQ(c.routes[2].redirect_status, 308);
   EXPECT_EQ(c.routes[3].name, "any/teapot");
   EXPECT_EQ(c.routes[3].respond->status, 418);
+  const proxy::RouteConfig& narrow = c.routes[4];
+  EXPECT_EQ(narrow.path_regex, "^/v[0-9]+/");
+  using Match = proxy::ValueMatch;
+  EXPECT_THAT(narrow.headers, ElementsAre(proxy::NamedMatch{"x-beta", {Match::Form::exact, {"1"}}},
+                                          proxy::NamedMatch{"accept", {Match::Form::prefix, {"text/", "image/"}}},
+                                          proxy::NamedMatch{"x-debug", {Match::Form::absent, {}}}));
+  EXPECT_THAT(narrow.query, ElementsAre(proxy::NamedMatch{"v", {Match::Form::exact, {"1", "2"}}},
+                                        proxy::NamedMatch{"id", {Match::Form::regex, {"^[0-9]+$"}}}));
+  EXPECT_EQ(narrow.clients.size(), 2u);
+  EXPECT_THAT(narrow.countries, ElementsAre("DE", "FR"));
   ASSERT_EQ(c.caches.size(), 2u);
   EXPECT_EQ(c.caches[0].memory_bytes, 64u << 20);
   EXPECT_EQ(c.caches[0].query.mode, edge::QueryKey::Mode::drop);

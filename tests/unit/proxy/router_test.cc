@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <regex>
 
 #include "core/base/clock.hh"
 
@@ -117,15 +119,86 @@ TEST(Router, AThousandHostsAreTold) {
   }
 }
 
+RouteConfig by_regex(std::string name, std::string pattern, std::vector<std::string> hosts = {}) {
+  RouteConfig r = route(std::move(name), std::move(hosts));
+  r.path_regex = std::move(pattern);
+  return r;
+}
+
+TEST(Router, AnExpressionComesBetweenTheExactPathAndTheLongestPrefix) {
+  std::vector<RouteConfig> routes = {
+      route("any"),
+      route("long", {}, "/api/v1/users"),
+      route("exact", {}, "", "/api/v1/x.json"),
+      by_regex("versions", "^/api/v[0-9]+/"),
+      by_regex("json", "\\.json$"),
+      by_regex("star", "^\\*$"),
+      by_regex("host", "^/h", {"a.test"}),
+  };
+  Router router(routes);
+  auto name = [&](const char* path, const char* host = "b.test") {
+    size_t found = router.match({"web", host, path, "GET"});
+    return found == Router::none ? "none" : routes[found].name;
+  };
+  EXPECT_EQ(name("/api/v1/x.json"), "exact");
+  EXPECT_EQ(name("/api/v1/users/7"), "versions");
+  EXPECT_EQ(name("/api/v1/y.json"), "versions") << "the longer one";
+  EXPECT_EQ(name("/api/y.json"), "json");
+  EXPECT_EQ(name("/api/v/"), "any");
+  EXPECT_EQ(name("/api//v1/"), "any");
+  EXPECT_EQ(name("*"), "star");
+  EXPECT_EQ(name("/h", "a.test"), "host");
+  EXPECT_EQ(name("/api/v1/", "a.test"), "versions") << "no path of a.test's own holds";
+}
+
+TEST(Router, MoreConditionsComeFirst) {
+  std::vector<RouteConfig> routes = {route("plain"), route("get", {}, "", "", {"GET"}), route("beta"),
+                                     route("beta-v2")};
+  routes[2].headers = {{"x-beta", {ValueMatch::Form::exact, {"1"}}}};
+  routes[2].methods = {"GET"};
+  routes[3].headers = routes[2].headers;
+  routes[3].query = {{"v", {ValueMatch::Form::exact, {"2"}}}};
+  routes[3].clients = {*IpNetwork::parse("10.0.0.0/8")};
+  Router router(routes);
+  http::Fields beta, none;
+  beta.add("X-Beta", "1");
+  IpAddress inside = IpAddress::v4(10, 0, 0, 1), outside = IpAddress::v4(11, 0, 0, 1);
+  auto name = [&](const char* method, const char* query, const http::Fields& fields, const IpAddress& client) {
+    return routes[router.match({"web", "a.test", "/", method, query, &fields, &client})].name;
+  };
+  EXPECT_EQ(name("GET", "v=2", beta, inside), "beta-v2");
+  EXPECT_EQ(name("GET", "v=2", beta, outside), "beta");
+  EXPECT_EQ(name("GET", "v=2", none, inside), "get");
+  EXPECT_EQ(name("PUT", "v=3", beta, inside), "plain");
+}
+
 // What the header says, by looking at every route.
 struct Rank {
   bool listener = false;
   size_t host = 0;  // exact: more than any wildcard; wildcard: its length; any: 0
   bool exact = false;
-  size_t path = 0;  // the prefix's length
-  bool method = false;
+  size_t regex = 0;  // the expression's length
+  size_t path = 0;   // the prefix's length
+  size_t conditions = 0;
   auto operator<=>(const Rank&) const = default;
 };
+
+bool is_found(const std::string& pattern, std::string_view text) {
+  static std::map<std::string, std::regex> compiled;
+  auto regex = compiled.try_emplace(pattern, pattern).first;
+  return std::regex_search(text.begin(), text.end(), regex->second);
+}
+
+bool meets(const ValueMatch& match, std::optional<std::string_view> value) {
+  using Form = ValueMatch::Form;
+  if (match.form == Form::absent || match.form == Form::present)
+    return value.has_value() == (match.form == Form::present);
+  if (!value) return false;
+  if (match.form == Form::regex) return is_found(match.values[0], *value);
+  return std::any_of(match.values.begin(), match.values.end(), [&](const std::string& v) {
+    return match.form == Form::exact ? *value == v : value->starts_with(v);
+  });
+}
 
 std::optional<Rank> rank_of(const RouteConfig& r, const RouteQuery& q) {
   Rank rank;
@@ -142,6 +215,9 @@ std::optional<Rank> rank_of(const RouteConfig& r, const RouteQuery& q) {
   if (!r.path_exact.empty()) {
     if (q.path != r.path_exact) return {};
     rank.exact = true;
+  } else if (!r.path_regex.empty()) {
+    if (!is_found(r.path_regex, q.path)) return {};
+    rank.regex = r.path_regex.size();
   } else {
     std::string prefix = r.path;
     while (prefix.ends_with('/')) prefix.pop_back();
@@ -150,17 +226,36 @@ std::optional<Rank> rank_of(const RouteConfig& r, const RouteQuery& q) {
     rank.path = prefix.size();
   }
   if (!r.methods.empty() && std::find(r.methods.begin(), r.methods.end(), q.method) == r.methods.end()) return {};
-  rank.method = !r.methods.empty();
+  if (!r.clients.empty() && !contains(r.clients, *q.client)) return {};
+  for (const NamedMatch& header : r.headers)
+    if (!meets(header.value, q.fields->find(header.name))) return {};
+  for (const NamedMatch& parameter : r.query) {
+    std::string all = "&" + std::string(q.query) + "&", name = "&" + parameter.name + "=";
+    size_t at = all.find(name);
+    std::string value = at == std::string::npos ? "" : all.substr(at + name.size());
+    value.resize(std::min(value.size(), value.find('&')));
+    if (!meets(parameter.value, at == std::string::npos ? std::nullopt : std::optional<std::string_view>(value)))
+      return {};
+  }
+  rank.conditions = !r.methods.empty() + !r.clients.empty() + r.headers.size() + r.query.size();
   return rank;
 }
 
 TEST(Router, IsWhatALookAtEveryRouteWouldFind) {
   Rng rng(11);
+  const std::vector<std::string> values = {"1", "2", "12", "21", "3", ""};
   auto one_of = [&](std::vector<std::string> words) { return words[rng.below(words.size())]; };
   auto path = [&] {
     std::string p;
     for (uint64_t n = rng.below(5); n > 0; --n) p += one_of({"/a", "/b", "/aa", "/", "/c"});
     return p.empty() ? "/" : p;
+  };
+  auto match = [&] {
+    auto form = static_cast<ValueMatch::Form>(rng.below(5));
+    ValueMatch m{form, {}};
+    if (form <= ValueMatch::Form::prefix) m.values = {one_of({"1", "2", "12"})};
+    if (form == ValueMatch::Form::regex) m.values = {one_of({"^1", "2$", "[12]+"})};
+    return m;
   };
   auto host = [&] { return one_of({"", "a.", "b.a.", "x.b.a."}) + one_of({"example", "test", "long-name.example"}); };
   for (int round = 0; round < 60; ++round) {
@@ -168,10 +263,17 @@ TEST(Router, IsWhatALookAtEveryRouteWouldFind) {
     for (uint64_t n = 1 + rng.below(round % 3 ? 20 : 300); n > 0; --n) {
       RouteConfig r = route("r");
       for (uint64_t h = rng.below(3); h > 0; --h) r.hosts.push_back((rng.below(2) ? "*." : "") + host());
-      if (rng.below(4) == 0)
+      if (uint64_t kind = rng.below(8); kind < 2) {
         r.path_exact = path();
-      else if (rng.below(5) > 0)
+      } else if (kind < 4) {
+        r.path_regex = one_of({"^/a/", "^/a/[bc]", "/b$", "a+/c", "^/(a|b)/", "^/a|/c$", "^\\*$", "^/b/?/a"});
+      } else if (kind < 7) {
         r.path = path();
+      }
+      if (rng.below(5) == 0) r.headers = {{one_of({"x-a", "accept"}), match()}};
+      if (rng.below(8) == 0) r.headers.push_back({"x-b", match()});
+      if (rng.below(5) == 0) r.query = {{one_of({"v", "w"}), match()}};
+      if (rng.below(5) == 0) r.clients = {*IpNetwork::parse(one_of({"10.0.0.0/8", "10.1.0.0/16", "11.0.0.0/8"}))};
       if (rng.below(4) == 0) r.methods = {one_of({"GET", "POST"})};
       if (rng.below(4) == 0) r.listener = one_of({"in", "out"});
       routes.push_back(r);
@@ -180,13 +282,21 @@ TEST(Router, IsWhatALookAtEveryRouteWouldFind) {
     for (int i = 0; i < 300; ++i) {
       const std::string h = host(), p = rng.below(20) ? path() : "*", l = one_of({"in", "web"});
       const std::string m = one_of({"GET", "PUT"});
-      RouteQuery q{l, h, p, m};
+      http::Fields fields;
+      for (const char* name : {"X-A", "Accept", "X-B"})
+        if (rng.below(2)) fields.add(name, values[rng.below(values.size())]);
+      std::string query;
+      for (const char* name : {"v", "w", "v"})
+        if (rng.below(2))
+          query += (query.empty() ? "" : "&") + std::string(name) + "=" + values[rng.below(values.size())];
+      IpAddress client = *IpAddress::parse(one_of({"10.0.0.1", "10.1.0.1", "12.0.0.1"}));
+      RouteQuery q{l, h, p, m, query, &fields, &client};
       std::optional<Rank> best;
       for (const RouteConfig& r : routes)
         if (auto rank = rank_of(r, q)) best = best ? std::max(*best, *rank) : *rank;
       size_t found = router.match(q);
       ASSERT_EQ(found != Router::none, best.has_value()) << l << ' ' << h << ' ' << p << ' ' << m;
-      if (best) ASSERT_TRUE(rank_of(routes[found], q) == best) << l << ' ' << h << ' ' << p << ' ' << m;
+      ASSERT_TRUE(!best || rank_of(routes[found], q) == best) << l << ' ' << h << ' ' << p << '?' << query << ' ' << m;
     }
   }
 }

@@ -1,17 +1,56 @@
 #include "daemon/assembly.hh"
 
+#include <algorithm>
+#include <limits>
+
 #include "core/base/clock.hh"
+#include "core/geo/location.hh"
 
 namespace portolan::daemon {
 namespace {
 
-health::PoolSpec pool_spec(const proxy::PoolConfig& pool) {
+const geodns::DatacenterConfig* find_datacenter(const Config& config, const std::string& name) {
+  for (const geodns::DatacenterConfig& d : config.geodns.datacenters)
+    if (d.name == name && d.has_location) return &d;
+  return nullptr;
+}
+
+// From here to there; far beyond all others where one of the two has no location.
+double distance_km(const Config& config, const std::string& datacenter) {
+  const auto* here = find_datacenter(config, config.server.datacenter);
+  const auto* there = find_datacenter(config, datacenter);
+  if (!here || !there) return std::numeric_limits<double>::max();
+  return geo::distance_km(here->latitude, here->longitude, there->latitude, there->longitude);
+}
+
+// This node's datacentre, then the others of the pool by their distance; those that are equally far, or whose distance
+// nobody knows, are one tier.
+void rank_by_distance(const Config& config, std::vector<health::ServerSpec>& servers) {
+  auto is_here = [&](const std::string& name) { return name.empty() || name == config.server.datacenter; };
+  std::vector<double> distances;
+  for (const health::ServerSpec& s : servers)
+    if (!is_here(s.datacenter)) distances.push_back(distance_km(config, s.datacenter));
+  if (distances.empty()) return;
+  std::sort(distances.begin(), distances.end());
+  distances.erase(std::unique(distances.begin(), distances.end()), distances.end());
+  for (health::ServerSpec& s : servers) {
+    if (is_here(s.datacenter)) continue;
+    auto place = std::lower_bound(distances.begin(), distances.end(), distance_km(config, s.datacenter));
+    size_t tier = 1 + static_cast<size_t>(place - distances.begin());
+    s.tier = static_cast<uint8_t>(std::min(tier, health::most_tiers - 1));
+  }
+}
+
+health::PoolSpec pool_spec(const Config& config, const proxy::PoolConfig& pool) {
   health::PoolSpec spec;
   spec.name = pool.name;
   spec.check = pool.health;
   spec.check.http2 = pool.http2;
   for (const proxy::ServerConfig& s : pool.servers)
-    spec.servers.push_back({s.address, s.weight, s.max_connections, s.backup});
+    spec.servers.push_back({s.address, s.weight, s.max_connections, s.backup, s.datacenter});
+  rank_by_distance(config, spec.servers);
+  spec.slow_start_ms = pool.slow_start_ms;
+  spec.panic = pool.panic;
   return spec;
 }
 
@@ -62,11 +101,19 @@ geodns::State dns_state(health::State state) {
   }
 }
 
+// Our own cookie is no reason to pass the cache by: it says nothing that an answer could depend on.
+edge::CacheConfig with_sticky_cookies(edge::CacheConfig cache, const Config& config) {
+  for (const proxy::PoolConfig& p : config.pools)
+    if (p.sticky) cache.ignore_cookies.push_back(p.sticky->cookie);
+  return cache;
+}
+
 }  // namespace
 
 Caches assemble_caches(const Config& config, const Caches& before) {
   Caches caches;
-  for (const edge::CacheConfig& c : config.caches) {
+  for (const edge::CacheConfig& configured : config.caches) {
+    const edge::CacheConfig c = with_sticky_cookies(configured, config);
     if (auto old = before.find(c.name); old != before.end()) {
       old->second->reconfigure(c);
       caches[c.name] = old->second;
@@ -101,7 +148,7 @@ void assemble_route_caches(proxy::Snapshot& snapshot, const Caches& caches) {
 
 health::MonitorSpec assemble_monitor(const Config& config) {
   health::MonitorSpec spec;
-  for (const proxy::PoolConfig& p : config.pools) spec.pools.push_back(pool_spec(p));
+  for (const proxy::PoolConfig& p : config.pools) spec.pools.push_back(pool_spec(config, p));
   for (const geodns::ServiceConfig& service : config.geodns.services) {
     health::ServiceSpec s{service.name, {}};
     for (const auto& [datacenter, site] : service.sites) s.sites.push_back(site_spec(datacenter, site.health));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/crypto/mac.hh"
 #include "core/health/spec.hh"
 #include "daemon/config.hh"
 #include "daemon/tls_files.hh"
@@ -33,7 +34,9 @@ struct Preparation {
   health::MonitorSpec monitor;
 };
 
-// `geo`, `tls`: what was read last. `serial`: of zones that name none, seconds since 1970.
-Preparation prepare(LoadResult loaded, const GeoFiles& geo, const TlsFiles& tls, uint32_t serial);
+// `geo`, `tls`: what was read last. `serial`: of zones that name none, seconds since 1970. `sticky_key`: of pools that
+// name no file.
+Preparation prepare(LoadResult loaded, const GeoFiles& geo, const TlsFiles& tls, uint32_t serial,
+                    const crypto::MacKey& sticky_key = {});
 
 }  // namespace portolan::daemon

@@ -9,6 +9,7 @@
 
 #include "core/base/log.hh"
 #include "daemon/cores.hh"
+#include "daemon/private_file.hh"
 #include "daemon/privileges.hh"
 
 namespace portolan::daemon {
@@ -34,6 +35,8 @@ std::vector<std::string> files_read_on_reload(const Config& config, const std::s
   for (const proxy::RouteConfig& r : config.routes)
     if (r.files) files.push_back(r.files->root);
   for (std::string& file : tls_files_of(config)) files.push_back(std::move(file));
+  for (const proxy::PoolConfig& p : config.pools)
+    if (p.sticky && !p.sticky->key_file.empty()) files.push_back(p.sticky->key_file);
   return files;
 }
 
@@ -113,7 +116,8 @@ Status Server::start(LoadResult loaded) {
     for (Crew& c : crews_) c.worker->post([proxy = c.proxy.get(), staples] { proxy->set_staples(staples); });
   });
   admin_ = std::make_unique<Admin>(control_, *this);
-  Preparation first = prepare(std::move(loaded), geo_, tls_, unix_seconds());
+  sticky_key_ = keep_key(config.server.state, "sticky-key");
+  Preparation first = prepare(std::move(loaded), geo_, tls_, unix_seconds(), sticky_key_);
   if (!first.errors.empty()) return Error{first.errors.front()};
   apply(std::move(first));
   tickets_ = std::make_unique<TicketKeeper>(
@@ -284,8 +288,9 @@ void Server::reload(std::function<void(std::vector<std::string>)> done) {
   reloading_ = true;
   sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", clock_.now_us()).c_str());
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
-  bool taken = pool_->submit([this, path = config_path_, geo = geo_, tls = tls_, serial = unix_seconds(), shared_done] {
-    auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial));
+  bool taken = pool_->submit([this, path = config_path_, geo = geo_, tls = tls_, serial = unix_seconds(), key = sticky_key_,
+                              shared_done] {
+    auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial, key));
     control_.post([this, next, shared_done] { finish_reload(std::move(*next), *shared_done); });
   });
   if (taken) return;

@@ -95,6 +95,7 @@ class Server final : public AdminBackend {
   TlsFiles tls_;
   std::map<std::string, std::shared_ptr<loop::TlsConnector>> check_tls_;  // by pool, for its health checks
   std::unique_ptr<TicketKeeper> tickets_;
+  crypto::MacKey sticky_key_{};  // of pools whose cookies name no key_file
   std::unique_ptr<OcspKeeper> ocsp_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::shared_ptr<const health::Board> board_;

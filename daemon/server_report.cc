@@ -21,6 +21,8 @@ void add_servers(metrics::Exposition& out, const health::Board& board) {
     for (const health::Member& m : pool->members)
       out.sample("portolan_server_in_flight", {{"pool", name}, {"server", m.address.to_string()}},
                  static_cast<double>(m.state->in_flight.load()));
+  out.family("portolan_pool_panic", "1 while too few servers of a pool serve, so that all of them are used.", "gauge");
+  for (const auto& [name, pool] : board.pools) out.sample("portolan_pool_panic", {{"pool", name}}, pool->panic);
   out.family("portolan_service_up", "1 where a service is healthy in a datacentre.", "gauge");
   for (const auto& [name, sites] : board.services)
     for (const health::Site& site : sites)

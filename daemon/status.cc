@@ -12,8 +12,9 @@ using nlohmann::json;
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Listener, name, address, connections, requests)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Server, address, configured, state, reason, since_ms,
-                                                weight, backup, in_flight, requests, failures)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Pool, name, balance, servers)
+                                                weight, backup, in_flight, requests, failures, datacenter, warmth,
+                                                latency_us)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Pool, name, balance, panic, servers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Site, datacenter, state, reason, since_ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Service, name, sites)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Cache, name, objects, bytes, memory, hits, misses)
@@ -26,11 +27,13 @@ void add_board(StatusReport& report, const health::Board& board) {
   for (const auto& [name, pool] : board.pools) {
     StatusReport::Pool& out = report.pools.emplace_back();
     out.name = name;
+    out.panic = pool->panic;
     for (const health::Member& m : pool->members) {
       std::string state(health::to_string(m.health.state));
       out.servers.push_back({m.address.to_string(), m.configured, state, m.health.reason, m.health.since_ms, m.weight,
                              m.backup, m.state->in_flight.load(relaxed), m.state->requests.load(relaxed),
-                             m.state->failures.load(relaxed)});
+                             m.state->failures.load(relaxed), m.datacenter,
+                             m.warmth * 100 / health::Member::full_warmth, m.state->latency_us.load(relaxed)});
     }
   }
   for (const auto& [name, sites] : board.services) {
@@ -69,12 +72,16 @@ std::string pools_table(const StatusReport& report) {
               {4, 5, 6, 7});
   for (const auto& pool : report.pools) {
     std::string name = pool.name + (pool.balance.empty() ? "" : " (" + pool.balance + ")");
+    if (pool.panic) name += " PANICS: all are used";
     if (pool.servers.empty()) table.row({name, "none", "", "", "", "", "", "", ""});
     for (const auto& s : pool.servers) {
       std::string server = s.address;
       if (!s.configured.empty() && s.configured != s.address) server += " (" + s.configured + ")";
+      if (!s.datacenter.empty()) server += " in " + s.datacenter;
       if (s.backup) server += " backup";
-      table.row({name, server, s.state, age(report.now_ms - s.since_ms), std::to_string(s.weight),
+      std::string weight = std::to_string(s.weight);
+      if (s.warmth < 100) weight += fmt::format(" ({}%)", s.warmth);
+      table.row({name, server, s.state, age(report.now_ms - s.since_ms), weight,
                  std::to_string(s.in_flight), std::to_string(s.requests), std::to_string(s.failures), s.reason});
       name.clear();
     }

@@ -14,8 +14,8 @@ namespace portolan::daemon {
 // As JSON (GET /status) the fields keep these names:
 //   {"server":…, "datacenter":…, "draining":…, "version":…, "now_ms":…, "uptime_s":…, "workers":…,
 //    "listeners":[{"name","address","connections","requests"}],
-//    "pools":[{"name","balance","servers":[{"address","configured","state","reason","since_ms","weight","backup",
-//              "in_flight","requests","failures"}]}],
+//    "pools":[{"name","balance","panic","servers":[{"address","configured","state","reason","since_ms","weight",
+//              "backup","in_flight","requests","failures","datacenter","warmth","latency_us"}]}],
 //    "services":[{"name","sites":[{"datacenter","state","reason","since_ms"}]}],
 //    "caches":[{"name","objects","bytes","memory","hits","misses"}]}
 // Moments are milliseconds since the Unix epoch.
@@ -37,11 +37,15 @@ struct StatusReport {
     int64_t in_flight = 0;
     uint64_t requests = 0;
     uint64_t failures = 0;
+    std::string datacenter;  // empty: this node's
+    int warmth = 100;        // percent of its weight that counts: less while it starts slowly
+    int64_t latency_us = 0;  // to the first byte, as `fastest` remembers it; 0: unknown
   };
   struct Pool {
     std::string name;
     std::string balance;
     std::vector<Server> servers;
+    bool panic = false;  // too few serve: all are used
   };
   struct Site {
     std::string datacenter;

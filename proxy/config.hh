@@ -1,5 +1,6 @@
 #pragma once
 // [listener], [pool], [[route]], [timeouts] as configured: plain values, checked by daemon/config.
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -54,6 +55,7 @@ struct ServerConfig {
   int weight = 1;           // 1..1000
   int max_connections = 0;  // in flight at once; 0: no limit
   bool backup = false;
+  std::string datacenter;  // where it stands; empty: where this node does
   bool operator==(const ServerConfig&) const = default;
 };
 
@@ -64,11 +66,37 @@ struct RetryConfig {
   bool operator==(const RetryConfig&) const = default;
 };
 
+// What requests are told apart by, for `balance = "hash"`: equal keys go to one server.
+struct HashConfig {
+  enum class By : uint8_t { client_address, header, cookie, path, query };
+  By by = By::client_address;
+  std::string name;   // of the header, cookie or query parameter
+  std::string seed;   // the same on all nodes that shall choose alike
+  bool operator==(const HashConfig&) const = default;
+};
+
+// A client comes back to the server that answered it first.
+struct StickyConfig {
+  std::string cookie = "portolan";
+  int64_t ttl_s = 0;  // how long a browser keeps it; 0: until it is closed
+  std::string path = "/";
+  std::string secure = "auto";  // auto (where the client came by TLS) | always | never
+  bool http_only = true;
+  std::string same_site = "lax";  // lax | strict | none
+  std::string key_file;           // of the key it is signed with; empty: this node's own
+  std::array<unsigned char, 32> key{};
+  bool operator==(const StickyConfig&) const = default;
+};
+
 struct PoolConfig {
   std::string name;
   std::string where;
   std::string balance = "round-robin";  // the name of a registered Balancer
   std::vector<ServerConfig> servers;
+  HashConfig hash;                     // of balance = "hash"
+  std::optional<StickyConfig> sticky;
+  int64_t slow_start_ms = 0;           // of a server that comes back: until it has its whole share
+  double panic = 0.5;                  // fewer serve: all are used
   health::CheckConfig health;
   RetryConfig retry;
   TimeoutOverrides timeouts;

@@ -4,6 +4,7 @@
 #include "core/conf/types.hh"
 #include "core/health/config_fields.hh"
 #include "proxy/balance/balancer.hh"
+#include "proxy/balance_fields.hh"
 #include "proxy/grpc.hh"
 #include "proxy/route_fields.hh"
 
@@ -48,11 +49,17 @@ const conf::Table<ServerConfig>& server_fields() {
       row("max_connections", &ServerConfig::max_connections, conf::integer<int>(0, 1'000'000),
           "Requests in flight to it at once; 0: no limit."),
       row("backup", &ServerConfig::backup, conf::boolean(), "Gets requests only while no other server can."),
+      row("datacenter", &ServerConfig::datacenter, conf::reference("datacenter"),
+          "Where it stands. Servers of this node's own are used first, then the nearest, as [datacenter.NAME].location "
+          "says, when too few of those serve.")
+          .otherwise("where this node does")
+          .example("\"NAME\""),
   };
   return table;
 }
 
 bool no_server_twice(Binder& binder, const Value& value, PoolConfig& pool) {
+  if (!hash_is_used(binder, value, pool)) return false;
   const conf::Member* servers = value.find("servers");
   bool good = true, primary = false;
   for (size_t i = 0; i < pool.servers.size(); ++i) {
@@ -150,6 +157,16 @@ const conf::Table<PoolConfig>& pool_fields() {
               conf::list(conf::table_or(server_fields(), &ServerConfig::address, conf::host_port()), 1),
               "Who answers: addresses, or tables where more is to be said.")
               .require(),
+          row("hash", &PoolConfig::hash, conf::table(hash_fields()),
+              "What requests are told apart by, with balance = \"hash\"."),
+          row("sticky", &PoolConfig::sticky, conf::optional(conf::table(sticky_fields())),
+              "A client comes back to its server by a signed cookie; an empty table {} will do."),
+          row("slow_start", &PoolConfig::slow_start_ms, conf::duration<int64_t>(0, 3'600'000),
+              "A server that comes back, or is new, has its whole share after so long, and grows into it; \"0s\": at "
+              "once."),
+          row("panic", &PoolConfig::panic, conf::share(0, 1),
+              "Fewer servers serve than this share: all are used, as the checks may be wrong or the rest overrun; in "
+              "a pool of up to three, once none serves. \"0%\": never."),
           row("health", &PoolConfig::health, conf::table(health::check_fields()),
               "How each server is checked; left out: only by the requests it answers."),
           row("retry", &PoolConfig::retry, conf::table(retry_fields()),

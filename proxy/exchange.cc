@@ -182,6 +182,7 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   // [timeouts], then the listener's, the pool's and the route's: the later wins.
   request.timeouts = route_->timeouts.over(cluster.config().timeouts.over(connection_.listener().timeouts));
   request.expect_continue = head_->expect_continue;
+  request.steer(cluster, *head_, client_.address);
   RequestFilter filter(client_);
   filter.node = snapshot_->node;
   filter.authority = head_->authority;
@@ -287,6 +288,8 @@ void Exchange::send_head(const Answer& head) {
   filter.node = snapshot_->node;
   filter.date = proxy_.date();
   filter.hsts = connection_.listener().hsts;
+  std::string cookie = source_->set_cookie(client_.scheme == "https");
+  filter.set_cookie = cookie;
   if (head_ && head_->http2 && head.fields && is_grpc(*head.fields)) {
     grpc_ = true;
     grpc_status_ = grpc_status(*head.fields);

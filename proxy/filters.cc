@@ -224,6 +224,7 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
   if (!filter.hsts.empty() && !(answer.fields && answer.fields->find("strict-transport-security")))
     writer.field("Strict-Transport-Security", filter.hsts);
   if (!filter.cache_status.empty()) writer.field("Cache-Status", filter.cache_status);
+  if (!filter.set_cookie.empty()) writer.field("Set-Cookie", filter.set_cookie);
   if (filter.framing != http::Framing::none) {
     writer.framing(filter.framing, filter.length);
   } else if (filter.send_length) {

@@ -52,6 +52,7 @@ struct ResponseFilter {
   uint64_t length = 0;
   bool send_length = true;            // with Framing::none: HEAD and 304 say nothing when unknown
   std::string_view hsts;              // Strict-Transport-Security, where the answer has none; empty: not sent
+  std::string_view set_cookie;        // one more, when not empty
   std::string_view upgrade;           // granted
   std::string_view websocket_accept;  // Sec-WebSocket-Accept, in place of the server's
   bool close = false;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "core/health/latency.hh"
 #include "proxy/filters.hh"
 #include "proxy/grpc.hh"
 #include "proxy/proxy.hh"
 #include "proxy/retry_budget.hh"
+#include "proxy/steering.hh"
 #include "proxy/tunnel.hh"
 
 namespace portolan::proxy {
@@ -21,6 +23,11 @@ bool exhausted(int code) {
 constexpr const char* trouble_names[] = {"refused", "reset", "timeout", "malformed", "grpc"};
 
 }  // namespace
+
+void OriginRequest::Ask::steer(const Cluster& cluster, const http::RequestHead& request, const IpAddress& client) {
+  if (cluster.by_key()) key = key_of(cluster.config().hash, request, client);
+  if (const Sticky* sticky = cluster.sticky()) named = sticky->named(request.fields);
+}
 
 OriginRequest::OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask, Consumer& consumer)
     : proxy_(proxy),
@@ -45,6 +52,11 @@ ServerId OriginRequest::server_id() const {
   return {cluster_->id(), static_cast<uint32_t>(last_)};
 }
 
+std::string OriginRequest::set_cookie(bool tls, const http::Fields& fields) const {
+  const Sticky* sticky = cluster_->sticky();
+  return sticky && last_ != Balancer::none ? sticky->give(last_, ask_.named, tls, fields) : std::string();
+}
+
 void OriginRequest::start() {
   count_request(*cluster_->pool().state, proxy_.worker().now_ms());
   pick();
@@ -53,7 +65,7 @@ void OriginRequest::start() {
 // ── pick ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void OriginRequest::pick() {
-  index_ = cluster_->pick(tried_);
+  index_ = cluster_->pick({tried_, proxy_.worker().rng(), proxy_.worker().now_us(), ask_.key, ask_.named});
   if (index_ == Balancer::none) {
     OriginFailure nobody{503, true, "no server of pool " + cluster_->pool().name + " is left"};
     return give_up(nobody);
@@ -96,6 +108,7 @@ void OriginRequest::send() {
   if (upload_done_ && ask_.framing != http::Framing::none) stream_->end(upload_trailers_);
   timer_.set(send_timeout_ms());
   unsent_ = stream_->unsent();
+  note_asked();
   flush();
   if (!upload_done_) consumer_.on_upload_room();
 }
@@ -135,6 +148,7 @@ void OriginRequest::end_body(const http::Fields& trailers) {
   if (!sending()) return;
   stream_->end(upload_trailers_);
   unsent_ = stream_->unsent();
+  note_asked();
   flush();
   if (state_ == State::waiting && stream_->unsent() == 0) timer_.set(ask_.timeouts.response);
 }
@@ -227,6 +241,7 @@ bool OriginRequest::on_response_head() {
     return false;
   }
   state_ = State::receiving;
+  note_answered(head.status < 500);
   health::ServerState& server = *cluster_->member(index_).state;
   if (server.failures_in_a_row.load(std::memory_order_relaxed) != 0)
     server.failures_in_a_row.store(0, std::memory_order_relaxed);
@@ -333,7 +348,22 @@ void OriginRequest::count_failure(Trouble trouble, const std::string& reason) {
   const health::Member& server = cluster_->member(index_);
   server.state->failures.fetch_add(1, std::memory_order_relaxed);
   server.state->failures_in_a_row.fetch_add(1, std::memory_order_relaxed);
+  note_answered(false);
   proxy_.report_failure(cluster_->pool().name, server, trouble_names[static_cast<size_t>(trouble)], reason);
+}
+
+// A client's slow upload is not the server's time.
+void OriginRequest::note_asked() {
+  if (cluster_->by_latency()) asked_us_ = upload_done_ ? proxy_.worker().precise_us() : 0;
+}
+
+void OriginRequest::note_answered(bool well) {
+  if (!cluster_->by_latency()) return;
+  health::ServerState& server = *cluster_->member(index_).state;
+  int64_t now_us = proxy_.worker().precise_us();
+  int64_t asked_us = std::exchange(asked_us_, 0);
+  if (!well) return health::note_failure(server, asked_us > 0 ? now_us - asked_us : 0, now_us);
+  if (asked_us > 0) health::note_latency(server, now_us - asked_us, now_us);
 }
 
 void OriginRequest::leave_server() {

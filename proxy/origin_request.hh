@@ -40,6 +40,10 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   struct Ask : ServerRequest {
     Timeouts timeouts;
     bool expect_continue = false;  // the client sends its body when the server asks for it
+    uint64_t key = 0;              // Pick::key
+    size_t named = Pick::none;     // Pick::named
+    // Fills the last two, where the pool asks for them.
+    void steer(const Cluster& cluster, const http::RequestHead& request, const IpAddress& client);
   };
 
   OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask, Consumer& consumer);
@@ -55,6 +59,8 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   std::string_view server() const;  // the address of the server asked last, or empty
   ServerId server_id() const;
   int tries() const { return tries_; }
+  // By which the client is to come back; empty: it need not, or does so already. `fields`: of the answer.
+  std::string set_cookie(bool tls, const http::Fields& fields) const;
   bool body_sent_whole() const { return upload_done_ && (!stream_ || stream_->unsent() == 0); }
 
  private:
@@ -80,6 +86,8 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   void run() override { on_server_ready(); }
   int64_t send_timeout_ms() const;
   void count_failure(Trouble trouble, const std::string& reason);
+  void note_asked();
+  void note_answered(bool well);
 
   Proxy& proxy_;
   std::shared_ptr<Cluster> cluster_;
@@ -100,6 +108,7 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   bool upload_done_ = false;
   bool tunnel_ = false;  // from a 101 on: bytes both ways
   uint64_t unsent_ = 0;  // of stream_, when it was looked at last
+  int64_t asked_us_ = 0;  // when the server had the whole request, where its latency is asked for; 0: not yet
   bool in_callback_ = false;
   loop::Timer timer_;
 };

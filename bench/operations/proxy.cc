@@ -49,7 +49,12 @@ const Row match_10000("route match/10000", [] { return match(10'000); });
 struct Servers {
   health::Pool pool;
   std::unique_ptr<Balancer> balancer;
+  Rng rng{1};
   size_t under_way[64];
+  size_t pick() {
+    static const Tried none;
+    return balancer->pick({none, rng, 1'000'000, rng.next(), Pick::none});
+  }
 };
 
 // A server is chosen, and the request it was chosen for 64 picks ago is over.
@@ -59,17 +64,19 @@ Run pick(const char* kind, size_t count) {
   std::vector<size_t> members;
   for (size_t i = 0; i < count; ++i) {
     members.push_back(i);
-    all->pool.members.emplace_back().state = std::make_shared<health::ServerState>();
+    health::Member& m = all->pool.members.emplace_back();
+    m.name = "10.0.0.1:" + std::to_string(i);
+    m.state = std::make_shared<health::ServerState>();
+    m.state->latency_us = static_cast<int64_t>(10'000 + i % 7);
   }
   all->balancer = Registration<BalancerKind>::find(kind)->make(
       std::shared_ptr<const health::Pool>(std::shared_ptr<void>(), &all->pool), members);
-  for (size_t& m : all->under_way) m = all->balancer->pick({});
+  for (size_t& m : all->under_way) m = all->pick();
   return [all, i = size_t{0}](size_t times) mutable {
-    static const Tried none;
     while (times-- > 0) {
       size_t& m = all->under_way[i++ % 64];
       health::count_out(*all->pool.state, *all->pool.members[m].state);
-      m = all->balancer->pick(none);
+      m = all->pick();
     }
   };
 }
@@ -80,6 +87,18 @@ const Row round_robin_10000("pick, round-robin/10000", [] { return pick("round-r
 const Row least_connections_10("pick, least-connections/10", [] { return pick("least-connections", 10); });
 const Row least_connections_1000("pick, least-connections/1000", [] { return pick("least-connections", 1000); });
 const Row least_connections_10000("pick, least-connections/10000", [] { return pick("least-connections", 10'000); });
+const Row two_choices_10("pick, two-choices/10", [] { return pick("two-choices", 10); });
+const Row two_choices_1000("pick, two-choices/1000", [] { return pick("two-choices", 1000); });
+const Row two_choices_10000("pick, two-choices/10000", [] { return pick("two-choices", 10'000); });
+const Row fastest_10("pick, fastest/10", [] { return pick("fastest", 10); });
+const Row fastest_1000("pick, fastest/1000", [] { return pick("fastest", 1000); });
+const Row fastest_10000("pick, fastest/10000", [] { return pick("fastest", 10'000); });
+const Row random_10("pick, random/10", [] { return pick("random", 10); });
+const Row random_1000("pick, random/1000", [] { return pick("random", 1000); });
+const Row random_10000("pick, random/10000", [] { return pick("random", 10'000); });
+const Row hash_10("pick, hash/10", [] { return pick("hash", 10); });
+const Row hash_1000("pick, hash/1000", [] { return pick("hash", 1000); });
+const Row hash_10000("pick, hash/10000", [] { return pick("hash", 10'000); });
 
 }  // namespace
 }  // namespace portolan::proxy

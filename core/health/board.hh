@@ -44,6 +44,14 @@ struct Member {
   bool backup = false;
   Health health;
   std::shared_ptr<ServerState> state;  // counts shared by all workers; outlives boards
+  std::string datacenter;              // where it stands; empty: here
+  uint8_t tier = 0;                    // by its distance from here, nearest first; below most_tiers
+  uint8_t warmth = full_warmth;        // below full while it starts slowly, of a server that has come back
+  static constexpr uint8_t full_warmth = 20;
+  // What balancers go by: weights, as far as they count now.
+  int share() const { return weight * warmth; }
+  // Tiers in the order they are used: servers by distance, then backups by distance.
+  size_t rank() const { return (backup ? most_tiers : 0) + tier; }
   bool operator==(const Member&) const = default;
 };
 
@@ -54,10 +62,15 @@ struct Pool {
   const Member* find(const SocketAddress& address) const;  // nullptr: none
   size_t serving() const;                                  // members that serve
   double up_share() const;  // serving / all, by weight of non-backup members; 0 when empty
+  // Too few serve: all but those an operator drained are used, as the checks may be wrong or the rest overrun.
+  bool panic = false;
+  bool takes(const Member& member) const {
+    return serves(member.health.state) || (panic && member.health.state != State::draining);
+  }
   uint64_t generation = 1;  // grows with every change of this pool
   // Whether they say the same; their generation is left out.
   bool operator==(const Pool& other) const {
-    return name == other.name && members == other.members && state == other.state;
+    return name == other.name && members == other.members && state == other.state && panic == other.panic;
   }
 };
 

@@ -149,23 +149,66 @@ Health PoolMonitor::health_of(const Entry& entry, const Drains& drains) const {
   return {State::unknown, "not checked", 0};
 }
 
+// Twenty steps, from the first twentieth of its share to the whole. `comes`: it begins to serve now.
+uint8_t PoolMonitor::warm_up(Entry& entry, bool comes, bool serves) const {
+  if (comes && spec_.slow_start_ms > 0) entry.back_ms = worker_.now_ms();
+  if (!serves) entry.back_ms = -1;
+  if (entry.back_ms < 0) return Member::full_warmth;
+  int64_t steps = 1 + (worker_.now_ms() - entry.back_ms) * Member::full_warmth / std::max<int64_t>(1, spec_.slow_start_ms);
+  if (steps < Member::full_warmth) return static_cast<uint8_t>(steps);
+  entry.back_ms = -1;
+  return Member::full_warmth;
+}
+
+int64_t PoolMonitor::next_warmth_ms() const {
+  int64_t next = std::numeric_limits<int64_t>::max();
+  int64_t step_ms = std::max<int64_t>(1, spec_.slow_start_ms / Member::full_warmth);
+  for (const Entry& entry : entries_)
+    if (entry.back_ms >= 0) next = std::min(next, worker_.now_ms() + step_ms);
+  return next;
+}
+
+// In a pool of two or three a minority is what a restart or a failure leaves, and it can be relied on: there it takes
+// that nobody serves. Backups come first, and drained servers count for nothing.
+bool PoolMonitor::panics(const Pool& pool) const {
+  constexpr size_t small = 3;
+  size_t servers = 0, serving = 0;
+  bool anybody = false;
+  for (const Member& m : pool.members) {
+    bool good = serves(m.health.state);
+    anybody = anybody || good;
+    if (m.backup || m.health.state == State::draining) continue;
+    ++servers;
+    serving += good;
+  }
+  if (spec_.panic <= 0 || serving == servers) return false;
+  if (serving == 0) return !anybody;
+  return servers > small && static_cast<double>(serving) < spec_.panic * static_cast<double>(servers);
+}
+
 std::shared_ptr<const Pool> PoolMonitor::publish(const Drains& drains) {
   auto pool = std::make_shared<Pool>();
   pool->name = spec_.name;
   pool->state = state_;
-  for (const Entry& entry : entries_) {
+  for (Entry& entry : entries_) {
     Member m{entry.address,      entry.name,
              entry.configured,   entry.spec->address.host,
              entry.spec->weight, entry.spec->max_connections,
              entry.spec->backup, health_of(entry, drains),
-             entry.counts};
+             entry.counts,       entry.spec->datacenter,
+             entry.spec->tier};
     const Member* before = published_member(pool->members.size(), entry.address);
     bool same_state = before && before->health.state == m.health.state;
     m.health.since_ms = same_state ? before->health.since_ms : worker_.wall_ms();
     if (!same_state && (before || !serves(m.health.state)))
       log_change(entry, m.health, before ? before->health.state : State::unknown);
+    // New in a pool that is known already, or back: not at the start, when all are cold.
+    bool comes = serves(m.health.state) && published_ && (!before || !serves(before->health.state));
+    m.warmth = warm_up(entry, comes, serves(m.health.state));
     pool->members.push_back(std::move(m));
   }
+  pool->panic = panics(*pool);
+  if (pool->panic != (published_ && published_->panic)) log_panic(*pool);
   if (published_ && *published_ == *pool) return published_;
   pool->generation = ++state_->generations;
   published_ = std::move(pool);
@@ -183,6 +226,14 @@ const Member* PoolMonitor::published_member(size_t place, const SocketAddress& a
 int PoolMonitor::evidence_of(const Entry& entry) const {
   if (entry.failed || entry.ejected_until_ms >= 0) return static_cast<int>(entry.failures);
   return entry.target ? entry.target->in_a_row() : 0;
+}
+
+void PoolMonitor::log_panic(const Pool& pool) const {
+  log::write(pool.panic ? log::Level::warning : log::Level::info, pool.panic ? "pool panics" : "pool no longer panics",
+             {{"pool", pool.name},
+              {"serving", pool.serving()},
+              {"servers", pool.members.size()},
+              {"reason", pool.panic ? "too few serve: all servers are used" : "enough serve"}});
 }
 
 void PoolMonitor::log_change(const Entry& entry, const Health& now, State was) const {

@@ -49,6 +49,7 @@ class PoolMonitor {
   // A check's result, for servers that failed requests took out. True when it brought one back.
   bool on_check(const Target& target, bool good);
   int64_t expire_ejections();                        // when the next one ends; INT64_MAX: none
+  int64_t next_warmth_ms() const;                    // when a slow start has its next step; INT64_MAX: none
   bool has_server(const std::string& server) const;  // by address or as written
   std::vector<std::string> server_names() const;
 
@@ -69,6 +70,7 @@ class PoolMonitor {
     int64_t ejected_until_ms = -1;
     std::string failure;
     uint32_t failures = 0;
+    int64_t back_ms = -1;  // when it came back, while it starts slowly
   };
   Entry make_entry(const ServerSpec& server, const SocketAddress& address,
                    const std::map<SocketAddress, Entry>& previous);
@@ -76,6 +78,9 @@ class PoolMonitor {
   bool eject(Entry& entry);
   Health health_of(const Entry& entry, const Drains& drains) const;
   int evidence_of(const Entry& entry) const;
+  uint8_t warm_up(Entry& entry, bool comes, bool serves) const;
+  bool panics(const Pool& pool) const;
+  void log_panic(const Pool& pool) const;
   void log_change(const Entry& entry, const Health& now, State was) const;
 
   loop::Worker& worker_;

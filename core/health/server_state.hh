@@ -10,6 +10,9 @@
 
 namespace portolan::health {
 
+// How many datacentres by their distance are told apart; what is farther counts with the last.
+constexpr size_t most_tiers = 4;
+
 struct alignas(64) ServerState {
   std::atomic<int64_t> in_flight{0};  // requests (or connections) being served now
   std::atomic<uint64_t> requests{0};
@@ -18,15 +21,24 @@ struct alignas(64) ServerState {
   // Where it stands for least-connections, if it does: PoolState::exact.
   LoadOrder* order = nullptr;
   uint32_t place = 0;
+  // Of the first byte, as `fastest` goes by it: core/health/latency. 0: unknown.
+  std::atomic<int64_t> latency_us{0};
+  std::atomic<int64_t> latency_at_us{0};
 };
 
 struct PoolState {
   std::atomic<uint64_t> turn{0};     // round robin: one schedule for all workers
   std::mutex exact;                  // the one lock a pool may take: least-connections
-  LoadOrder orders[2];               // of the servers, and of the backups: `exact`
-  uint64_t order_of[2] = {0, 0};     // the Pool::generation each stands for: `exact`
+  LoadOrder orders[2 * most_tiers];         // by Member::rank: `exact`
+  uint64_t order_of[2 * most_tiers] = {};  // the Pool::generation each stands for: `exact`
   std::atomic<bool> ordered{false};  // they are kept: whoever changes in_flight enters it there
   uint64_t generations = 0;          // of Pool, published so far: control's
+  // What a policy builds once for all workers, by Member::rank, and a hash of what it was built of: `exact`.
+  struct Built {
+    uint64_t of = 0;
+    std::shared_ptr<const void> it;
+  };
+  Built built[2 * most_tiers];
   // Retry budget: requests and retries of the current and the previous five seconds
   // (proxy/retry_budget).
   std::atomic<int64_t> window_start_ms{0};

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/clock.hh"
 #include "core/base/registry.hh"
 #include "core/health/board.hh"
 
@@ -13,19 +14,32 @@ namespace portolan::proxy {
 // Indexes into Pool::members that this request has tried already: not chosen while another is left.
 using Tried = std::vector<size_t>;
 
+// What a choice may depend on. All of it is there without a system call.
+struct Pick {
+  const Tried& tried;
+  Rng& rng;             // the worker's
+  int64_t now_us = 0;   // monotonic, of this turn of the loop
+  uint64_t key = 0;     // the request's: equal keys belong together (proxy/steering)
+  size_t named = none;  // the member that the client's cookie names, asked before all others
+  static constexpr size_t none = SIZE_MAX;
+};
+
 class Balancer {
  public:
-  static constexpr size_t none = SIZE_MAX;
+  static constexpr size_t none = Pick::none;
   virtual ~Balancer() = default;
   // A member that serves, has room (max_connections) and was not tried; none where there is no such. The chosen
   // member's in_flight has been counted up: the caller counts it down (health::count_out) when the request is over.
-  virtual size_t pick(const Tried& tried) = 0;
+  // Allocates nothing.
+  virtual size_t pick(const Pick& ask) = 0;
 };
 
 struct BalancerKind {
   std::string_view name;  // as written in `balance`
-  // `members`: the indexes to choose from, one tier (servers, or backups), none of them empty-handed by health.
+  // `members`: the indexes to choose from, one tier, none of them empty-handed by health.
   std::unique_ptr<Balancer> (*make)(std::shared_ptr<const health::Pool> pool, std::vector<size_t> members);
+  bool by_latency = false;  // wants to be told how long answers take: health::note_latency
+  bool by_key = false;      // Pick::key counts
 };
 
 inline bool was_tried(const Tried& tried, size_t index) {

@@ -11,7 +11,7 @@ class LeastConnections final : public Balancer {
   LeastConnections(std::shared_ptr<const health::Pool> pool, std::vector<size_t> members)
       : pool_(std::move(pool)), members_(std::move(members)) {
     if (members_.empty()) return;
-    tier_ = pool_->members[members_.front()].backup;
+    tier_ = pool_->members[members_.front()].rank();
     health::PoolState& state = *pool_->state;
     std::lock_guard lock(state.exact);
     state.ordered = true;
@@ -19,14 +19,15 @@ class LeastConnections final : public Balancer {
     std::vector<health::LoadOrder::Entry> entries;
     for (size_t m : members_) {
       const health::Member& member = pool_->members[m];
-      entries.push_back({member.state, static_cast<uint32_t>(m), member.weight, member.max_connections});
+      entries.push_back({member.state, static_cast<uint32_t>(m), member.share(), member.max_connections});
     }
     state.orders[tier_].reset(entries);
     state.order_of[tier_] = pool_->generation;
   }
 
-  size_t pick(const Tried& tried) override {
+  size_t pick(const Pick& ask) override {
     if (members_.empty()) return none;
+    const Tried& tried = ask.tried;
     std::lock_guard lock(pool_->state->exact);
     size_t m = least_loaded(tried);
     if (m == none || enter(m)) return m;
@@ -57,7 +58,7 @@ class LeastConnections final : public Balancer {
       if (member.max_connections > 0 && in_flight >= member.max_connections) continue;
       if (was_tried(tried, m)) continue;
       // (in_flight + 1) / weight without a division: compare by cross products.
-      if (best != none && (in_flight + 1) * pool_->members[best].weight >= best_load * member.weight) continue;
+      if (best != none && (in_flight + 1) * pool_->members[best].share() >= best_load * member.share()) continue;
       best = m;
       best_load = in_flight + 1;
     }

@@ -3,48 +3,32 @@
 #include <algorithm>
 #include <numeric>
 
-#include "proxy/balance/balancer.hh"
+#include "proxy/balance/seats.hh"
 
 namespace portolan::proxy {
 namespace {
 
 class RoundRobin final : public Balancer {
  public:
-  RoundRobin(std::shared_ptr<const health::Pool> pool, const std::vector<size_t>& members) : pool_(std::move(pool)) {
-    for (size_t m : members) {
-      const health::Member& member = pool_->members[m];
-      seats_.push_back({member.state.get(), static_cast<uint32_t>(m), member.max_connections});
-    }
-    weigh(members);
+  RoundRobin(std::shared_ptr<const health::Pool> pool, const std::vector<size_t>& members)
+      : seats_(std::move(pool), members) {
+    weigh();
   }
 
-  size_t pick(const Tried& tried) override {
-    if (seats_.empty()) return none;
-    uint64_t turn = pool_->state->turn.fetch_add(1, std::memory_order_relaxed);
+  size_t pick(const Pick& ask) override {
+    if (seats_.size() == 0) return none;
+    uint64_t turn = seats_.pool().state->turn.fetch_add(1, std::memory_order_relaxed);
     size_t at = static_cast<size_t>(turn % turns_);
-    if (size_t m = enter(seat_of(at), tried); m != none) return m;
+    if (size_t m = seats_.enter(seat_of(at), ask.tried); m != none) return m;
     // Full, or tried before: on through the turns, each seat once.
     for (size_t i = 1; i < turns_ && i < most_steps; ++i)
-      if (size_t m = enter(seat_of((at + i) % turns_), tried); m != none) return m;
-    for (const Seat& seat : seats_)
-      if (size_t m = enter(seat, tried); m != none) return m;
-    return none;
+      if (size_t m = seats_.enter(seat_of((at + i) % turns_), ask.tried); m != none) return m;
+    return seats_.enter_any(0, ask.tried);
   }
 
  private:
-  struct Seat {                  // a member, with what a pick needs of it side by side
-    health::ServerState* state;  // pool_ owns it
-    uint32_t member;
-    int max_connections;
-  };
   static constexpr size_t longest_schedule = 1 << 17;
   static constexpr size_t most_steps = 1 << 10;
-
-  size_t enter(const Seat& seat, const Tried& tried) {
-    bool entered =
-        !was_tried(tried, seat.member) && health::try_count_in(*pool_->state, *seat.state, seat.max_connections);
-    return entered ? seat.member : none;
-  }
 
   const Seat& seat_of(size_t turn) const {
     if (!schedule_.empty()) return seats_[schedule_[turn]];
@@ -54,11 +38,12 @@ class RoundRobin final : public Balancer {
     return seats_[static_cast<size_t>(std::upper_bound(ends_.begin(), ends_.end(), place) - ends_.begin())];
   }
 
-  void weigh(const std::vector<size_t>& members) {
-    int common = 0;
-    for (size_t m : members) common = std::gcd(common, pool_->members[m].weight);
+  void weigh() {
+    const std::vector<int64_t> shares = seats_.shares();
+    int64_t common = 0;
+    for (int64_t share : shares) common = std::gcd(common, share);
     turns_ = 0;
-    for (size_t m : members) ends_.push_back(turns_ += static_cast<uint64_t>(pool_->members[m].weight / common));
+    for (int64_t share : shares) ends_.push_back(turns_ += static_cast<uint64_t>(share / common));
     if (turns_ == seats_.size()) {  // all alike: the seats are the schedule
       ends_.clear();
     } else if (turns_ <= longest_schedule) {
@@ -72,7 +57,7 @@ class RoundRobin final : public Balancer {
 
   // The k-th turn of a member of weight w belongs at (k + phase) / w of the round; each has a phase of its own, so that
   // members of one weight don't stand side by side.
-  void spread(int common) {
+  void spread(int64_t common) {
     struct Turn {
       double at;
       uint32_t seat;
@@ -80,17 +65,16 @@ class RoundRobin final : public Balancer {
     std::vector<Turn> turns;
     turns.reserve(turns_);
     for (uint32_t i = 0; i < seats_.size(); ++i) {
-      int weight = pool_->members[seats_[i].member].weight / common;
+      auto weight = static_cast<double>(seats_[i].share / common);
       double phase = (static_cast<double>(i) + 0.5) / static_cast<double>(seats_.size());
-      for (int k = 0; k < weight; ++k) turns.push_back({(k + phase) / weight, i});
+      for (int k = 0; k < static_cast<int>(weight); ++k) turns.push_back({(k + phase) / weight, i});
     }
     std::stable_sort(turns.begin(), turns.end(), [](const Turn& a, const Turn& b) { return a.at < b.at; });
     schedule_.reserve(turns.size());
     for (const Turn& t : turns) schedule_.push_back(t.seat);
   }
 
-  std::shared_ptr<const health::Pool> pool_;
-  std::vector<Seat> seats_;
+  Seats seats_;
   std::vector<uint32_t> schedule_;  // whose turn it is; empty: the seats in order, or by ends_
   std::vector<uint64_t> ends_;      // by seat: where its part of the turns ends
   uint64_t turns_ = 0;

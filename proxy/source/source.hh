@@ -46,6 +46,8 @@ class Source {
   virtual std::string_view server() const { return {}; }
   virtual ServerId server_id() const { return {}; }
   virtual int tries() const { return 0; }
+  // Of a Set-Cookie that the client is to be given besides; empty: none. After `ready`.
+  virtual std::string set_cookie(bool) const { return {}; }
 };
 
 }  // namespace portolan::proxy

@@ -20,6 +20,7 @@ class Upstream final : public Source, public OriginRequest::Consumer, public Rec
   std::string_view server() const override { return origin_.server(); }
   ServerId server_id() const override { return origin_.server_id(); }
   int tries() const override { return origin_.tries(); }
+  std::string set_cookie(bool tls) const override { return origin_.set_cookie(tls, head_.fields); }
   const http::ResponseHead& response() const { return head_; }
 
  private:

@@ -1,136 +1,20 @@
-// Every balancer keeps one contract; each has its own exactness besides. And the budget retries are taken from.
-#include <gtest/gtest.h>
-
+// What each balancer has besides the contract: exactness, order, what it remembers. And the budget retries are taken from.
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <thread>
 
-#include "core/base/clock.hh"
-#include "proxy/balance/balancer.hh"
 #include "proxy/cluster.hh"
 #include "proxy/retry_budget.hh"
+#include "tests/unit/proxy/balance_fixture.hh"
 
 namespace portolan::proxy {
 namespace {
-
-std::shared_ptr<health::Pool> pool_of(const std::vector<int>& weights) {
-  auto pool = std::make_shared<health::Pool>();
-  pool->name = "app";
-  pool->state = std::make_shared<health::PoolState>();
-  for (size_t i = 0; i < weights.size(); ++i) {
-    health::Member m;
-    m.address = *SocketAddress::parse("127.0.0.1:" + std::to_string(8001 + i));
-    m.name = m.address.to_string();
-    m.weight = weights[i];
-    m.state = std::make_shared<health::ServerState>();
-    pool->members.push_back(std::move(m));
-  }
-  return pool;
-}
-
-std::unique_ptr<Balancer> make(std::string_view kind, const std::shared_ptr<health::Pool>& pool) {
-  std::vector<size_t> all(pool->members.size());
-  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
-  return Registration<BalancerKind>::find(kind)->make(pool, all);
-}
-
-int64_t in_flight(const health::Pool& pool, size_t i) {
-  return pool.members[i].state->in_flight;
-}
-
-class BalancerContract : public ::testing::TestWithParam<std::string> {};
-
-TEST_P(BalancerContract, EveryMemberIsReachedByItsWeight) {
-  std::vector<int> weights = {5, 1, 3, 1};
-  auto pool = pool_of(weights);
-  auto balancer = make(GetParam(), pool);
-  std::vector<int> picked(4);
-  for (int i = 0; i < 10'000; ++i) {  // held: what counts those in flight must see them
-    size_t m = balancer->pick({});
-    ASSERT_LT(m, 4u);
-    ++picked[m];
-  }
-  for (size_t m = 0; m < 4; ++m) EXPECT_NEAR(picked[m], weights[m] * 1000, 150) << m;
-}
-
-TEST_P(BalancerContract, APickIsCountedInAndNothingElseIs) {
-  auto pool = pool_of({1, 1, 1});
-  auto balancer = make(GetParam(), pool);
-  std::map<size_t, int64_t> mine;
-  for (int i = 0; i < 100; ++i) ++mine[balancer->pick({})];
-  for (size_t m = 0; m < 3; ++m) EXPECT_EQ(in_flight(*pool, m), mine[m]);
-  EXPECT_EQ(balancer->pick({0, 1, 2}), Balancer::none);
-  EXPECT_EQ(in_flight(*pool, 0) + in_flight(*pool, 1) + in_flight(*pool, 2), 100);
-}
-
-TEST_P(BalancerContract, TheTriedAreNotChosenAgain) {
-  auto pool = pool_of({10, 1, 1});
-  auto balancer = make(GetParam(), pool);
-  for (int i = 0; i < 50; ++i) {
-    EXPECT_NE(balancer->pick({0}), 0u);
-    EXPECT_EQ(balancer->pick({2, 0}), 1u);
-  }
-}
-
-TEST_P(BalancerContract, TheFullArePassedOver) {
-  auto pool = pool_of({1, 1, 1});
-  pool->members[0].max_connections = 2;
-  pool->members[1].max_connections = 3;
-  auto balancer = make(GetParam(), pool);
-  for (int i = 0; i < 50; ++i) ASSERT_NE(balancer->pick({}), Balancer::none);
-  EXPECT_EQ(in_flight(*pool, 0), 2);
-  EXPECT_EQ(in_flight(*pool, 1), 3);
-  EXPECT_EQ(balancer->pick({2}), Balancer::none);
-  health::count_out(*pool->state, *pool->members[1].state);
-  EXPECT_EQ(balancer->pick({2}), 1u);
-}
-
-TEST_P(BalancerContract, OnlyTheMembersItWasGivenAreChosen) {
-  auto pool = pool_of({1, 1, 1, 1});
-  auto balancer = Registration<BalancerKind>::find(GetParam())->make(pool, {1, 3});
-  for (int i = 0; i < 20; ++i) EXPECT_TRUE(balancer->pick({}) % 2 == 1);
-  EXPECT_EQ(Registration<BalancerKind>::find(GetParam())->make(pool, {})->pick({}), Balancer::none);
-}
-
-TEST_P(BalancerContract, AFullPoolIsNeverOverfilledByThreads) {
-  auto pool = pool_of({1, 2, 1});
-  for (auto& m : pool->members) m.max_connections = 50;
-  std::atomic<int> got{0};
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t)
-    threads.emplace_back([&] {
-      auto mine = make(GetParam(), pool);  // a worker each
-      for (int i = 0; i < 100; ++i) got += mine->pick({}) != Balancer::none;
-    });
-  for (auto& t : threads) t.join();
-  EXPECT_EQ(got, 150);
-  for (size_t m = 0; m < 3; ++m) EXPECT_EQ(in_flight(*pool, m), 50);
-}
-
-std::vector<std::string> all_kinds() {
-  std::vector<std::string> names;
-  for (const BalancerKind* kind : Registration<BalancerKind>::all()) names.emplace_back(kind->name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(All, BalancerContract, ::testing::ValuesIn(all_kinds()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
-
-TEST(Balancers, BothOfTheFirstVersionAreThere) {
-  auto kinds = all_kinds();
-  EXPECT_NE(std::find(kinds.begin(), kinds.end(), "round-robin"), kinds.end());
-  EXPECT_NE(std::find(kinds.begin(), kinds.end(), "least-connections"), kinds.end());
-}
 
 TEST(RoundRobin, IsExactAndSmooth) {
   auto pool = pool_of({5, 1, 1});
   auto balancer = make("round-robin", pool);
   std::vector<size_t> order;
-  for (int i = 0; i < 70; ++i) order.push_back(balancer->pick({}));
+  for (int i = 0; i < 70; ++i) order.push_back(choose(*balancer, {}));
   for (size_t round = 0; round < 10; ++round) {
     auto begin = order.begin() + static_cast<long>(round * 7);
     EXPECT_EQ(std::count(begin, begin + 7, 0u), 5);
@@ -149,7 +33,7 @@ TEST(RoundRobin, IsExactAcrossWorkers) {
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
       auto mine = make("round-robin", pool);
-      for (int i = 0; i < 1500; ++i) mine->pick({});
+      for (int i = 0; i < 1500; ++i) choose(*mine, {});
     });
   for (auto& t : threads) t.join();
   EXPECT_EQ(in_flight(*pool, 0), 3000);
@@ -160,7 +44,7 @@ TEST(RoundRobin, IsExactAcrossWorkers) {
 TEST(RoundRobin, CommonFactorsOfWeightsMeanNothing) {
   auto pool = pool_of({1000, 500});
   auto balancer = make("round-robin", pool);
-  for (int i = 0; i < 3; ++i) balancer->pick({});
+  for (int i = 0; i < 3; ++i) choose(*balancer, {});
   EXPECT_EQ(in_flight(*pool, 0), 2);
   EXPECT_EQ(in_flight(*pool, 1), 1);
 }
@@ -171,9 +55,9 @@ TEST(RoundRobin, WeightsOfALongScheduleKeepTheirSharesAndSpread) {
   auto pool = pool_of(weights);
   auto balancer = make("round-robin", pool);
   constexpr int round = 150 * 1001;
-  for (int i = 0; i < round / 10; ++i) balancer->pick({});
+  for (int i = 0; i < round / 10; ++i) choose(*balancer, {});
   for (size_t m = 1; m < 300; m += 2) ASSERT_NEAR(in_flight(*pool, m), 100, 3) << m;
-  for (int i = round / 10; i < round; ++i) balancer->pick({});
+  for (int i = round / 10; i < round; ++i) choose(*balancer, {});
   for (size_t m = 0; m < 300; ++m) ASSERT_EQ(in_flight(*pool, m), weights[m]) << m;
 }
 
@@ -181,10 +65,10 @@ TEST(RoundRobin, FindsTheOneWithRoomAmongMany) {
   auto pool = pool_of(std::vector<int>(5000, 1));
   for (auto& m : pool->members) m.max_connections = 1;
   auto balancer = make("round-robin", pool);
-  for (int i = 0; i < 5000; ++i) ASSERT_NE(balancer->pick({}), Balancer::none);
-  EXPECT_EQ(balancer->pick({}), Balancer::none);
+  for (int i = 0; i < 5000; ++i) ASSERT_NE(choose(*balancer, {}), Balancer::none);
+  EXPECT_EQ(choose(*balancer, {}), Balancer::none);
   health::count_out(*pool->state, *pool->members[3210].state);
-  EXPECT_EQ(balancer->pick({}), 3210u);
+  EXPECT_EQ(choose(*balancer, {}), 3210u);
 }
 
 TEST(LeastConnections, IsExactUnderThreads) {
@@ -194,7 +78,7 @@ TEST(LeastConnections, IsExactUnderThreads) {
     for (int t = 0; t < 4; ++t)
       threads.emplace_back([&] {
         auto mine = make("least-connections", pool);
-        for (int i = 0; i < 50; ++i) mine->pick({});
+        for (int i = 0; i < 50; ++i) choose(*mine, {});
       });
     for (auto& t : threads) t.join();
     for (size_t m = 0; m < 5; ++m) ASSERT_EQ(in_flight(*pool, m), 40);
@@ -204,12 +88,12 @@ TEST(LeastConnections, IsExactUnderThreads) {
 TEST(LeastConnections, TheLeastLoadedForItsWeightIsNext) {
   auto pool = pool_of({4, 2, 1});
   auto balancer = make("least-connections", pool);
-  for (int i = 0; i < 70; ++i) balancer->pick({});
+  for (int i = 0; i < 70; ++i) choose(*balancer, {});
   EXPECT_EQ(in_flight(*pool, 0), 40);
   EXPECT_EQ(in_flight(*pool, 1), 20);
   EXPECT_EQ(in_flight(*pool, 2), 10);
   for (int i = 0; i < 10; ++i) health::count_out(*pool->state, *pool->members[2].state);  // its requests ended
-  for (int i = 0; i < 9; ++i) EXPECT_EQ(balancer->pick({}), 2u);
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(choose(*balancer, {}), 2u);
 }
 
 TEST(LeastConnections, TiesGoRound) {
@@ -217,7 +101,7 @@ TEST(LeastConnections, TiesGoRound) {
   auto balancer = make("least-connections", pool);
   std::map<size_t, int> picked;
   for (int i = 0; i < 30; ++i) {
-    size_t m = balancer->pick({});
+    size_t m = choose(*balancer, {});
     ++picked[m];
     health::count_out(*pool->state, *pool->members[m].state);
   }
@@ -251,7 +135,7 @@ TEST(LeastConnections, IsAlwaysTheLeastLoadedOfMany) {
     }
     std::vector<double> loads;
     for (size_t m = 0; m < 40; ++m) loads.push_back(load(m));
-    size_t m = balancer->pick(tried);
+    size_t m = choose(*balancer, tried);
     ASSERT_LT(m, 40u);
     ASSERT_FALSE(was_tried(tried, m));
     ASSERT_DOUBLE_EQ(loads[m], least) << step;
@@ -263,14 +147,14 @@ TEST(LeastConnections, IsAlwaysTheLeastLoadedOfMany) {
 TEST(LeastConnections, OldAndNewStatesOfAPoolCountTogether) {
   auto old_pool = pool_of({1, 1, 1});
   auto old = make("least-connections", old_pool);
-  old->pick({});
+  choose(*old, {});
   auto new_pool = std::make_shared<health::Pool>(*old_pool);
   new_pool->generation = 2;
   new_pool->members.erase(new_pool->members.begin());
   auto fresh = make("least-connections", new_pool);
   for (int i = 0; i < 10; ++i) {
-    fresh->pick({});
-    old->pick({});
+    choose(*fresh, {});
+    choose(*old, {});
   }
   EXPECT_EQ(in_flight(*old_pool, 0), 7);
   EXPECT_EQ(in_flight(*old_pool, 1), 7);
@@ -286,22 +170,22 @@ TEST(LeastConnections, AServerThatChangedItsTierFillsUpUnderTheOldState) {
   new_pool->generation = 2;
   for (auto& m : new_pool->members) m.backup = true;
   auto fresh = make("least-connections", new_pool);
-  for (int i = 0; i < 4; ++i) ASSERT_NE(fresh->pick({}), Balancer::none);
-  EXPECT_EQ(old->pick({}), Balancer::none);
+  for (int i = 0; i < 4; ++i) ASSERT_NE(choose(*fresh, {}), Balancer::none);
+  EXPECT_EQ(choose(*old, {}), Balancer::none);
   health::count_out(*new_pool->state, *new_pool->members[1].state);
-  EXPECT_EQ(old->pick({}), 1u);
+  EXPECT_EQ(choose(*old, {}), 1u);
 }
 
 // Requests that began under another balancer end under this one.
 TEST(LeastConnections, SeesRequestsOfTheBalancerBefore) {
   auto pool = pool_of({1, 1});
   auto before = make("round-robin", pool);
-  for (int i = 0; i < 10; ++i) before->pick({});
+  for (int i = 0; i < 10; ++i) choose(*before, {});
   auto now = make("least-connections", pool);
   for (int i = 0; i < 5; ++i) health::count_out(*pool->state, *pool->members[1].state);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(now->pick({}), 1u);
-  before->pick({1});
-  EXPECT_EQ(now->pick({}), 1u);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(choose(*now, {}), 1u);
+  choose(*before, {1});
+  EXPECT_EQ(choose(*now, {}), 1u);
 }
 
 TEST(Cluster, LeavesOutThoseWhoDoNotServeAndKeepsBackupsForTheLast) {
@@ -311,11 +195,12 @@ TEST(Cluster, LeavesOutThoseWhoDoNotServeAndKeepsBackupsForTheLast) {
   pool->members[3].backup = true;
   auto config = std::make_shared<PoolConfig>();
   Cluster cluster(pool, config);
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(cluster.pick({}), 2u);
-  EXPECT_EQ(cluster.pick({2}), 3u);
-  EXPECT_EQ(cluster.pick({2, 3}), Balancer::none);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(choose(cluster, {}), 2u);
+  EXPECT_EQ(choose(cluster, {2}), 3u);
+  EXPECT_EQ(choose(cluster, {2, 3}), Balancer::none);
   pool->members[2].health.state = health::State::ejected;
-  EXPECT_EQ(Cluster(pool, config).pick({}), 3u);
+  Cluster later(pool, config);
+  EXPECT_EQ(choose(later, {}), 3u);
 }
 
 // ── the retry budget ──────────────────────────────────────────────────────────────────────────

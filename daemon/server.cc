@@ -288,11 +288,11 @@ void Server::reload(std::function<void(std::vector<std::string>)> done) {
   reloading_ = true;
   sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", clock_.now_us()).c_str());
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
-  bool taken = pool_->submit([this, path = config_path_, geo = geo_, tls = tls_, serial = unix_seconds(), key = sticky_key_,
-                              shared_done] {
-    auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial, key));
-    control_.post([this, next, shared_done] { finish_reload(std::move(*next), *shared_done); });
-  });
+  bool taken = pool_->submit(
+      [this, path = config_path_, geo = geo_, tls = tls_, serial = unix_seconds(), key = sticky_key_, shared_done] {
+        auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial, key));
+        control_.post([this, next, shared_done] { finish_reload(std::move(*next), *shared_done); });
+      });
   if (taken) return;
   Preparation none;
   none.errors = {"the process is too busy to reload"};

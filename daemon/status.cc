@@ -71,8 +71,8 @@ std::string pools_table(const StatusReport& report) {
   Table table({"POOL", "SERVER", "STATE", "SINCE", "WEIGHT", "IN FLIGHT", "REQUESTS", "FAILURES", "REASON"},
               {4, 5, 6, 7});
   for (const auto& pool : report.pools) {
-    std::string name = pool.name + (pool.balance.empty() ? "" : " (" + pool.balance + ")");
-    if (pool.panic) name += " PANICS: all are used";
+    std::string how = pool.balance + (pool.panic ? ", panic" : "");
+    std::string name = pool.name + (how.empty() ? "" : " (" + how + ")");
     if (pool.servers.empty()) table.row({name, "none", "", "", "", "", "", "", ""});
     for (const auto& s : pool.servers) {
       std::string server = s.address;
@@ -81,8 +81,8 @@ std::string pools_table(const StatusReport& report) {
       if (s.backup) server += " backup";
       std::string weight = std::to_string(s.weight);
       if (s.warmth < 100) weight += fmt::format(" ({}%)", s.warmth);
-      table.row({name, server, s.state, age(report.now_ms - s.since_ms), weight,
-                 std::to_string(s.in_flight), std::to_string(s.requests), std::to_string(s.failures), s.reason});
+      table.row({name, server, s.state, age(report.now_ms - s.since_ms), weight, std::to_string(s.in_flight),
+                 std::to_string(s.requests), std::to_string(s.failures), s.reason});
       name.clear();
     }
   }

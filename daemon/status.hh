@@ -37,9 +37,9 @@ struct StatusReport {
     int64_t in_flight = 0;
     uint64_t requests = 0;
     uint64_t failures = 0;
-    std::string datacenter;  // empty: this node's
-    int warmth = 100;        // percent of its weight that counts: less while it starts slowly
-    int64_t latency_us = 0;  // to the first byte, as `fastest` remembers it; 0: unknown
+    std::string datacenter = {};  // empty: this node's
+    int warmth = 100;             // percent of its weight that counts: less while it starts slowly
+    int64_t latency_us = 0;       // to the first byte, as `fastest` remembers it; 0: unknown
   };
   struct Pool {
     std::string name;

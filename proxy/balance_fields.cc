@@ -38,7 +38,7 @@ bool name_fits(Binder& binder, const Value& value, HashConfig& hash) {
   std::string by = ways[static_cast<size_t>(hash.by)];
   if (needs_name(hash.by) == !hash.name.empty()) return true;
   if (hash.name.empty())
-    binder.error(value.where, "name is missing in " + binder.context() + ": whose value is the key, of by = \"" + by + "\"");
+    binder.error(value.where, "name is missing in " + binder.context() + ": by = \"" + by + "\" needs to know which");
   else
     binder.error(value.find("name")->where,
                  "name in " + binder.context() + " says nothing with by = \"" + by + "\"; leave it out");
@@ -48,7 +48,8 @@ bool name_fits(Binder& binder, const Value& value, HashConfig& hash) {
 // RFC 6265 §4.1.1: what may stand in a Set-Cookie.
 bool cookie_is_sound(Binder& binder, const Value& value, StickyConfig& sticky) {
   if (!is_token(sticky.cookie)) {
-    binder.error(value.find("cookie")->where, "cookie in " + binder.context() + " must be a token such as \"portolan\"");
+    binder.error(value.find("cookie")->where,
+                 "cookie in " + binder.context() + " must be a token such as \"portolan\"");
     return false;
   }
   if (sticky.path[0] != '/' || sticky.path.find_first_of("; ") != std::string::npos) {
@@ -71,7 +72,8 @@ const conf::Table<HashConfig>& hash_fields() {
           row_of<HashConfig, HashConfig>("by", std::identity(), way(),
                                          "What the key is taken from. A request without it is told apart by its "
                                          "client's address."),
-          row("name", &HashConfig::name, conf::string("\"X-User\""), "Of the header, the cookie or the query parameter.")
+          row("name", &HashConfig::name, conf::string("\"X-User\""),
+              "Of the header, the cookie or the query parameter.")
               .otherwise("none"),
           row("seed", &HashConfig::seed, conf::string("\"any words\""),
               "A secret, the same on all nodes that shall choose alike: strangers can't find keys that meet at one "

@@ -53,9 +53,9 @@ class Cluster {
   std::shared_ptr<const health::Pool> pool_;
   std::shared_ptr<const PoolConfig> config_;
   std::shared_ptr<loop::TlsConnector> tls_;
-  std::vector<Tier> tiers_;  // in the order they are asked
+  std::vector<Tier> tiers_;                 // in the order they are asked
   mutable std::unique_ptr<Sticky> sticky_;  // made when it is first asked for
-  bool spread_ = false;             // not all requests begin in the first tier
+  bool spread_ = false;                     // not all requests begin in the first tier
   bool by_latency_ = false;
   bool by_key_ = false;
   uint64_t id_;

@@ -70,8 +70,8 @@ struct RetryConfig {
 struct HashConfig {
   enum class By : uint8_t { client_address, header, cookie, path, query };
   By by = By::client_address;
-  std::string name;   // of the header, cookie or query parameter
-  std::string seed;   // the same on all nodes that shall choose alike
+  std::string name;  // of the header, cookie or query parameter
+  std::string seed;  // the same on all nodes that shall choose alike
   bool operator==(const HashConfig&) const = default;
 };
 
@@ -93,10 +93,10 @@ struct PoolConfig {
   std::string where;
   std::string balance = "round-robin";  // the name of a registered Balancer
   std::vector<ServerConfig> servers;
-  HashConfig hash;                     // of balance = "hash"
+  HashConfig hash;  // of balance = "hash"
   std::optional<StickyConfig> sticky;
-  int64_t slow_start_ms = 0;           // of a server that comes back: until it has its whole share
-  double panic = 0.5;                  // fewer serve: all are used
+  int64_t slow_start_ms = 0;  // of a server that comes back: until it has its whole share
+  double panic = 0.5;         // fewer serve: all are used
   health::CheckConfig health;
   RetryConfig retry;
   TimeoutOverrides timeouts;

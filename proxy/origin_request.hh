@@ -106,8 +106,8 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   OriginFailure last_failure_{503, true, {}};
   bool replay_lost_ = false;
   bool upload_done_ = false;
-  bool tunnel_ = false;  // from a 101 on: bytes both ways
-  uint64_t unsent_ = 0;  // of stream_, when it was looked at last
+  bool tunnel_ = false;   // from a 101 on: bytes both ways
+  uint64_t unsent_ = 0;   // of stream_, when it was looked at last
   int64_t asked_us_ = 0;  // when the server had the whole request, where its latency is asked for; 0: not yet
   bool in_callback_ = false;
   loop::Timer timer_;

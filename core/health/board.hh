@@ -44,7 +44,7 @@ struct Member {
   bool backup = false;
   Health health;
   std::shared_ptr<ServerState> state;  // counts shared by all workers; outlives boards
-  std::string datacenter;              // where it stands; empty: here
+  std::string datacenter = {};         // where it stands; empty: here
   uint8_t tier = 0;                    // by its distance from here, nearest first; below most_tiers
   uint8_t warmth = full_warmth;        // below full while it starts slowly, of a server that has come back
   static constexpr uint8_t full_warmth = 20;

@@ -6,9 +6,9 @@
 namespace portolan::health {
 namespace {
 
-constexpr double fades_in_us = 5e6;           // to a 1/e-th
-constexpr int64_t failure_factor = 10;        // a failure counts as so many times what was expected,
-constexpr int64_t least_failure_us = 50'000;  // but as at least
+constexpr double fades_in_us = 5e6;             // to a 1/e-th
+constexpr int64_t failure_factor = 10;          // a failure counts as so many times what was expected,
+constexpr int64_t least_failure_us = 50'000;    // but as at least
 constexpr int64_t most_failure_us = 5'000'000;  // and at most so long
 constexpr int64_t most_us = 60'000'000;
 

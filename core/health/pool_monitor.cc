@@ -154,7 +154,8 @@ uint8_t PoolMonitor::warm_up(Entry& entry, bool comes, bool serves) const {
   if (comes && spec_.slow_start_ms > 0) entry.back_ms = worker_.now_ms();
   if (!serves) entry.back_ms = -1;
   if (entry.back_ms < 0) return Member::full_warmth;
-  int64_t steps = 1 + (worker_.now_ms() - entry.back_ms) * Member::full_warmth / std::max<int64_t>(1, spec_.slow_start_ms);
+  int64_t steps =
+      1 + (worker_.now_ms() - entry.back_ms) * Member::full_warmth / std::max<int64_t>(1, spec_.slow_start_ms);
   if (steps < Member::full_warmth) return static_cast<uint8_t>(steps);
   entry.back_ms = -1;
   return Member::full_warmth;

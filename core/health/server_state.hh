@@ -27,12 +27,13 @@ struct alignas(64) ServerState {
 };
 
 struct PoolState {
-  std::atomic<uint64_t> turn{0};     // round robin: one schedule for all workers
-  std::mutex exact;                  // the one lock a pool may take: least-connections
-  LoadOrder orders[2 * most_tiers];         // by Member::rank: `exact`
+  // Round robin: one schedule for all workers, by Member::rank.
+  std::atomic<uint64_t> turns[2 * most_tiers] = {};
+  std::mutex exact;                        // the one lock a pool may take: least-connections
+  LoadOrder orders[2 * most_tiers];        // by Member::rank: `exact`
   uint64_t order_of[2 * most_tiers] = {};  // the Pool::generation each stands for: `exact`
-  std::atomic<bool> ordered{false};  // they are kept: whoever changes in_flight enters it there
-  uint64_t generations = 0;          // of Pool, published so far: control's
+  std::atomic<bool> ordered{false};        // they are kept: whoever changes in_flight enters it there
+  uint64_t generations = 0;                // of Pool, published so far: control's
   // What a policy builds once for all workers, by Member::rank, and a hash of what it was built of: `exact`.
   struct Built {
     uint64_t of = 0;

@@ -16,15 +16,15 @@ struct ServerSpec {
   int weight = 1;
   int max_connections = 0;
   bool backup = false;
-  std::string datacenter;  // empty: here
-  uint8_t tier = 0;        // Member::tier
+  std::string datacenter = {};  // empty: here
+  uint8_t tier = 0;             // Member::tier
   bool operator==(const ServerSpec&) const = default;
 };
 
 struct PoolSpec {
   std::string name;
   std::vector<ServerSpec> servers;
-  CheckConfig check;  // protocol "": none, failed requests alone speak
+  CheckConfig check;          // protocol "": none, failed requests alone speak
   int64_t slow_start_ms = 0;  // a server that comes back has its whole share after so long; 0: at once
   double panic = 0;           // a smaller share of servers serves: Pool::panic
   bool operator==(const PoolSpec&) const = default;

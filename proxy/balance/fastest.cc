@@ -11,7 +11,8 @@ class Fastest final : public Balancer {
  public:
   Fastest(std::shared_ptr<const health::Pool> pool, const std::vector<size_t>& members)
       : seats_(std::move(pool), members), lots_(seats_.shares()) {
-    for (int64_t share : seats_.shares()) mean_share_ += static_cast<double>(share) / static_cast<double>(seats_.size());
+    for (int64_t share : seats_.shares())
+      mean_share_ += static_cast<double>(share) / static_cast<double>(seats_.size());
   }
 
   size_t pick(const Pick& ask) override {
@@ -35,12 +36,12 @@ class Fastest final : public Balancer {
   double mean_share_ = 0;
 };
 
-const Registration<BalancerKind> registered{
-    {"fastest",
-     [](auto pool, auto members) {
-       return std::unique_ptr<Balancer>(std::make_unique<Fastest>(std::move(pool), members));
-     },
-     true}};
+const Registration<BalancerKind> registered{{"fastest",
+                                             [](auto pool, auto members) {
+                                               return std::unique_ptr<Balancer>(
+                                                   std::make_unique<Fastest>(std::move(pool), members));
+                                             },
+                                             true}};
 
 }  // namespace
 }  // namespace portolan::proxy

@@ -27,7 +27,8 @@ uint64_t next_of(uint64_t key) {
 
 class Hash final : public Balancer {
  public:
-  Hash(std::shared_ptr<const health::Pool> pool, const std::vector<size_t>& members) : seats_(std::move(pool), members) {
+  Hash(std::shared_ptr<const health::Pool> pool, const std::vector<size_t>& members)
+      : seats_(std::move(pool), members) {
     if (seats_.size() == 0) return;
     for (size_t i = 0; i < seats_.size(); ++i) {
       shares_ += static_cast<double>(seats_[i].share);

@@ -16,7 +16,7 @@ class Maglev {
   };
   explicit Maglev(const std::vector<Entry>& entries);
   uint32_t find(uint64_t hash) const { return table_[static_cast<size_t>((hash >> 32) * table_.size() >> 32)]; }
-  size_t size() const { return table_.size(); }                // a prime
+  size_t size() const { return table_.size(); }               // a prime
   static uint64_t digest(const std::vector<Entry>& entries);  // of what a table is made of
 
  private:

@@ -22,10 +22,10 @@ class Random final : public Balancer {
   Lots lots_;
 };
 
-const Registration<BalancerKind> registered{
-    {"random", [](auto pool, auto members) {
-       return std::unique_ptr<Balancer>(std::make_unique<Random>(std::move(pool), members));
-     }}};
+const Registration<BalancerKind> registered{{"random", [](auto pool, auto members) {
+                                               return std::unique_ptr<Balancer>(
+                                                   std::make_unique<Random>(std::move(pool), members));
+                                             }}};
 
 }  // namespace
 }  // namespace portolan::proxy

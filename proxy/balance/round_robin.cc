@@ -13,11 +13,12 @@ class RoundRobin final : public Balancer {
   RoundRobin(std::shared_ptr<const health::Pool> pool, const std::vector<size_t>& members)
       : seats_(std::move(pool), members) {
     weigh();
+    if (!members.empty()) turn_ = &seats_.pool().state->turns[seats_.pool().members[members.front()].rank()];
   }
 
   size_t pick(const Pick& ask) override {
     if (seats_.size() == 0) return none;
-    uint64_t turn = seats_.pool().state->turn.fetch_add(1, std::memory_order_relaxed);
+    uint64_t turn = turn_->fetch_add(1, std::memory_order_relaxed);
     size_t at = static_cast<size_t>(turn % turns_);
     if (size_t m = seats_.enter(seat_of(at), ask.tried); m != none) return m;
     // Full, or tried before: on through the turns, each seat once.
@@ -75,8 +76,9 @@ class RoundRobin final : public Balancer {
   }
 
   Seats seats_;
-  std::vector<uint32_t> schedule_;  // whose turn it is; empty: the seats in order, or by ends_
-  std::vector<uint64_t> ends_;      // by seat: where its part of the turns ends
+  std::atomic<uint64_t>* turn_ = nullptr;  // the pool's
+  std::vector<uint32_t> schedule_;         // whose turn it is; empty: the seats in order, or by ends_
+  std::vector<uint64_t> ends_;             // by seat: where its part of the turns ends
   uint64_t turns_ = 0;
   uint64_t stride_ = 1;
 };

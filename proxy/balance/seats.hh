@@ -24,8 +24,7 @@ class Seats {
   const health::Pool& pool() const { return *pool_; }
   // May take it, as far as a look tells: not tried, not full.
   bool open(const Seat& seat, const Tried& tried) const {
-    return !was_tried(tried, seat.member) &&
-           (seat.max_connections == 0 || seat.in_flight() < seat.max_connections);
+    return !was_tried(tried, seat.member) && (seat.max_connections == 0 || seat.in_flight() < seat.max_connections);
   }
   // Counts the request in: the member, or none where it was tried or is full.
   size_t enter(const Seat& seat, const Tried& tried) const {

@@ -21,10 +21,10 @@ class TwoChoices final : public Balancer {
   Lots lots_;
 };
 
-const Registration<BalancerKind> registered{
-    {"two-choices", [](auto pool, auto members) {
-       return std::unique_ptr<Balancer>(std::make_unique<TwoChoices>(std::move(pool), members));
-     }}};
+const Registration<BalancerKind> registered{{"two-choices", [](auto pool, auto members) {
+                                               return std::unique_ptr<Balancer>(
+                                                   std::make_unique<TwoChoices>(std::move(pool), members));
+                                             }}};
 
 }  // namespace
 }  // namespace portolan::proxy

@@ -192,7 +192,7 @@ TEST(Failure, WithoutBudgetThereIsNoRetry) {
   EXPECT_EQ(client.gets().status(), 502);
   w.origin(1).nobody_comes();
   w.advance(10'000);  // both windows have passed
-  w.pool_state->turn = 0;
+  w.pool_state->turns[0] = 0;
   client.asks("GET /");
   auto server = w.origin(1).accepts();
   server.receives();
@@ -265,7 +265,7 @@ TEST(Failure, AMalformedAnswerIsA502AndItsConnectionIsNotUsedAgain) {
     EXPECT_EQ(w.proxy->pool().idle(), 0u);
     w.origin(1).nobody_comes();  // it was answered: asking another makes it no better
     EXPECT_EQ(w.count("portolan_server_failures_total", "reason=\"malformed\""), 1u);
-    w.pool_state->turn = 0;
+    w.pool_state->turns[0] = 0;
     client.asks("GET /");
     auto fresh = w.origin().accepts();
     fresh.receives();

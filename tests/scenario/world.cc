@@ -244,7 +244,7 @@ void World::publish() {
     s->routes.push_back(all);
   }
   for (const auto& r : s->routes) s->route_caches.push_back(r.cache.empty() ? nullptr : cache);
-  proxy::PoolConfig pool;
+  proxy::PoolConfig pool = plan.pool;
   pool.name = "app";
   pool.retry = plan.retry;
   s->pools["app"] = std::make_shared<proxy::PoolConfig>(pool);

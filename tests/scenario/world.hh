@@ -93,6 +93,7 @@ struct Plan {
   bool proxy_protocol = false;
   std::optional<edge::CacheConfig> cache{};
   proxy::RetryConfig retry{};
+  proxy::PoolConfig pool{};                  // its retry apart
   std::vector<proxy::RouteConfig> routes{};  // besides the one that sends everything to the pool
   bool route_all = true;
 };

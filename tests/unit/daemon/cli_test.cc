@@ -173,12 +173,13 @@ StatusReport sample() {
   r.uptime_s = 11'520;
   r.workers = 4;
   r.listeners = {{"http", "0.0.0.0:80", 12, 3456}};
-  r.pools = {
-      {"app",
-       "round-robin",
-       {{"10.0.0.11:8080", "10.0.0.11:8080", "up", "HTTP 200", r.now_ms - 192'000, 1, false, 3, 1234, 0},
-        {"10.0.0.12:8080", "app.internal:8080", "down", "connection refused", r.now_ms - 5'000, 2, true, 0, 99, 7}}},
-      {"empty", "", {}}};
+  r.pools = {{"app",
+              "round-robin",
+              {{"10.0.0.11:8080", "10.0.0.11:8080", "up", "HTTP 200", r.now_ms - 192'000, 1, false, 3, 1234, 0},
+               {"10.0.0.12:8080", "app.internal:8080", "down", "connection refused", r.now_ms - 5'000, 2, true, 0, 99,
+                7, "west", 50}},
+              true},
+             {"empty", "", {}}};
   r.services = {{"web",
                  {{"us-east", "up", "1 of 2 servers of pool app serve", r.now_ms - 400'000'000},
                   {"us-west", "unknown", "not checked", r.now_ms}}}};
@@ -193,10 +194,10 @@ TEST(Status, ReadsAsTables) {
 LISTENER  ADDRESS     CONNECTIONS  REQUESTS
 http      0.0.0.0:80           12      3456
 
-POOL               SERVER                                     STATE  SINCE  WEIGHT  IN FLIGHT  REQUESTS  FAILURES  REASON
-app (round-robin)  10.0.0.11:8080                             up     3m12s       1          3      1234         0  HTTP 200
-                   10.0.0.12:8080 (app.internal:8080) backup  down   5s          2          0        99         7  connection refused
-empty              none
+POOL                      SERVER                                             STATE  SINCE   WEIGHT  IN FLIGHT  REQUESTS  FAILURES  REASON
+app (round-robin, panic)  10.0.0.11:8080                                     up     3m12s        1          3      1234         0  HTTP 200
+                          10.0.0.12:8080 (app.internal:8080) in west backup  down   5s     2 (50%)          0        99         7  connection refused
+empty                     none
 
 SERVICE  DATACENTER  STATE    SINCE  REASON
 web      us-east     up       4d15h  1 of 2 servers of pool app serve

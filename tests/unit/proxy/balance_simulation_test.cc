@@ -16,9 +16,9 @@ class EveryPolicy : public ::testing::TestWithParam<std::string> {
 
 // How far a share may be from what weights say. Those who look at who waits give the quicker more, as they should.
 double allowed_error(const std::string& kind) {
-  static const std::map<std::string, double> errors = {
-      {"round-robin", 0.002}, {"random", 0.01}, {"hash", 0.02}, {"least-connections", 0.03}, {"two-choices", 0.03},
-      {"fastest", 0.03}};
+  static const std::map<std::string, double> errors = {{"round-robin", 0.002}, {"random", 0.01},
+                                                       {"hash", 0.02},         {"least-connections", 0.03},
+                                                       {"two-choices", 0.03},  {"fastest", 0.03}};
   auto found = errors.find(kind);
   return found == errors.end() ? 0.05 : found->second;
 }
@@ -29,7 +29,8 @@ TEST_P(EveryPolicy, GivesSharesByWeight) {
   s.load(3000, 20);  // three quarters of what they can do
   s.settle();
   EXPECT_EQ(s.unanswered(), 0u);
-  for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(s.share(i), 0.1 * static_cast<double>(i + 1), allowed_error(GetParam())) << i;
+  for (size_t i = 0; i < 4; ++i)
+    EXPECT_NEAR(s.share(i), 0.1 * static_cast<double>(i + 1), allowed_error(GetParam())) << i;
 }
 
 TEST_P(EveryPolicy, GivesEqualServersEqualSharesAtLittleLoad) {
@@ -227,9 +228,8 @@ TEST(HashSimulated, BringsAKeyHomeWhileNobodyIsOverrun) {
   for (const auto& r : s.requests) ++seen[r.key][r.member];
   size_t home = 0;
   for (const auto& [key, servers] : seen)
-    home += static_cast<size_t>(std::max_element(servers.begin(), servers.end(), [](auto& a, auto& b) {
-                                  return a.second < b.second;
-                                })->second);
+    home += static_cast<size_t>(
+        std::max_element(servers.begin(), servers.end(), [](auto& a, auto& b) { return a.second < b.second; })->second);
   EXPECT_GT(static_cast<double>(home) / static_cast<double>(s.requests.size()), 0.97);
 }
 

@@ -3,7 +3,6 @@
 #include <map>
 #include <thread>
 
-#include "proxy/cluster.hh"
 #include "proxy/retry_budget.hh"
 #include "tests/unit/proxy/balance_fixture.hh"
 
@@ -186,21 +185,6 @@ TEST(LeastConnections, SeesRequestsOfTheBalancerBefore) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(choose(*now, {}), 1u);
   choose(*before, {1});
   EXPECT_EQ(choose(*now, {}), 1u);
-}
-
-TEST(Cluster, LeavesOutThoseWhoDoNotServeAndKeepsBackupsForTheLast) {
-  auto pool = pool_of({1, 1, 1, 1});
-  pool->members[0].health.state = health::State::down;
-  pool->members[1].health.state = health::State::draining;
-  pool->members[3].backup = true;
-  auto config = std::make_shared<PoolConfig>();
-  Cluster cluster(pool, config);
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(choose(cluster, {}), 2u);
-  EXPECT_EQ(choose(cluster, {2}), 3u);
-  EXPECT_EQ(choose(cluster, {2, 3}), Balancer::none);
-  pool->members[2].health.state = health::State::ejected;
-  Cluster later(pool, config);
-  EXPECT_EQ(choose(later, {}), 3u);
 }
 
 // ── the retry budget ──────────────────────────────────────────────────────────────────────────

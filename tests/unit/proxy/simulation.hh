@@ -40,7 +40,10 @@ class Simulation {
   };
 
   Simulation(std::string kind, const std::vector<int>& weights, size_t workers = 2, uint64_t seed = 1)
-      : hosts(weights.size()), rng(seed), pool_(pool_of(weights)), config_(std::make_shared<PoolConfig>()),
+      : hosts(weights.size()),
+        rng(seed),
+        pool_(pool_of(weights)),
+        config_(std::make_shared<PoolConfig>()),
         workers_(workers) {
     config_->balance = std::move(kind);
     publish();

@@ -105,6 +105,7 @@ Status Server::start(LoadResult loaded) {
   retired_ = std::make_unique<Retired>(control_, *pool_);
   shared_ = std::make_unique<proxy::Shared>(*log_writer_);
   shared_->most_connections = connection_limit(config);
+  shared_->most_buffered = buffer_limit(config);
   shared_->report_failure = [this](const std::string& pool, const SocketAddress& server, const std::string& reason) {
     control_.post([this, pool, server, reason] { monitor_->report_failure(pool, server, reason); });
   };
@@ -137,6 +138,13 @@ uint32_t Server::unix_seconds() const {
 int64_t Server::connection_limit(const Config& config) const {
   if (config.server.max_connections > 0) return config.server.max_connections;
   return std::max<int64_t>(64, static_cast<int64_t>(descriptors_ / 2) - 64);
+}
+
+// Stored bodies may be blocks as well.
+int64_t Server::buffer_limit(const Config& config) {
+  uint64_t bytes = config.server.buffers;
+  for (const edge::CacheConfig& cache : config.caches) bytes += cache.memory_bytes;
+  return static_cast<int64_t>(bytes);
 }
 
 Status Server::open_logs(const Config& config) {
@@ -320,6 +328,7 @@ void Server::finish_reload(Preparation prepared, const std::function<void(std::v
     log_errors(kept);
     errors = std::move(kept);  // told to who asked, though all else took effect
     shared_->most_connections = most;
+    shared_->most_buffered = buffer_limit(config_);
     log::info("reloaded", {{"file", config_path_}, {"version", version_}});
   } else {
     sockets_->discard();

@@ -56,6 +56,7 @@ class Server final : public AdminBackend {
 
   uint32_t unix_seconds() const;
   int64_t connection_limit(const Config& config) const;
+  static int64_t buffer_limit(const Config& config);
   Status open_logs(const Config& config);
   void hire(size_t workers);
   void on_signal(int signal);

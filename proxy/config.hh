@@ -8,6 +8,7 @@
 
 #include "core/base/address.hh"
 #include "core/health/config.hh"
+#include "core/http/h1.hh"
 #include "core/loop/tls_config.hh"
 
 namespace portolan::proxy {
@@ -46,6 +47,7 @@ struct ListenerConfig {
   bool http2 = true;
   std::optional<loop::TlsListenerConfig> tls;
   std::optional<HstsConfig> hsts;  // with tls only
+  http::Limits limits;             // of a request's head
   TimeoutOverrides timeouts;
   bool operator==(const ListenerConfig&) const = default;
 };

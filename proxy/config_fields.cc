@@ -87,6 +87,29 @@ const conf::Table<HstsConfig>& hsts_fields() {
   return table;
 }
 
+const conf::Table<http::Limits>& limit_fields() {
+  static const conf::Table<http::Limits> table{
+      {
+          row("head", &http::Limits::head_bytes, conf::size<size_t>(1024, 1 << 20),
+              "A request's line and fields together; larger: 431."),
+          row("target", &http::Limits::target_bytes, conf::size<size_t>(256, 1 << 20), "Its target; longer: 414."),
+          row("fields", &http::Limits::field_count, conf::integer<size_t>(10, 10'000), "Its fields; more: 431."),
+          row("trailers", &http::Limits::trailer_bytes, conf::size<size_t>(256, 1 << 20),
+              "The fields behind a chunked body; larger: 431."),
+          row("refuse_underscores", &http::Limits::refuse_underscores, conf::boolean(),
+              "A field name with _ in it: 400. Else such fields are dropped, for some servers read them as -."),
+      },
+      [](Binder& binder, const Value& value, http::Limits& limits) {
+        if (limits.target_bytes <= limits.head_bytes) return true;
+        const conf::Member* target = value.find("target");
+        binder.error(
+            target ? target->where : value.where,
+            "target in " + binder.context() + " is larger than head, which holds it: raise head or lower target");
+        return false;
+      }};
+  return table;
+}
+
 bool hsts_needs_tls(Binder& binder, const Value& value, ListenerConfig& listener) {
   if (!listener.hsts || listener.tls) return true;
   binder.error(value.find("hsts")->where, "hsts in " + binder.context() + " needs tls: browsers ignore it otherwise");
@@ -135,6 +158,7 @@ const conf::Table<ListenerConfig>& listener_fields() {
               "What is spoken there."),
           row("proxy_protocol", &ListenerConfig::proxy_protocol, conf::boolean(),
               "Every connection must begin with PROXY v1 or v2, from `trusted` only."),
+          row("limits", &ListenerConfig::limits, conf::table(limit_fields()), "How large a request's head may be."),
           row("timeouts", &ListenerConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
           row("tls", &ListenerConfig::tls, conf::optional(conf::table(loop::tls_listener_fields())),

@@ -8,8 +8,8 @@
 namespace portolan::proxy {
 namespace {
 
-constexpr size_t inbox_limit = 48 * 1024;       // more than the longest head
 constexpr uint64_t output_window = 256 * 1024;  // bytes handed to the kernel's care and not yet taken
+constexpr uint64_t least_window = 16 * 1024;    // the same, while memory is tight
 constexpr int steps_a_turn = 64;
 constexpr int reads_a_turn = 4;  // of HTTP/2: many small requests may be in each
 constexpr int64_t linger_ms = 2000;
@@ -38,11 +38,13 @@ Connection::Connection(Proxy& proxy, std::shared_ptr<const ListenerView> listene
   } else if (listener_->tls) {
     begin_tls();
   } else {
-    enter(Phase::idle, listener_->timeouts.keepalive);
+    enter(Phase::idle, proxy_.idle_ms(listener_->timeouts.keepalive));
   }
 }
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  end_handshake();
+}
 
 void Connection::enter(Phase phase, int64_t timeout_ms) {
   phase_ = phase;
@@ -65,7 +67,7 @@ void Connection::on_ready() {
 }
 
 void Connection::run() {
-  if (!talk_ && phase_ <= Phase::head && phase_ != Phase::handshake) talk_ = proxy_.take_conversation();
+  if (!talk_ && phase_ <= Phase::head && phase_ != Phase::handshake) take_conversation();
   for (int i = 0; i < (phase_ == Phase::multiplexed ? reads_a_turn : steps_a_turn); ++i)
     if (phase_ == Phase::closed || !step()) return;
   proxy_.worker().run_next_turn(*this);
@@ -120,7 +122,7 @@ bool Connection::read_greeting() {
     if (listener_->tls) {
       begin_tls();
     } else {
-      enter(Phase::idle, listener_->timeouts.keepalive);
+      enter(Phase::idle, proxy_.idle_ms(listener_->timeouts.keepalive));
     }
     return true;
   }
@@ -131,6 +133,9 @@ bool Connection::read_greeting() {
 }
 
 void Connection::begin_tls() {
+  enter(Phase::handshake, listener_->tls->identity()->config.handshake_timeout_ms);
+  shaking_hands_ = proxy_.handshake_begins(peer_, *listener_);
+  if (!shaking_hands_) return;  // its first step ends it
   auto session = listener_->tls->accept();
   if (talk_) {
     session->feed(talk_->inbox.unread());
@@ -138,10 +143,17 @@ void Connection::begin_tls() {
     rest();
   }
   stream_.start_tls(std::move(session));
-  enter(Phase::handshake, listener_->tls->identity()->config.handshake_timeout_ms);
+}
+
+void Connection::end_handshake() {
+  if (std::exchange(shaking_hands_, false)) proxy_.handshake_over(peer_);
 }
 
 bool Connection::shake_hands() {
+  if (!shaking_hands_) {
+    close();
+    return false;
+  }
   if (!stream_.may_read()) return false;
   if (!proxy_.worker().take_handshake()) {
     proxy_.worker().run_next_turn(*this);
@@ -149,13 +161,14 @@ bool Connection::shake_hands() {
   }
   loop::Io io = stream_.handshake();
   if (io == loop::Io::would_block) return false;
+  end_handshake();
   proxy_.count_handshake(listener_->config.name, *stream_.tls(), io == loop::Io::done ? "" : "failed");
   if (io != loop::Io::done) {
     linger();  // the alert says why; closing at once might reset it away
     return false;
   }
-  enter(Phase::idle, listener_->timeouts.keepalive);
-  talk_ = proxy_.take_conversation();
+  enter(Phase::idle, proxy_.idle_ms(listener_->timeouts.keepalive));
+  take_conversation();
   if (stream_.tls()->protocol() == "h2") begin_http2();
   return true;
 }
@@ -193,6 +206,10 @@ bool Connection::next_request() {
       talk.parser.head().storage = talk.inbox.block();
       talk.inbox.consume(step.consumed);
       keep_alive_ = talk.parser.head().keep_alive;
+      if (!proxy_.may_begin(*this)) {
+        refuse(503);
+        return true;
+      }
       begin_exchange(std::make_unique<Exchange>(*this, *this, talk.parser.head()));
       return true;
     }
@@ -202,7 +219,11 @@ bool Connection::next_request() {
     }
     talk.inbox.consume(step.consumed);
   }
-  loop::Io io = talk.inbox.fill(stream_, inbox_limit);
+  if (phase_ == Phase::head && talk.inbox.unread().size() > Block::small_capacity / 2 && proxy_.memory_full()) {
+    refuse(503);  // it would need a larger block
+    return true;
+  }
+  loop::Io io = talk.inbox.fill(stream_, listener_->inbox_limit, proxy_.memory_tight());
   if (io == loop::Io::done) return true;
   // Half a head, and a reset behind it that brings no edge of its own.
   if (io == loop::Io::would_block && phase_ == Phase::head && stream_.broken()) io = loop::Io::error;
@@ -237,8 +258,21 @@ bool Connection::end_exchange() {
     linger();
     return phase_ == Phase::lingering;
   }
-  enter(Phase::idle, listener_->timeouts.keepalive);
+  begin_to_idle();
   return true;
+}
+
+void Connection::begin_to_idle() {
+  enter(Phase::idle, proxy_.idle_ms(listener_->timeouts.keepalive));
+  proxy_.begins_to_idle(*this);
+}
+
+// Whoever had it last may have had other limits.
+void Connection::take_conversation() {
+  talk_ = proxy_.take_conversation();
+  if (talk_->limited_by == listener_->id) return;
+  talk_->limited_by = listener_->id;
+  talk_->parser.limit(listener_->config.limits);
 }
 
 void Connection::rest() {
@@ -254,7 +288,7 @@ void Connection::rest() {
 // ── the request's body ────────────────────────────────────────────────────────────────────────────────────────────
 
 loop::Io Connection::fill() {
-  loop::Io io = talk_->inbox.fill(stream_, inbox_limit);
+  loop::Io io = talk_->inbox.fill(stream_, listener_->inbox_limit);
   // A reset that came with the last bytes brings no edge of its own.
   if (io == loop::Io::would_block && stream_.broken()) io = loop::Io::error;
   if (io == loop::Io::done) talk_->progress_ms = proxy_.worker().now_ms();
@@ -291,7 +325,8 @@ Downstream::Read Connection::read_body(Slice& bytes) {
 // ── the answer ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 bool Connection::output_full() const {
-  return talk_->out.size() >= output_window;
+  uint64_t waiting = talk_->out.size();
+  return waiting >= least_window && (waiting >= output_window || proxy_.memory_tight());
 }
 
 void Connection::send_interim(const std::string& head) {
@@ -374,6 +409,7 @@ void Connection::close() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   timer_.cancel();
+  end_handshake();
   if (h2_) h2_->client_left();
   if (talk_ && talk_->exchange) talk_->exchange->client_left();
   if (talk_) talk_->exchange.reset();
@@ -388,6 +424,7 @@ void Connection::on_timeout() {
     case Phase::multiplexed:
       return h2_->on_timeout();
     case Phase::handshake:
+      if (!shaking_hands_) return close();
       proxy_.count_handshake(listener_->config.name, *stream_.tls(), "timeout");
       return close();
     case Phase::head:

@@ -23,6 +23,7 @@ struct ListenerView {
   metrics::Counter* accepted = nullptr;    // both of its connections
   std::shared_ptr<loop::TlsAcceptor> tls;  // nullptr: plain
   std::string hsts;                        // the value of Strict-Transport-Security; empty: not sent
+  size_t inbox_limit = 0;                  // bytes that may wait unread: more than the longest head
 };
 
 class Connection final : public loop::StreamHandler, public Downstream, public loop::Mortal, public Recycled {
@@ -43,6 +44,18 @@ class Connection final : public loop::StreamHandler, public Downstream, public l
   bool draining() const;
   void abort() { close(); }  // now, with what is under way
 
+  // ── for those who need its place, or its memory ──
+  enum class Standing : uint8_t {
+    working,     // on a request
+    incomplete,  // has begun to say what it wants: a head, a handshake
+    idle,
+  };
+  Standing standing() const;
+  void give_way();              // ends it, unless it is working
+  void cut_off();               // by a reset, with what is under way
+  bool reads_slowly() const;    // holds memory that its client doesn't take
+  int64_t progress_ms() const;  // when it took some last
+
   // ── HTTP/1: the one exchange's client ──
   Read read_body(Slice& bytes) override;
   const http::Fields& trailers() const override { return talk_->parser.trailers(); }
@@ -58,7 +71,7 @@ class Connection final : public loop::StreamHandler, public Downstream, public l
   void cut() override { cut_ = true; }
 
  private:
-  friend class Proxy;
+  friend class Crowd;
   friend class H2Connection;
   enum class Phase : uint8_t { greeting, handshake, idle, head, exchange, multiplexed, lingering, closed };
   bool step();  // one thing; false: nothing more to do now
@@ -71,6 +84,9 @@ class Connection final : public loop::StreamHandler, public Downstream, public l
   void begin_exchange(std::unique_ptr<Exchange> exchange);
   void refuse(int status);
   bool end_exchange();
+  void take_conversation();
+  void begin_to_idle();
+  void end_handshake();
   loop::Io fill();
   bool flush();  // false: the connection is gone
   void rest();   // gives the conversation back if nothing is under way
@@ -83,18 +99,20 @@ class Connection final : public loop::StreamHandler, public Downstream, public l
 
   Proxy& proxy_;
   std::shared_ptr<const ListenerView> listener_;
-  Connection* previous_ = nullptr;  // in the proxy's list
+  Connection* previous_ = nullptr;  // in the crowd
   Connection* next_ = nullptr;
   std::unique_ptr<Conversation> talk_;  // nullptr: idle
   std::unique_ptr<H2Connection> h2_;    // while multiplexed
   int door_;
   uint32_t lingered_bytes_ = 0;
+  uint32_t placed_s_ = 0;  // when it got its place in the crowd
   IpAddress peer_;
   Phase phase_ = Phase::idle;
   bool keep_alive_ = true;
   bool draining_ = false;
   bool cut_ = false;
-  bool may_be_http2_ = false;  // nothing was read yet that says otherwise
+  bool shaking_hands_ = false;  // counted as a handshake of its source
+  bool may_be_http2_ = false;   // nothing was read yet that says otherwise
   loop::Stream stream_;
   loop::Timer timer_;
 };

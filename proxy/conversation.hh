@@ -19,6 +19,7 @@ struct Conversation {
   Inbox inbox;
   Body out;
   http::RequestParser parser;
+  uint64_t limited_by = 0;  // the listener view whose limits the parser has; 0: those of nobody
   std::unique_ptr<Exchange> exchange;
   int64_t started_us = 0;                       // the request's first byte
   int64_t progress_ms = 0;                      // of a body, either way

@@ -13,10 +13,13 @@ constexpr uint64_t stream_window = 64 * 1024;    // of an answer that waits for 
 constexpr uint64_t least_window = 16 * 1024;     // of each, when they have much waiting together
 constexpr uint64_t connection_window = 1 << 20;  // much
 constexpr int64_t drain_notice_ms = 500;         // for requests that were on their way when we said no more
+constexpr int64_t fewest_streams = 10;           // of a client, however many there are
 
-http::H2Limits limits(Proxy& proxy) {
+http::H2Limits limits_of(Connection& connection) {
   http::H2Limits limits;
-  limits.waste = &proxy.h2_waste();
+  limits.head = connection.listener().config.limits;
+  limits.waste = &connection.proxy().h2_waste();
+  limits.streams = static_cast<uint32_t>(std::max(fewest_streams, connection.proxy().share_left(limits.streams)));
   return limits;
 }
 
@@ -44,6 +47,7 @@ H2Downstream::H2Downstream(H2Connection& connection, http::H2Stream& stream)
 
 void H2Downstream::start() {
   Connection& connection = connection_.connection_;
+  if (!refusal_ && !connection.proxy().may_begin(connection)) refusal_ = 503;
   exchange_ = refusal_ ? std::make_unique<Exchange>(connection, *this, refusal_)
                        : std::make_unique<Exchange>(connection, *this, head_);
   timer_.set(connection.listener().timeouts.idle);
@@ -76,7 +80,7 @@ void H2Downstream::on_closed(bool whole) {
 }
 
 void H2Downstream::progress() {
-  progress_ms_ = connection_.worker().now_ms();
+  progress_ms_ = connection_.progress_ms_ = connection_.worker().now_ms();
 }
 
 Downstream::Read H2Downstream::read_body(Slice& bytes) {
@@ -96,8 +100,10 @@ const http::Fields& H2Downstream::trailers() const {
 
 bool H2Downstream::output_full() const {
   if (!stream_) return false;
-  uint64_t window = connection_.session_.unsent() >= connection_window ? least_window : stream_window;
-  return stream_->unsent() >= window;
+  uint64_t waiting = stream_->unsent();
+  if (waiting < least_window) return false;
+  return waiting >= stream_window || connection_.session_.unsent() >= connection_window ||
+         connection_.connection_.proxy().memory_tight();
 }
 
 void H2Downstream::send_interim(const std::string& head) {
@@ -146,7 +152,9 @@ void H2Downstream::on_timeout() {
 // ── the connection ────────────────────────────────────────────────────────────────────────────────────────────────
 
 H2Connection::H2Connection(Connection& connection)
-    : connection_(connection), session_(http::H2Session::Role::server, limits(connection.proxy()), *this) {
+    : connection_(connection),
+      session_(http::H2Session::Role::server, limits_of(connection), *this),
+      progress_ms_(worker().now_ms()) {
   connection_.timer_.set(connection_.listener().timeouts.header);
 }
 
@@ -239,7 +247,8 @@ void H2Connection::set_timer() {
   if (idle == idle_ || (idle && session_.streams() > 0)) return;
   idle_ = idle;
   if (idle) {
-    connection_.timer_.set(connection_.listener().timeouts.keepalive);
+    connection_.timer_.set(connection_.proxy().idle_ms(connection_.listener().timeouts.keepalive));
+    connection_.proxy().begins_to_idle(connection_);
   } else {
     connection_.timer_.cancel();
   }
@@ -251,6 +260,13 @@ void H2Connection::on_timeout() {
   session_.shut_down();
   if (!streams_) connection_.timer_.set(drain_notice_ms);
   wake();
+}
+
+void H2Connection::say_goodbye() {
+  session_.shut_down();
+  Body last;
+  session_.collect(last, output_window);
+  connection_.stream_.write(last);
 }
 
 void H2Connection::client_left() {

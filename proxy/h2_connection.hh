@@ -61,6 +61,10 @@ class H2Connection final : public http::H2Session::Events {
   bool step();
   void on_timeout();
   void client_left();  // ends every exchange
+  bool idles() const { return !streams_; }
+  void say_goodbye();  // GOAWAY, if it can be sent at once
+  uint64_t unsent() const { return session_.unsent(); }
+  int64_t progress_ms() const { return progress_ms_; }
 
   void on_request(http::H2Stream& stream) override;
   void on_readable(http::H2Stream& stream) override;
@@ -84,6 +88,7 @@ class H2Connection final : public http::H2Session::Events {
   H2Downstream* streams_ = nullptr;      // owned
   bool stepping_ = false;
   bool woken_ = false;  // by a stream, amid a step
+  int64_t progress_ms_;                  // of any stream
   bool idle_ = true;
   bool announced_ = false;
 };

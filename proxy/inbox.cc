@@ -21,9 +21,9 @@ void Inbox::release_if_empty() {
 }
 
 // Bytes in front of end_ may be looked at by others: they are never moved, only copied to a block of our own.
-void Inbox::make_room(size_t limit) {
+void Inbox::make_room(size_t limit, bool sparing) {
   if (!block_) {
-    block_ = BlockRef::make(Block::standard_capacity);
+    block_ = BlockRef::make(sparing ? Block::small_capacity : Block::standard_capacity);
     return;
   }
   size_t unread = end_ - begin_;
@@ -39,14 +39,14 @@ void Inbox::make_room(size_t limit) {
   end_ = unread;
 }
 
-loop::Io Inbox::fill(loop::Stream& stream, size_t limit) {
+loop::Io Inbox::fill(loop::Stream& stream, size_t limit, bool sparing) {
   if (end_ - begin_ >= limit) return loop::Io::would_block;
   if (!stream.may_read()) {
     drained_ = true;
     if (block_ && block_.unique()) release_if_empty();
     return loop::Io::would_block;
   }
-  make_room(limit);
+  make_room(limit, sparing);
   size_t room = std::min(block_->capacity() - end_, limit - (end_ - begin_));
   size_t got = 0;
   loop::Io io = stream.read(block_->data() + end_, room, got);

@@ -15,6 +15,7 @@ namespace {
 
 constexpr uint64_t upload_window = 128 * 1024;  // of a body, waiting to be sent
 constexpr uint64_t replay_window = 64 * 1024;   // of a body, kept to be sent again
+constexpr uint64_t least_window = 16 * 1024;    // of either, while memory is tight
 constexpr uint64_t bytes_a_turn = 256 * 1024;   // of one answer
 bool exhausted(int code) {
   return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM || code == EADDRNOTAVAIL;
@@ -121,13 +122,17 @@ int64_t OriginRequest::send_timeout_ms() const {
 
 bool OriginRequest::wants_body() const {
   if (upload_done_) return false;
-  if (sending()) return stream_->unsent() < upload_window;
+  if (sending()) {
+    uint64_t unsent = stream_->unsent();
+    return unsent < least_window || (unsent < upload_window && !proxy_.memory_tight());
+  }
   return state_ == State::over || replay_.size() < replay_window / 2;
 }
 
 void OriginRequest::send_body(Slice bytes) {
   if (state_ == State::over || bytes.size == 0) return;
-  if (!replay_lost_ && replay_.size() + bytes.size > replay_window) {
+  uint64_t kept = replay_.size() + bytes.size;
+  if (!replay_lost_ && kept > least_window && (kept > replay_window || (sending() && proxy_.memory_tight()))) {
     replay_lost_ = true;
     replay_.clear();
   }
@@ -165,7 +170,8 @@ void OriginRequest::flush() {
     if (state_ == State::waiting && !in_callback_) proxy_.worker().run_soon(*this);
     return;
   }
-  if (before >= upload_window && after < upload_window) consumer_.on_upload_room();
+  // Memory may have been tight, or not any more: between the two windows it is asked again.
+  if (before >= least_window && after < before && after < upload_window) consumer_.on_upload_room();
 }
 
 // ── receive ───────────────────────────────────────────────────────────────────────────────────────────────────────

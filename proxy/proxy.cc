@@ -9,6 +9,11 @@
 
 namespace portolan::proxy {
 
+template <class Visit>
+void Crowd::each(Visit visit) {
+  for (Connection* c = newest_; c; c = c->next_) visit(*c);
+}
+
 using metrics::Family;
 using metrics::Type;
 
@@ -22,6 +27,18 @@ const Family connections_refused{"portolan_connections_refused_total",
                                  "Client connections closed at once because server.max_connections is reached.",
                                  Type::counter,
                                  {"listener"}};
+const Family connections_evicted{
+    "portolan_connections_evicted_total",
+    "Client connections closed for new ones because server.max_connections is near: idle, or "
+    "with no whole request yet.",
+    Type::counter,
+    {"listener", "state"}};
+const Family readers_cut{"portolan_slow_readers_cut_total",
+                         "Answers cut because their clients took them too slowly while memory was full.",
+                         Type::counter,
+                         {"listener"}};
+const Family requests_shed{
+    "portolan_requests_shed_total", "Requests answered 503 because memory was full.", Type::counter, {"listener"}};
 const Family retries_total{"portolan_retries_total", "Requests sent again to another server.", Type::counter, {"pool"}};
 const Family cut_total{"portolan_responses_cut_total",
                        "Answers that broke off after they had begun: the server failed amid the body.",
@@ -44,7 +61,8 @@ const Family http2_errors_total{"portolan_http2_connections_broken_total",
 const Family failures_total{
     "portolan_server_failures_total", "Requests that failed at a server.", Type::counter, {"pool", "server", "reason"}};
 
-constexpr size_t most_spares = 256;  // conversations kept for reuse
+constexpr size_t most_spares = 256;        // conversations kept for reuse
+constexpr size_t beyond_head = 16 * 1024;  // room for what comes with the longest head
 
 }  // namespace
 
@@ -56,17 +74,13 @@ Proxy::Proxy(loop::Worker& worker, Shared& shared)
       board_(std::make_shared<health::Board>()),
       pool_(worker),
       open_files_(worker),
+      handshakes_(worker.rng().next()),
       meter_(worker.metrics()) {}
 
 Proxy::~Proxy() {
   doors_.clear();
-  while (connections_) delete std::exchange(connections_, connections_->next_);
+  crowd_.destroy_all();
   fetches_.clear();
-}
-
-template <class Visit>
-void Proxy::each_connection(Visit visit) {
-  for (Connection* c = connections_; c; c = c->next_) visit(*c);
 }
 
 // ── what control sends ────────────────────────────────────────────────────────────────────────────────────────────
@@ -167,7 +181,7 @@ void Proxy::listen(const std::string& listener, int fd) {
 
 void Proxy::stop_listening(int fd) {
   doors_.erase(fd);
-  each_connection([fd](Connection& c) {
+  crowd_.each([fd](Connection& c) {
     if (c.door() == fd) c.drain();
   });
 }
@@ -175,11 +189,11 @@ void Proxy::stop_listening(int fd) {
 void Proxy::drain() {
   draining_ = true;
   doors_.clear();
-  each_connection([](Connection& c) { c.drain(); });
+  crowd_.each([](Connection& c) { c.drain(); });
 }
 
 void Proxy::close_all() {
-  while (connections_) connections_->abort();
+  while (Connection* c = crowd_.newest()) c->abort();
 }
 
 std::shared_ptr<const ListenerView> Proxy::listener_view(const std::string& listener) {
@@ -187,11 +201,11 @@ std::shared_ptr<const ListenerView> Proxy::listener_view(const std::string& list
   if (view) return view;
   auto config = snapshot_->listeners.find(listener);
   if (config == snapshot_->listeners.end()) return nullptr;
-  view = std::make_shared<ListenerView>(ListenerView{++last_id_, config->second, snapshot_->timeouts_of(config->second),
-                                                     &worker_.metrics().counter(connections_open, {listener}),
-                                                     &worker_.metrics().counter(connections_total, {listener}),
-                                                     acceptor(listener),
-                                                     config->second.hsts ? config->second.hsts->field() : ""});
+  view = std::make_shared<ListenerView>(ListenerView{
+      ++last_id_, config->second, snapshot_->timeouts_of(config->second),
+      &worker_.metrics().counter(connections_open, {listener}),
+      &worker_.metrics().counter(connections_total, {listener}), acceptor(listener),
+      config->second.hsts ? config->second.hsts->field() : "", config->second.limits.head_bytes + beyond_head});
   return view;
 }
 
@@ -199,7 +213,10 @@ void Proxy::accept(int door, UniqueFd socket, const SocketAddress& peer) {
   const std::string& listener = doors_[door].listener;
   auto view = listener_view(listener);
   if (!view) return;
-  if (shared_.connections.load(std::memory_order_relaxed) >= shared_.most_connections.load(std::memory_order_relaxed)) {
+  int64_t most = shared_.most_connections.load(std::memory_order_relaxed);
+  auto open = [this] { return shared_.connections.load(std::memory_order_relaxed); };
+  // The last sixteenth is for workers all of whose connections are at work.
+  if (open() >= most - most / 16 && !make_room(listener) && open() >= most) {
     static log::Limit limit;
     if (limit.pass(worker_.now_ms()))
       log::warning("shedding new connections",
@@ -211,20 +228,61 @@ void Proxy::accept(int door, UniqueFd socket, const SocketAddress& peer) {
   view->accepted->add();
   view->open->add();
   auto* c = new Connection(*this, std::move(view), door, std::move(socket), peer);
-  c->next_ = connections_;
-  if (connections_) connections_->previous_ = c;
-  connections_ = c;
-  ++connection_count_;
+  crowd_.add(*c, worker_.now_ms());
   c->run();
 }
 
 void Proxy::remove(Connection& connection) {
-  (connection.previous_ ? connection.previous_->next_ : connections_) = connection.next_;
-  if (connection.next_) connection.next_->previous_ = connection.previous_;
-  --connection_count_;
+  crowd_.remove(connection);
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   connection.listener().open->sub();
   worker_.bury(std::unique_ptr<loop::Mortal>(&connection));
+}
+
+// ── when it gets tight ────────────────────────────────────────────────────────────────────────────────────────────
+
+bool Proxy::make_room(const std::string& listener) {
+  Connection* c = crowd_.least_needed(worker_.now_ms());
+  if (!c) return false;
+  bool idle = c->standing() == Connection::Standing::idle;
+  static log::Limit limit;
+  if (limit.pass(worker_.now_ms()))
+    log::warning("closing the oldest idle connections for new ones",
+                 {{"reason", "server.max_connections is near"}, {"listener", listener}});
+  worker_.metrics().counter(connections_evicted, {c->listener().config.name, idle ? "idle" : "incomplete"}).add();
+  c->give_way();
+  return true;
+}
+
+int64_t Proxy::share_left(int64_t of) const {
+  int64_t open = shared_.connections.load(std::memory_order_relaxed);
+  int64_t most = shared_.most_connections.load(std::memory_order_relaxed);
+  if (open <= most / 2) return of;
+  return of * std::max<int64_t>(most - open, 0) / (most - most / 2);
+}
+
+bool Proxy::make_memory(const Connection& asking) {
+  static log::Limit limit;
+  if (limit.pass(worker_.now_ms()))
+    log::warning("memory is short: cutting the slowest readers",
+                 {{"reason", "server.buffers is reached"}, {"held_bytes", blocks_held()}});
+  // More than a request needs while memory is tight.
+  int cut = 0;
+  for (Connection* c; cut < 2 && (c = crowd_.slowest_reader(asking, worker_.now_ms())); ++cut) {
+    worker_.metrics().counter(readers_cut, {c->listener().config.name}).add();
+    c->cut_off();
+  }
+  if (cut > 0) return true;
+  worker_.metrics().counter(requests_shed, {asking.listener().config.name}).add();
+  return false;
+}
+
+bool Proxy::handshake_begins(const IpAddress& peer, const ListenerView& listener) {
+  int most = listener.config.tls->handshakes_per_source;
+  if (handshakes_.add(peer) <= most || most == 0 || contains(snapshot_->trusted, peer.unmapped())) return true;
+  handshakes_.sub(peer);
+  worker_.metrics().counter(handshake_failures_total, {listener.config.name, "too many of its source"}).add();
+  return false;
 }
 
 // ── for exchanges and fetches ─────────────────────────────────────────────────────────────────────────────────────

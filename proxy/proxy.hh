@@ -12,10 +12,12 @@
 #include "core/loop/log_writer.hh"
 #include "proxy/access_log.hh"
 #include "proxy/cluster.hh"
+#include "proxy/crowd.hh"
 #include "proxy/pool.hh"
 #include "proxy/request_meter.hh"
 #include "proxy/snapshot.hh"
 #include "proxy/source/open_files.hh"
+#include "proxy/source_counts.hh"
 
 namespace portolan::proxy {
 
@@ -31,6 +33,7 @@ struct Shared {
   std::function<void(const std::string& pool, const SocketAddress& server, const std::string& reason)> report_failure;
   std::atomic<int64_t> connections{0};  // of clients, all workers
   std::atomic<int64_t> most_connections{INT64_MAX};
+  std::atomic<int64_t> most_buffered{INT64_MAX};  // bytes of blocks, those of the caches included
 };
 
 extern const metrics::Family connections_open;  // listener; other rooms sum it up
@@ -50,7 +53,7 @@ class Proxy {
   void listen(const std::string& listener, int fd);  // fd belongs to the Server
   void stop_listening(int fd);                       // connections that came through it end after their request
   void drain();                                      // accepts no more; every connection ends after its request
-  size_t connections() const { return connection_count_; }
+  size_t connections() const { return crowd_.size(); }
   void close_all();
 
   // ── for connections, exchanges and fetches ──
@@ -65,6 +68,25 @@ class Proxy {
   bool serves(const Cluster& cluster, const health::ServerState& server);
   bool draining() const { return draining_; }
   void remove(Connection& connection);  // destroyed when the current callback ends
+  void begins_to_idle(Connection& connection) { crowd_.begins_to_idle(connection, worker_.now_ms()); }
+  // ── when it gets tight ──
+  // Up to half of server.max_connections a client may have all that is configured; from there on less and less, down to
+  // nothing at the limit.
+  int64_t share_left(int64_t of) const;
+  int64_t idle_ms(int64_t keepalive_ms) const {  // a second in any case
+    return std::max(share_left(keepalive_ms), std::min<int64_t>(keepalive_ms, 1000));
+  }
+  // Three quarters of server.buffers are in use: windows are small from here on.
+  bool memory_tight() const {
+    int64_t most = shared_.most_buffered.load(std::memory_order_relaxed);
+    return blocks_held() > most - most / 4;
+  }
+  bool memory_full() const { return blocks_held() > shared_.most_buffered.load(std::memory_order_relaxed); }
+  // False: a request may not begin, and is a 503. Where memory is full, the readers that hold it up go first.
+  bool may_begin(const Connection& asking) { return !memory_full() || make_memory(asking); }
+  // A handshake with a client begins; false: it may not, its address has too many. True: handshake_over() must follow.
+  bool handshake_begins(const IpAddress& peer, const ListenerView& listener);
+  void handshake_over(const IpAddress& peer) { handshakes_.sub(peer); }
   std::unique_ptr<Conversation> take_conversation();
   void give_back(std::unique_ptr<Conversation> talk);  // blank
   void begin_fetch(std::unique_ptr<Fetch> fetch);
@@ -93,8 +115,8 @@ class Proxy {
   };
   void accept(int door, UniqueFd socket, const SocketAddress& peer);
   std::shared_ptr<const ListenerView> listener_view(const std::string& listener);
-  template <class Visit>
-  void each_connection(Visit visit);
+  bool make_room(const std::string& listener);  // one connection less; false: all are at work
+  bool make_memory(const Connection& asking);   // a little; false: nothing can be given up
   std::shared_ptr<loop::TlsAcceptor> acceptor(const std::string& listener);
   std::shared_ptr<loop::TlsConnector> connector(const std::string& pool);
   void retire_changed_tls();
@@ -119,8 +141,8 @@ class Proxy {
   OpenFiles open_files_;
   http::H2SharedBudget h2_waste_;
   std::unordered_map<int, Door> doors_;
-  Connection* connections_ = nullptr;  // owned
-  size_t connection_count_ = 0;
+  Crowd crowd_;
+  SourceCounts handshakes_;
   std::vector<std::unique_ptr<Conversation>> spare_conversations_;
   std::unordered_map<const Fetch*, std::unique_ptr<Fetch>> fetches_;
   RequestMeter meter_;

@@ -37,9 +37,20 @@ FreeList* list_for(size_t capacity) {
 }
 #endif
 
+constexpr int64_t untold_bytes = 64 * 1024;
+thread_local constinit int64_t untold = 0;
+
+void count(int64_t bytes) {
+  untold += bytes;
+  if (untold < untold_bytes && untold > -untold_bytes) return;
+  told_block_bytes.fetch_add(untold, std::memory_order_relaxed);
+  untold = 0;
+}
+
 }  // namespace
 
 Block* Block::make(size_t capacity) {
+  count(static_cast<int64_t>(capacity));
   void* memory = nullptr;
   if (FreeList* list = list_for(capacity)) {
     memory = !list->closed && list->count > 0 ? list->blocks[--list->count] : std::malloc(capacity + sizeof(Block));
@@ -54,6 +65,7 @@ Block* Block::make(size_t capacity) {
 
 void Block::destroy(Block* block) {
   size_t capacity = block->capacity_;
+  count(-static_cast<int64_t>(capacity));
   block->~Block();
   FreeList* list = list_for(capacity);
   if (!list) return free_recycled(block, capacity + sizeof(Block));

@@ -30,6 +30,12 @@ class Block {
   uint32_t capacity_ = 0;
 };
 
+// Bytes of all blocks that are in use, of all threads; each may keep up to 64 KiB to itself before it tells. Any thread.
+inline std::atomic<int64_t> told_block_bytes{0};
+inline int64_t blocks_held() {
+  return told_block_bytes.load(std::memory_order_relaxed);
+}
+
 inline constexpr size_t Block::small_capacity = 4096 - sizeof(Block);
 inline constexpr size_t Block::standard_capacity = 16384 - sizeof(Block);
 

@@ -18,6 +18,7 @@ struct Limits {
   size_t chunk_extension_bytes = 1024;  // a message, in all: 400
   size_t trailer_bytes = 8 * 1024;      // 431 (a response: an error)
   bool refuse_underscores = false;      // a field name with '_': 400
+  bool operator==(const Limits&) const = default;
 };
 
 enum class Event : uint8_t {
@@ -39,6 +40,7 @@ class BodyParser {
  public:
   BodyParser() = default;
   explicit BodyParser(const Limits& limits) : limits_(limits) {}
+  void limit(const Limits& limits) { limits_ = limits; }  // between messages
   void start(Framing framing, uint64_t content_length);
   Step next(std::string_view in);                       // after `end`: need_more, nothing consumed
   const Fields& trailers() const { return trailers_; }  // views into the `in` of the event `end`
@@ -84,6 +86,7 @@ class BodyParser {
 class RequestParser {
  public:
   explicit RequestParser(const Limits& limits = {});
+  void limit(const Limits& limits);  // while blank()
   // `in` must begin with the first byte not yet consumed, and bytes already seen must not change.
   Step next(std::string_view in);
   // Valid from `head` on until reset by the next request; views into the `in` of that event: the caller keeps those

@@ -19,6 +19,11 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
 
 RequestParser::RequestParser(const Limits& limits) : body_(limits), limits_(limits) {}
 
+void RequestParser::limit(const Limits& limits) {
+  limits_ = limits;
+  body_.limit(limits);
+}
+
 Step RequestParser::fail(int status, const char* reason) {
   state_ = State::failed;
   status_ = status;

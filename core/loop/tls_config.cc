@@ -62,6 +62,10 @@ const conf::Table<TlsListenerConfig>& tls_listener_fields() {
               "A client that asks for a name no certificate has: shown the first one, or refused."),
           row("handshake_timeout", &TlsListenerConfig::handshake_timeout_ms, conf::duration<int64_t>(1, 3'600'000),
               "From the connection to the end of the handshake."),
+          row("handshakes_per_source", &TlsListenerConfig::handshakes_per_source, conf::integer<int>(0, 100'000),
+              "Handshakes under way at once with one address (of IPv6 one /64) in a worker; more are closed. 0: no "
+              "limit. "
+              "Addresses in server.trusted have none."),
           row("tickets", &TlsListenerConfig::tickets, conf::boolean(),
               "Session tickets: clients that come back skip half of the handshake."),
           row("ktls", &TlsListenerConfig::ktls, conf::boolean(),

@@ -24,6 +24,7 @@ struct TlsListenerConfig {
   std::string client_ca;                    // PEM file
   std::string unknown_names = "fallback";   // | refuse
   int64_t handshake_timeout_ms = 5'000;
+  int handshakes_per_source = 64;  // under way at once, a worker; 0: no limit
   bool tickets = true;
   bool ktls = false;
   bool ocsp = true;  // answers of the certificates' responders are stapled

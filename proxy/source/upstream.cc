@@ -8,11 +8,15 @@ namespace {
 
 constexpr uint64_t high_water = 256 * 1024;  // bytes waiting for a slow client: reading stops
 constexpr uint64_t low_water = 128 * 1024;   // and goes on here
+constexpr uint64_t least_water = 16 * 1024;  // high water, while memory is tight
 
 }  // namespace
 
 Upstream::Upstream(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask, loop::Runnable& waiter)
-    : worker_(proxy.worker()), waiter_(waiter), origin_(proxy, std::move(cluster), std::move(ask), *this) {}
+    : proxy_(proxy),
+      worker_(proxy.worker()),
+      waiter_(waiter),
+      origin_(proxy, std::move(cluster), std::move(ask), *this) {}
 
 void Upstream::wake() {
   worker_.run_soon(waiter_);
@@ -81,7 +85,8 @@ void Upstream::on_failure(const OriginFailure& failure, bool) {
 }
 
 bool Upstream::wants_more() {
-  if (pending_.size() >= high_water) paused_ = true;
+  uint64_t waiting = pending_.size();
+  if (waiting >= least_water && (waiting >= high_water || proxy_.memory_tight())) paused_ = true;
   return !paused_;
 }
 

@@ -33,6 +33,7 @@ class Upstream final : public Source, public OriginRequest::Consumer, public Rec
   void on_upload_room() override;
   void wake();
 
+  Proxy& proxy_;
   loop::Worker& worker_;
   loop::Runnable& waiter_;
   http::ResponseHead head_;

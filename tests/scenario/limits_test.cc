@@ -168,10 +168,13 @@ TEST(Limits, MoreClientsThanAllowedAreClosedAtOnce) {
   World w;
   w.shared.most_connections = 1;
   auto first = w.client();
+  first.asks("GET /");
+  auto server = w.origin().accepts();
+  server.receives();
   auto second = w.client();
   second.reads_to_the_end();
   first.gets_nothing();
-  first.closes();
+  first.resets();
   w.settle();
   auto third = w.client();
   third.gets_nothing();

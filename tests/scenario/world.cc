@@ -251,6 +251,7 @@ void World::publish() {
   proxy::ListenerConfig listener;
   listener.name = "web";
   listener.proxy_protocol = plan.proxy_protocol;
+  listener.limits = plan.limits;
   s->listeners["web"] = listener;
   s->router = std::make_unique<proxy::Router>(s->routes);
   proxy->set_snapshot(std::move(s));

@@ -91,6 +91,7 @@ struct Plan {
   proxy::Timeouts timeouts{};
   std::vector<std::string> trusted{};
   bool proxy_protocol = false;
+  http::Limits limits{};
   std::optional<edge::CacheConfig> cache{};
   proxy::RetryConfig retry{};
   proxy::PoolConfig pool{};                  // its retry apart

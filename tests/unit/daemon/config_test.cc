@@ -98,12 +98,17 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_EQ(c.server.peers.allow.size(), 3u);
   EXPECT_EQ(c.server.drain_ms, 10'000);
   EXPECT_EQ(c.server.max_connections, 1000);
+  EXPECT_EQ(c.server.buffers, 64u << 20);
   EXPECT_EQ(c.log.access_format, "combined");
   EXPECT_EQ(c.timeouts.header, 250);
   EXPECT_EQ(c.timeouts.keepalive, 86'400'000);
   ASSERT_EQ(c.listeners.size(), 1u);
   EXPECT_TRUE(c.listeners[0].proxy_protocol);
   EXPECT_EQ(c.listeners[0].timeouts.header, 5000);
+  http::Limits limits{.head_bytes = 16 << 10, .target_bytes = 4 << 10, .field_count = 50};
+  limits.trailer_bytes = 1 << 10;
+  limits.refuse_underscores = true;
+  EXPECT_EQ(c.listeners[0].limits, limits);
   ASSERT_EQ(c.pools.size(), 2u);
   const proxy::PoolConfig& app = c.pools[0];
   ASSERT_EQ(app.servers.size(), 5u);

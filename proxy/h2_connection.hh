@@ -87,8 +87,8 @@ class H2Connection final : public http::H2Session::Events {
   std::vector<H2Downstream*> starting_;  // came with the last bytes; what is reset amid them never starts
   H2Downstream* streams_ = nullptr;      // owned
   bool stepping_ = false;
-  bool woken_ = false;  // by a stream, amid a step
-  int64_t progress_ms_;                  // of any stream
+  bool woken_ = false;   // by a stream, amid a step
+  int64_t progress_ms_;  // of any stream
   bool idle_ = true;
   bool announced_ = false;
 };

@@ -167,6 +167,50 @@ class Tunnels(harness.Case):
         for client in clients:
             self.assertEqual(client.send(b'still').exactly(5), b'still')
 
+    def test_and_requests_survive_reloads_under_load(self):
+        """Each reload changes routes and how the pool balances, while wrk asks nginx through it."""
+        nginx, origin = self.nginx({'k': b'k' * 1024}), self.scripted(echo)
+        edge = self.portolan(f'''
+            [listener.http]
+            listen = ["127.0.0.1:{{port}}"]
+            [pool.chat]
+            servers = ["127.0.0.1:{origin.port}"]
+            [pool.app]
+            balance = "round-robin"
+            servers = ["127.0.0.1:{nginx.port}"]
+            [[route]]
+            path = "/chat"
+            pool = "chat"
+            [[route]]
+            pool = "app"
+        ''')
+        clients = [self.opened(edge)[0] for _ in range(harness.scale(20, 100))]
+        with open(edge.config_path, encoding='utf-8') as file:
+            text = file.read()
+        done, seen = threading.Event(), []
+
+        def load():
+            while not done.is_set():
+                seen.append(self.wrk(edge.port, '/k', seconds=2))
+        thread = threading.Thread(target=load)
+        thread.start()
+        try:
+            for number in range(harness.scale(30, 1000)):
+                policy = ('round-robin', 'least-connections')[number % 2]
+                edge.reload(text.replace('round-robin', policy) +
+                            f'\n[[route]]\npath = "/{number}"\nrespond = {{ body = "x" }}\n')
+                client = clients[number % len(clients)]
+                self.assertEqual(client.send(b'still').exactly(5), b'still')
+        finally:
+            done.set()
+            thread.join()
+        for client in clients:
+            self.assertEqual(client.send(b'still').exactly(5), b'still')
+        requests = sum(result['requests'] for result in seen)
+        print(f'{number + 1} reloads, {requests} requests of wrk, {len(clients)} tunnels')
+        self.assertEqual([(result['errors'], result['non2xx']) for result in seen], [([0] * 4, 0)] * len(seen))
+        self.assertGreater(requests, 1000)
+
     def test_over_http2(self):
         edge = self.edge(self.scripted(echo))
         asks = block(('__method', 'CONNECT'), ('__protocol', 'websocket'), ('__scheme', 'http'), ('__path', '/chat'),

@@ -83,7 +83,8 @@ const conf::Table<ProcessConfig>& server_fields() {
       row("drain", &ProcessConfig::drain_ms, conf::duration<int64_t>(0, 86'400'000),
           "How long a stop lets requests finish."),
       row("max_connections", &ProcessConfig::max_connections, conf::integer<int64_t>(0, 100'000'000),
-          "Clients in all; 0: what the descriptor limit allows. Near it the oldest idle ones are closed for new ones."),
+          "Clients in all; 0: what the descriptor limit allows. Near it those that idle, or stall, for longest are "
+          "closed for new ones."),
       row("buffers", &ProcessConfig::buffers, conf::size<uint64_t>(1 << 20, uint64_t{1} << 40),
           "Memory for requests and answers under way, the caches' apart. From three quarters of it on slow readers get "
           "small windows; at its end the slowest are cut, and where that is not enough new requests get 503."),

@@ -76,6 +76,10 @@ std::string Server::metrics_text() {
   out.sample("portolan_access_log_lines_total", {}, static_cast<double>(log_writer_->written()));
   out.family("portolan_access_log_dropped_total", "Lines lost to a slow or full disk.", "counter");
   out.sample("portolan_access_log_dropped_total", {}, static_cast<double>(log_writer_->dropped()));
+  out.family("portolan_buffer_bytes", "Bytes of requests, answers and stored bodies in blocks of memory.", "gauge");
+  out.sample("portolan_buffer_bytes", {}, static_cast<double>(blocks_held()));
+  out.family("portolan_buffer_limit_bytes", "server.buffers and the memory of all caches.", "gauge");
+  out.sample("portolan_buffer_limit_bytes", {}, static_cast<double>(buffer_limit(config_)));
   add_servers(out, *board_);
   add_caches(out, caches_);
   return registry_.expose() + out.take();

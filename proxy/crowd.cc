@@ -55,7 +55,6 @@ void Crowd::begins_to_idle(Connection& c, int64_t now_ms) {
 }
 
 Connection* Crowd::least_needed(int64_t now_ms) {
-  Connection* incomplete = nullptr;
   Connection* c = oldest_;
   for (int i = 0; c && i < looks; ++i) {
     Connection* newer = c->previous_;
@@ -63,7 +62,7 @@ Connection* Crowd::least_needed(int64_t now_ms) {
       case Connection::Standing::idle:
         return c;
       case Connection::Standing::incomplete:
-        if (!incomplete && seconds(now_ms) - c->placed_s_ > incomplete_s) incomplete = c;
+        if (seconds(now_ms) - c->placed_s_ > incomplete_s) return c;
         break;
       case Connection::Standing::working:  // out of the way: it comes to the front again when it begins to idle
         unlink(*c);
@@ -72,7 +71,7 @@ Connection* Crowd::least_needed(int64_t now_ms) {
     }
     c = newer;
   }
-  return incomplete;
+  return nullptr;
 }
 
 Connection* Crowd::slowest_reader(const Connection& asking, int64_t now_ms) {

@@ -19,8 +19,8 @@ class Crowd {
   void each(Visit visit);  // which may not end them
 
   void begins_to_idle(Connection& connection, int64_t now_ms);
-  // Whose place another may have: of the idle the one that idles longest, else one that has not said for a second what it
-  // wants. nullptr: all are at work, as far as was looked; the next call looks at others.
+  // Whose place another may have: who idles for longest, or has not come to the end of a head or a handshake for as long
+  // and more than a second. nullptr: all are at work, as far as was looked; the next call looks at others.
   Connection* least_needed(int64_t now_ms);
   // Of a few that hold memory for clients who don't take it, the one that has taken nothing for longest; nullptr: none of
   // them, or it is who asks. The next call looks at others.

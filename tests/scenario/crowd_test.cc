@@ -82,6 +82,22 @@ TEST(Crowd, HeadsThatDontComeToTheirEndGoWhenNobodyIdles) {
   EXPECT_EQ(busy.gets().body, "ok");
 }
 
+TEST(Crowd, AHeadThatStallsGoesBeforeWhoHasIdledForLess) {
+  World w;
+  w.shared.most_connections = 2;
+  auto slow = w.client();
+  slow.sends("GET / HTTP/1.1\r\nX: ");
+  w.advance(2'500);
+  auto idle = w.client();
+  auto server = keep_busy(w, idle);
+  server.answers("ok");
+  EXPECT_EQ(idle.gets().body, "ok");
+  auto next = w.client();
+  slow.reads_to_the_end();
+  idle.gets_nothing();
+  next.gets_nothing();
+}
+
 TEST(Crowd, ManyAtWorkDontHideTheOneThatIdles) {
   World w;
   constexpr size_t many = 40;

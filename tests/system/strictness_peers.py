@@ -95,7 +95,7 @@ PEERS = {'Portolan': (portolan, False, [harness.BINARY, '--version']),
          'Caddy': (caddy, False, ['caddy', 'version']),
          'Varnish': (varnish, False, ['/usr/sbin/varnishd', '-V'])}
 WORDS = {grid.REFUSED: 'refused', grid.NORMALISED: 'normalised', grid.RAW: '**passed on raw**', grid.CHANGED: '**changed**',
-         grid.ACCEPTED: 'accepted',         grid.LOCAL: 'answered'}
+         grid.ACCEPTED: 'accepted', grid.LOCAL: 'answered'}
 
 
 def version(command):
@@ -151,11 +151,14 @@ origin or a client got is judged by a strict reader of its own (`tests/system/st
 - **normalised**: the other side got a message that can be read in one way only;
 - **passed on raw**: the other side got what could be read two ways, or more than one side takes it for;
 - **changed**: well-formed, but its body or a field that should pass did not, or one that ends here did;
-- **accepted**: well-formed, and it arrived, also where it is more than Portolan takes by default; **answered**: the proxy answered it itself, the other side got nothing.
+- **accepted**: well-formed, and it arrived, also where it is more than Portolan takes by default;
+- **answered**: the proxy answered it itself, and the other side got nothing.
 
 "Normalised" is lawful in many rows (RFC 9112 lets a proxy take a bare LF for a line's end, or drop `Content-Length` beside
 `Transfer-Encoding`): what Portolan refuses, others may repair. Chunked bodies that arrive in pieces may have begun to pass
-before their fault is seen; they count as refused when they never become whole.
+before their fault is seen; they count as refused when they never become whole. Bytes behind an answer and behind an upgrade
+are "normalised" when they went nowhere. The rules are the strictest reading of the RFCs, which is Portolan's: others have
+chosen otherwise, and newer versions of them than Debian's differ in some rows.
 
 '''
 

@@ -411,6 +411,23 @@ class Bytes(TlsCase):
             self.assertLess(time.monotonic() - began, 2)
         self.assertEqual(edge.metric('portolan_tls_handshake_failures_total', reason='timeout'), 1)
 
+    def test_of_one_address_are_bounded_while_they_are_under_way(self):
+        edge = self.edge(self.issue('www.pem', 'www.example.com'), tls='handshakes_per_source = 3',
+                         more='[server]\nname = "edge"\nworkers = 1\n{control}')
+        slow = [harness.Client(edge.port).send(b'\x16\x03\x01') for _ in range(3)]
+        harness.wait_until(lambda: edge.metric('portolan_connections') == 3)
+        with harness.Client(edge.port) as client:
+            self.assertTrue(client.closed())
+        self.assertEqual(edge.metric('portolan_tls_handshake_failures_total', reason='too many of its source'), 1)
+        with harness.Client(edge.port, source='127.0.0.2') as other:
+            self.assertFalse(other.send(b'\x16\x03\x01').closed(0.3))
+        slow.pop().close()
+        harness.wait_until(lambda: edge.metric('portolan_connections') == 2)
+        self.assertEqual(self.get(edge).status, 200)
+        self.assertEqual(self.get(edge).status, 200)           # those that ended count no more
+        for client in slow:
+            client.close()
+
 
 class Flood(TlsCase):
     def test_of_handshakes_leaves_others_their_turn(self):

@@ -10,6 +10,8 @@
 #include "core/health/config.hh"
 #include "core/http/h1.hh"
 #include "core/loop/tls_config.hh"
+#include "proxy/header_edits.hh"
+#include "proxy/template.hh"
 
 namespace portolan::proxy {
 
@@ -134,7 +136,28 @@ struct NamedMatch {
   bool operator==(const NamedMatch&) const = default;
 };
 
-// Exactly one of pool, files, respond, redirect is set.
+// A pool of a weighted split.
+struct PoolShare {
+  std::string pool;
+  int weight = 0;
+  bool operator==(const PoolShare&) const = default;
+};
+
+// Copies of requests go to another pool too.
+struct MirrorConfig {
+  std::string pool;
+  double share = 1;         // of the requests
+  uint64_t buffer = 65536;  // bytes of a body that may wait for the server
+  int at_once = 100;        // under way, a worker; more are not mirrored
+  bool operator==(const MirrorConfig&) const = default;
+};
+
+struct RewriteConfig {
+  std::string prefix;  // in place of the route's path
+  bool operator==(const RewriteConfig&) const = default;
+};
+
+// Exactly one of pool, pools, files, respond, redirect is set.
 struct RouteConfig {
   std::string name;  // "name" key, or made from host and path; unique; labels metrics
   std::string where;
@@ -149,13 +172,20 @@ struct RouteConfig {
   std::vector<IpNetwork> clients;      // empty: any
   std::vector<std::string> countries;  // "DE"; empty: any
   std::string pool;
+  std::vector<PoolShare> pools;  // one of them by its share
+  std::optional<MirrorConfig> mirror;
+  std::optional<RewriteConfig> rewrite;
+  HeaderEdits request_headers;
+  HeaderEdits response_headers;
   std::optional<FilesConfig> files;
   std::optional<RespondConfig> respond;
   std::string redirect;  // "https", or an absolute URL or path
+  Template redirect_to;  // the same with its variables
   int redirect_status = 301;
   std::string cache;                // name of a [cache.NAME]; empty: none
   bool client_certificate = false;  // only clients that showed a good one pass
   TimeoutOverrides timeouts;
+  bool to_servers() const { return !pool.empty() || !pools.empty(); }
   bool operator==(const RouteConfig&) const = default;
 };
 

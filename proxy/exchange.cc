@@ -5,12 +5,15 @@
 #include "proxy/connection.hh"
 #include "proxy/fetch.hh"
 #include "proxy/grpc.hh"
+#include "proxy/mirror.hh"
 #include "proxy/proxy.hh"
 #include "proxy/request_target.hh"
+#include "proxy/rewrite.hh"
 #include "proxy/source/cached.hh"
 #include "proxy/source/files.hh"
 #include "proxy/source/respond.hh"
 #include "proxy/source/upstream.hh"
+#include "proxy/split.hh"
 
 namespace portolan::proxy {
 namespace {
@@ -81,6 +84,8 @@ Exchange::Next Exchange::route() {
                                 head_->query, &head_->fields, &client_.address, &country_, snapshot_->geo.get()});
   if (found == Router::none) return answer_error(404);
   route_ = &snapshot_->routes[found];
+  pool_ = &route_->pool;
+  if (!route_->pools.empty()) pool_ = &route_->pools[choose_pool(route_->pools, client_.address)].pool;
   cache_ = snapshot_->route_caches[found].get();
   return Next::more;
 }
@@ -98,8 +103,8 @@ Exchange::Next Exchange::admit() {
   if (asks_for_websocket(*head_)) head_->upgrade = websocket;
   if (!head_->upgrade.empty()) {
     if (head_->http2) upload_over_ = true;  // what comes belongs to the tunnel, once there is one
-    if (route_->pool.empty() && head_->http2) return answer_error(405);
-    if (route_->pool.empty()) head_->upgrade = {};
+    if (!route_->to_servers() && head_->http2) return answer_error(405);
+    if (!route_->to_servers()) head_->upgrade = {};
   }
   auto expect = head_->fields.find(FieldId::expect);
   if (expect && !http::equal_ignoring_case(*expect, "100-continue")) return answer_error(417);
@@ -116,7 +121,7 @@ Exchange::Next Exchange::admit() {
 // ── lookup: does the cache have it, or does somebody fetch it already ─────────────────────────────────────────────
 
 Exchange::Next Exchange::lookup() {
-  if (!cache_ || route_->pool.empty() || bypass_cache_ || !head_->upgrade.empty()) return Next::more;
+  if (!cache_ || !route_->to_servers() || bypass_cache_ || !head_->upgrade.empty()) return Next::more;
   edge::Lookup found = cache_->find({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()});
   ++lookups_;
   forward_ = found.forward;
@@ -139,8 +144,9 @@ Exchange::Next Exchange::lookup() {
 }
 
 Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
-  std::shared_ptr<Cluster> cluster = proxy_.cluster(*snapshot_, *route_);
+  std::shared_ptr<Cluster> cluster = this->cluster();
   if (!cluster) return answer_error(503);
+  if (route_->mirror) begin_mirror();
   auto note = std::make_shared<FetchNote>();
   auto writer = std::move(found.writer);
   OriginRequest::Ask request = ask(*cluster, true, writer.get());
@@ -160,12 +166,12 @@ Exchange::Next Exchange::choose() {
   if (route_->respond)
     return answer(
         std::make_unique<Respond>(route_->respond->status, route_->respond->body, route_->respond->content_type));
-  if (!route_->redirect.empty())
-    return answer(Respond::redirect(route_->redirect_status, redirect_target(route_->redirect, host_, *head_)));
+  if (!route_->redirect.empty()) return answer(Respond::redirect(route_->redirect_status, redirect_to()));
   if (route_->files)
     return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000, proxy_.open_files(*snapshot_)));
-  std::shared_ptr<Cluster> cluster = proxy_.cluster(*snapshot_, *route_);
+  std::shared_ptr<Cluster> cluster = this->cluster();
   if (!cluster) return answer_error(503);
+  if (route_->mirror) begin_mirror();
   OriginRequest::Ask request = ask(*cluster, false, nullptr);
   auto upstream = std::make_unique<Upstream>(proxy_, std::move(cluster), std::move(request), downstream_);
   Upstream& started = *upstream;
@@ -188,7 +194,12 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   filter.authority = head_->authority;
   filter.framing = head_->framing;
   filter.content_length = head_->content_length;
-  if (filter.authority.empty()) filter.authority = route_->pool;
+  if (filter.authority.empty()) filter.authority = *pool_;
+  AppliedEdits edits;
+  if (!route_->request_headers.empty()) {
+    edits.apply(route_->request_headers, variables());
+    filter.edits = &edits;
+  }
   http::Fields conditionals;
   std::string target;
   if (for_cache) {
@@ -199,6 +210,14 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
     filter.cookie = cache_->filter_cookies(*head_);
     writer->add_conditional_fields(conditionals);
     filter.extra = &conditionals;
+  }
+  if (route_->rewrite) {
+    if (!for_cache) target.assign(head_->path).append(head_->has_query ? "?" : "").append(head_->query);
+    Text path;
+    rewrite_path(*route_, head_->path, path);
+    target.replace(0, head_->path.size(), path.data(), path.size());
+    filter.target = target;
+    filter.prefix = stripped_prefix(*route_);
   }
   request.h2.scheme = cluster.tls() ? "https" : "http";
   if (auto te = head_->fields.find(FieldId::te)) request.h2.wants_trailers = http::list_has(*te, "trailers");
@@ -306,10 +325,19 @@ void Exchange::send_head(const Answer& head) {
     filter.send_length = has_body && (said || (head.length && !source_->upload()));
     filter.length = said ? std::strtoull(std::string(*said).c_str(), nullptr, 10) : head.length.value_or(0);
   }
+  AppliedEdits edits;
+  Text location;
+  if (route_ && !route_->response_headers.empty()) {
+    edits.apply(route_->response_headers, variables());
+    filter.edits = &edits;
+  }
+  if (route_ && route_->rewrite && head.fields)
+    if (auto said = head.fields->find(FieldId::location))
+      if (restore_location(*route_, head_->authority, *said, location)) filter.location = location;
   if (cache_ && head_) {
     if (cached_) {
       cache_status_ = cached_->cache_status();
-    } else if (!route_->pool.empty()) {
+    } else if (route_->to_servers()) {
       edge::StatusNote note;
       note.forward = forward_ == edge::Forward::none ? edge::Forward::bypass : forward_;
       note.detail = bypass_detail_;
@@ -360,7 +388,7 @@ Exchange::Next Exchange::relay() {
     }
     if (flow == Source::Flow::failed) {
       note_ = "answer cut";
-      proxy_.count_cut(route_ ? route_->name : "", route_ ? route_->pool : "");
+      proxy_.count_cut(route_ ? route_->name : "", route_ ? *pool_ : "");
       log();
       downstream_.cut();
       return Next::wait;
@@ -394,9 +422,11 @@ bool Exchange::upload() {
     switch (downstream_.read_body(bytes)) {
       case Downstream::Read::bytes:
         bytes_in_ += bytes.size;
+        if (mirror_) mirror_->send_body(bytes);
         if (origin) origin->send_body(std::move(bytes));
         break;
       case Downstream::Read::end:
+        if (mirror_) mirror_->end_body();
         if (origin) origin->end_body(downstream_.trailers());
         upload_over_ = true;
         break;
@@ -448,55 +478,6 @@ Exchange::Next Exchange::finish() {
   }
   log();
   return Next::done;
-}
-
-std::string_view Exchange::grpc_result() const {
-  if (!grpc_status_.empty()) return grpc_status_;
-  const http::Fields* trailers = source_ ? source_->trailers() : nullptr;
-  return trailers ? grpc_status(*trailers) : std::string_view();
-}
-
-void Exchange::log() {
-  if (std::exchange(logged_, true)) return;
-  int64_t duration_us = std::max<int64_t>(0, proxy_.worker().precise_us() - downstream_.request_started_us());
-  LogEntry entry;
-  entry.listener = connection_.listener().config.name;
-  entry.status = status_;
-  RequestKey key;
-  key.listener = connection_.listener().id;
-  key.snapshot = snapshot_->version;
-  key.status = status_;
-  if (route_) {
-    key.route = static_cast<uint32_t>(route_ - snapshot_->routes.data());
-    entry.route = route_->name;
-    entry.pool = route_->pool;
-  }
-  if (source_) {
-    entry.server = source_->server();
-    key.server = source_->server_id();
-    entry.tries = source_->tries();
-  }
-  RequestLabels labels{entry.listener, entry.route, entry.pool, entry.server, status_};
-  proxy_.meter().count(key, labels, duration_us, bytes_in_, bytes_out_);
-  if (grpc_) proxy_.count_grpc(entry.route, entry.pool, grpc_result());
-  if (!proxy_.logs()) return;
-  if (grpc_) entry.grpc_status = grpc_result();
-  entry.wall_ms = proxy_.worker().wall_ms() - duration_us / 1000;
-  entry.duration_us = duration_us;
-  entry.client = client_.address;
-  entry.bytes = bytes_out_;
-  entry.cache = cache_status_;
-  entry.note = note_;
-  if (connection_.tls()) entry.tls = connection_.tls()->version();
-  if (head_) {
-    entry.method = head_->method_text;
-    entry.target = head_->target;
-    entry.host = head_->authority;
-    entry.protocol = head_->http2 ? "HTTP/2.0" : head_->minor_version == 1 ? "HTTP/1.1" : "HTTP/1.0";
-    entry.referer = head_->fields.find(FieldId::referer).value_or("");
-    entry.user_agent = head_->fields.find(FieldId::user_agent).value_or("");
-  }
-  proxy_.log(entry, snapshot_->log_format);
 }
 
 }  // namespace portolan::proxy

@@ -9,6 +9,7 @@
 #include "proxy/downstream.hh"
 #include "proxy/filters.hh"
 #include "proxy/origin_request.hh"
+#include "proxy/proxy.hh"
 #include "proxy/snapshot.hh"
 #include "proxy/source/source.hh"
 #include "proxy/tunnel.hh"
@@ -17,6 +18,7 @@ namespace portolan::proxy {
 
 class Cached;
 class Connection;
+class MirrorFeed;
 
 class Exchange : public Recycled {
  public:
@@ -64,6 +66,10 @@ class Exchange : public Recycled {
   bool upload();  // moves the request's body; false: the request is broken
   void upload_failed(int status);
   OriginRequest::Ask ask(const Cluster& cluster, bool for_cache, const edge::Writer* writer);
+  std::shared_ptr<Cluster> cluster() { return proxy_.cluster(*snapshot_, *route_, *pool_); }
+  VariableSource variables();
+  std::string redirect_to();
+  void begin_mirror();
   Next fetch_for_cache(edge::Lookup lookup);
   void send_head(const Answer& answer);
   Next open_tunnel(Answer& answer);
@@ -87,6 +93,8 @@ class Exchange : public Recycled {
   std::string_view host_;       // lower case, without port
   std::string_view authority_;  // lower case, without a default port
   const RouteConfig* route_ = nullptr;
+  const std::string* pool_ = nullptr;  // the route's, or the one chosen of its split; empty: none
+  std::unique_ptr<MirrorFeed> mirror_;
   edge::Cache* cache_ = nullptr;
   bool bypass_cache_ = false;
   int lookups_ = 0;

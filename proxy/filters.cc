@@ -88,25 +88,33 @@ void write_identity(http::BlockHeadWriter& writer, const crypto::PeerIdentity& i
 
 void write_forwarded(http::BlockHeadWriter& writer, const http::RequestHead& head, const RequestFilter& filter) {
   const Client& client = filter.client;
+  auto ours = [&filter](std::string_view name) { return !filter.edits || !filter.edits->replaces(name); };
   char text[IpAddress::text_capacity];
   std::string_view peer(text, client.peer.print(text));
   if (client.through_trusted) {
     auto before = head.fields.joined(FieldId::x_forwarded_for);
     std::string list = before ? *before + ", " : std::string();
-    writer.field("X-Forwarded-For", list.append(peer));
+    if (ours("X-Forwarded-For")) writer.field("X-Forwarded-For", list.append(peer));
     if (auto forwarded = head.fields.joined(FieldId::forwarded)) {
       forwarded->append(client.peer.is_v6() ? ", for=\"[" : ", for=").append(peer);
-      writer.field("Forwarded", forwarded->append(client.peer.is_v6() ? "]\"" : ""));
+      if (ours("Forwarded")) writer.field("Forwarded", forwarded->append(client.peer.is_v6() ? "]\"" : ""));
     }
-  } else {
+  } else if (ours("X-Forwarded-For")) {
     writer.field("X-Forwarded-For", peer);
   }
   if (client.through_trusted) peer = {text, client.address.print(text)};
-  writer.field("X-Real-IP", peer);
-  writer.field("X-Forwarded-Proto", client.scheme);
+  if (ours("X-Real-IP")) writer.field("X-Real-IP", peer);
+  if (ours("X-Forwarded-Proto")) writer.field("X-Forwarded-Proto", client.scheme);
   std::string_view host = filter.authority;
   if (client.through_trusted) host = head.fields.find(FieldId::x_forwarded_host).value_or(host);
-  writer.field("X-Forwarded-Host", host);
+  if (ours("X-Forwarded-Host")) writer.field("X-Forwarded-Host", host);
+  if (!filter.prefix.empty() && ours("X-Forwarded-Prefix")) writer.field("X-Forwarded-Prefix", filter.prefix);
+}
+
+// A client's field in whose place the route, or the proxy for its sake, sends another or none.
+bool gives_way(std::string_view name, const RequestFilter& filter) {
+  return (filter.edits && filter.edits->replaces(name)) ||
+         (!filter.prefix.empty() && http::equal_ignoring_case(name, "x-forwarded-prefix"));
 }
 
 // "Via: 1.1 edge-1", written where the writer stands.
@@ -150,7 +158,8 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
   } else {
     writer.request_line(head.method_text, filter.target);
   }
-  writer.field("Host", filter.authority);
+  bool edited = filter.edits || !filter.prefix.empty();
+  writer.field("Host", filter.edits && !filter.edits->host().empty() ? filter.edits->host() : filter.authority);
   std::string joined;
   std::string_view connection = connection_value(head.fields, joined);
   for (const http::Field& f : head.fields) {
@@ -168,6 +177,7 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
     if (f.id == FieldId::other && (filter.client.identity || !filter.client.through_trusted) &&
         names_client_certificate(f.name))
       continue;
+    if (edited && gives_way(f.name, filter)) continue;
     writer.field(f.name, f.value);
   }
   if (filter.replace_cookie && filter.cookie) writer.field("Cookie", *filter.cookie);
@@ -184,6 +194,8 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
   }
   if (filter.extra)
     for (const http::Field& f : *filter.extra) writer.field(f.name, f.value);
+  if (!filter.set_cookie.empty()) writer.field("Set-Cookie", filter.set_cookie);
+  if (filter.edits) out.append(filter.edits->lines());
   writer.framing(filter.framing, filter.content_length);
   writer.end();
 }
@@ -200,6 +212,11 @@ bool write_fields(http::BlockHeadWriter& writer, const Answer& answer, const Res
     if (f.id == FieldId::age && answer.age_s) continue;
     if (f.id == FieldId::date) has_date = true;
     if (!filter.upgrade.empty() && http::equal_ignoring_case(f.name, "sec-websocket-accept")) continue;
+    if (filter.edits && filter.edits->replaces(f.name)) continue;
+    if (f.id == FieldId::location && !filter.location.empty()) {
+      writer.field(f.name, filter.location);
+      continue;
+    }
     writer.field(f.name, f.value);
   }
   return has_date;
@@ -211,7 +228,8 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
   http::BlockHeadWriter writer(out);
   writer.status_line(answer.status, answer.reason);
   bool has_date = false;
-  if (!answer.wire.empty()) {
+  auto ours = [&filter](std::string_view name) { return !filter.edits || !filter.edits->replaces(name); };
+  if (!answer.wire.empty() && !filter.edits && filter.location.empty()) {
     out.append(answer.wire);
     has_date = true;
   } else if (answer.fields) {
@@ -219,12 +237,13 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
   }
   if (!has_date) writer.field("Date", filter.date);
   if (!answer.content_range.empty()) writer.field("Content-Range", answer.content_range);
-  if (answer.age_s) writer.field("Age", static_cast<uint64_t>(std::max<int64_t>(0, *answer.age_s)));
-  write_via(out, "1.1", filter.node);
-  if (!filter.hsts.empty() && !(answer.fields && answer.fields->find("strict-transport-security")))
+  if (answer.age_s && ours("Age")) writer.field("Age", static_cast<uint64_t>(std::max<int64_t>(0, *answer.age_s)));
+  if (ours("Via")) write_via(out, "1.1", filter.node);
+  if (!filter.hsts.empty() && ours("Strict-Transport-Security") &&
+      !(answer.fields && answer.fields->find("strict-transport-security")))
     writer.field("Strict-Transport-Security", filter.hsts);
-  if (!filter.cache_status.empty()) writer.field("Cache-Status", filter.cache_status);
-  if (!filter.set_cookie.empty()) writer.field("Set-Cookie", filter.set_cookie);
+  if (!filter.cache_status.empty() && ours("Cache-Status")) writer.field("Cache-Status", filter.cache_status);
+  if (filter.edits) out.append(filter.edits->lines());
   if (filter.framing != http::Framing::none) {
     writer.framing(filter.framing, filter.length);
   } else if (filter.send_length) {

@@ -9,6 +9,7 @@
 #include "core/http/h1.hh"
 #include "core/http/semantics.hh"
 #include "core/loop/tls_session.hh"
+#include "proxy/header_edits.hh"
 #include "proxy/source/source.hh"
 
 namespace portolan::proxy {
@@ -40,6 +41,8 @@ struct RequestFilter {
   const http::Fields* extra = nullptr;  // added at the end
   std::string_view upgrade;             // asked for
   std::string_view websocket_key;       // Sec-WebSocket-Key, where the client has sent none
+  const AppliedEdits* edits = nullptr;  // the route's
+  std::string_view prefix;              // X-Forwarded-Prefix: what was taken off the path; empty: nothing
 };
 // A whole head for a server.
 void write_request(BlockWriter& out, const http::RequestHead& head, const RequestFilter& filter);
@@ -50,11 +53,13 @@ struct ResponseFilter {
   std::string_view cache_status;  // appended, when not empty
   http::Framing framing = http::Framing::none;
   uint64_t length = 0;
-  bool send_length = true;            // with Framing::none: HEAD and 304 say nothing when unknown
-  std::string_view hsts;              // Strict-Transport-Security, where the answer has none; empty: not sent
-  std::string_view set_cookie;        // one more, when not empty
-  std::string_view upgrade;           // granted
-  std::string_view websocket_accept;  // Sec-WebSocket-Accept, in place of the server's
+  bool send_length = true;              // with Framing::none: HEAD and 304 say nothing when unknown
+  std::string_view hsts;                // Strict-Transport-Security, where the answer has none; empty: not sent
+  std::string_view set_cookie;          // one more, when not empty
+  std::string_view upgrade;             // granted
+  std::string_view websocket_accept;    // Sec-WebSocket-Accept, in place of the server's
+  const AppliedEdits* edits = nullptr;  // the route's
+  std::string_view location;            // in place of the answer's Location, when not empty
   bool close = false;
   bool http_1_0 = false;  // the client's version: told when the connection stays
 };

@@ -61,6 +61,7 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   int tries() const { return tries_; }
   // By which the client is to come back; empty: it need not, or does so already. `fields`: of the answer.
   std::string set_cookie(bool tls, const http::Fields& fields) const;
+  const std::string& pool() const { return cluster_->pool().name; }
   bool body_sent_whole() const { return upload_done_ && (!stream_ || stream_->unsent() == 0); }
 
  private:

@@ -6,6 +6,7 @@
 #include "core/http/semantics.hh"
 #include "proxy/connection.hh"
 #include "proxy/fetch.hh"
+#include "proxy/mirror.hh"
 
 namespace portolan::proxy {
 
@@ -81,6 +82,7 @@ Proxy::~Proxy() {
   doors_.clear();
   crowd_.destroy_all();
   fetches_.clear();
+  mirrors_.clear();
 }
 
 // ── what control sends ────────────────────────────────────────────────────────────────────────────────────────────
@@ -287,11 +289,11 @@ bool Proxy::handshake_begins(const IpAddress& peer, const ListenerView& listener
 
 // ── for exchanges and fetches ─────────────────────────────────────────────────────────────────────────────────────
 
-std::shared_ptr<Cluster> Proxy::cluster(const Snapshot& snapshot, const RouteConfig& route) {
-  if (&snapshot != snapshot_.get()) return cluster_named(route.pool);
+std::shared_ptr<Cluster> Proxy::cluster(const Snapshot& snapshot, const RouteConfig& route, const std::string& pool) {
+  if (&snapshot != snapshot_.get() || &pool != &route.pool) return cluster_named(pool);
   if (route_clusters_.empty()) route_clusters_.resize(snapshot.routes.size());
   auto& cluster = route_clusters_[static_cast<size_t>(&route - snapshot.routes.data())];
-  if (!cluster) cluster = cluster_named(route.pool);
+  if (!cluster) cluster = cluster_named(pool);
   return cluster;
 }
 
@@ -326,6 +328,23 @@ void Proxy::end_fetch(Fetch& fetch) {
   if (found == fetches_.end()) return;
   worker_.bury(std::move(found->second));
   fetches_.erase(found);
+}
+
+void Proxy::begin_mirror(std::unique_ptr<Mirror> mirror) {
+  Mirror& m = *mirror;
+  mirrors_.emplace(&m, std::move(mirror));
+  m.start();
+}
+
+void Proxy::end_mirror(Mirror& mirror) {
+  auto found = mirrors_.find(&mirror);
+  if (found == mirrors_.end()) return;
+  worker_.bury(std::move(found->second));
+  mirrors_.erase(found);
+}
+
+void Proxy::count_mirrored(const std::string& pool, std::string_view result) {
+  worker_.metrics().counter(mirrored_total, {pool, result}).add();
 }
 
 std::string_view Proxy::date() {

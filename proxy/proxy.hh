@@ -23,6 +23,7 @@ namespace portolan::proxy {
 
 class Connection;
 class Fetch;
+class Mirror;
 struct Conversation;
 struct ListenerView;
 
@@ -62,8 +63,8 @@ class Proxy {
   Pool& pool() { return pool_; }
   // Those of the snapshot that serves now; null for one before it, whose routes are about to go.
   OpenFiles* open_files(const Snapshot& snapshot) { return &snapshot == snapshot_.get() ? &open_files_ : nullptr; }
-  // The pool of one of the snapshot's routes; nullptr: the board doesn't know it (yet).
-  std::shared_ptr<Cluster> cluster(const Snapshot& snapshot, const RouteConfig& route);
+  // The pool of one of the snapshot's routes, or another that it names; nullptr: the board doesn't know it (yet).
+  std::shared_ptr<Cluster> cluster(const Snapshot& snapshot, const RouteConfig& route, const std::string& pool);
   // Whether a connection that began under `cluster` may carry requests of those that come now.
   bool serves(const Cluster& cluster, const health::ServerState& server);
   bool draining() const { return draining_; }
@@ -91,6 +92,10 @@ class Proxy {
   void give_back(std::unique_ptr<Conversation> talk);  // blank
   void begin_fetch(std::unique_ptr<Fetch> fetch);
   void end_fetch(Fetch& fetch);
+  size_t mirrors() const { return mirrors_.size(); }  // under way
+  void begin_mirror(std::unique_ptr<Mirror> mirror);
+  void end_mirror(Mirror& mirror);
+  void count_mirrored(const std::string& pool, std::string_view result);
   std::string_view date();  // IMF-fixdate of now
 
   bool logs() const { return shared_.log_writer.enabled(); }
@@ -145,6 +150,7 @@ class Proxy {
   SourceCounts handshakes_;
   std::vector<std::unique_ptr<Conversation>> spare_conversations_;
   std::unordered_map<const Fetch*, std::unique_ptr<Fetch>> fetches_;
+  std::unordered_map<const Mirror*, std::unique_ptr<Mirror>> mirrors_;
   RequestMeter meter_;
   BlockWriter log_line_;
   char date_[29];

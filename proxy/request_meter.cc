@@ -24,7 +24,7 @@ const Family response_bytes{
 size_t RequestMeter::Hash::operator()(const RequestKey& k) const {
   constexpr uint64_t odd = 0x9e3779b97f4a7c15;
   uint64_t h = (k.listener ^ k.snapshot << 20 ^ k.server.cluster << 40) * odd;
-  h = (h ^ h >> 32 ^ k.route ^ uint64_t{k.server.member} << 32) * odd;
+  h = (h ^ h >> 32 ^ k.route ^ uint64_t{k.share} << 24 ^ uint64_t{k.server.member} << 32) * odd;
   return (h ^ h >> 29 ^ static_cast<uint64_t>(k.status)) * odd >> 16;
 }
 

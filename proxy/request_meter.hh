@@ -28,6 +28,7 @@ struct RequestKey {
   uint64_t listener = 0;        // ListenerView::id
   uint64_t snapshot = 0;        // Snapshot::version
   uint32_t route = UINT32_MAX;  // index into the snapshot's routes
+  uint32_t share = 0;           // index into the route's pools
   ServerId server;
   int status = 0;
   bool operator==(const RequestKey&) const = default;

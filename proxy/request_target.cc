@@ -75,8 +75,7 @@ std::optional<std::string_view> query_parameter(std::string_view query, std::str
   return std::nullopt;
 }
 
-std::string redirect_target(const std::string& redirect, std::string_view host, const http::RequestHead& head) {
-  if (redirect != "https") return redirect;
+std::string https_target(std::string_view host, const http::RequestHead& head) {
   std::string target = "https://" + std::string(host).append(head.path);
   if (head.has_query) target.append("?").append(head.query);
   return target;

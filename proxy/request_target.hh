@@ -18,7 +18,7 @@ bool climbs(std::string_view path);
 // nullopt: none; "" where it has no value.
 std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name, Text& decoded);
 
-// Where a route's `redirect` sends a request for `host`: "https" keeps host and path.
-std::string redirect_target(const std::string& redirect, std::string_view host, const http::RequestHead& head);
+// Where "https" as a route's `redirect` sends a request for `host`: it keeps host and path.
+std::string https_target(std::string_view host, const http::RequestHead& head);
 
 }  // namespace portolan::proxy

@@ -10,6 +10,7 @@
 #include "proxy/config_fields.hh"
 #include "proxy/country.hh"
 #include "proxy/regex.hh"
+#include "proxy/rule_fields.hh"
 
 namespace portolan::proxy {
 namespace {
@@ -54,17 +55,6 @@ conf::Type<std::string> host() {
   return t;
 }
 
-conf::Type<std::string> url_path(std::string example) {
-  conf::Type<std::string> t = conf::string(std::move(example));
-  t.name = "path";
-  t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
-    if (!read(binder, value, out)) return false;
-    return (out[0] == '/' && out.find_first_of(" ?#") == std::string::npos) ||
-           binder.must_be(value, "a path that begins with \"/\", without \"?\" or \"#\"");
-  };
-  return t;
-}
-
 conf::Type<std::string> method() {
   conf::Type<std::string> t = conf::string("\"GET\"");
   t.name = "method";
@@ -72,19 +62,6 @@ conf::Type<std::string> method() {
     if (!read(binder, value, out)) return false;
     return std::all_of(out.begin(), out.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; }) ||
            binder.must_be(value, "a method in capitals, such as \"GET\"");
-  };
-  return t;
-}
-
-conf::Type<std::string> redirect() {
-  conf::Type<std::string> t = conf::string("\"https\"");
-  t.bounds = [] { return std::string("\"https\", a URL, or a path that begins with \"/\""); };
-  t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
-    if (!read(binder, value, out)) return false;
-    bool url = out.rfind("http://", 0) == 0 || out.rfind("https://", 0) == 0;
-    bool plain = std::all_of(out.begin(), out.end(), [](char c) { return c > ' ' && c < 0x7f; });
-    return (plain && (out == "https" || out[0] == '/' || (url && out.size() > 8))) ||
-           binder.must_be(value, "\"https\", a URL, or a path that begins with \"/\"");
   };
   return t;
 }
@@ -137,14 +114,14 @@ const conf::Table<RespondConfig>& respond_fields() {
 
 bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
   std::vector<std::string> answers;
-  for (const char* key : {"pool", "files", "respond", "redirect"})
+  for (const char* key : {"pool", "pools", "files", "respond", "redirect"})
     if (value.find(key)) answers.push_back(key);
   auto fail = [&](const conf::Place& where, const std::string& what) {
     binder.error(where, what);
     return false;
   };
   if (answers.empty())
-    return fail(value.where, "[[route]] answers with nothing; set one of pool, files, respond, redirect");
+    return fail(value.where, "[[route]] answers with nothing; set one of pool, pools, files, respond, redirect");
   if (answers.size() > 1)
     return fail(value.find(answers[1])->where,
                 fmt::format("[[route]] has both {} and {}; keep one", answers[0], answers[1]));
@@ -155,6 +132,9 @@ bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
     return fail(value.find(paths[1])->where, fmt::format("[[route]] has both {} and {}; keep one", paths[0], paths[1]));
   if (value.find("redirect_status") && route.redirect.empty())
     return fail(value.find("redirect_status")->where, "redirect_status in [[route]] needs redirect");
+  if (const conf::Member* to = value.find("redirect"))
+    if (!read_redirect(binder, to->value, route)) return false;
+  if (!check_rules(binder, value, route)) return false;
   std::string path = route.path_exact.empty() ? route.path : route.path_exact;
   if (!route.path_regex.empty()) path = literal_ends(route.path_regex).prefix;
   if (route.files && !route.files->strip_prefix.empty() && path.rfind(route.files->strip_prefix, 0) != 0 &&
@@ -202,14 +182,26 @@ const conf::Table<RouteConfig>& route_fields() {
               "The countries of clients, as the databases of [geo] know them.")
               .otherwise("any"),
           row("pool", &RouteConfig::pool, conf::reference("pool"),
-              "Answered by the servers of this [pool.NAME]. A route has exactly one of pool, "
-              "files, respond "
+              "Answered by the servers of this [pool.NAME]. A route has exactly one of pool, pools, files, respond "
               "and redirect."),
+          row("pools", &RouteConfig::pools, pool_shares(),
+              "Answered by one of these pools, each with its share of the clients; a client, by its address, stays "
+              "with its pool, and when weights change only as many move as must."),
+          row("mirror", &RouteConfig::mirror, conf::optional(conf::table(mirror_fields())),
+              "Copies of the requests for another pool, whose answers are thrown away. Clients never wait for them."),
+          row("rewrite", &RouteConfig::rewrite, conf::optional(conf::table(rewrite_fields())),
+              "What servers are asked for."),
+          row("request_headers", &RouteConfig::request_headers, conf::table(request_edit_fields()),
+              "Headers changed on the way to servers."),
+          row("response_headers", &RouteConfig::response_headers, conf::table(response_edit_fields()),
+              "Headers changed in every answer to clients, errors included; what a cache keeps is what servers sent."),
           row("files", &RouteConfig::files, conf::optional(conf::table(files_fields())), "Answered from a directory."),
           row("respond", &RouteConfig::respond, conf::optional(conf::table(respond_fields())),
               "Answered as written here."),
           row("redirect", &RouteConfig::redirect, redirect(),
-              "Sent elsewhere: \"https\" keeps host and path; a URL or a path is sent as it is."),
+              "Sent elsewhere: \"https\" keeps host and path; a URL or a path may hold {host}, {path}, {query}, {rest} "
+              "(the "
+              "path behind the route's), {scheme} and {uri} (path and query)."),
           row("redirect_status", &RouteConfig::redirect_status, redirect_status(), "The status of a redirect."),
           row("cache", &RouteConfig::cache, conf::reference("cache"), "Kept in this [cache.NAME].")
               .otherwise("not cached"),

@@ -1,0 +1,237 @@
+"""Which route takes a request, and what routes do to requests and answers on their way."""
+import collections
+import json
+import os
+import subprocess
+import time
+
+import harness
+
+LISTENER = '''
+[server]
+trusted = ["127.0.0.0/8"]
+{control}
+[listener.http]
+listen = ["127.0.0.1:{port}"]
+'''
+
+
+def pool(name, *origins, more=''):
+    servers = ', '.join(f'"127.0.0.1:{origin.port}"' for origin in origins)
+    return f'[pool.{name}]\nservers = [{servers}]\n{more}\n'
+
+
+def said(answer):
+    """What an echo origin was asked: its JSON, with the fields as an Answer to look in."""
+    value = json.loads(answer.body)
+    return value, harness.Answer(0, '', [tuple(pair) for pair in value['fields']], b'')
+
+
+def client(n):
+    return {'X-Forwarded-For': f'192.0.2.{n % 250}' if n < 250 else f'10.0.{n // 250}.{n % 250}'}
+
+
+class Routes(harness.Case):
+    def test_are_chosen_by_what_a_request_is_like(self):
+        database = os.path.join(self.folder, 'demo.mmdb')
+        subprocess.run([harness.BINARY, 'geo-demo', database], check=True, stdout=subprocess.DEVNULL)
+        routes = (('any', ''),
+                  ('versions', 'path_regex = "^/v[0-9]+/"'),
+                  ('beta', 'header = { X-Beta = "1" }'),
+                  ('mobile', 'path = "/m"\nheader = { user-agent = { prefix = ["Phone/", "Tablet/"] } }'),
+                  ('german', 'path = "/g"\ncountry = ["DE", "AT"]'),
+                  ('inside', 'path = "/i"\nclient = ["10.0.0.0/8", "2001:db8::/32"]'),
+                  ('second', 'path = "/q"\nquery = { v = "2" }'),
+                  ('second-posted', 'path = "/q"\nquery = { v = "2" }\nmethod = "POST"'))
+        edge = self.portolan(LISTENER + f'[geo]\ndatabases = ["{database}"]\n' + ''.join(
+            f'[[route]]\nrespond = {{ body = "{name}" }}\n{conditions}\n' for name, conditions in routes))
+        asked = (('any', '/', {}), ('any', '/v1', {}), ('versions', '/v12/x', {}), ('beta', '/', {'x-beta': '1'}),
+                 ('any', '/', {'x-beta': '11'}), ('versions', '/v1/x', {'x-beta': '1'}),
+                 ('mobile', '/m/1', {'User-Agent': 'Tablet/3'}), ('any', '/m/1', {'User-Agent': 'Desk/3'}),
+                 ('german', '/g', {'X-Forwarded-For': '198.18.104.1'}), ('any', '/g', {'X-Forwarded-For': '198.18.88.1'}),
+                 ('any', '/g', {'X-Forwarded-For': '8.8.8.8'}),
+                 ('inside', '/i', {'X-Forwarded-For': '10.9.9.9'}), ('inside', '/i', {'X-Forwarded-For': '2001:db8::5'}),
+                 ('any', '/i', {'X-Forwarded-For': '11.9.9.9'}),
+                 ('second', '/q?a&v=%32', {}), ('any', '/q?v=3&v=2', {}))
+        for name, target, fields in asked:
+            self.assertEqual(edge.get(target, fields=fields).body.decode(), name, (target, fields))
+        self.assertEqual(edge.get('/q?v=2', method='POST', body=b'x').body, b'second-posted')
+        self.assertEqual(self.curl('--http2-prior-knowledge', '-H', 'X-Beta: 1', f'http://127.0.0.1:{edge.port}/'),
+                         b'beta')
+
+    def test_redirect_with_what_was_asked_for(self):
+        edge = self.portolan(LISTENER + '''
+            [[route]]
+            path = "/old/"
+            redirect = "/new/{rest}"
+            redirect_status = 308
+            [[route]]
+            host = "old.example"
+            redirect = "https://www.example{uri}"
+            [[route]]
+            path = "/top"
+            redirect = "/{rest}"
+            ''')
+        answer = edge.get('/old/a/b')
+        self.assertEqual((answer.status, answer['Location']), (308, '/new/a/b'))
+        self.assertEqual(edge.get('/a?b=c', name='old.example')['Location'], 'https://www.example/a?b=c')
+        self.assertEqual(edge.get('/top//evil.example')['Location'], '/evil.example')
+
+
+class Splits(harness.Case):
+    def split(self, app, canary):
+        return LISTENER + pool('app', self.app) + pool('canary', self.canary) + f'''
+            [[route]]
+            pools = {{ app = {app}, canary = {canary} }}
+            '''
+
+    def setUp(self):
+        super().setUp()
+        self.app, self.canary = self.echo('app'), self.echo('canary')
+
+    def ask(self, edge, count):
+        with edge.client() as connection:
+            def served(n):
+                return said(connection.request(fields=client(n)).answer())[0]['origin']
+            return {n: served(n) for n in range(count)}
+
+    def test_keep_a_client_and_move_only_those_who_must(self):
+        edge = self.portolan(self.split(80, 20))
+        before = self.ask(edge, 500)
+        counts = collections.Counter(before.values())
+        self.assertGreater(counts['canary'], 60)
+        self.assertLess(counts['canary'], 145)
+        self.assertEqual(self.ask(edge, 500), before)
+        self.assertEqual(edge.metric('portolan_requests_total', pool='canary'), 2 * counts['canary'])
+        edge.reload(self.split(50, 50))
+        after = self.ask(edge, 500)
+        self.assertEqual({n for n in after if before[n] == 'canary' and after[n] != 'canary'}, set())
+        self.assertGreater(collections.Counter(after.values())['canary'], 200)
+
+
+class Edits(harness.Case):
+    def test_headers_both_ways_and_the_path(self):
+        edge = self.portolan(LISTENER + pool('app', self.echo()) + '''
+            [[route]]
+            path = "/api/"
+            pool = "app"
+            rewrite = { prefix = "/" }
+            [route.request_headers]
+            set = { X-Env = "prod", X-Client = "{client_address}", Host = "inner.example" }
+            add = { X-Tag = "two" }
+            remove = ["Cookie"]
+            [route.response_headers]
+            set = { X-Frame-Options = "DENY", X-Asked = "{host}{path}" }
+            remove = ["Via"]
+            [[route]]
+            path = "/fixed"
+            respond = { body = "x" }
+            response_headers = { set = { Cache-Control = "max-age=60" }, remove = ["server"] }
+            ''')
+        fields = {'X-Env': 'theirs', 'Cookie': 'c=1', 'X-Tag': 'one', 'X-Client': 'theirs', **client(7)}
+        answer = edge.get('/api/x?y=1', fields=fields)
+        asked, got = said(answer)
+        self.assertEqual(asked['target'], '/x?y=1')
+        self.assertEqual((got['Host'], got['X-Forwarded-Host'], got['X-Forwarded-Prefix']), ('inner.example', 'test', '/api'))
+        self.assertEqual((got.all('X-Env'), got.all('X-Client')), (['prod'], ['192.0.2.7']))
+        self.assertEqual(got.all('X-Tag'), ['one', 'two'])
+        self.assertIsNone(got.get('Cookie'))
+        self.assertEqual((answer['X-Frame-Options'], answer['X-Asked'], answer.get('Via')), ('DENY', 'test/api/x', None))
+        self.assertEqual(said(edge.get('/api'))[0]['target'], '/')
+        fixed = edge.get('/fixed')
+        self.assertEqual((fixed['Cache-Control'], fixed.get('Server')), ('max-age=60', None))
+        told = self.curl('-i', '--http2-prior-knowledge', f'http://127.0.0.1:{edge.port}/api/z')
+        self.assertIn(b'x-frame-options: DENY', told)
+        self.assertIn(b'"target": "/z"', told)
+
+    def test_answers_from_a_cache_too_and_nothing_edited_is_kept(self):
+        def handler(connection, _):
+            while True:
+                target = connection.request_head()[1]
+                connection.send(b'HTTP/1.1 301 Moved\r\nCache-Control: max-age=60\r\nLocation: /inner%s/\r\nX-Was: stored\r\n'
+                                b'Content-Length: 0\r\n\r\n' % target[len('/inner'):].encode())
+        origin = self.scripted(handler)
+        text = LISTENER + pool('app', origin) + '''
+            [cache.edge]
+            memory = "1 MiB"
+            [[route]]
+            path = "/outer"
+            pool = "app"
+            cache = "edge"
+            rewrite = { prefix = "/inner" }
+            [route.response_headers]
+            set = { X-Now = "STAMP" }
+            remove = ["x-was"]
+            '''
+        edge = self.portolan(text.replace('STAMP', 'one'))
+        for n in range(2):
+            answer = edge.get('/outer/a')
+            self.assertEqual((answer.status, answer['Location'], answer['X-Now'], answer.get('X-Was')),
+                             (301, '/outer/a/', 'one', None), n)
+        edge.reload(text.replace('STAMP', 'two').replace('remove = ["x-was"]', ''))
+        answer = edge.get('/outer/a')
+        self.assertIn('hit', answer['Cache-Status'])
+        self.assertEqual((answer['X-Now'], answer['X-Was'], answer['Location']), ('two', 'stored', '/outer/a/'))
+        self.assertEqual(origin.connections, 1)
+
+
+class Mirrors(harness.Case):
+    def mirrored(self, shadow, keys=''):
+        return self.portolan(LISTENER + pool('app', self.echo('app')) + pool('shadow', shadow) + f'''
+            [[route]]
+            pool = "app"
+            mirror = {{ pool = "shadow" {keys} }}
+            ''')
+
+    def results(self, edge, result):
+        return edge.metric('portolan_mirrored_requests_total', pool='shadow', result=result)
+
+    def test_get_every_request_with_its_body(self):
+        got = []
+
+        def handler(connection, _):
+            while True:
+                method, target, fields = connection.request_head()
+                got.append((method, target, len(connection.request_body(fields)), dict(fields).get('Expect')))
+                connection.send(b'HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno')
+        edge = self.mirrored(self.scripted(handler), ', buffer = "1 MiB"')
+        with edge.client() as connection:
+            self.assertEqual(said(connection.request(target='/a').answer())[0]['origin'], 'app')
+            self.assertEqual(said(connection.request('POST', '/b', body=b'x' * 300_000).answer())[0]['body_size'], 300_000)
+            connection.send(b'POST /c HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n')
+            self.assertEqual(said(connection.answer())[0]['body_size'], 3)
+        harness.wait_until(lambda: self.results(edge, 'answered') == 3, what='three copies')
+        self.assertEqual(sorted(got), [('GET', '/a', 0, None), ('POST', '/b', 300_000, None), ('POST', '/c', 3, None)])
+        self.assertEqual(edge.metric('portolan_requests_total', pool='shadow') or 0, 0)
+
+    def test_hold_nobody_up(self):
+        def never(connection, _):
+            connection.request_head()
+            time.sleep(30)
+        edge = self.mirrored(self.scripted(never), ', at_once = 2')
+        began = time.monotonic()
+        with edge.client() as connection:
+            for _ in range(5):
+                body = said(connection.request('POST', '/', body=b'x' * 2_000_000).answer())[0]
+                self.assertEqual(body['body_size'], 2_000_000)
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertGreater(self.results(edge, 'dropped'), 0)
+
+    def test_that_are_down_cost_nothing(self):
+        class Nobody:
+            port = harness.free_port()
+        edge = self.mirrored(Nobody)
+        for _ in range(5):
+            self.assertEqual(edge.get('/').status, 200)
+        harness.wait_until(lambda: self.results(edge, 'failed') == 5, what='five failures')
+
+    def test_get_their_share(self):
+        edge = self.mirrored(self.echo('shadow'), ', share = "30%"')
+        with edge.client() as connection:
+            for _ in range(300):
+                connection.request().answer()
+        harness.wait_until(lambda: 50 < (self.results(edge, 'answered') or 0) < 140, what='about ninety copies')
+
+
+if __name__ == '__main__':
+    harness.main()

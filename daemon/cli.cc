@@ -6,6 +6,7 @@
 #include "core/geo/demo.hh"
 #include "daemon/config.hh"
 #include "daemon/remote.hh"
+#include "daemon/shards_command.hh"
 #include "daemon/tls_files.hh"
 #include "daemon/version.hh"
 
@@ -20,6 +21,7 @@ struct Options {
   std::string admin;
   bool json = false;
   std::string pool, address, name, url, file;
+  ShardsOptions shards;
 };
 
 int check(const Options& options, std::ostream& out, std::ostream& err) {
@@ -98,6 +100,15 @@ class CommandLine {
     auto* demo = app_.add_subcommand("geo-demo", "write a small database of made-up networks");
     demo->add_option("FILE", options_.file, "where to")->required();
     demo->callback([this] { action_ = [this] { return geo_demo(options_, out_, err_); }; });
+
+    auto* shards = app_.add_subcommand("shards", "servers that each own some of the keys");
+    shards->require_subcommand(1);
+    auto* plan = shards->add_subcommand("plan", "show which slots move when a server comes or goes, and the new map");
+    add_config(plan);
+    plan->add_option("POOL", options_.shards.pool, "the pool's name")->required();
+    auto* add = plan->add_option("--add", options_.shards.add, "the server that comes");
+    plan->add_option("--remove", options_.shards.remove, "the server that goes")->excludes(add);
+    plan->callback([this] { action_ = [this] { return plan_shards(options_.config, options_.shards, out_, err_); }; });
   }
 
   // A command that talks to the running daemon.

@@ -1,6 +1,6 @@
 #pragma once
-// The command line: `portolan run|check|reference|status|reload|drain|enable|purge|geo-demo`. All
-// but `run`, `check`, `reference` and `geo-demo` talk to a running daemon over its admin socket.
+// The command line: `portolan run|check|reference|status|reload|drain|enable|purge|geo-demo|shards`. All
+// but `run`, `check`, `reference`, `geo-demo` and `shards` talk to a running daemon over its admin socket.
 #include <functional>
 #include <iosfwd>
 #include <string>

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <set>
 
 #include "core/conf/types.hh"
 #include "core/http/chars.hh"
+#include "proxy/shards.hh"
 
 namespace portolan::proxy {
 namespace {
@@ -14,35 +17,59 @@ using conf::row;
 using conf::row_of;
 using conf::Value;
 
-constexpr const char* ways[] = {"client-address", "header", "cookie", "path", "query"};  // HashConfig::By
-
-bool needs_name(HashConfig::By by) {
-  return by == HashConfig::By::header || by == HashConfig::By::cookie || by == HashConfig::By::query;
-}
-
-conf::Type<HashConfig> way() {
-  return conf::through<HashConfig, std::string>(
-      conf::one_of(std::vector<std::string>(std::begin(ways), std::end(ways))),
-      [](Binder&, const Value&, HashConfig& hash, std::string& word) {
-        hash.by = static_cast<HashConfig::By>(std::find(std::begin(ways), std::end(ways), word) - std::begin(ways));
-        return true;
-      },
-      [](const HashConfig& hash) { return conf::show_string(ways[static_cast<size_t>(hash.by)]); });
-}
-
 bool is_token(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return http::is_class(c, http::char_token); });
 }
 
-bool name_fits(Binder& binder, const Value& value, HashConfig& hash) {
-  std::string by = ways[static_cast<size_t>(hash.by)];
-  if (needs_name(hash.by) == !hash.name.empty()) return true;
-  if (hash.name.empty())
-    binder.error(value.where, "name is missing in " + binder.context() + ": by = \"" + by + "\" needs to know which");
-  else
-    binder.error(value.find("name")->where,
-                 "name in " + binder.context() + " says nothing with by = \"" + by + "\"; leave it out");
-  return false;
+constexpr const char* ways[] = {"client-address", "path", "header", "cookie", "query"};  // KeyConfig::By
+
+bool takes_name(KeyConfig::By by) {
+  return by != KeyConfig::By::client_address && by != KeyConfig::By::path;
+}
+
+std::optional<KeyConfig> parse_key(const std::string& text) {
+  size_t colon = text.find(':');
+  auto way = std::find(std::begin(ways), std::end(ways), text.substr(0, colon));
+  if (way == std::end(ways)) return std::nullopt;
+  KeyConfig key{static_cast<KeyConfig::By>(way - std::begin(ways)), ""};
+  if (colon != std::string::npos) key.name = text.substr(colon + 1);
+  bool named = colon != std::string::npos && !key.name.empty() && is_token(key.name);
+  if (takes_name(key.by) ? !named : colon != std::string::npos) return std::nullopt;
+  return key;
+}
+
+conf::Type<KeyConfig> request_key() {
+  conf::Type<KeyConfig> t;
+  t.name = "string";
+  t.bounds = [] { return std::string("client-address | path | header:NAME | cookie:NAME | query:NAME"); };
+  t.example = "\"header:X-User\"";
+  t.read = [](Binder& binder, const Value& value, KeyConfig& out) {
+    auto key = value.kind == Value::Kind::string ? parse_key(value.string) : std::nullopt;
+    if (!key)
+      return binder.must_be(value, "\"client-address\", \"path\", \"header:NAME\", \"cookie:NAME\" or \"query:NAME\"");
+    out = *key;
+    return true;
+  };
+  t.show = [](const KeyConfig& key) {
+    std::string way = ways[static_cast<size_t>(key.by)];
+    return conf::show_string(takes_name(key.by) ? way + ":" + key.name : way);
+  };
+  return t;
+}
+
+conf::Type<SlotRange> slot_range() {
+  conf::Type<SlotRange> t;
+  t.name = "slots";
+  t.bounds = [] { return std::string("\"0-16383\""); };
+  t.example = "\"0-4095\"";
+  t.read = [](Binder& binder, const Value& value, SlotRange& out) {
+    auto range = parse_slots(value.kind == Value::Kind::string ? value.string : "");
+    if (!range) return binder.must_be(value, "slots such as \"0-4095\", from 0 to 16383");
+    out = *range;
+    return true;
+  };
+  t.show = [](const SlotRange& range) { return conf::show_string(to_string(range)); };
+  return t;
 }
 
 // RFC 6265 §4.1.1: what may stand in a Set-Cookie.
@@ -66,25 +93,35 @@ bool cookie_is_sound(Binder& binder, const Value& value, StickyConfig& sticky) {
 
 }  // namespace
 
-const conf::Table<HashConfig>& hash_fields() {
+conf::Type<HashConfig> hash() {
   static const conf::Table<HashConfig> table{
-      {
-          row_of<HashConfig, HashConfig>("by", std::identity(), way(),
-                                         "What the key is taken from. A request without it is told apart by its "
-                                         "client's address."),
-          row("name", &HashConfig::name, conf::string("\"X-User\""),
-              "Of the header, the cookie or the query parameter.")
-              .otherwise("none"),
-          row("seed", &HashConfig::seed, conf::string("\"any words\""),
-              "A secret, the same on all nodes that shall choose alike: strangers can't find keys that meet at one "
-              "server.")
-              .otherwise("none"),
-      },
-      name_fits};
-  return table;
+      row("key", &HashConfig::key, request_key(), "A request without it is told apart by its client's address."),
+      row("seed", &HashConfig::seed, conf::string("\"any words\""),
+          "A secret, the same on all nodes that shall choose alike: strangers can't find keys that meet at one server.")
+          .otherwise("none"),
+  };
+  return conf::table_or(table, &HashConfig::key, request_key());
 }
 
-const conf::Table<StickyConfig>& sticky_fields() {
+conf::Type<ShardsConfig> shards() {
+  static const conf::Table<ShardConfig> shard{
+      row("slots", &ShardConfig::slots, conf::one_or_many(slot_range()), "Which of the 16384 slots it owns.").require(),
+      row("servers", &ShardConfig::servers, conf::list(conf::string("\"10.0.0.11:8080\""), 1),
+          "Who has them, as the pool's list writes it; of several, `balance` chooses.")
+          .require(),
+  };
+  static const conf::Table<ShardsConfig> table{
+      row("key", &ShardsConfig::key, request_key(),
+          "What a request's slot is made of. One without it goes to any server.")
+          .require(),
+      row("map", &ShardsConfig::map, conf::list(conf::table(shard), 1),
+          "Each slot stands in it once; `portolan shards` makes and changes it.")
+          .require(),
+  };
+  return conf::table(table);
+}
+
+conf::Type<StickyConfig> sticky() {
   static const conf::Table<StickyConfig> table{
       {
           row("cookie", &StickyConfig::cookie, conf::string("\"portolan\""), "Its name."),
@@ -100,13 +137,35 @@ const conf::Table<StickyConfig>& sticky_fields() {
               .otherwise("a key of this node's own, kept in server.state"),
       },
       cookie_is_sound};
-  return table;
+  return conf::table(table);
 }
 
-bool hash_is_used(Binder& binder, const Value& value, const PoolConfig& pool) {
-  const conf::Member* hash = value.find("hash");
-  if (!hash || pool.balance == "hash") return true;
-  binder.error(hash->where, "hash in " + binder.context() + " needs balance = \"hash\"");
+bool steering_is_sound(Binder& binder, const Value& value, const PoolConfig& pool) {
+  if (const conf::Member* hash = value.find("hash"); hash && pool.balance != "hash") {
+    binder.error(hash->where, "hash in " + binder.context() + " needs balance = \"hash\"");
+    return false;
+  }
+  if (!pool.shards) return true;
+  const conf::Place& where = value.find("shards")->where;
+  const std::string subject = "shards in " + binder.context() + ": ";
+  if (pool.sticky) {
+    binder.error(where, subject + "sticky can't be kept, the key says where a request goes; leave one of the two out");
+    return false;
+  }
+  std::set<std::string> known, used;
+  for (const ServerConfig& server : pool.servers) known.insert(server.address.to_string());
+  for (const ShardConfig& shard : pool.shards->map)
+    for (const std::string& server : shard.servers) {
+      used.insert(server);
+      if (known.contains(server)) continue;
+      binder.error(where, subject + server + " is none of the pool's servers");
+      return false;
+    }
+  std::string mistake = mistake_in(pool.shards->map);
+  for (const std::string& server : known)
+    if (mistake.empty() && !used.contains(server)) mistake = server + " has no slots";
+  if (mistake.empty()) return true;
+  binder.error(where, subject + mistake);
   return false;
 }
 

@@ -1,13 +1,14 @@
 #pragma once
-// Rows of what steers requests to servers: [pool].hash and [pool].sticky.
+// What steers requests to servers, as keys: [pool].hash, [pool].sticky and [pool].shards.
 #include "core/conf/field.hh"
 #include "proxy/config.hh"
 
 namespace portolan::proxy {
 
-const conf::Table<HashConfig>& hash_fields();
-const conf::Table<StickyConfig>& sticky_fields();
-// False, and told: `hash` is set, and the pool's policy doesn't ask for it.
-bool hash_is_used(conf::Binder& binder, const conf::Value& value, const PoolConfig& pool);
+conf::Type<HashConfig> hash();
+conf::Type<StickyConfig> sticky();
+conf::Type<ShardsConfig> shards();
+// What one of them alone can't say; false, and told: the pool can't be as it is written.
+bool steering_is_sound(conf::Binder& binder, const conf::Value& value, const PoolConfig& pool);
 
 }  // namespace portolan::proxy

@@ -2,76 +2,61 @@
 
 #include <algorithm>
 
+#include "proxy/shards.hh"
+#include "proxy/steering.hh"
+
 namespace portolan::proxy {
 
 Cluster::Cluster(std::shared_ptr<const health::Pool> pool, std::shared_ptr<const PoolConfig> config, uint64_t id,
                  std::shared_ptr<loop::TlsConnector> tls)
     : pool_(std::move(pool)), config_(std::move(config)), tls_(std::move(tls)), id_(id) {
-  build();
-}
-
-void Cluster::build() {
   const BalancerKind* kind = Registration<BalancerKind>::find(config_->balance);
   if (!kind) return;
   by_latency_ = kind->by_latency;
   by_key_ = kind->by_key;
-  std::vector<size_t> members[2 * health::most_tiers];  // by rank
-  double all[health::most_tiers] = {}, taking[health::most_tiers] = {};
-  for (size_t i = 0; i < pool_->members.size(); ++i) {
-    const health::Member& m = pool_->members[i];
-    bool takes = pool_->takes(m);
-    if (takes) members[m.rank()].push_back(i);
-    if (m.backup) continue;
-    all[m.tier] += m.weight;
-    if (takes) taking[m.tier] += m.weight;
-  }
-  double healthy[health::most_tiers] = {};
-  for (size_t tier = 0; tier < health::most_tiers; ++tier) {
-    if (members[tier].empty()) continue;
-    healthy[tiers_.size()] = taking[tier] / all[tier];
-    tiers_.push_back({kind->make(pool_, std::move(members[tier]))});
-  }
-  spread(healthy);
-  for (size_t rank = health::most_tiers; rank < 2 * health::most_tiers; ++rank)
-    if (!members[rank].empty()) tiers_.push_back({kind->make(pool_, std::move(members[rank]))});
+  std::vector<size_t> all(pool_->members.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  tiers_ = Tiers(*kind, pool_, all);
+  if (config_->shards) divide(*kind);
 }
 
-void Cluster::spread(const double (&healthy)[health::most_tiers]) {
-  constexpr double factor = 1.4;
-  if (tiers_.size() < 2) return;
-  double sum = 0;
-  for (size_t i = 0; i < tiers_.size(); ++i) sum += std::min(1.0, factor * healthy[i]);
-  double so_far = 0, scale = 1 / std::min(1.0, sum);
-  for (size_t i = 0; i < tiers_.size(); ++i) {
-    so_far = std::min(1.0, so_far + scale * std::min(1.0, factor * healthy[i]));
-    tiers_[i].until = static_cast<uint64_t>(so_far * 4294967296.0);
+void Cluster::divide(const BalancerKind& kind) {
+  shard_of_slot_.resize(ShardsConfig::slots);
+  for (const ShardConfig& shard : config_->shards->map) {
+    for (const SlotRange& range : shard.slots)
+      std::fill(shard_of_slot_.begin() + range.first, shard_of_slot_.begin() + range.last + 1,
+                static_cast<uint32_t>(shards_.size()));
+    std::vector<size_t> members;
+    for (size_t i = 0; i < pool_->members.size(); ++i) {
+      const std::string& written = pool_->members[i].configured;
+      if (std::find(shard.servers.begin(), shard.servers.end(), written) != shard.servers.end()) members.push_back(i);
+    }
+    shards_.emplace_back(kind, pool_, members);
   }
-  tiers_.back().until = uint64_t{1} << 32;
-  spread_ = tiers_[0].until < uint64_t{1} << 32;
 }
 
-size_t Cluster::first_tier(Rng& rng) const {
-  uint64_t at = rng.next() >> 32;
-  size_t tier = 0;
-  while (tier + 1 < tiers_.size() && tiers_[tier].until <= at) ++tier;
-  return tier;
+Steer Cluster::steer(const http::RequestHead& request, const IpAddress& client) const {
+  Steer to;
+  if (by_key_) to.key = key_of(config_->hash, request, client);
+  if (const Sticky* s = sticky()) to.named = s->named(request.fields);
+  if (shards_.empty()) return to;
+  uint32_t slot = slot_of(config_->shards->key, request, client);
+  if (slot < ShardsConfig::slots) to.shard = shard_of_slot_[slot];
+  return to;
 }
 
 size_t Cluster::pick(const Pick& ask) {
-  if (ask.named != Pick::none)
+  if (ask.to.shard != Steer::none) return shards_[ask.to.shard].pick(ask);
+  if (ask.to.named != Steer::none)
     if (size_t index = pick_named(ask); index != Balancer::none) return index;
-  if (spread_)
-    if (size_t index = tiers_[first_tier(ask.rng)].balancer->pick(ask); index != Balancer::none) return index;
-  for (const Tier& tier : tiers_)
-    if (size_t index = tier.balancer->pick(ask); index != Balancer::none) return index;
-  return Balancer::none;
+  return tiers_.pick(ask);
 }
 
 size_t Cluster::pick_named(const Pick& ask) {
-  const health::Member& m = pool_->members[ask.named];
-  bool entered = pool_->takes(m) && !was_tried(ask.tried, ask.named) &&
+  const health::Member& m = pool_->members[ask.to.named];
+  bool entered = pool_->takes(m) && !was_tried(ask.tried, ask.to.named) &&
                  health::try_count_in(*pool_->state, *m.state, m.max_connections);
-  return entered ? ask.named : Balancer::none;
+  return entered ? ask.to.named : Balancer::none;
 }
 
 const Sticky* Cluster::sticky() const {

@@ -70,13 +70,39 @@ struct RetryConfig {
   bool operator==(const RetryConfig&) const = default;
 };
 
-// What requests are told apart by, for `balance = "hash"`: equal keys go to one server.
-struct HashConfig {
-  enum class By : uint8_t { client_address, header, cookie, path, query };
+// What requests are told apart by: "client-address", "path", "header:NAME", "cookie:NAME" or "query:NAME".
+struct KeyConfig {
+  enum class By : uint8_t { client_address, path, header, cookie, query };
   By by = By::client_address;
-  std::string name;  // of the header, cookie or query parameter
+  std::string name;
+  bool operator==(const KeyConfig&) const = default;
+};
+
+// For `balance = "hash"`: equal keys go to one server.
+struct HashConfig {
+  KeyConfig key;
   std::string seed;  // the same on all nodes that shall choose alike
   bool operator==(const HashConfig&) const = default;
+};
+
+struct SlotRange {  // both of them in it
+  uint32_t first = 0;
+  uint32_t last = 0;
+  bool operator==(const SlotRange&) const = default;
+};
+
+struct ShardConfig {
+  std::vector<SlotRange> slots;
+  std::vector<std::string> servers;  // as the pool's list writes them
+  bool operator==(const ShardConfig&) const = default;
+};
+
+// Servers that each own some of the keys: a key hashes to a slot, and each slot belongs to one shard.
+struct ShardsConfig {
+  static constexpr uint32_t slots = 16384;
+  KeyConfig key;
+  std::vector<ShardConfig> map;
+  bool operator==(const ShardsConfig&) const = default;
 };
 
 // A client comes back to the server that answered it first.
@@ -97,6 +123,7 @@ struct PoolConfig {
   std::string where;
   std::string balance = "round-robin";  // the name of a registered Balancer
   std::vector<ServerConfig> servers;
+  std::optional<ShardsConfig> shards;
   HashConfig hash;  // of balance = "hash"
   std::optional<StickyConfig> sticky;
   int64_t slow_start_ms = 0;  // of a server that comes back: until it has its whole share

@@ -59,7 +59,7 @@ const conf::Table<ServerConfig>& server_fields() {
 }
 
 bool no_server_twice(Binder& binder, const Value& value, PoolConfig& pool) {
-  if (!hash_is_used(binder, value, pool)) return false;
+  if (!steering_is_sound(binder, value, pool)) return false;
   const conf::Member* servers = value.find("servers");
   bool good = true, primary = false;
   for (size_t i = 0; i < pool.servers.size(); ++i) {
@@ -181,10 +181,11 @@ const conf::Table<PoolConfig>& pool_fields() {
               conf::list(conf::table_or(server_fields(), &ServerConfig::address, conf::host_port()), 1),
               "Who answers: addresses, or tables where more is to be said.")
               .require(),
-          row("hash", &PoolConfig::hash, conf::table(hash_fields()),
-              "What requests are told apart by, with balance = \"hash\"."),
-          row("sticky", &PoolConfig::sticky, conf::optional(conf::table(sticky_fields())),
+          row("hash", &PoolConfig::hash, hash(), "What requests are told apart by, with balance = \"hash\"."),
+          row("sticky", &PoolConfig::sticky, conf::optional(sticky()),
               "A client comes back to its server by a signed cookie; an empty table {} will do."),
+          row("shards", &PoolConfig::shards, conf::optional(shards()),
+              "Servers that each own some of the keys. Without it any server may answer any request."),
           row("slow_start", &PoolConfig::slow_start_ms, conf::duration<int64_t>(0, 3'600'000),
               "A server that comes back, or is new, has its whole share after so long, and grows into it; \"0s\": at "
               "once."),

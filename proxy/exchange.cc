@@ -188,7 +188,7 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   // [timeouts], then the listener's, the pool's and the route's: the later wins.
   request.timeouts = route_->timeouts.over(cluster.config().timeouts.over(connection_.listener().timeouts));
   request.expect_continue = head_->expect_continue;
-  request.steer(cluster, *head_, client_.address);
+  request.to = cluster.steer(*head_, client_.address);
   RequestFilter filter(client_);
   filter.node = snapshot_->node;
   filter.authority = head_->authority;

@@ -7,7 +7,6 @@
 #include "proxy/grpc.hh"
 #include "proxy/proxy.hh"
 #include "proxy/retry_budget.hh"
-#include "proxy/steering.hh"
 #include "proxy/tunnel.hh"
 
 namespace portolan::proxy {
@@ -24,11 +23,6 @@ bool exhausted(int code) {
 constexpr const char* trouble_names[] = {"refused", "reset", "timeout", "malformed", "grpc"};
 
 }  // namespace
-
-void OriginRequest::Ask::steer(const Cluster& cluster, const http::RequestHead& request, const IpAddress& client) {
-  if (cluster.by_key()) key = key_of(cluster.config().hash, request, client);
-  if (const Sticky* sticky = cluster.sticky()) named = sticky->named(request.fields);
-}
 
 OriginRequest::OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask, Consumer& consumer)
     : proxy_(proxy),
@@ -55,7 +49,7 @@ ServerId OriginRequest::server_id() const {
 
 std::string OriginRequest::set_cookie(bool tls, const http::Fields& fields) const {
   const Sticky* sticky = cluster_->sticky();
-  return sticky && last_ != Balancer::none ? sticky->give(last_, ask_.named, tls, fields) : std::string();
+  return sticky && last_ != Balancer::none ? sticky->give(last_, ask_.to.named, tls, fields) : std::string();
 }
 
 void OriginRequest::start() {
@@ -66,7 +60,7 @@ void OriginRequest::start() {
 // ── pick ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void OriginRequest::pick() {
-  index_ = cluster_->pick({tried_, proxy_.worker().rng(), proxy_.worker().now_us(), ask_.key, ask_.named});
+  index_ = cluster_->pick({tried_, proxy_.worker().rng(), proxy_.worker().now_us(), ask_.to});
   if (index_ == Balancer::none) {
     OriginFailure nobody{503, true, "no server of pool " + cluster_->pool().name + " is left"};
     return give_up(nobody);

@@ -40,10 +40,7 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   struct Ask : ServerRequest {
     Timeouts timeouts;
     bool expect_continue = false;  // the client sends its body when the server asks for it
-    uint64_t key = 0;              // Pick::key
-    size_t named = Pick::none;     // Pick::named
-    // Fills the last two, where the pool asks for them.
-    void steer(const Cluster& cluster, const http::RequestHead& request, const IpAddress& client);
+    Steer to;                      // Cluster::steer
   };
 
   OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask, Consumer& consumer);

@@ -3,28 +3,25 @@
 #include <xxhash.h>
 
 #include "core/http/semantics.hh"
+#include "proxy/shards.hh"
 #include "proxy/sticky.hh"
 
 namespace portolan::proxy {
-namespace {
-
-std::string_view key_text(const HashConfig& config, const http::RequestHead& head) {
+std::string_view key_text(const KeyConfig& config, const http::RequestHead& head) {
   switch (config.by) {
-    case HashConfig::By::client_address:
+    case KeyConfig::By::client_address:
       return {};
-    case HashConfig::By::header:
-      return head.fields.find(config.name).value_or("");
-    case HashConfig::By::cookie:
-      return find_cookie(head.fields, config.name);
-    case HashConfig::By::path:
+    case KeyConfig::By::path:
       return head.path;
-    case HashConfig::By::query:
+    case KeyConfig::By::header:
+      return head.fields.find(config.name).value_or("");
+    case KeyConfig::By::cookie:
+      return find_cookie(head.fields, config.name);
+    case KeyConfig::By::query:
       return find_parameter(head.query, config.name);
   }
   return {};
 }
-
-}  // namespace
 
 std::string_view find_parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
@@ -36,11 +33,24 @@ std::string_view find_parameter(std::string_view query, std::string_view name) {
   return {};
 }
 
-uint64_t key_of(const HashConfig& config, const http::RequestHead& head, const IpAddress& client) {
-  uint64_t seed = config.seed.empty() ? 0 : XXH3_64bits(config.seed.data(), config.seed.size());
-  std::string_view text = key_text(config, head);
+namespace {
+
+uint64_t hashed(std::string_view text, const IpAddress& client, uint64_t seed) {
   if (!text.empty()) return XXH3_64bits_withSeed(text.data(), text.size(), seed);
   return XXH3_64bits_withSeed(client.bytes.data(), client.size(), seed);
+}
+
+}  // namespace
+
+uint64_t key_of(const HashConfig& config, const http::RequestHead& head, const IpAddress& client) {
+  uint64_t seed = config.seed.empty() ? 0 : XXH3_64bits(config.seed.data(), config.seed.size());
+  return hashed(key_text(config.key, head), client, seed);
+}
+
+uint32_t slot_of(const KeyConfig& config, const http::RequestHead& head, const IpAddress& client) {
+  std::string_view text = key_text(config, head);
+  if (text.empty() && config.by != KeyConfig::By::client_address) return ShardsConfig::slots;
+  return slot_of(hashed(text, client, 0));
 }
 
 }  // namespace portolan::proxy

@@ -50,10 +50,11 @@ struct Servers {
   health::Pool pool;
   std::unique_ptr<Balancer> balancer;
   Rng rng{1};
+  uint64_t key = 0;
   size_t under_way[64];
   size_t pick() {
     static const Tried none;
-    return balancer->pick({none, rng, 1'000'000, rng.next(), Pick::none});
+    return balancer->pick({none, rng, 1'000'000, {key += 0x9e3779b97f4a7c15}});
   }
 };
 

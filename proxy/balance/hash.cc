@@ -42,7 +42,7 @@ class Hash final : public Balancer {
     if (seats_.size() == 0) return none;
     look();
     const double a_share = most_of_average * static_cast<double>(in_flight_ + 1) / shares_;
-    uint64_t key = ask.key;
+    uint64_t key = ask.to.key;
     for (int i = 0; i < most_steps; ++i, key = next_of(key)) {
       uint32_t at = table_->find(key);
       const Seat& seat = seats_[at];
@@ -52,7 +52,7 @@ class Hash final : public Balancer {
     }
     // Nearly all are tried, full, or above what seems to be the average.
     for (size_t i = 0; i < seats_.size(); ++i)
-      if (size_t m = enter((ask.key % seats_.size() + i) % seats_.size(), ask.tried); m != none) return m;
+      if (size_t m = enter((ask.to.key % seats_.size() + i) % seats_.size(), ask.tried); m != none) return m;
     return none;
   }
 

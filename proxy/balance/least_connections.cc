@@ -10,7 +10,8 @@ class LeastConnections final : public Balancer {
   // The first worker to see a new state of the pool puts its members into the order.
   LeastConnections(std::shared_ptr<const health::Pool> pool, std::vector<size_t> members)
       : pool_(std::move(pool)), members_(std::move(members)) {
-    if (members_.empty()) return;
+    whole_ = is_whole_tier(*pool_, members_);
+    if (!whole_) return;
     tier_ = pool_->members[members_.front()].rank();
     health::PoolState& state = *pool_->state;
     std::lock_guard lock(state.exact);
@@ -44,7 +45,7 @@ class LeastConnections final : public Balancer {
   // Where another worker has a newer state of the pool already, this one looks at each member for that moment.
   size_t least_loaded(const Tried& tried) const {
     health::PoolState& state = *pool_->state;
-    if (state.order_of[tier_] != pool_->generation) return least_loaded_by_looking(tried);
+    if (!whole_ || state.order_of[tier_] != pool_->generation) return least_loaded_by_looking(tried);
     uint32_t m = state.orders[tier_].least_loaded(tried);
     return m == health::LoadOrder::none ? none : m;
   }
@@ -67,7 +68,8 @@ class LeastConnections final : public Balancer {
 
   std::shared_ptr<const health::Pool> pool_;
   std::vector<size_t> members_;
-  size_t tier_ = 0;  // of PoolState::orders
+  size_t tier_ = 0;     // of PoolState::orders
+  bool whole_ = false;  // all of its tier: the orders stand for it
 };
 
 const Registration<BalancerKind> registered{

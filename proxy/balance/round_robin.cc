@@ -13,7 +13,8 @@ class RoundRobin final : public Balancer {
   RoundRobin(std::shared_ptr<const health::Pool> pool, const std::vector<size_t>& members)
       : seats_(std::move(pool), members) {
     weigh();
-    if (!members.empty()) turn_ = &seats_.pool().state->turns[seats_.pool().members[members.front()].rank()];
+    if (is_whole_tier(seats_.pool(), members))
+      turn_ = &seats_.pool().state->turns[seats_.pool().members[members.front()].rank()];
   }
 
   size_t pick(const Pick& ask) override {
@@ -76,9 +77,10 @@ class RoundRobin final : public Balancer {
   }
 
   Seats seats_;
-  std::atomic<uint64_t>* turn_ = nullptr;  // the pool's
-  std::vector<uint32_t> schedule_;         // whose turn it is; empty: the seats in order, or by ends_
-  std::vector<uint64_t> ends_;             // by seat: where its part of the turns ends
+  std::atomic<uint64_t> own_turn_{0};
+  std::atomic<uint64_t>* turn_ = &own_turn_;  // the pool's, where the whole tier is chosen from
+  std::vector<uint32_t> schedule_;            // whose turn it is; empty: the seats in order, or by ends_
+  std::vector<uint64_t> ends_;                // by seat: where its part of the turns ends
   uint64_t turns_ = 0;
   uint64_t stride_ = 1;
 };

@@ -13,6 +13,13 @@ Seats::Seats(std::shared_ptr<const health::Pool> pool, const std::vector<size_t>
   }
 }
 
+bool is_whole_tier(const health::Pool& pool, const std::vector<size_t>& members) {
+  if (members.empty()) return false;
+  size_t rank = pool.members[members.front()].rank();
+  auto in_tier = [&](const health::Member& m) { return m.rank() == rank && pool.takes(m); };
+  return members.size() == static_cast<size_t>(std::count_if(pool.members.begin(), pool.members.end(), in_tier));
+}
+
 std::vector<int64_t> Seats::shares() const {
   std::vector<int64_t> shares;
   shares.reserve(seats_.size());

@@ -110,7 +110,7 @@ TEST(HashScenario, RequestsOfOneKeyGoToOneServer) {
   Plan plan;
   plan.servers = 4;
   plan.pool.balance = "hash";
-  plan.pool.hash = {proxy::HashConfig::By::header, "X-User", ""};
+  plan.pool.hash.key = {proxy::KeyConfig::By::header, "X-User"};
   World w(plan);
   auto asked_by = [&](const std::string& user) {
     auto client = w.client();

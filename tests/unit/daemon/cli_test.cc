@@ -123,6 +123,43 @@ TEST_F(Cli, GeoDemoWritesADatabase) {
   EXPECT_EQ(portolan({"geo-demo", "/nonexistent/demo.mmdb"}), 1);
 }
 
+TEST_F(Cli, ShardsPlanSaysWhatMoves) {
+  std::string path = ::testing::TempDir() + "shards-" + std::to_string(getpid()) + ".toml";
+  std::ofstream(path) << "[listener.http]\nlisten = [\"127.0.0.1:8080\"]\n"
+                         "[pool.users]\nservers = [\"10.0.0.1:80\", \"10.0.0.2:80\"]\n"
+                         "[[route]]\npool = \"users\"\n";
+  EXPECT_EQ(portolan({"shards", "plan", "users", "-c", path.c_str()}), 0) << err();
+  const std::string even = out();
+  EXPECT_EQ(even,
+            "0 of 16384 slots move (0.0%).\n\n"
+            "Copy what belongs to them, then reload with:\n\n"
+            "map = [\n"
+            "  { slots = [\"0-8191\"], servers = [\"10.0.0.1:80\"] },\n"
+            "  { slots = [\"8192-16383\"], servers = [\"10.0.0.2:80\"] },\n"
+            "]\n");
+  EXPECT_EQ(portolan({"shards", "plan", "users", "--add", "10.0.0.3:80", "-c", path.c_str()}), 0) << err();
+  EXPECT_EQ(out(),
+            "5461 of 16384 slots move (33.3%).\n\n"
+            "FROM         TO           COUNT  SHARE  SLOTS\n"
+            "10.0.0.1:80  10.0.0.3:80   2730  16.7%  5462-8191\n"
+            "10.0.0.2:80  10.0.0.3:80   2731  16.7%  13653-16383\n\n"
+            "Copy what belongs to them, then reload with:\n\n"
+            "map = [\n"
+            "  { slots = [\"0-5461\"], servers = [\"10.0.0.1:80\"] },\n"
+            "  { slots = [\"8192-13652\"], servers = [\"10.0.0.2:80\"] },\n"
+            "  { slots = [\"5462-8191\", \"13653-16383\"], servers = [\"10.0.0.3:80\"] },\n"
+            "]\n");
+  EXPECT_EQ(portolan({"shards", "plan", "users", "--remove", "10.0.0.2:80", "-c", path.c_str()}), 0) << err();
+  EXPECT_NE(out().find("8192 of 16384 slots move (50.0%)."), std::string::npos) << out();
+  EXPECT_EQ(portolan({"shards", "plan", "users", "--remove", "10.0.0.9:80", "-c", path.c_str()}), 1);
+  EXPECT_EQ(err(), "portolan: 10.0.0.9:80 has no shard\n");
+  EXPECT_EQ(portolan({"shards", "plan", "users", "--add", "10.0.0.2:80", "-c", path.c_str()}), 1);
+  EXPECT_EQ(portolan({"shards", "plan", "users", "--add", "nowhere", "-c", path.c_str()}), 1);
+  EXPECT_EQ(portolan({"shards", "plan", "nobody", "-c", path.c_str()}), 1);
+  EXPECT_EQ(portolan({"shards"}), 2);
+  ::unlink(path.c_str());
+}
+
 TEST_F(Cli, ADaemonThatIsNotThereIsNamedWithTheRemedy) {
   EXPECT_EQ(portolan({"status", "--admin", "unix:/nonexistent/admin.sock"}), 1);
   EXPECT_EQ(err(),

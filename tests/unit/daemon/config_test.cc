@@ -133,9 +133,13 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_EQ(app.sticky->same_site, "strict");
   EXPECT_EQ(app.sticky->key_file, "/etc/portolan/sticky.key");
   EXPECT_EQ(c.pools[1].balance, "hash");
-  EXPECT_EQ(c.pools[1].hash.by, proxy::HashConfig::By::header);
-  EXPECT_EQ(c.pools[1].hash.name, "X-User");
+  EXPECT_EQ(c.pools[1].hash.key, (proxy::KeyConfig{proxy::KeyConfig::By::header, "X-User"}));
   EXPECT_EQ(c.pools[1].hash.seed, "any words");
+  ASSERT_TRUE(c.pools[1].shards);
+  EXPECT_EQ(c.pools[1].shards->key, (proxy::KeyConfig{proxy::KeyConfig::By::cookie, "user"}));
+  ASSERT_EQ(c.pools[1].shards->map.size(), 2u);
+  EXPECT_EQ(c.pools[1].shards->map[0].slots.back(), (proxy::SlotRange{200, 200}));
+  EXPECT_THAT(c.pools[1].shards->map[1].servers, ElementsAre("10.0.0.11:8080"));
   EXPECT_EQ(c.pools[1].health.protocol, "tcp");
   ASSERT_EQ(c.routes.size(), 7u);
   EXPECT_EQ(c.routes[0].name, "assets");

@@ -43,7 +43,7 @@ inline int64_t in_flight(const health::Pool& pool, size_t i) {
 template <class B>
 size_t choose(B& from, const Tried& tried) {
   static thread_local Rng rng(1);
-  return from.pick({tried, rng, 1'000'000, rng.next(), Pick::none});
+  return from.pick({tried, rng, 1'000'000, {rng.next()}});
 }
 
 inline std::vector<std::string> all_kinds() {

@@ -175,7 +175,7 @@ std::vector<std::string> homes(const std::shared_ptr<health::Pool>& pool, size_t
   Rng rng(3), unused(1);
   std::vector<std::string> names;
   for (size_t i = 0; i < keys; ++i) {
-    size_t m = balancer->pick({{}, unused, 0, rng.next(), Pick::none});
+    size_t m = balancer->pick({{}, unused, 0, {rng.next()}});
     health::count_out(*pool->state, *pool->members[m].state);
     names.push_back(pool->members[m].name);
   }

@@ -119,14 +119,14 @@ TEST(Cluster, ANamedServerIsAskedFirstWhereItServesAndHasRoom) {
   Cluster cluster(pool, std::make_shared<PoolConfig>());
   Rng rng(1);
   Tried none, tried{1};
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(cluster.pick({none, rng, 0, 0, 1}), 1u);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(cluster.pick({none, rng, 0, {.named = 1}}), 1u);
   EXPECT_EQ(in_flight(*pool, 1), 5);
-  EXPECT_NE(cluster.pick({tried, rng, 0, 0, 1}), 1u);
+  EXPECT_NE(cluster.pick({tried, rng, 0, {.named = 1}}), 1u);
   pool->members[1].max_connections = 5;
   pool->members[2].health.state = State::down;
   Cluster later(pool, std::make_shared<PoolConfig>());
-  EXPECT_EQ(later.pick({none, rng, 0, 0, 1}), 0u);
-  EXPECT_EQ(later.pick({none, rng, 0, 0, 2}), 0u);
+  EXPECT_EQ(later.pick({none, rng, 0, {.named = 1}}), 0u);
+  EXPECT_EQ(later.pick({none, rng, 0, {.named = 2}}), 0u);
 }
 
 // ── the sticky cookie ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -258,20 +258,20 @@ uint64_t key(HashConfig config, const Asked& asked) {
 }
 
 TEST(HashKey, FollowsWhatItIsTakenFromAndNothingElse) {
-  using By = HashConfig::By;
+  using By = KeyConfig::By;
   struct Case {
     HashConfig config;
     Asked one, same, other;
   };
   const Case cases[] = {
-      {{By::client_address, "", ""},
+      {{{By::client_address, ""}, ""},
        {},
        {.path = "/b", .header = "h", .address = "192.0.2.1"},
        {.address = "192.0.2.2"}},
-      {{By::header, "x-user", ""}, {.header = "ann"}, {.header = "ann", .address = "192.0.2.2"}, {.header = "bob"}},
-      {{By::cookie, "id", ""}, {.cookie = "id=1"}, {.cookie = "x=2; id=1"}, {.cookie = "id=2"}},
-      {{By::path, "", ""}, {}, {.query = "x", .address = "192.0.2.2"}, {.path = "/b"}},
-      {{By::query, "u", ""}, {.query = "u=1"}, {.query = "a=&u=1&u=3"}, {.query = "u=2"}},
+      {{{By::header, "x-user"}, ""}, {.header = "ann"}, {.header = "ann", .address = "192.0.2.2"}, {.header = "bob"}},
+      {{{By::cookie, "id"}, ""}, {.cookie = "id=1"}, {.cookie = "x=2; id=1"}, {.cookie = "id=2"}},
+      {{{By::path, ""}, ""}, {}, {.query = "x", .address = "192.0.2.2"}, {.path = "/b"}},
+      {{{By::query, "u"}, ""}, {.query = "u=1"}, {.query = "a=&u=1&u=3"}, {.query = "u=2"}},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(key(c.config, c.one), key(c.config, c.same));
@@ -283,16 +283,16 @@ TEST(HashKey, FollowsWhatItIsTakenFromAndNothingElse) {
 }
 
 TEST(HashKey, IsTheClientsAddressWhereThereIsNoOther) {
-  using By = HashConfig::By;
-  uint64_t by_address = key({By::client_address, "", ""}, {});
-  EXPECT_EQ(key({By::header, "x-user", ""}, {}), by_address);
-  EXPECT_EQ(key({By::cookie, "id", ""}, {.cookie = "ids=1; id="}), by_address);
-  EXPECT_EQ(key({By::query, "u", ""}, {.query = "uu=1&u&u="}), by_address);
+  using By = KeyConfig::By;
+  uint64_t by_address = key({{By::client_address, ""}, ""}, {});
+  EXPECT_EQ(key({{By::header, "x-user"}, ""}, {}), by_address);
+  EXPECT_EQ(key({{By::cookie, "id"}, ""}, {.cookie = "ids=1; id="}), by_address);
+  EXPECT_EQ(key({{By::query, "u"}, ""}, {.query = "uu=1&u&u="}), by_address);
 }
 
 // The same on every node and in every version: caches behind two of them would hold everything twice otherwise.
 TEST(HashKey, StaysWhatItIs) {
-  EXPECT_EQ(key({HashConfig::By::header, "x-user", ""}, {.header = "ann"}), 5200682613324210888u);
+  EXPECT_EQ(key({{KeyConfig::By::header, "x-user"}, ""}, {.header = "ann"}), 5200682613324210888u);
 }
 
 // ── latency ───────────────────────────────────────────────────────────────────────────────────────────────────────

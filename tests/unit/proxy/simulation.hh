@@ -148,7 +148,7 @@ class Simulation {
   void ask(size_t id) {
     Request& r = requests[id];
     Cluster& cluster = *clusters_[r.worker];
-    r.member = cluster.pick({r.tried, rng, now_us_, r.key, Pick::none});
+    r.member = cluster.pick({r.tried, rng, now_us_, {r.key}});
     if (r.member == Balancer::none) return;
     ASSERT_TRUE(cluster.pool().takes(cluster.member(r.member)));
     on_pick(r.member);

@@ -35,6 +35,10 @@ def who(answer):
     return json.loads(answer.body)['origin']
 
 
+def named(answer):
+    return answer.body.decode().strip()
+
+
 def cookie_of(answer):
     return answer['Set-Cookie'].split(';')[0]
 
@@ -84,33 +88,33 @@ class Policies(harness.Case):
 
 class Sticky(harness.Case):
     def test_clients_come_back_over_reloads_restarts_and_deaths(self):
-        origins = {name: self.echo(name) for name in 'abc'}
+        origins = {name: self.nginx(name=name) for name in 'abc'}
         state = self.subfolder('state')
         text = config(map(at, origins.values()), pool='sticky = { ttl = "1h" }', server=f'state = "{state}"')
         edge = self.portolan(text)
-        first = edge.get()
+        first = edge.get('/name')
         self.assertRegex(first['Set-Cookie'],
                          r'^portolan=[A-Za-z0-9_-]{22}; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax$')
         fields = {'Cookie': f'theme=dark; {cookie_of(first)}'}
 
         def home():
-            answers = [edge.get(fields=fields) for _ in range(9)]
+            answers = [edge.get('/name', fields=fields) for _ in range(9)]
             self.assertEqual({a.get('Set-Cookie') for a in answers}, {None})
-            self.assertEqual(len({who(a) for a in answers}), 1)
-            return who(answers[0])
+            self.assertEqual(len({named(a) for a in answers}), 1)
+            return named(answers[0])
 
-        self.assertEqual(home(), who(first))
+        self.assertEqual(home(), named(first))
         edge.reload()
-        self.assertEqual(home(), who(first))
+        self.assertEqual(home(), named(first))
         self.assertEqual(os.stat(os.path.join(state, 'sticky-key')).st_mode & 0o777, 0o600)
         edge.stop()
         edge.begin()
-        self.assertEqual(home(), who(first))
-        origins[who(first)].close()
-        moved = edge.get(fields=fields)
-        self.assertNotEqual(who(moved), who(first))
+        self.assertEqual(home(), named(first))
+        origins[named(first)].kill()
+        moved = edge.get('/name', fields=fields)
+        self.assertNotEqual(named(moved), named(first))
         fields = {'Cookie': cookie_of(moved)}
-        self.assertEqual(home(), who(moved))
+        self.assertEqual(home(), named(moved))
 
     def test_nodes_that_share_a_key_understand_each_other(self):
         origins = [self.echo(name) for name in 'abc']

@@ -33,6 +33,7 @@ LIBRARIES = {
     'event.h': ['core/loop'],
     'ares': ['core/loop'],
     'openssl/': ['core/crypto', 'core/loop'],
+    'crypt.h': ['core/crypto'],
     'xxhash.h': ['core/crypto', 'edge', 'proxy'],
     're2/': ['proxy'],
     'maxminddb.h': ['core/geo'],

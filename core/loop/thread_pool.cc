@@ -1,8 +1,11 @@
 #include "core/loop/thread_pool.hh"
 
+#include <sys/resource.h>
+
 namespace portolan::loop {
 
-ThreadPool::ThreadPool(size_t threads, size_t queue_limit) : queue_limit_(queue_limit) {
+ThreadPool::ThreadPool(size_t threads, size_t queue_limit, int niceness)
+    : queue_limit_(queue_limit), niceness_(niceness) {
   for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -26,6 +29,8 @@ bool ThreadPool::submit(std::function<void()> work) {
 }
 
 void ThreadPool::run() {
+  // On Linux that of the calling thread alone.
+  if (niceness_ > 0) (void)::setpriority(PRIO_PROCESS, 0, niceness_);
   for (;;) {
     std::function<void()> work;
     {

@@ -12,7 +12,8 @@ namespace portolan::loop {
 
 class ThreadPool final : public Executor {
  public:
-  explicit ThreadPool(size_t threads, size_t queue_limit = 1024);
+  // `niceness`: of nice(1); what is nice leaves the cores to the workers.
+  explicit ThreadPool(size_t threads, size_t queue_limit = 1024, int niceness = 0);
   ~ThreadPool() override;  // finishes what is queued
   bool submit(std::function<void()> work) override;
 
@@ -22,6 +23,7 @@ class ThreadPool final : public Executor {
   std::condition_variable ready_;
   std::deque<std::function<void()>> queue_;
   size_t queue_limit_;
+  int niceness_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

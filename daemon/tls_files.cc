@@ -1,36 +1,21 @@
 #include "daemon/tls_files.hh"
 
-#include <fcntl.h>
 #include <glob.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <thread>
 
-#include "core/base/fd.hh"
 #include "core/base/log.hh"
 #include "core/loop/kernel_tls.hh"
+#include "daemon/files.hh"
 
 namespace portolan::daemon {
 namespace {
 
-constexpr size_t largest_file = 4 << 20;
-constexpr size_t worth_threads = 64;  // files to read
+constexpr size_t largest_file = 4 << 20;  // of certificates
+constexpr size_t worth_threads = 64;      // files to read
 constexpr size_t most_threads = 4;
-
-Result<std::string> read_file(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return system_error("cannot read " + path);
-  std::string text;
-  char buffer[16384];
-  for (;;) {
-    ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
-    if (n < 0) return system_error("cannot read " + path);
-    if (n == 0) return text;
-    text.append(buffer, static_cast<size_t>(n));
-    if (text.size() > largest_file) return Error{path + ": too large for a file of certificates"};
-  }
-}
 
 bool is_pattern(const std::string& path) {
   return path.find_first_of("*?[") != std::string::npos;
@@ -59,14 +44,14 @@ struct Wanted {
 };
 
 void read_pair(Wanted& w) {
-  auto pem = read_file(w.certificate);
+  auto pem = read_file(w.certificate, largest_file);
   if (!pem) {
     w.error = pem.error().text;
     return;
   }
   std::string key_pem;
   if (w.key != w.certificate) {
-    auto text = read_file(w.key);
+    auto text = read_file(w.key, largest_file);
     if (!text) {
       w.error = text.error().text;
       return;
@@ -186,7 +171,7 @@ class Reader {
   crypto::TrustRef authority(const std::string& path, const std::string& where) {
     if (auto read = out_.files.authorities.find(path); read != out_.files.authorities.end()) return read->second.trust;
     auto old = before_.authorities.find(path);
-    auto pem = read_file(path);
+    auto pem = read_file(path, largest_file);
     if (pem && old != before_.authorities.end() && old->second.pem == *pem)
       return (out_.files.authorities[path] = old->second).trust;
     std::string error = pem ? "" : pem.error().text;
@@ -260,19 +245,6 @@ class Reader {
 };
 
 }  // namespace
-
-FileStamp FileStamp::of(const std::string& path) {
-  struct stat s {};
-  FileStamp stamp;
-  if (::stat(path.c_str(), &s) != 0) return stamp;
-  return {s.st_dev, s.st_ino, s.st_size, s.st_mtim, s.st_ctim};
-}
-
-bool FileStamp::operator==(const FileStamp& o) const {
-  auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
-  return size >= 0 && device == o.device && inode == o.inode && size == o.size && same(modified, o.modified) &&
-         same(changed, o.changed);
-}
 
 TlsReading read_tls(const Config& config, const TlsFiles& before) {
   return Reader(config, before).read();

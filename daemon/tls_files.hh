@@ -1,8 +1,6 @@
 #pragma once
 // The certificates, keys and authorities that the configuration names, read off the loops. What didn't change since the
 // last time is not read again; what became unusable stays as it was, and is told.
-#include <sys/stat.h>
-
 #include <map>
 #include <memory>
 #include <string>
@@ -14,18 +12,9 @@
 #include "core/loop/tls_acceptor.hh"
 #include "core/loop/tls_connector.hh"
 #include "daemon/config.hh"
+#include "daemon/files.hh"
 
 namespace portolan::daemon {
-
-// What a file was when it was read.
-struct FileStamp {
-  dev_t device = 0;
-  ino_t inode = 0;
-  off_t size = -1;
-  timespec modified{}, changed{};
-  static FileStamp of(const std::string& path);  // size -1: it can't be looked at
-  bool operator==(const FileStamp& other) const;
-};
 
 struct TlsFiles {
   struct Pair {  // a certificate and its key

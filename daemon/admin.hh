@@ -13,6 +13,7 @@
 //   POST /reload           200 {"ok":true}, or 422 {"error":…, "errors":[…]}
 //   POST /drain, /enable   {"server":{"pool":…,"address":…}} or {"datacenter":…}: 200 {"ok":true}
 //   POST /purge            {"url":…}: 200 {"purged":N}
+//   POST /maintenance      {"on":true|false, "route":…}, without a route for all: 200 {"routes":[…]}
 // Every other answer is {"error": what is wrong} with a 4xx or 5xx. One request a connection.
 // Bounded: 256 connections a door, ten seconds for a whole request, 64 KiB of body.
 #include <functional>
@@ -41,6 +42,8 @@ class AdminBackend {
   virtual void reload(std::function<void(std::vector<std::string> errors)> done) = 0;
   virtual Status drain_server(const std::string& pool, const std::string& address, bool drain) = 0;
   virtual Status drain_datacenter(const std::string& name, bool drain) = 0;
+  // Of one route, or with an empty name of all that have it; the routes that it changed.
+  virtual Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) = 0;
   virtual Result<uint64_t> purge(const std::string& url) = 0;  // how many objects went
   virtual std::string metrics_text() = 0;
   virtual Status ready() = 0;  // the error says why not

@@ -104,6 +104,15 @@ AdminAnswer post_purge(AdminBackend& backend, const json& body) {
   return purged ? ok({{"purged", *purged}}) : outcome(purged.error());
 }
 
+AdminAnswer post_maintenance(AdminBackend& backend, const json& body) {
+  const std::string* route = text_at(body, "route");
+  bool formed =
+      body.is_object() && body.contains("on") && body["on"].is_boolean() && (route || !body.contains("route"));
+  if (!formed) return admin_error(400, R"(the body must be {"on":true|false} or {"on":…,"route":…})");
+  auto changed = backend.set_maintenance(route ? *route : "", body["on"].get<bool>());
+  return changed ? ok({{"routes", *changed}}) : outcome(changed.error());
+}
+
 void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/health") return reply(get_health(backend, r));
   if (r.path == "/ready") return reply(get_ready(backend));
@@ -117,6 +126,7 @@ void post(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/reload") return post_reload(backend, reply);
   json body = json::parse(r.body, nullptr, false);
   if (r.path == "/purge") return reply(post_purge(backend, body));
+  if (r.path == "/maintenance") return reply(post_maintenance(backend, body));
   reply(post_drain(backend, body, r.path == "/drain"));
 }
 
@@ -129,7 +139,7 @@ struct Route {
 constexpr Route routes[] = {
     {"/status", "GET", false, false},  {"/metrics", "GET", true, false},  {"/ready", "GET", true, false},
     {"/health", "GET", true, true},    {"/reload", "POST", false, false}, {"/drain", "POST", false, false},
-    {"/enable", "POST", false, false}, {"/purge", "POST", false, false},
+    {"/enable", "POST", false, false}, {"/purge", "POST", false, false},  {"/maintenance", "POST", false, false},
 };
 
 bool open_at(const Route& route, Door door) {

@@ -5,6 +5,7 @@
 
 #include "core/geo/demo.hh"
 #include "daemon/config.hh"
+#include "daemon/gates.hh"
 #include "daemon/remote.hh"
 #include "daemon/shards_command.hh"
 #include "daemon/tls_files.hh"
@@ -27,6 +28,7 @@ struct Options {
 int check(const Options& options, std::ostream& out, std::ostream& err) {
   LoadResult loaded = load(options.config);
   if (loaded.errors.empty()) loaded.errors = read_tls(loaded.config, {}).errors;
+  if (loaded.errors.empty()) loaded.errors = read_gates(loaded.config, {}).errors;
   for (const std::string& error : loaded.errors) err << error << "\n";
   if (!loaded.errors.empty()) return 2;
   out << options.config << ": valid\n";
@@ -135,9 +137,21 @@ class CommandLine {
     remote(app_, "reload", "apply the changed configuration file in place", [](const Remote& r) { return r.reload(); });
     add_drain("drain", "stop sending anything new to a server or datacenter", true);
     add_drain("enable", "undo a drain", false);
+    add_maintenance("on", true);
+    add_maintenance("off", false);
     auto* purge = remote(app_, "purge", "remove a URL from every cache",
                          [this](const Remote& r) { return r.purge(options_.url); });
     purge->add_option("URL", options_.url, "http://host/path?query")->required();
+  }
+
+  void add_maintenance(const std::string& word, bool on) {
+    if (!maintenance_) {
+      maintenance_ = app_.add_subcommand("maintenance", "turn the maintenance page of routes on or off");
+      maintenance_->require_subcommand(1);
+    }
+    auto* command = remote(*maintenance_, word, on ? "answer with the page" : "serve again",
+                           [this, on](const Remote& r) { return r.maintenance(options_.name, on); });
+    command->add_option("ROUTE", options_.name, "the route's name; left out: every route with maintenance");
   }
 
   void add_drain(const std::string& name, const std::string& help, bool drain) {
@@ -157,6 +171,7 @@ class CommandLine {
   std::ostream& out_;
   std::ostream& err_;
   Options options_;
+  CLI::App* maintenance_ = nullptr;
   CLI::App app_{"Portolan: reverse proxy, edge cache and GeoDNS with one truth about health", "portolan"};
   std::function<int()> action_;
 };

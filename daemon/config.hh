@@ -48,6 +48,7 @@ struct Config {
   std::vector<proxy::ListenerConfig> listeners;
   std::vector<proxy::PoolConfig> pools;
   std::vector<proxy::RouteConfig> routes;
+  std::vector<proxy::LimitConfig> limits;
   std::vector<edge::CacheConfig> caches;
   std::vector<geo::Database> geo_databases;
   geodns::GeodnsConfig geodns;  // listen, zones, datacenters, services

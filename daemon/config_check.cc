@@ -134,11 +134,30 @@ void check_files(const Value& root, const Config& config, Errors& errors) {
 }
 
 void check_countries(const Value& root, const Config& config, Errors& errors) {
-  const Value* routes = at(root, {"route"});
-  if (!config.geo_databases.empty() || at(root, {"geo", "databases"}) || !routes) return;
-  for (const Value& route : routes->items)
-    if (const Value* country = at(route, {"country"}))
-      fail(errors, country, "country in [[route]] needs a database of places; set databases in [geo]");
+  if (!config.geo_databases.empty() || at(root, {"geo", "databases"})) return;
+  if (const Value* routes = at(root, {"route"}))
+    for (const Value& route : routes->items)
+      if (const Value* country = at(route, {"country"}))
+        fail(errors, country, "country in [[route]] needs a database of places; set databases in [geo]");
+  auto look = [&errors](const std::vector<proxy::AccessEntry>& entries, const std::string& where, const char* key) {
+    for (const proxy::AccessEntry& e : entries)
+      if (!e.country.empty()) {
+        errors.push_back(fmt::format("{}: {} names country:{}, and there are no databases in [geo] to find it in",
+                                     where, key, e.country));
+        return;
+      }
+  };
+  for (const proxy::RouteConfig& r : config.routes) {
+    look(r.admit.allow, r.where, "allow in [[route]]");
+    look(r.admit.deny, r.where, "deny in [[route]]");
+    if (r.admit.maintenance)
+      look(r.admit.maintenance->allow, r.admit.maintenance->where, "allow in [[route]].maintenance");
+  }
+  for (const proxy::ListenerConfig& l : config.listeners) {
+    std::string context = "[listener." + conf::key_text(l.name) + "]";
+    look(l.admit.allow, l.where, ("allow in " + context).c_str());
+    look(l.admit.deny, l.where, ("deny in " + context).c_str());
+  }
 }
 
 }  // namespace portolan::daemon

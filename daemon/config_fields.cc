@@ -5,6 +5,7 @@
 #include "core/geo/config_fields.hh"
 #include "edge/config_fields.hh"
 #include "geodns/config_fields.hh"
+#include "proxy/admit/config_fields.hh"
 #include "proxy/config_fields.hh"
 
 namespace portolan::daemon {
@@ -141,6 +142,8 @@ const conf::Table<Config>& config_fields() {
           "exact host, then wildcard, then any; longest path; then most other conditions. Two "
           "routes that "
           "tie are an error."),
+      row("limit", &Config::limits, conf::named(proxy::limit_fields()),
+          "A rate limit that routes and listeners share: each client has one bucket of tokens for all that name it."),
       row("cache", &Config::caches, conf::named(edge::cache_fields()),
           "A cache in memory. A request with a cookie passes untouched and is not looked up, "
           "unless the "

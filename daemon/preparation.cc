@@ -61,7 +61,7 @@ void give_sticky_keys(Preparation& p, const crypto::MacKey& own) {
 }  // namespace
 
 Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& tls, uint32_t serial,
-                    const crypto::MacKey& sticky_key) {
+                    const GateParts& gates, const crypto::MacKey& sticky_key) {
   Preparation p;
   p.errors = std::move(loaded.errors);
   p.config = std::move(loaded.config);
@@ -77,6 +77,10 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   if (!p.errors.empty()) return p;
   p.tls = std::move(reading.files);
   p.kept = std::move(reading.kept);
+  GateReading gate = read_gates(p.config, gates);
+  p.errors = std::move(gate.errors);
+  if (!p.errors.empty()) return p;
+  p.gates = std::move(gate.parts);
   std::vector<geodns::Mistake> mistakes;
   p.view = geodns::build_view(p.config.geodns, serial, mistakes);
   for (const geodns::Mistake& m : mistakes) p.errors.push_back(m.where + ": " + m.text);
@@ -89,6 +93,8 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   p.snapshot->geo = p.geo.table;
   p.snapshot->listener_tls = p.tls.listeners;
   p.snapshot->pool_tls = p.tls.pools;
+  p.snapshot->route_gates = std::move(gate.routes);
+  p.snapshot->listener_gates = std::move(gate.listeners);
   return p;
 }
 

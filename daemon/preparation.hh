@@ -10,6 +10,7 @@
 #include "core/crypto/mac.hh"
 #include "core/health/spec.hh"
 #include "daemon/config.hh"
+#include "daemon/gates.hh"
 #include "daemon/tls_files.hh"
 #include "geodns/view.hh"
 #include "proxy/snapshot.hh"
@@ -28,15 +29,16 @@ struct Preparation {
   Config config;                    // but its routes, which the snapshot has
   GeoFiles geo;
   TlsFiles tls;
+  GateParts gates;
   std::vector<std::string> kept;  // complete sentences: files that can't be used any more, so that what was read stays
   std::shared_ptr<geodns::View> view;         // without states
   std::shared_ptr<proxy::Snapshot> snapshot;  // without version and caches
   health::MonitorSpec monitor;
 };
 
-// `geo`, `tls`: what was read last. `serial`: of zones that name none, seconds since 1970. `sticky_key`: of pools that
-// name no file.
+// `geo`, `tls`, `gates`: what was read last. `serial`: of zones that name none, seconds since 1970. `sticky_key`: of
+// pools that name no file.
 Preparation prepare(LoadResult loaded, const GeoFiles& geo, const TlsFiles& tls, uint32_t serial,
-                    const crypto::MacKey& sticky_key = {});
+                    const GateParts& gates = {}, const crypto::MacKey& sticky_key = {});
 
 }  // namespace portolan::daemon

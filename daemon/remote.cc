@@ -95,6 +95,19 @@ int Remote::drain_datacenter(const std::string& name, bool drain) const {
   return 0;
 }
 
+int Remote::maintenance(const std::string& route, bool on) const {
+  json body = {{"on", on}};
+  if (!route.empty()) body["route"] = route;
+  std::string answer;
+  if (!ask("POST", "/maintenance", body.dump(-1, ' ', false, json::error_handler_t::replace), answer)) return 1;
+  json j = json::parse(answer, nullptr, false);
+  if (j.is_object() && j.contains("routes") && j["routes"].is_array())
+    for (const json& name : j["routes"])
+      if (name.is_string())
+        out_ << "route " << name.get<std::string>() << (on ? " is in maintenance\n" : " serves again\n");
+  return 0;
+}
+
 int Remote::purge(const std::string& url) const {
   json body = {{"url", url}};
   std::string answer;

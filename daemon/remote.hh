@@ -15,6 +15,7 @@ class Remote {
   int drain_server(const std::string& pool, const std::string& address, bool drain) const;
   int drain_datacenter(const std::string& name, bool drain) const;
   int purge(const std::string& url) const;
+  int maintenance(const std::string& route, bool on) const;  // empty: every route that has it
 
  private:
   // The body of a 200. Otherwise says why not and returns false.

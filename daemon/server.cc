@@ -18,6 +18,9 @@ namespace {
 constexpr int64_t drain_look_ms = 50;
 constexpr int64_t stop_limit_ms = 1000;
 constexpr size_t file_threads = 2;
+constexpr size_t most_hash_threads = 4;
+constexpr size_t most_hashes_waiting = 128;
+constexpr int hash_niceness = 10;
 
 uint64_t any_seed() {
   uint64_t seed;
@@ -37,6 +40,7 @@ std::vector<std::string> files_read_on_reload(const Config& config, const std::s
   for (std::string& file : tls_files_of(config)) files.push_back(std::move(file));
   for (const proxy::PoolConfig& p : config.pools)
     if (p.sticky && !p.sticky->key_file.empty()) files.push_back(p.sticky->key_file);
+  for (std::string& file : gate_files_of(config)) files.push_back(std::move(file));
   return files;
 }
 
@@ -76,6 +80,7 @@ Server::~Server() {
   retired_.reset();
   tickets_.reset();
   pool_.reset();
+  hasher_.reset();
   for (Crew& c : crews_) {
     c.dns.reset();
     c.proxy.reset();
@@ -106,6 +111,11 @@ Status Server::start(LoadResult loaded) {
   shared_ = std::make_unique<proxy::Shared>(*log_writer_);
   shared_->most_connections = connection_limit(config);
   shared_->most_buffered = buffer_limit(config);
+  shared_->client_connections =
+      std::make_unique<proxy::ClientCounts>(static_cast<size_t>(shared_->most_connections.load()));
+  hasher_ = std::make_unique<loop::ThreadPool>(std::clamp<size_t>(workers / 2, 1, most_hash_threads),
+                                               most_hashes_waiting, hash_niceness);
+  shared_->hasher = hasher_.get();
   shared_->report_failure = [this](const std::string& pool, const SocketAddress& server, const std::string& reason) {
     control_.post([this, pool, server, reason] { monitor_->report_failure(pool, server, reason); });
   };
@@ -118,7 +128,7 @@ Status Server::start(LoadResult loaded) {
   });
   admin_ = std::make_unique<Admin>(control_, *this);
   sticky_key_ = keep_key(config.server.state, "sticky-key");
-  Preparation first = prepare(std::move(loaded), geo_, tls_, unix_seconds(), sticky_key_);
+  Preparation first = prepare(std::move(loaded), geo_, tls_, unix_seconds(), gates_, sticky_key_);
   if (!first.errors.empty()) return Error{first.errors.front()};
   apply(std::move(first));
   tickets_ = std::make_unique<TicketKeeper>(
@@ -210,6 +220,7 @@ void Server::apply(Preparation next) {
     if (now == next.tls.listeners.end() || now->second != identity) retired_->add(std::move(identity));
   }
   tls_ = std::move(next.tls);
+  gates_ = std::move(next.gates);
   ocsp_->watch(tls_);
   lend_tls(next.monitor);
   caches_ = assemble_caches(config_, caches_);
@@ -297,8 +308,9 @@ void Server::reload(std::function<void(std::vector<std::string>)> done) {
   sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", clock_.now_us()).c_str());
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
   bool taken = pool_->submit(
-      [this, path = config_path_, geo = geo_, tls = tls_, serial = unix_seconds(), key = sticky_key_, shared_done] {
-        auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial, key));
+      [this, path = config_path_, geo = geo_, tls = tls_, gates = gates_, serial = unix_seconds(), key = sticky_key_,
+       shared_done] {
+        auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial, gates, key));
         control_.post([this, next, shared_done] { finish_reload(std::move(*next), *shared_done); });
       });
   if (taken) return;
@@ -429,6 +441,22 @@ Status Server::drain_server(const std::string& pool, const std::string& address,
 
 Status Server::drain_datacenter(const std::string& name, bool drain) {
   return monitor_->drain_datacenter(name, drain);
+}
+
+Result<std::vector<std::string>> Server::set_maintenance(const std::string& route, bool on) {
+  std::vector<std::string> all, changed;
+  for (auto& [name, operator_says] : gates_.switches) {
+    all.push_back(name);
+    if (!route.empty() && name != route) continue;
+    operator_says->word = on ? proxy::MaintenanceSwitch::on : proxy::MaintenanceSwitch::off;
+    changed.push_back(name);
+  }
+  if (all.empty())
+    return Error{"no route has maintenance; set maintenance = {} in the routes it may be turned on for", 404};
+  if (changed.empty())
+    return Error{fmt::format("no route {} has maintenance; there are: {}", route, fmt::join(all, ", ")), 404};
+  log::info("maintenance", {{"routes", fmt::format("{}", fmt::join(changed, ", "))}, {"on", on ? "yes" : "no"}});
+  return changed;
 }
 
 Result<uint64_t> Server::purge(const std::string& url) {

@@ -41,6 +41,7 @@ class Server final : public AdminBackend {
   void reload(std::function<void(std::vector<std::string> errors)> done) override;
   Status drain_server(const std::string& pool, const std::string& address, bool drain) override;
   Status drain_datacenter(const std::string& name, bool drain) override;
+  Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) override;
   Result<uint64_t> purge(const std::string& url) override;
   std::string metrics_text() override;
   Status ready() override;
@@ -84,6 +85,7 @@ class Server final : public AdminBackend {
   std::unique_ptr<loop::LogWriter> log_writer_;
   std::unique_ptr<proxy::Shared> shared_;
   std::unique_ptr<loop::ThreadPool> pool_;
+  std::unique_ptr<loop::ThreadPool> hasher_;  // of passwords
   std::unique_ptr<Sockets> sockets_;
   std::vector<Crew> crews_;
   std::unique_ptr<loop::Resolver> resolver_;
@@ -94,6 +96,7 @@ class Server final : public AdminBackend {
   Caches caches_;
   GeoFiles geo_;
   TlsFiles tls_;
+  GateParts gates_;
   std::map<std::string, std::shared_ptr<loop::TlsConnector>> check_tls_;  // by pool, for its health checks
   std::unique_ptr<TicketKeeper> tickets_;
   crypto::MacKey sticky_key_{};  // of pools whose cookies name no key_file

@@ -61,6 +61,17 @@ void add_caches(metrics::Exposition& out, const Caches& caches) {
   }
 }
 
+void add_maintenance(metrics::Exposition& out, const proxy::Snapshot& snapshot) {
+  bool any = false;
+  for (size_t i = 0; i < snapshot.route_gates.size(); ++i) {
+    const auto& gate = snapshot.route_gates[i];
+    if (!gate || !gate->maintenance) continue;
+    if (!std::exchange(any, true))
+      out.family("portolan_maintenance", "1 while a route answers with its maintenance page.", "gauge");
+    out.sample("portolan_maintenance", {{"route", snapshot.routes[i].name}}, gate->maintenance->on());
+  }
+}
+
 }  // namespace
 
 std::string Server::metrics_text() {
@@ -82,6 +93,7 @@ std::string Server::metrics_text() {
   out.sample("portolan_buffer_limit_bytes", {}, static_cast<double>(buffer_limit(config_)));
   add_servers(out, *board_);
   add_caches(out, caches_);
+  add_maintenance(out, *snapshot_);
   return registry_.expose() + out.take();
 }
 

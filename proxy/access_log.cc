@@ -112,6 +112,7 @@ void write_json(BlockWriter& out, const LogEntry& e) {
   out.append("Z\",\"client\":\"");
   add_address(out, e.client);
   out.append("\"");
+  add_text(out, ",\"user\":\"", e.user);
   add_text(out, ",\"listener\":\"", e.listener);
   add_text(out, ",\"method\":\"", e.method);
   add_text(out, ",\"host\":\"", e.host);
@@ -138,7 +139,9 @@ void write_json(BlockWriter& out, const LogEntry& e) {
 
 void write_combined(BlockWriter& out, const LogEntry& e) {
   add_address(out, e.client);
-  out.append(" - - [");
+  out.append(" - ");
+  escape_combined(out, e.user);
+  out.append(" [");
   out.append(second_as_text<1>(e.wall_ms, "{:%d/%b/%Y:%H:%M:%S}"));
   out.append(" +0000] \"");
   escape_combined(out, e.method);

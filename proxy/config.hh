@@ -12,6 +12,7 @@
 #include "core/loop/tls_config.hh"
 #include "proxy/header_edits.hh"
 #include "proxy/template.hh"
+#include "proxy/admit/config.hh"
 
 namespace portolan::proxy {
 
@@ -51,6 +52,8 @@ struct ListenerConfig {
   std::optional<HstsConfig> hsts;  // with tls only
   http::Limits limits;             // of a request's head
   TimeoutOverrides timeouts;
+  AdmitConfig admit;                   // networks, countries and limits
+  int max_connections_per_client = 0;  // 0: no limit
   bool operator==(const ListenerConfig&) const = default;
 };
 
@@ -211,6 +214,7 @@ struct RouteConfig {
   int redirect_status = 301;
   std::string cache;                // name of a [cache.NAME]; empty: none
   bool client_certificate = false;  // only clients that showed a good one pass
+  AdmitConfig admit;
   TimeoutOverrides timeouts;
   bool to_servers() const { return !pool.empty() || !pools.empty(); }
   bool operator==(const RouteConfig&) const = default;

@@ -3,6 +3,8 @@
 #include "core/base/registry.hh"
 #include "core/conf/types.hh"
 #include "core/health/config_fields.hh"
+#include "proxy/admit/client_counts.hh"
+#include "proxy/admit/config_fields.hh"
 #include "proxy/balance/balancer.hh"
 #include "proxy/balance_fields.hh"
 #include "proxy/grpc.hh"
@@ -168,6 +170,22 @@ const conf::Table<ListenerConfig>& listener_fields() {
           row("hsts", &ListenerConfig::hsts, conf::optional(conf::table(hsts_fields())),
               "Strict-Transport-Security: tells browsers to come by TLS alone from then on; with tls only. A server's "
               "own field stands."),
+          row_of<ListenerConfig, std::vector<AccessEntry>>(
+              "allow", [](ListenerConfig & l) -> auto& { return l.admit.allow; }, access_list(),
+              "As in [[route]], for all that arrives here; a request must pass both.")
+              .otherwise("everybody"),
+          row_of<ListenerConfig, std::vector<AccessEntry>>(
+              "deny", [](ListenerConfig & l) -> auto& { return l.admit.deny; }, access_list(),
+              "As in [[route]], for all that arrives here.")
+              .otherwise("nobody"),
+          row_of<ListenerConfig, std::vector<LimitConfig>>(
+              "limit", [](ListenerConfig & l) -> auto& { return l.admit.limits; }, limits(),
+              "As in [[route]], for all that arrives here.")
+              .example("{ rate = \"100/s\", burst = 200 }"),
+          row("max_connections_per_client", &ListenerConfig::max_connections_per_client,
+              conf::integer<int>(0, ClientCounts::highest - 1),
+              "Connections of one address (IPv6: of one /64) at once; more are closed at once. Trusted proxies have no "
+              "limit. 0: no limit."),
       },
       hsts_needs_tls};
   return table;

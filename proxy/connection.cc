@@ -119,6 +119,11 @@ bool Connection::read_greeting() {
   if (header.outcome == loop::ProxyHeader::Outcome::ok) {
     if (header.has_source) peer_ = header.source.ip;
     inbox.consume(header.consumed);
+    counted_ = proxy_.count_client(*listener_, peer_);
+    if (counted_ == ClientCounts::refused) {
+      close();
+      return false;
+    }
     if (listener_->tls) {
       begin_tls();
     } else {

@@ -5,6 +5,7 @@
 
 #include "core/loop/stream.hh"
 #include "core/loop/tls_acceptor.hh"
+#include "proxy/admit/client_counts.hh"
 #include "proxy/config.hh"
 #include "proxy/conversation.hh"
 #include "proxy/downstream.hh"
@@ -106,6 +107,7 @@ class Connection final : public loop::StreamHandler, public Downstream, public l
   int door_;
   uint32_t lingered_bytes_ = 0;
   uint32_t placed_s_ = 0;  // when it got its place in the crowd
+  ClientCounts::Entry counted_ = ClientCounts::uncounted;  // among those of its client
   IpAddress peer_;
   Phase phase_ = Phase::idle;
   bool keep_alive_ = true;

@@ -82,7 +82,7 @@ Exchange::Next Exchange::route() {
   size_t found =
       snapshot_->router->match({connection_.listener().config.name, host_, head_->path, head_->method_text,
                                 head_->query, &head_->fields, &client_.address, &country_, snapshot_->geo.get()});
-  if (found == Router::none) return answer_error(404);
+  if (found == Router::none) return leads_nowhere();
   route_ = &snapshot_->routes[found];
   pool_ = &route_->pool;
   if (!route_->pools.empty()) pool_ = &route_->pools[choose_pool(route_->pools, client_.address)].pool;
@@ -99,7 +99,8 @@ Exchange::Next Exchange::admit() {
     refusal->add("Allow", std::string(allowed_methods));
     return answer(std::move(refusal));
   }
-  if (route_->client_certificate && !client_.identity) return answer_error(403);
+  if (route_->client_certificate && !client_.identity) return refuse(Refusal::client_certificate, Respond::error(403));
+  if (Next next = pass_gates(); next == Next::wait || jumped_) return next;
   if (asks_for_websocket(*head_)) head_->upgrade = websocket;
   if (!head_->upgrade.empty()) {
     if (head_->http2) upload_over_ = true;  // what comes belongs to the tunnel, once there is one
@@ -192,6 +193,7 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   RequestFilter filter(client_);
   filter.node = snapshot_->node;
   filter.authority = head_->authority;
+  if (admission_) admission_->prepare(filter);
   filter.framing = head_->framing;
   filter.content_length = head_->content_length;
   if (filter.authority.empty()) filter.authority = *pool_;

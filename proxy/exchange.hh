@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/http/message.hh"
+#include "proxy/admit.hh"
 #include "proxy/country.hh"
 #include "proxy/downstream.hh"
 #include "proxy/filters.hh"
@@ -60,6 +61,10 @@ class Exchange : public Recycled {
     step_ = step;
     jumped_ = true;
   }
+  Next pass_gates() { return snapshot_->guarded() ? ask_gates() : Next::more; }  // no jump: it may go on
+  Next ask_gates();
+  Next leads_nowhere();  // no route takes it: its listener's gate counts all the same
+  Next refuse(Refusal why, std::unique_ptr<Source> with);
   Next answer(std::unique_ptr<Source> source);  // from now on this is the answer
   Next answer_error(int status);
   Next expect_head(std::unique_ptr<Source> source);
@@ -95,6 +100,7 @@ class Exchange : public Recycled {
   const RouteConfig* route_ = nullptr;
   const std::string* pool_ = nullptr;  // the route's, or the one chosen of its split; empty: none
   std::unique_ptr<MirrorFeed> mirror_;
+  std::unique_ptr<Admission> admission_;  // nullptr: no gate is in the way
   edge::Cache* cache_ = nullptr;
   bool bypass_cache_ = false;
   int lookups_ = 0;

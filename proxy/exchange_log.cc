@@ -45,6 +45,7 @@ void Exchange::log() {
   entry.wall_ms = proxy_.worker().wall_ms() - duration_us / 1000;
   entry.duration_us = duration_us;
   entry.client = client_.address;
+  if (admission_) entry.user = admission_->user();
   entry.bytes = bytes_out_;
   entry.cache = cache_status_;
   entry.note = note_;

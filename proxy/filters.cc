@@ -166,6 +166,8 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
     if (replaced_for_server(f.id) || http::is_hop_by_hop(f, connection)) continue;
     if (filter.for_cache && edge::drop_for_fetch(f.id)) continue;
     if (filter.replace_cookie && f.id == FieldId::cookie) continue;
+    if (!filter.pass_authorization && f.id == FieldId::authorization) continue;
+    if (!filter.user_header.empty() && http::equal_ignoring_case(f.name, filter.user_header)) continue;
     if (f.id == FieldId::max_forwards && counts_down(head.method)) {
       if (auto hops = http::parse_delta_seconds(f.value); hops && *hops > 0) {
         writer.field(f.name, uint64_t{*hops - 1});
@@ -184,6 +186,7 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
   if (head.expect_continue) writer.field("Expect", "100-continue");
   write_forwarded(writer, head, filter);
   if (filter.client.identity) write_identity(writer, *filter.client.identity);
+  if (!filter.user_header.empty()) writer.field(filter.user_header, filter.user);
   for (const http::Field& f : head.fields)
     if (f.id == FieldId::via) writer.field("Via", f.value);
   write_via(out, head.http2 ? "2.0" : head.minor_version == 1 ? "1.1" : "1.0", filter.node);

@@ -43,6 +43,11 @@ struct RequestFilter {
   std::string_view websocket_key;       // Sec-WebSocket-Key, where the client has sent none
   const AppliedEdits* edits = nullptr;  // the route's
   std::string_view prefix;              // X-Forwarded-Prefix: what was taken off the path; empty: nothing
+  bool pass_authorization = true;       // else Authorization was for us
+  std::string_view user_header;         // who the client is goes in this; what it sent under the name doesn't pass
+  std::string_view user;
+  std::string_view upgrade;        // asked for
+  std::string_view websocket_key;  // Sec-WebSocket-Key, where the client has sent none
 };
 // A whole head for a server.
 void write_request(BlockWriter& out, const http::RequestHead& head, const RequestFilter& filter);

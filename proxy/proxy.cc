@@ -40,6 +40,11 @@ const Family readers_cut{"portolan_slow_readers_cut_total",
                          {"listener"}};
 const Family requests_shed{
     "portolan_requests_shed_total", "Requests answered 503 because memory was full.", Type::counter, {"listener"}};
+const Family client_connections_refused{
+    "portolan_client_connections_refused_total",
+    "Client connections closed at once because the client has listener.max_connections_per_client of them.",
+    Type::counter,
+    {"listener"}};
 const Family retries_total{"portolan_retries_total", "Requests sent again to another server.", Type::counter, {"pool"}};
 const Family cut_total{"portolan_responses_cut_total",
                        "Answers that broke off after they had begun: the server failed amid the body.",
@@ -76,7 +81,9 @@ Proxy::Proxy(loop::Worker& worker, Shared& shared)
       pool_(worker),
       open_files_(worker),
       handshakes_(worker.rng().next()),
-      meter_(worker.metrics()) {}
+      meter_(worker.metrics()),
+      verifier_(worker, shared.hasher, shared.checked_passwords),
+      refusals_(worker.metrics()) {}
 
 Proxy::~Proxy() {
   doors_.clear();
@@ -145,6 +152,7 @@ std::shared_ptr<loop::TlsConnector> Proxy::connector(const std::string& pool) {
 
 void Proxy::retire_changed_clusters() {
   meter_.forget();
+  refusals_.forget();
   route_clusters_.clear();
   std::erase_if(clusters_, [this](const auto& entry) {
     const auto& [name, cluster] = entry;
@@ -226,17 +234,40 @@ void Proxy::accept(int door, UniqueFd socket, const SocketAddress& peer) {
     worker_.metrics().counter(connections_refused, {listener}).add();
     return;
   }
+  // Who comes by the PROXY protocol is known, and counted, when its header is there.
+  auto counted = view->config.proxy_protocol ? ClientCounts::uncounted : count_client(*view, peer.ip);
+  if (counted == ClientCounts::refused) return;
   shared_.connections.fetch_add(1, std::memory_order_relaxed);
   view->accepted->add();
   view->open->add();
   auto* c = new Connection(*this, std::move(view), door, std::move(socket), peer);
+  c->counted_ = counted;
   crowd_.add(*c, worker_.now_ms());
   c->run();
+}
+
+ClientCounts::Entry Proxy::count_client(const ListenerView& listener, const IpAddress& peer) {
+  const std::string& name = listener.config.name;
+  const auto most = static_cast<uint64_t>(listener.config.max_connections_per_client);
+  IpAddress client = peer.unmapped();
+  // A trusted proxy brings those of many clients, and what has no address is of this machine.
+  if (most == 0 || client.family == IpAddress::Family::none || contains(snapshot_->trusted, client))
+    return ClientCounts::uncounted;
+  auto entry = shared_.client_connections->acquire(name, client, most);
+  if (entry != ClientCounts::refused) return entry;
+  static log::Limit limit;
+  if (limit.pass(worker_.now_ms()))
+    log::warning("connection refused", {{"reason", "the client has listener.max_connections_per_client of them"},
+                                        {"listener", name},
+                                        {"client", client.to_string()}});
+  worker_.metrics().counter(client_connections_refused, {name}).add();
+  return entry;
 }
 
 void Proxy::remove(Connection& connection) {
   crowd_.remove(connection);
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  shared_.client_connections->release(connection.counted_);
   connection.listener().open->sub();
   worker_.bury(std::unique_ptr<loop::Mortal>(&connection));
 }

@@ -11,6 +11,9 @@
 #include "core/loop/listener.hh"
 #include "core/loop/log_writer.hh"
 #include "proxy/access_log.hh"
+#include "proxy/admit/client_counts.hh"
+#include "proxy/admit/refusals.hh"
+#include "proxy/admit/verifier.hh"
 #include "proxy/cluster.hh"
 #include "proxy/crowd.hh"
 #include "proxy/pool.hh"
@@ -35,6 +38,10 @@ struct Shared {
   std::atomic<int64_t> connections{0};  // of clients, all workers
   std::atomic<int64_t> most_connections{INT64_MAX};
   std::atomic<int64_t> most_buffered{INT64_MAX};  // bytes of blocks, those of the caches included
+  // Those of each client, where a listener limits them. Room for so many in all.
+  std::unique_ptr<ClientCounts> client_connections = std::make_unique<ClientCounts>(4096);
+  ClientCounts checked_passwords{1024};
+  Executor* hasher = nullptr;  // checks passwords, which takes its time
 };
 
 extern const metrics::Family connections_open;  // listener; other rooms sum it up
@@ -102,6 +109,10 @@ class Proxy {
   void log(const LogEntry& entry, LogFormat format);
   RequestMeter& meter() { return meter_; }
   http::H2SharedBudget& h2_waste() { return h2_waste_; }
+  Verifier& verifier() { return verifier_; }
+  RefusalMeter& refusals() { return refusals_; }
+  // Counts one more connection of a client. `refused`: it has as many as the listener allows, close this one at once.
+  ClientCounts::Entry count_client(const ListenerView& listener, const IpAddress& peer);
   void count_retry(const std::string& pool);
   // `failure`: "", or why it came to nothing.
   void count_handshake(const std::string& listener, const loop::TlsSession& session, std::string_view failure);
@@ -152,6 +163,8 @@ class Proxy {
   std::unordered_map<const Fetch*, std::unique_ptr<Fetch>> fetches_;
   std::unordered_map<const Mirror*, std::unique_ptr<Mirror>> mirrors_;
   RequestMeter meter_;
+  Verifier verifier_;
+  RefusalMeter refusals_;
   BlockWriter log_line_;
   char date_[29];
   int64_t date_s_ = -1;

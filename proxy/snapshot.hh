@@ -9,6 +9,7 @@
 #include "core/loop/tls_acceptor.hh"
 #include "core/loop/tls_connector.hh"
 #include "edge/cache.hh"
+#include "proxy/admit/gate.hh"
 #include "proxy/config.hh"
 #include "proxy/router.hh"
 
@@ -30,6 +31,10 @@ struct Snapshot {
   std::map<std::string, std::shared_ptr<const loop::TlsIdentity>, std::less<>> listener_tls;  // of those that have it
   std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>> pool_tls;
   std::unique_ptr<const Router> router;  // over `routes`
+  // Who may pass; empty where nothing is asked. By route, and of the listeners that have one.
+  std::vector<std::shared_ptr<const Gate>> route_gates;
+  std::map<std::string, std::shared_ptr<const Gate>, std::less<>> listener_gates;
+  bool guarded() const { return !route_gates.empty() || !listener_gates.empty(); }
 
   Timeouts timeouts_of(const ListenerConfig& listener) const { return listener.timeouts.over(timeouts); }
 };

@@ -254,6 +254,7 @@ void World::publish() {
   listener.limits = plan.limits;
   s->listeners["web"] = listener;
   s->router = std::make_unique<proxy::Router>(s->routes);
+  if (plan.amend) plan.amend(*s);
   proxy->set_snapshot(std::move(s));
 }
 

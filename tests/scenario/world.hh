@@ -97,6 +97,7 @@ struct Plan {
   proxy::PoolConfig pool{};                  // its retry apart
   std::vector<proxy::RouteConfig> routes{};  // besides the one that sends everything to the pool
   bool route_all = true;
+  std::function<void(proxy::Snapshot&)> amend{};  // the last word on it
 };
 
 class World {

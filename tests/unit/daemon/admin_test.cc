@@ -126,6 +126,20 @@ TEST_F(AdminTest, Purges) {
   EXPECT_EQ(post("/purge", {{"url", "nonsense"}}).status, 400);
 }
 
+TEST_F(AdminTest, TurnsMaintenanceOnAndOff) {
+  auto r = post("/maintenance", {{"on", true}, {"route", "shop"}});
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(json::parse(r.body)["routes"], json::array({"shop"}));
+  EXPECT_EQ(post("/maintenance", {{"on", false}}).status, 200);
+  auto unknown = post("/maintenance", {{"on", true}, {"route", "nowhere"}});
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_EQ(json::parse(unknown.body)["error"], "no route nowhere has maintenance; there are: shop");
+  for (const char* body : {"", "[]", "{}", "{\"on\":1}", "{\"route\":\"shop\"}", "{\"on\":true,\"route\":7}"})
+    EXPECT_EQ(ask(control_.address, "POST", "/maintenance", body).status, 400) << body;
+  EXPECT_EQ(backend_.calls,
+            (std::vector<std::string>{"maintenance on shop", "maintenance off ", "maintenance on nowhere"}));
+}
+
 TEST_F(AdminTest, ReloadsAndTellsEveryError) {
   EXPECT_EQ(post("/reload", nullptr).status, 200);
   backend_.errors = {"a.toml:1:2: unknown key", "a.toml:3:4: no such pool"};
@@ -161,7 +175,7 @@ TEST_F(AdminTest, EachDoorShowsItsPartOnly) {
   for (const char* path : {"/metrics", "/ready", "/status"})
     EXPECT_EQ(ask(peers.address, "GET", path).status, 404) << path;
   EXPECT_EQ(ask(metrics.address, "GET", "/status").status, 404);
-  for (const char* path : {"/reload", "/drain", "/enable", "/purge"})
+  for (const char* path : {"/reload", "/drain", "/enable", "/purge", "/maintenance"})
     for (const auto* door : {&metrics, &peers})
       EXPECT_EQ(ask(door->address, "POST", path, "{\"datacenter\":\"a\"}").status, 404) << path;
   EXPECT_TRUE(backend_.calls.empty());

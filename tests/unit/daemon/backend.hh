@@ -30,6 +30,11 @@ class FakeBackend final : public AdminBackend {
     if (url.starts_with("http")) return uint64_t{3};
     return Error{"not a URL: " + url, 400};
   }
+  Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) override {
+    calls.push_back("maintenance " + std::string(on ? "on " : "off ") + route);
+    if (route == "nowhere") return Error{"no route nowhere has maintenance; there are: shop", 404};
+    return std::vector<std::string>{"shop"};
+  }
   std::string metrics_text() override { return "portolan_requests_total 7\n"; }
   Status ready() override { return is_ready ? Status() : Error{"no listener is open yet"}; }
   health::Report health() override { return told; }

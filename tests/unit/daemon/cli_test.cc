@@ -183,6 +183,16 @@ TEST_F(CliWithDaemon, DrainsEnablesAndPurges) {
             (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable us-east", "purge http://a/b", "drain ap x"}));
 }
 
+TEST_F(CliWithDaemon, TurnsMaintenanceOnAndOff) {
+  EXPECT_EQ(remote({"maintenance", "on", "shop"}), 0) << err();
+  EXPECT_EQ(out(), "route shop is in maintenance\n");
+  EXPECT_EQ(remote({"maintenance", "off"}), 0);
+  EXPECT_EQ(out(), "route shop serves again\n");
+  EXPECT_EQ(remote({"maintenance", "on", "nowhere"}), 1);
+  EXPECT_EQ(err(), "portolan: no route nowhere has maintenance; there are: shop\n");
+  EXPECT_EQ(remote({"maintenance"}), 2);
+}
+
 TEST_F(CliWithDaemon, ReloadPrintsWhatIsWrong) {
   EXPECT_EQ(remote({"reload"}), 0);
   EXPECT_EQ(out(), "reloaded\n");

@@ -89,7 +89,7 @@ const conf::Table<HstsConfig>& hsts_fields() {
   return table;
 }
 
-const conf::Table<http::Limits>& limit_fields() {
+const conf::Table<http::Limits>& head_limit_fields() {
   static const conf::Table<http::Limits> table{
       {
           row("head", &http::Limits::head_bytes, conf::size<size_t>(1024, 1 << 20),
@@ -160,7 +160,7 @@ const conf::Table<ListenerConfig>& listener_fields() {
               "What is spoken there."),
           row("proxy_protocol", &ListenerConfig::proxy_protocol, conf::boolean(),
               "Every connection must begin with PROXY v1 or v2, from `trusted` only."),
-          row("limits", &ListenerConfig::limits, conf::table(limit_fields()), "How large a request's head may be."),
+          row("limits", &ListenerConfig::limits, conf::table(head_limit_fields()), "How large a request's head may be."),
           row("timeouts", &ListenerConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
           row("tls", &ListenerConfig::tls, conf::optional(conf::table(loop::tls_listener_fields())),

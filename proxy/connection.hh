@@ -73,6 +73,7 @@ class Connection final : public loop::StreamHandler, public Downstream, public l
 
  private:
   friend class Crowd;
+  friend class Proxy;
   friend class H2Connection;
   enum class Phase : uint8_t { greeting, handshake, idle, head, exchange, multiplexed, lingering, closed };
   bool step();  // one thing; false: nothing more to do now

@@ -197,7 +197,6 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
   }
   if (filter.extra)
     for (const http::Field& f : *filter.extra) writer.field(f.name, f.value);
-  if (!filter.set_cookie.empty()) writer.field("Set-Cookie", filter.set_cookie);
   if (filter.edits) out.append(filter.edits->lines());
   writer.framing(filter.framing, filter.content_length);
   writer.end();
@@ -246,6 +245,7 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
       !(answer.fields && answer.fields->find("strict-transport-security")))
     writer.field("Strict-Transport-Security", filter.hsts);
   if (!filter.cache_status.empty() && ours("Cache-Status")) writer.field("Cache-Status", filter.cache_status);
+  if (!filter.set_cookie.empty()) writer.field("Set-Cookie", filter.set_cookie);
   if (filter.edits) out.append(filter.edits->lines());
   if (filter.framing != http::Framing::none) {
     writer.framing(filter.framing, filter.length);

@@ -46,8 +46,6 @@ struct RequestFilter {
   bool pass_authorization = true;       // else Authorization was for us
   std::string_view user_header;         // who the client is goes in this; what it sent under the name doesn't pass
   std::string_view user;
-  std::string_view upgrade;        // asked for
-  std::string_view websocket_key;  // Sec-WebSocket-Key, where the client has sent none
 };
 // A whole head for a server.
 void write_request(BlockWriter& out, const http::RequestHead& head, const RequestFilter& filter);

@@ -87,7 +87,7 @@ const conf::Table<ProcessConfig>& server_fields() {
           "Clients in all; 0: what the descriptor limit allows. Near it those that idle, or stall, for longest are "
           "closed for new ones."),
       row("buffers", &ProcessConfig::buffers, conf::size<uint64_t>(1 << 20, uint64_t{1} << 40),
-          "Memory for requests and answers under way, the caches' apart. From three quarters of it on slow readers get "
+          "Memory for requests and answers under way, the caches' apart. From half of it on slow readers get "
           "small windows; at its end the slowest are cut, and where that is not enough new requests get 503."),
   };
   return table;

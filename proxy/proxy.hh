@@ -84,10 +84,10 @@ class Proxy {
   int64_t idle_ms(int64_t keepalive_ms) const {  // a second in any case
     return std::max(share_left(keepalive_ms), std::min<int64_t>(keepalive_ms, 1000));
   }
-  // Three quarters of server.buffers are in use: windows are small from here on.
+  // Half of server.buffers is in use: windows are small from here on.
   bool memory_tight() const {
     int64_t most = shared_.most_buffered.load(std::memory_order_relaxed);
-    return blocks_held() > most - most / 4;
+    return blocks_held() > most / 2;
   }
   bool memory_full() const { return blocks_held() > shared_.most_buffered.load(std::memory_order_relaxed); }
   // False: a request may not begin, and is a 503. Where memory is full, the readers that hold it up go first.

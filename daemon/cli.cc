@@ -8,6 +8,7 @@
 #include "daemon/gates.hh"
 #include "daemon/remote.hh"
 #include "daemon/shards_command.hh"
+#include "daemon/sticky_keys.hh"
 #include "daemon/tls_files.hh"
 #include "daemon/version.hh"
 
@@ -29,6 +30,7 @@ int check(const Options& options, std::ostream& out, std::ostream& err) {
   LoadResult loaded = load(options.config);
   if (loaded.errors.empty()) loaded.errors = read_tls(loaded.config, {}).errors;
   if (loaded.errors.empty()) loaded.errors = read_gates(loaded.config, {}).errors;
+  if (loaded.errors.empty()) loaded.errors = give_sticky_keys(loaded.config, {});
   for (const std::string& error : loaded.errors) err << error << "\n";
   if (!loaded.errors.empty()) return 2;
   out << options.config << ": valid\n";

@@ -1,9 +1,7 @@
 #include "daemon/preparation.hh"
 
-#include <cstring>
-#include <fstream>
-
 #include "daemon/assembly.hh"
+#include "daemon/sticky_keys.hh"
 
 namespace portolan::daemon {
 namespace {
@@ -34,30 +32,6 @@ Result<GeoFiles> read_geo(const std::vector<geo::Database>& databases, const Geo
   return now;
 }
 
-// At least 32 bytes, of which nobody is told what is in them.
-Result<crypto::MacKey> read_key(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes(4096, '\0');
-  if (!file) return Error{"cannot read " + path + ": " + std::strerror(errno)};
-  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  bytes.resize(static_cast<size_t>(file.gcount()));
-  if (bytes.size() < 32) return Error{path + " is no key: it must hold at least 32 bytes (openssl rand -base64 32)"};
-  return crypto::key_from(bytes);
-}
-
-void give_sticky_keys(Preparation& p, const crypto::MacKey& own) {
-  for (proxy::PoolConfig& pool : p.config.pools) {
-    if (!pool.sticky) continue;
-    pool.sticky->key = own;
-    if (pool.sticky->key_file.empty()) continue;
-    auto key = read_key(pool.sticky->key_file);
-    if (key)
-      pool.sticky->key = *key;
-    else
-      p.errors.push_back(pool.where + ": key_file in [pool." + pool.name + "].sticky: " + key.error().text);
-  }
-}
-
 }  // namespace
 
 Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& tls, uint32_t serial,
@@ -86,7 +60,7 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   for (const geodns::Mistake& m : mistakes) p.errors.push_back(m.where + ": " + m.text);
   if (!p.errors.empty()) return p;
   p.view->geo = p.geo.table;
-  give_sticky_keys(p, sticky_key);
+  p.errors = give_sticky_keys(p.config, sticky_key);
   if (!p.errors.empty()) return p;
   p.monitor = assemble_monitor(p.config);
   p.snapshot = assemble_snapshot(p.config);

@@ -21,6 +21,12 @@ void add_servers(metrics::Exposition& out, const health::Board& board) {
     for (const health::Member& m : pool->members)
       out.sample("portolan_server_in_flight", {{"pool", name}, {"server", m.address.to_string()}},
                  static_cast<double>(m.state->in_flight.load()));
+  out.family("portolan_server_latency_seconds", "To the first byte, as balance = \"fastest\" remembers it.", "gauge");
+  for (const auto& [name, pool] : board.pools)
+    for (const health::Member& m : pool->members)
+      if (int64_t us = m.state->latency_us.load(std::memory_order_relaxed); us > 0)
+        out.sample("portolan_server_latency_seconds", {{"pool", name}, {"server", m.address.to_string()}},
+                   static_cast<double>(us) / 1e6);
   out.family("portolan_pool_panic", "1 while too few servers of a pool serve, so that all of them are used.", "gauge");
   for (const auto& [name, pool] : board.pools) out.sample("portolan_pool_panic", {{"pool", name}}, pool->panic);
   out.family("portolan_service_up", "1 where a service is healthy in a datacentre.", "gauge");

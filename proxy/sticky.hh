@@ -1,8 +1,8 @@
 #pragma once
 // The cookie by which a client comes back to its server. Its value is an HMAC of the pool and the server's address: it
 // tells nobody where the server is, only this node (and those that share its key) can make one, and it means the same
-// after a reload or a restart. A value that names none of the servers that are there now is no server's. Immutable but
-// for what is made when it is asked for; one worker.
+// after a reload or a restart. A value that names none of the servers that are there now is no server's. Immutable.
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,8 +27,12 @@ class Sticky {
  private:
   const StickyConfig& config_;
   const health::Pool& pool_;
-  std::vector<std::string> values_;  // by member
-  std::unordered_map<std::string_view, size_t> members_;
+  struct Values {
+    std::vector<std::string> of;  // by member
+    std::unordered_map<std::string_view, size_t> members;
+  };
+  static std::shared_ptr<const Values> make_values(const StickyConfig& config, const health::Pool& pool);
+  std::shared_ptr<const Values> values_;  // shared by all workers, as long as the members are the same
 };
 
 // The value of a cookie in a request; empty: there is none.

@@ -35,6 +35,8 @@ void PoolMonitor::configure(const PoolSpec& spec) {
   for (const ServerSpec& server : spec.servers) endpoints.emplace_back(names_, server.address);
   endpoints_ = std::move(endpoints);
   spec_ = spec;
+  if (!state_)
+    for (const ServerSpec& server : spec_.servers) starting_.insert(server.address.to_string());
   state_ = counts_.pool(spec_.name);
   refresh_members();
 }
@@ -203,11 +205,13 @@ std::shared_ptr<const Pool> PoolMonitor::publish(const Drains& drains) {
     m.health.since_ms = same_state ? before->health.since_ms : worker_.wall_ms();
     if (!same_state && (before || !serves(m.health.state)))
       log_change(entry, m.health, before ? before->health.state : State::unknown);
-    // New in a pool that is known already, or back: not at the start, when all are cold.
-    bool comes = serves(m.health.state) && published_ && (!before || !serves(before->health.state));
+    // Back, or new in a pool that is known already: not at the start, when all are cold.
+    bool comes =
+        serves(m.health.state) && (before ? !serves(before->health.state) : !starting_.contains(entry.configured));
     m.warmth = warm_up(entry, comes, serves(m.health.state));
     pool->members.push_back(std::move(m));
   }
+  for (const Entry& entry : entries_) starting_.erase(entry.configured);
   pool->panic = panics(*pool);
   if (pool->panic != (published_ && published_->panic)) log_panic(*pool);
   if (published_ && *published_ == *pool) return published_;

@@ -89,6 +89,7 @@ class PoolMonitor {
   Counts& counts_;
   PoolSpec spec_;
   std::vector<Endpoint> endpoints_;  // of spec_.servers
+  std::set<std::string> starting_;   // of the first configuration, those that have had no address yet
   std::vector<Entry> entries_;
   std::shared_ptr<PoolState> state_;
   std::shared_ptr<const Pool> published_;

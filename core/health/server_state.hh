@@ -34,12 +34,14 @@ struct PoolState {
   uint64_t order_of[2 * most_tiers] = {};  // the Pool::generation each stands for: `exact`
   std::atomic<bool> ordered{false};        // they are kept: whoever changes in_flight enters it there
   uint64_t generations = 0;                // of Pool, published so far: control's
-  // What a policy builds once for all workers, by Member::rank, and a hash of what it was built of: `exact`.
+  // What is built once for all workers, and a hash of what it was built of: a policy's, by Member::rank, and the
+  // cookies' (proxy/sticky). `exact`.
   struct Built {
     uint64_t of = 0;
     std::shared_ptr<const void> it;
   };
   Built built[2 * most_tiers];
+  Built cookies;
   // Retry budget: requests and retries of the current and the previous five seconds
   // (proxy/retry_budget).
   std::atomic<int64_t> window_start_ms{0};

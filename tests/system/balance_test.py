@@ -136,6 +136,9 @@ class Sticky(harness.Case):
         edge.start()
         edge.wait()
         self.assertIn('short.key is no key: it must hold at least 32 bytes', edge.output)
+        checked = edge.command('check', check=False)
+        self.assertEqual(checked.returncode, 2)
+        self.assertIn('key_file in [pool.app].sticky', checked.stderr)
 
     def test_the_cache_serves_those_who_have_one(self):
         def handler(client, _):

@@ -1,11 +1,41 @@
 // What every balancer keeps to, those of tomorrow included: they join by being registered.
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <map>
-#include <set>
+#include <new>
 #include <thread>
 
 #include "tests/unit/proxy/balance_fixture.hh"
+
+namespace {
+std::atomic<long> allocations{0};
+void* counted(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* p = std::malloc(size ? size : 1)) return p;
+  throw std::bad_alloc();
+}
+}  // namespace
+
+// Every operator new of this program is counted.
+void* operator new(std::size_t size) {
+  return counted(size);
+}
+void* operator new[](std::size_t size) {
+  return counted(size);
+}
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::size_t) noexcept {
+  std::free(p);
+}
 
 namespace portolan::proxy {
 namespace {
@@ -62,6 +92,25 @@ TEST_P(BalancerContract, OnlyTheMembersItWasGivenAreChosen) {
   auto balancer = Registration<BalancerKind>::find(GetParam())->make(pool, {1, 3});
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(choose(*balancer, {}) % 2 == 1);
   EXPECT_EQ(choose(*Registration<BalancerKind>::find(GetParam())->make(pool, {}), {}), Balancer::none);
+}
+
+TEST_P(BalancerContract, APickTakesNothingFromTheHeap) {
+  auto pool = pool_of({1, 2, 3, 4, 5});
+  auto balancer = make(GetParam(), pool);
+  const Tried none, tried{1, 3};
+  std::vector<size_t> under_way(100, Balancer::none);
+  auto run = [&] {
+    for (size_t i = 0; i < 1000; ++i) {
+      size_t& m = under_way[i % 100];
+      if (m != Balancer::none) health::count_out(*pool->state, *pool->members[m].state);
+      m = choose(*balancer, i % 5 ? none : tried);
+    }
+  };
+  run();  // tables have their size now
+  ASSERT_GT(allocations, 0);
+  long before = allocations;
+  run();
+  EXPECT_EQ(allocations, before);
 }
 
 TEST_P(BalancerContract, AFullPoolIsNeverOverfilledByThreads) {

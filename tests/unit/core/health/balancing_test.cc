@@ -42,6 +42,20 @@ TEST_F(Pools, StartWarm) {
   EXPECT_EQ(warmth(b), Member::full_warmth);
 }
 
+TEST_F(Pools, StartWarmHoweverLateTheirNamesAreKnown) {
+  monitor.apply({{slow({server(a), server("app.internal:8080")})}, {}, {}});
+  settle();
+  passes(500);
+  asked["app.internal"][0](loop::Resolution{{IpAddress::v4(10, 0, 0, 1)}, 1000});
+  settle();
+  EXPECT_EQ(warmth("10.0.0.1:8080"), Member::full_warmth);
+  passes(1100);
+  asked["app.internal"][1](loop::Resolution{{IpAddress::v4(10, 0, 0, 1), IpAddress::v4(10, 0, 0, 2)}, 1000});
+  settle();
+  EXPECT_EQ(warmth("10.0.0.1:8080"), Member::full_warmth);
+  EXPECT_EQ(warmth("10.0.0.2:8080"), 1) << "that one is new";
+}
+
 TEST_F(Pools, AServerThatComesBackGrowsIntoItsShare) {
   monitor.apply({{slow({server(a), server(b)})}, {}, {}});
   settle();

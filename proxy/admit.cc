@@ -57,17 +57,17 @@ Admission::Outcome Admission::password(const Visitor& v) {
   if (!a) return Outcome::pass;
   if (v.head.fields.count(http::FieldId::authorization) > 1) return ask_for_password(Refusal::bad_password);
   Credentials credentials;
-  switch (read_credentials(v.head.fields.find(http::FieldId::authorization).value_or(""), credentials)) {
-    case ReadCredentials::none:
+  switch (credentials.read(v.head.fields.find(http::FieldId::authorization).value_or(""))) {
+    case Credentials::Read::none:
       return ask_for_password(Refusal::no_password);
-    case ReadCredentials::malformed:
+    case Credentials::Read::malformed:
       return ask_for_password(Refusal::bad_password);
-    case ReadCredentials::ok:
+    case Credentials::Read::ok:
       break;
   }
   switch (verifier_.check(a->users, credentials, v.client, v.waiter, wait_)) {
     case Verifier::Verdict::good:
-      user_ = credentials.user;
+      user_ = credentials.user();
       return Outcome::pass;
     case Verifier::Verdict::bad:
       return ask_for_password(Refusal::bad_password);

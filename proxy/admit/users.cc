@@ -12,7 +12,8 @@ namespace portolan::proxy {
 namespace {
 
 constexpr size_t longest_name = 255;
-constexpr size_t longest_encoded = (longest_name + 1 + crypto::longest_password + 2) / 3 * 4;
+constexpr size_t longest_decoded = longest_name + 1 + crypto::longest_password;
+static_assert(longest_decoded < Credentials::capacity);
 
 bool has_control(std::string_view text) {
   for (char c : text)
@@ -28,23 +29,26 @@ constexpr std::array<int8_t, 256> base64_values = [] {
   return t;
 }();
 
-// RFC 4648 §4, with its padding and with zeroes where bits are left over: one text is written in one way alone.
-bool decode_base64(std::string_view text, std::string& out) {
-  if (text.empty() || text.size() % 4 != 0) return false;
+// RFC 4648 §4, with its padding and with zeroes where bits are left over: one text is written in one way alone. How many
+// bytes it is; 0: not so, or more than fit.
+size_t decode_base64(std::string_view text, char* out, size_t room) {
+  if (text.empty() || text.size() % 4 != 0 || text.size() / 4 * 3 > room + 2) return 0;
   size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  if (text.size() / 4 * 3 - padding > room) return 0;
   text.remove_suffix(padding);
   uint32_t bits = 0;
-  int count = 0;
+  size_t size = 0;
+  unsigned count = 0;
   for (char c : text) {
     int8_t value = base64_values[static_cast<uint8_t>(c)];
-    if (value < 0) return false;
+    if (value < 0) return 0;
     bits = bits << 6 | static_cast<uint32_t>(value);
     count += 6;
     if (count < 8) continue;
     count -= 8;
-    out.push_back(static_cast<char>(bits >> count));
+    out[size++] = static_cast<char>(bits >> count);
   }
-  return (bits & ((1u << count) - 1)) == 0 && static_cast<size_t>(count) == padding * 2;
+  return (bits & ((1u << count) - 1)) == 0 && count == padding * 2 ? size : 0;
 }
 
 }  // namespace
@@ -92,28 +96,32 @@ const std::string& Users::decoy(std::string_view name) const {
   return *all_[std::hash<std::string_view>()(name) % all_.size()];
 }
 
-Credentials::~Credentials() {
-  password.resize(password.capacity());
-  ::explicit_bzero(password.data(), password.size());
+Credentials::Credentials(std::string_view user, std::string_view password) {
+  user_size_ = user.copy(text_, longest_name);
+  text_[user_size_] = ':';
+  size_ = user_size_ + 1 + password.copy(text_ + user_size_ + 1, crypto::longest_password);
 }
 
-ReadCredentials read_credentials(std::string_view authorization, Credentials& out) {
+Credentials::~Credentials() {
+  ::explicit_bzero(text_, sizeof text_);
+}
+
+Credentials::Read Credentials::read(std::string_view authorization) {
   constexpr std::string_view scheme = "basic";
   size_t space = authorization.find(' ');
-  if (!http::equal_ignoring_case(authorization.substr(0, space), scheme)) return ReadCredentials::none;
-  if (space == std::string_view::npos) return ReadCredentials::malformed;
+  if (!http::equal_ignoring_case(authorization.substr(0, space), scheme)) return Read::none;
+  if (space == std::string_view::npos) return Read::malformed;
   std::string_view encoded = authorization.substr(space);
   encoded.remove_prefix(std::min(encoded.find_first_not_of(' '), encoded.size()));
-  std::string& text = out.password;  // so that it is wiped whatever comes
-  text.reserve(longest_encoded);
-  if (encoded.size() > longest_encoded || !decode_base64(encoded, text)) return ReadCredentials::malformed;
+  size_t size = decode_base64(encoded, text_, longest_decoded);
+  std::string_view text(text_, size);
   size_t colon = text.find(':');
-  if (colon == std::string::npos || colon > longest_name || text.size() - colon - 1 > crypto::longest_password ||
+  if (colon == std::string_view::npos || colon > longest_name || size - colon - 1 > crypto::longest_password ||
       has_control(text))
-    return ReadCredentials::malformed;
-  out.user = text.substr(0, colon);
-  text.erase(0, colon + 1);
-  return ReadCredentials::ok;
+    return Read::malformed;
+  user_size_ = colon;
+  size_ = size;
+  return Read::ok;
 }
 
 }  // namespace portolan::proxy

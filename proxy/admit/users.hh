@@ -33,12 +33,25 @@ class Users {
 };
 
 // What `Authorization: Basic` says (RFC 7617 §2). Strict: padded base64 and nothing else, a colon, no control characters,
-// at most 255 bytes each of name and password.
-struct Credentials {
-  std::string user, password;
-  ~Credentials();  // wipes the password
+// at most 255 bytes each of name and password. Allocates nothing; its destructor wipes it.
+class Credentials {
+ public:
+  enum class Read : uint8_t { none, ok, malformed };  // none: another scheme, or nothing
+  Credentials() = default;
+  Credentials(std::string_view user, std::string_view password);
+  ~Credentials();
+  Credentials(const Credentials&) = delete;
+  Credentials& operator=(const Credentials&) = delete;
+
+  Read read(std::string_view authorization);
+  std::string_view user() const { return {text_, user_size_}; }
+  std::string_view password() const { return {text_ + user_size_ + 1, size_ - user_size_ - 1}; }
+
+  static constexpr size_t capacity = 512;
+
+ private:
+  char text_[capacity] = ":";  // user:password
+  size_t size_ = 1, user_size_ = 0;
 };
-enum class ReadCredentials : uint8_t { none, ok, malformed };  // none: another scheme, or nothing
-ReadCredentials read_credentials(std::string_view authorization, Credentials& out);
 
 }  // namespace portolan::proxy

@@ -59,7 +59,7 @@ Verifier::~Verifier() {
 }
 
 Verifier::Tag Verifier::tag_of(const Users& users, const Credentials& c) const {
-  char text[8 + 256 + crypto::longest_password + 1];
+  char text[sizeof(uint64_t) + Credentials::capacity];
   uint64_t id = users.id();
   size_t size = 0;
   auto put = [&](const void* bytes, size_t n) {
@@ -67,9 +67,9 @@ Verifier::Tag Verifier::tag_of(const Users& users, const Credentials& c) const {
     size += n;
   };
   put(&id, sizeof id);
-  put(c.user.data(), c.user.size());
+  put(c.user().data(), c.user().size());
   put("", 1);
-  put(c.password.data(), c.password.size());
+  put(c.password().data(), c.password().size());
   Tag tag{crypto::keyed_hash(keys_[0], {text, size}), crypto::keyed_hash(keys_[1], {text, size})};
   ::explicit_bzero(text, size);
   return tag;
@@ -101,10 +101,10 @@ Verifier::Verdict Verifier::check(const std::shared_ptr<const Users>& users, con
   if (!job) {
     job = std::make_shared<Job>(worker_, *this);
     job->tag = tag;
-    job->password = credentials.password;
-    const std::string* hash = users->find(credentials.user);
+    job->password = credentials.password();
+    const std::string* hash = users->find(credentials.user());
     job->exists = hash != nullptr;
-    job->hash = hash ? *hash : users->decoy(credentials.user);
+    job->hash = hash ? *hash : users->decoy(credentials.user());
     job->submitted_ms = worker_.now_ms();
     job->counted = pending_.acquire({}, client, most_of_a_client);
     if (job->counted == ClientCounts::refused || !submit(job)) {

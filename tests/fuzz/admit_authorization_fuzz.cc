@@ -24,8 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace portolan::proxy;
   std::string_view value(reinterpret_cast<const char*>(data), size);
   Credentials got;
-  if (read_credentials(value, got) != ReadCredentials::ok) return 0;
-  std::string both = got.user + ":" + got.password;
+  if (got.read(value) != Credentials::Read::ok) return 0;
+  std::string both = std::string(got.user()) + ":" + std::string(got.password());
   if (both.size() > 256 + portolan::crypto::longest_password || !value.ends_with(base64(both))) std::abort();
   for (char c : both)
     if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) std::abort();

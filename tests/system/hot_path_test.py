@@ -27,9 +27,17 @@ pool = "app"
 path = "/cached"
 pool = "app"
 cache = "edge"
+[[route]]
+path = "/guarded"
+pool = "app"
+deny = ["192.0.2.0/24"]
+limit = {{ rate = "1000000/s", burst = 1000000 }}
+basic_auth = {{ users_file = "{{folder}}/users" }}
 [cache.edge]
 memory = "16 MiB"
 '''
+USER = 'alice:$2y$05$mVD9jVG.cJLHQUAe7B58EO/ZADvoDbN5gPcvDn/r35MVLNqmsHaga\n'
+PASSWORD = ('Authorization', 'Basic YWxpY2U6d29uZGVybGFuZA==')
 BASELINE = os.path.join(os.path.dirname(__file__), '../golden/instructions.json')
 OPERATIONS = os.path.join(harness.ROOT, 'build/release/bench/bench_operations')
 OPERATION_TIMES = 1000                                          # as bench/operations/main.cc does each
@@ -65,17 +73,19 @@ def compiler():
 class HotPath(harness.Case):
     def setUp(self):
         super().setUp()
-        self.origin = self.nginx({'passed': b'x' * 1024, 'cached': b'x' * 1024},
+        self.origin = self.nginx({'passed': b'x' * 1024, 'cached': b'x' * 1024, 'guarded': b'x' * 1024},
                                  locations='location /cached { add_header Cache-Control max-age=3600; }')
 
     def begin(self, *wrapper, name='portolan'):
         edge = self.portolan(CONFIG.format(port=self.origin.port), name=name, start=False)
         edge.argv = [*wrapper, *edge.argv]
+        with open(os.path.join(edge.folder, 'users'), 'w', encoding='ascii') as file:
+            file.write(USER)
         return edge.begin()
 
     def ask(self, client, target, count):
         for _ in range(count):
-            client.request(target=target)
+            client.request(target=target, fields=[PASSWORD] if target == '/guarded' else ())
             self.assertEqual(len(client.answer().body), 1024)
 
     def system_calls(self, target, count=400):
@@ -128,7 +138,7 @@ class HotPath(harness.Case):
         return int(total.group(1).replace(',', ''))
 
     def test_requests_allocate_nothing(self):
-        for target in ('/cached', '/passed'):
+        for target in ('/cached', '/passed', '/guarded'):
             with self.subTest(target):
                 more = self.allocations(target, 1200) - self.allocations(target, 200)
                 self.assertLess(more, 50, f'{more} allocations for 1,000 requests')

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/crypto/password.hh"
+#include "proxy/access_log.hh"
 #include "proxy/admit/access.hh"
 #include "proxy/admit/users.hh"
 
@@ -113,10 +113,10 @@ TEST(UsersFile, EachReadingHasANumberOfItsOwn) {
 TEST(BasicCredentials, AreReadStrictly) {
   struct Case {
     const char* value;
-    ReadCredentials outcome;
+    Credentials::Read outcome;
     std::string user, password;
   };
-  using enum ReadCredentials;
+  using enum Credentials::Read;
   for (const Case& c : {
            Case{"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", ok, "Aladdin", "open sesame"},  // RFC 7617 §2
            Case{"basic dGVzdDoxMjPCow==", ok, "test", "123\xc2\xa3"},                 // RFC 7617 §2.1
@@ -143,13 +143,39 @@ TEST(BasicCredentials, AreReadStrictly) {
            Case{"Basic YT-_", malformed, "", ""},      // another alphabet
        }) {
     Credentials got;
-    EXPECT_EQ(read_credentials(c.value, got), c.outcome) << c.value;
+    EXPECT_EQ(got.read(c.value), c.outcome) << c.value;
     if (c.outcome != ok) continue;
-    EXPECT_EQ(got.user, c.user) << c.value;
-    EXPECT_EQ(got.password, c.password) << c.value;
+    EXPECT_EQ(got.user(), c.user) << c.value;
+    EXPECT_EQ(got.password(), c.password) << c.value;
   }
-  Credentials long_one;
-  EXPECT_EQ(read_credentials("Basic " + std::string(4000, 'A'), long_one), malformed);
+  // 255 bytes of each and no more; "YWFh" is "aaa".
+  auto times = [](size_t n) {
+    std::string out;
+    while (n-- > 0) out += "YWFh";
+    return out;
+  };
+  Credentials longest;
+  EXPECT_EQ(longest.read("Basic " + times(85) + "OmFh" + times(84) + "YQ=="), ok);
+  EXPECT_EQ(longest.user().size(), 255u);
+  EXPECT_EQ(longest.password(), std::string(255, 'a'));
+  for (const std::string& too_long : {times(85) + "YTph" + times(80), "YTph" + times(85),
+                                      times(85) + "OmFh" + times(85), times(1000), times(100) + "Og=="}) {
+    Credentials got;
+    EXPECT_EQ(got.read("Basic " + too_long), malformed) << too_long;
+  }
+}
+
+TEST(BasicCredentials, AreLoggedWithTheRequest) {
+  LogEntry entry;
+  entry.user = "al\"ice";
+  BlockWriter json, combined, nobody;
+  write_log_line(json, entry, LogFormat::json);
+  EXPECT_THAT(std::string(json.view()), HasSubstr(R"("user":"al\"ice")")) << json.view();
+  write_log_line(combined, entry, LogFormat::combined);
+  EXPECT_THAT(std::string(combined.view()), HasSubstr("- - al\\x22ice [")) << combined.view();
+  entry.user = {};
+  write_log_line(nobody, entry, LogFormat::combined);
+  EXPECT_THAT(std::string(nobody.view()), HasSubstr("- - - [")) << nobody.view();
 }
 
 }  // namespace

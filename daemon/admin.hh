@@ -6,12 +6,14 @@
 //
 //   GET  /status           200, a StatusReport (daemon/status.hh)
 //   GET  /metrics          200, Prometheus text
-//   GET  /ready            200 "ready", or 503 and why not
+//   GET  /ready            200 "ready", or 503 and why not; with ?hold=DURATION a node that leaves lets connections that
+//                          begin wait for so long and answers when no other is left (daemon/leave.hh)
 //   GET  /health           200, a health::Report; with ?watch=1[&heartbeat_ms=N] one report a line:
 //   at once, at every
 //                          change, and every N ms (50 to 10,000; 1,000 when left out)
 //   POST /reload           200 {"ok":true}, or 422 {"error":…, "errors":[…]}
-//   POST /drain, /enable   {"server":{"pool":…,"address":…}} or {"datacenter":…}: 200 {"ok":true}
+//   POST /drain, /enable   {"server":{"pool":…,"address":…}} or {"datacenter":…} or {"node":true}:
+//                          200 {"ok":true}
 //   POST /purge            {"url":…}: 200 {"purged":N}
 //   POST /maintenance      {"on":true|false, "route":…}, without a route for all: 200 {"routes":[…]}
 // Every other answer is {"error": what is wrong} with a 4xx or 5xx. One request a connection.
@@ -44,9 +46,11 @@ class AdminBackend {
   virtual Status drain_datacenter(const std::string& name, bool drain) = 0;
   // Of one route, or with an empty name of all that have it; the routes that it changed.
   virtual Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) = 0;
+  virtual Status drain_node(bool drain) = 0;
   virtual Result<uint64_t> purge(const std::string& url) = 0;  // how many objects went
   virtual std::string metrics_text() = 0;
-  virtual Status ready() = 0;  // the error says why not
+  // `done` is called once, now or later; the error says why not. hold_ms: see /ready; 0: nobody waits.
+  virtual void ready(int64_t hold_ms, std::function<void(Status)> done) = 0;
   virtual health::Report health() = 0;
 };
 

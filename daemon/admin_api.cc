@@ -4,6 +4,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "core/conf/types.hh"
+
 namespace portolan::daemon {
 
 using nlohmann::json;
@@ -65,9 +67,13 @@ AdminAnswer get_health(AdminBackend& backend, const AdminRequest& request) {
   return a;
 }
 
-AdminAnswer get_ready(AdminBackend& backend) {
-  Status ready = backend.ready();
-  return ready ? plain(200, "ready\n") : plain(503, "not ready: " + ready.error().text + "\n");
+void get_ready(AdminBackend& backend, const AdminRequest& request, const Reply& reply) {
+  std::string_view text = parameter(request.query, "hold");
+  auto hold_ms = text.empty() ? std::optional<int64_t>(0) : conf::parse_duration_ms(text);
+  if (!hold_ms) return reply(admin_error(400, "hold is a duration such as 2s"));
+  backend.ready(*hold_ms, [reply](const Status& ready) {
+    reply(ready ? plain(200, "ready\n") : plain(503, "not ready: " + ready.error().text + "\n"));
+  });
 }
 
 void post_reload(AdminBackend& backend, Reply reply) {
@@ -94,7 +100,8 @@ AdminAnswer post_drain(AdminBackend& backend, const json& body, bool drain) {
     const std::string* address = text_at(body["server"], "address");
     if (pool && address) return outcome(backend.drain_server(*pool, *address, drain));
   }
-  return admin_error(400, R"(the body must be {"server":{"pool":…,"address":…}} or {"datacenter":…})");
+  if (body.is_object() && body.contains("node") && body["node"] == true) return outcome(backend.drain_node(drain));
+  return admin_error(400, R"(the body must be {"server":{"pool":…,"address":…}}, {"datacenter":…} or {"node":true})");
 }
 
 AdminAnswer post_purge(AdminBackend& backend, const json& body) {
@@ -115,7 +122,7 @@ AdminAnswer post_maintenance(AdminBackend& backend, const json& body) {
 
 void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/health") return reply(get_health(backend, r));
-  if (r.path == "/ready") return reply(get_ready(backend));
+  if (r.path == "/ready") return get_ready(backend, r, reply);
   if (r.path == "/metrics") return reply(plain(200, backend.metrics_text()));
   AdminAnswer a;
   a.body = to_json(backend.status()) + "\n";

@@ -137,7 +137,7 @@ class CommandLine {
                           [this](const Remote& r) { return r.status(options_.json); });
     status->add_flag("--json", options_.json, "as JSON");
     remote(app_, "reload", "apply the changed configuration file in place", [](const Remote& r) { return r.reload(); });
-    add_drain("drain", "stop sending anything new to a server or datacenter", true);
+    add_drain("drain", "stop sending anything new to a server, a datacenter or this node", true);
     add_drain("enable", "undo a drain", false);
     add_maintenance("on", true);
     add_maintenance("off", false);
@@ -167,6 +167,8 @@ class CommandLine {
     auto* datacenter = remote(*command, "datacenter", "a whole datacenter",
                               [this, drain](const Remote& r) { return r.drain_datacenter(options_.name, drain); });
     datacenter->add_option("NAME", options_.name, "the datacenter's name")->required();
+    remote(*command, "node", "this node: /ready fails, so that its clients are sent elsewhere; it goes on serving",
+           [drain](const Remote& r) { return r.drain_node(drain); });
   }
 
   const Run& run_;

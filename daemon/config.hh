@@ -6,6 +6,7 @@
 
 #include "core/base/result.hh"
 #include "core/geo/database.hh"
+#include "core/loop/resolver_config.hh"
 #include "edge/config.hh"
 #include "geodns/config.hh"
 #include "proxy/config.hh"
@@ -29,8 +30,9 @@ struct ProcessConfig {  // [server]
   std::vector<IpNetwork> trusted;
   std::string state;             // a directory; empty: nothing is kept over a restart
   int64_t drain_ms = 30'000;     // SIGTERM lets requests finish this long
-  int64_t max_connections = 0;   // clients in all; 0: what the descriptor limit allows
-  uint64_t buffers = 512 << 20;  // bytes of requests and answers in memory at once, the caches' apart
+  int64_t shutdown_delay_ms = 0;  // SIGTERM makes the node not ready this long before
+  int64_t max_connections = 0;    // clients in all; 0: what the descriptor limit allows
+  uint64_t buffers = 512 << 20;   // bytes of requests and answers in memory at once, the caches' apart
   bool operator==(const ProcessConfig&) const = default;
 };
 
@@ -44,6 +46,7 @@ struct LogConfig {
 struct Config {
   ProcessConfig server;
   LogConfig log;
+  loop::ResolverConfig resolver;
   proxy::Timeouts timeouts;
   std::vector<proxy::ListenerConfig> listeners;
   std::vector<proxy::PoolConfig> pools;

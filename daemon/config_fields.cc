@@ -83,6 +83,9 @@ const conf::Table<ProcessConfig>& server_fields() {
           .otherwise("that of systemd's StateDirectory=, else nothing is kept"),
       row("drain", &ProcessConfig::drain_ms, conf::duration<int64_t>(0, 86'400'000),
           "How long a stop lets requests finish."),
+      row("shutdown_delay", &ProcessConfig::shutdown_delay_ms, conf::duration<int64_t>(0, 3'600'000),
+          "How long a stop first answers /ready with 503 and goes on serving, so that others send their clients "
+          "elsewhere."),
       row("max_connections", &ProcessConfig::max_connections, conf::integer<int64_t>(0, 100'000'000),
           "Clients in all; 0: what the descriptor limit allows. Near it those that idle, or stall, for longest are "
           "closed for new ones."),
@@ -131,6 +134,8 @@ const conf::Table<Config>& config_fields() {
   static const conf::Table<Config> table{
       row("server", &Config::server, conf::table(server_fields()), "The process."),
       row("log", &Config::log, conf::table(log_fields()), "What is written down."),
+      row("resolver", &Config::resolver, conf::table(loop::resolver_fields()),
+          "How names in `servers` are resolved. A failed or empty answer keeps what was found before."),
       row("timeouts", &Config::timeouts, conf::table(proxy::timeout_fields()),
           "How long things may take; may be set again in a listener, route or pool."),
       row("listener", &Config::listeners, conf::named(proxy::listener_fields()),

@@ -108,6 +108,13 @@ int Remote::maintenance(const std::string& route, bool on) const {
   return 0;
 }
 
+int Remote::drain_node(bool drain) const {
+  std::string answer;
+  if (!ask("POST", drain ? "/drain" : "/enable", json{{"node", true}}.dump(), answer)) return 1;
+  out_ << (drain ? "this node is not ready any more and ends its connections\n" : "this node is ready again\n");
+  return 0;
+}
+
 int Remote::purge(const std::string& url) const {
   json body = {{"url", url}};
   std::string answer;

@@ -13,6 +13,7 @@ class Remote {
   int status(bool json) const;
   int reload() const;
   int drain_server(const std::string& pool, const std::string& address, bool drain) const;
+  int drain_node(bool drain) const;
   int drain_datacenter(const std::string& name, bool drain) const;
   int purge(const std::string& url) const;
   int maintenance(const std::string& route, bool on) const;  // empty: every route that has it

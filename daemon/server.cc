@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t drain_look_ms = 50;
 constexpr int64_t stop_limit_ms = 1000;
+constexpr int64_t names_wait_ms = 2'000;  // a reload, for the servers behind new names
 constexpr size_t file_threads = 2;
 constexpr size_t most_hash_threads = 4;
 constexpr size_t most_hashes_waiting = 128;
@@ -67,6 +68,7 @@ Server::Server(std::string config_path)
       started_ms_(clock_.wall_ms()),
       control_(-1, "control", clock_, any_seed(), registry_.add_shard()),
       board_(std::make_shared<health::Board>()),
+      shutdown_timer_(control_, this, &loop::Calls<&Server::begin_drain>::call),
       drain_timer_(control_, this, &loop::Calls<&Server::look_if_drained>::call),
       watchdog_timer_(control_, this, &loop::Calls<&Server::on_watchdog>::call) {}
 
@@ -120,12 +122,15 @@ Status Server::start(LoadResult loaded) {
     control_.post([this, pool, server, reason] { monitor_->report_failure(pool, server, reason); });
   };
   hire(workers);
-  resolver_ = std::make_unique<loop::Resolver>(control_);
-  monitor_ = std::make_unique<health::Monitor>(control_, health::resolve_with(*resolver_),
+  resolver_ = std::make_unique<loop::Resolver>(control_, config.resolver);
+  health::Lookups lookups{health::resolve_with(*resolver_), health::resolve_services_with(*resolver_),
+                          health::read_lists_with(control_, *pool_)};
+  monitor_ = std::make_unique<health::Monitor>(control_, std::move(lookups),
                                                [this](auto board) { on_board(std::move(board)); });
   ocsp_ = std::make_unique<OcspKeeper>(control_, *resolver_, [this](const auto& staples) {
     for (Crew& c : crews_) c.worker->post([proxy = c.proxy.get(), staples] { proxy->set_staples(staples); });
   });
+  leave_ = std::make_unique<Leave>(control_, leave_hooks());
   admin_ = std::make_unique<Admin>(control_, *this);
   sticky_key_ = keep_key(config.server.state, "sticky-key");
   Preparation first = prepare(std::move(loaded), geo_, tls_, unix_seconds(), gates_, sticky_key_);
@@ -227,6 +232,8 @@ void Server::apply(Preparation next) {
   assemble_route_caches(*next.snapshot, caches_);
   next.snapshot->version = ++version_;
   retired_->add(std::exchange(snapshot_, std::move(next.snapshot)));
+  resolver_->configure(config_.resolver);
+  monitor_->set_ttl_bounds({config_.resolver.min_ttl_ms, config_.resolver.max_ttl_ms});
   monitor_->apply(next.monitor);
   retired_->add(std::exchange(view_, std::move(next.view)));
   view_ = view_with(*board_);
@@ -311,7 +318,11 @@ void Server::reload(std::function<void(std::vector<std::string>)> done) {
       [this, path = config_path_, geo = geo_, tls = tls_, gates = gates_, serial = unix_seconds(), key = sticky_key_,
        shared_done] {
         auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial, gates, key));
-        control_.post([this, next, shared_done] { finish_reload(std::move(*next), *shared_done); });
+        control_.post([this, next, shared_done] {
+          auto finish = [this, next, shared_done] { finish_reload(std::move(*next), *shared_done); };
+          if (!next->errors.empty()) return finish();
+          monitor_->foresee(next->monitor, names_wait_ms, finish);
+        });
       });
   if (taken) return;
   Preparation none;
@@ -321,7 +332,7 @@ void Server::reload(std::function<void(std::vector<std::string>)> done) {
 
 void Server::finish_reload(Preparation prepared, const std::function<void(std::vector<std::string>)>& done) {
   std::vector<std::string> errors = std::move(prepared.errors);
-  if (draining_) errors.emplace_back("the process is stopping");
+  if (shutting_down_) errors.emplace_back("the process is stopping");
   const Config& next = prepared.config;
   if (errors.empty())
     if (auto opened = sockets_->prepare(next); !opened) errors.push_back(opened.error().text);
@@ -367,7 +378,7 @@ void Server::on_signal(int signal) {
       return reopen_logs();
     default:
       if (draining_) return stop_now();
-      begin_drain();
+      on_terminate();
   }
 }
 
@@ -379,7 +390,30 @@ void Server::reopen_logs() {
   }
 }
 
+Leave::Hooks Server::leave_hooks() {
+  auto on_workers = [this](auto what) {
+    for (Crew& c : crews_) c.worker->post([proxy = c.proxy.get(), what] { what(*proxy); });
+  };
+  return {[on_workers](bool leaving) { on_workers([leaving](proxy::Proxy& p) { p.set_leaving(leaving); }); },
+          [on_workers] { on_workers([](proxy::Proxy& p) { p.end_connections(); }); },
+          [this](bool hold) {
+            if (auto held = sockets_->hold_clients(hold); !held) log::error(held.error().text);
+          },
+          [this] { return shared_->connections.load(); }};
+}
+
+// First it is said, then it is done: who looks at /ready has the delay to send clients elsewhere.
+void Server::on_terminate() {
+  if (std::exchange(shutting_down_, true) || config_.server.shutdown_delay_ms == 0) return begin_drain();
+  log::info("shutting down", {{"serving_for_ms", config_.server.shutdown_delay_ms}});
+  sd_notify(0, "STOPPING=1\nSTATUS=not ready any more, still serving");
+  leave_->begin();
+  admin_->health_changed();
+  shutdown_timer_.set(config_.server.shutdown_delay_ms);
+}
+
 void Server::begin_drain() {
+  shutdown_timer_.cancel();
   draining_ = true;
   drain_until_ms_ = control_.now_ms() + config_.server.drain_ms;
   log::info("draining", {{"connections", shared_->connections.load()}, {"at_most_ms", config_.server.drain_ms}});
@@ -457,6 +491,15 @@ Result<std::vector<std::string>> Server::set_maintenance(const std::string& rout
     return Error{fmt::format("no route {} has maintenance; there are: {}", route, fmt::join(all, ", ")), 404};
   log::info("maintenance", {{"routes", fmt::format("{}", fmt::join(changed, ", "))}, {"on", on ? "yes" : "no"}});
   return changed;
+}
+
+Status Server::drain_node(bool drain) {
+  if (shutting_down_) return Error{"the process is stopping", 409};
+  if (std::exchange(node_drained_, drain) == drain) return {};
+  log::info("node changed", {{"state", drain ? "draining" : "enabled"}, {"reason", "an operator"}});
+  drain ? leave_->begin() : leave_->end();
+  admin_->health_changed();
+  return {};
 }
 
 Result<uint64_t> Server::purge(const std::string& url) {

@@ -14,6 +14,7 @@
 #include "daemon/admin.hh"
 #include "daemon/assembly.hh"
 #include "daemon/config.hh"
+#include "daemon/leave.hh"
 #include "daemon/ocsp_keeper.hh"
 #include "daemon/preparation.hh"
 #include "daemon/retired.hh"
@@ -42,9 +43,10 @@ class Server final : public AdminBackend {
   Status drain_server(const std::string& pool, const std::string& address, bool drain) override;
   Status drain_datacenter(const std::string& name, bool drain) override;
   Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) override;
+  Status drain_node(bool drain) override;
   Result<uint64_t> purge(const std::string& url) override;
   std::string metrics_text() override;
-  Status ready() override;
+  void ready(int64_t hold_ms, std::function<void(Status)> done) override;
   health::Report health() override;
 
  private:
@@ -69,7 +71,10 @@ class Server final : public AdminBackend {
   void lend_to_control(const std::vector<Sockets::Lent>& gone);
   std::vector<int> dns_sockets(Sockets::Use use, size_t worker) const;
   void reopen_logs();
+  Leave::Hooks leave_hooks();
+  void on_terminate();
   void begin_drain();
+  Status readiness() const;
   void look_if_drained();
   void stop_now();
   void on_watchdog();
@@ -108,9 +113,13 @@ class Server final : public AdminBackend {
   bool applying_ = false;  // boards wait for the snapshot they go with
   bool reloading_ = false;
   std::vector<std::function<void(std::vector<std::string>)>> waiting_reloads_;
+  std::unique_ptr<Leave> leave_;
+  bool node_drained_ = false;   // by an operator
+  bool shutting_down_ = false;  // draining_ follows
   bool draining_ = false;
   bool stopping_ = false;
   int64_t drain_until_ms_ = 0;
+  loop::Timer shutdown_timer_;
   loop::Timer drain_timer_;
   loop::Timer watchdog_timer_;
   int64_t watchdog_ms_ = 0;

@@ -1,4 +1,5 @@
 // What the server tells of itself: status, metrics, readiness, health.
+#include "core/health/utilization.hh"
 #include "daemon/server.hh"
 #include "daemon/version.hh"
 
@@ -6,6 +7,8 @@ namespace portolan::daemon {
 namespace {
 
 using health::State;
+
+constexpr int64_t names_wait_ms = 5'000;
 
 void add_servers(metrics::Exposition& out, const health::Board& board) {
   out.family("portolan_server_state", "1 for the state a server is in.", "gauge");
@@ -29,6 +32,10 @@ void add_servers(metrics::Exposition& out, const health::Board& board) {
                    static_cast<double>(us) / 1e6);
   out.family("portolan_pool_panic", "1 while too few servers of a pool serve, so that all of them are used.", "gauge");
   for (const auto& [name, pool] : board.pools) out.sample("portolan_pool_panic", {{"pool", name}}, pool->panic);
+  out.family("portolan_pool_utilization", "Requests in flight by what the servers that serve take (max_connections).",
+             "gauge");
+  for (const auto& [name, pool] : board.pools)
+    if (auto share = health::utilization(*pool)) out.sample("portolan_pool_utilization", {{"pool", name}}, *share);
   out.family("portolan_service_up", "1 where a service is healthy in a datacentre.", "gauge");
   for (const auto& [name, sites] : board.services)
     for (const health::Site& site : sites)
@@ -121,22 +128,42 @@ StatusReport Server::status() {
   for (StatusReport::Pool& pool : r.pools)
     if (auto config = snapshot_->pools.find(pool.name); config != snapshot_->pools.end())
       pool.balance = config->second->balance;
+  for (StatusReport::Pool& pool : r.pools)
+    for (const health::SourceReport& s : monitor_->sources(pool.name))
+      pool.sources.push_back({s.source, std::string(health::to_string(s.discovery.state)), s.discovery.reason,
+                              s.discovery.since_ms, s.servers});
   for (const auto& [name, cache] : caches_) {
     edge::Stats s = cache->stats();
     r.caches.push_back({name, s.objects, s.bytes, s.budget, s.hits, s.misses});
   }
-  r.draining = r.draining || draining_;
+  r.draining = r.draining || draining_ || leave_->leaving();
   return r;
 }
 
-Status Server::ready() {
-  if (draining_) return Error{"draining"};
+Status Server::readiness() const {
+  if (shutting_down_) return Error{"shutting down"};
+  if (node_drained_) return Error{"drained by an operator"};
+  for (const auto& [name, config] : snapshot_->pools) {
+    if (!config->required) continue;
+    auto pool = board_->pools.find(name);
+    if (pool == board_->pools.end() || pool->second->serving() == 0)
+      return Error{"no server of pool " + name + " serves"};
+  }
+  // A start without a name server is a start all the same.
+  if (clock_.wall_ms() - started_ms_ < names_wait_ms)
+    if (std::string name = monitor_->waits_for(); !name.empty()) return Error{"nobody answered yet for " + name};
   return {};
+}
+
+void Server::ready(int64_t hold_ms, std::function<void(Status)> done) {
+  Status ready = readiness();
+  if (ready || hold_ms == 0) return done(ready);
+  leave_->hold(hold_ms, [done = std::move(done), ready] { done(ready); });
 }
 
 health::Report Server::health() {
   health::Report report = health::report_of(*board_, config_.server.name, config_.server.datacenter);
-  report.draining = report.draining || draining_;
+  report.draining = report.draining || draining_ || leave_->leaving();
   return report;
 }
 

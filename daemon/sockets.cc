@@ -17,19 +17,19 @@ bool per_worker(Sockets::Use use) {
 
 }  // namespace
 
-std::map<Sockets::Key, std::string> Sockets::wanted(const Config& config) {
-  std::map<Key, std::string> keys;
+std::map<Sockets::Key, Sockets::Wanted> Sockets::wanted(const Config& config) {
+  std::map<Key, Wanted> keys;
   for (const proxy::ListenerConfig& l : config.listeners)
-    for (const SocketAddress& a : l.listen) keys[{Use::http, a}] = l.name;
+    for (const SocketAddress& a : l.listen) keys[{Use::http, a}] = {l.name, l.freebind};
   for (const SocketAddress& a : config.geodns.listen) {
-    keys[{Use::dns_udp, a}] = "";
-    keys[{Use::dns_tcp, a}] = "";
+    keys[{Use::dns_udp, a}] = {};
+    keys[{Use::dns_tcp, a}] = {};
   }
-  for (const SocketAddress& a : config.server.peers.listen) keys[{Use::peers, a}] = "";
+  for (const SocketAddress& a : config.server.peers.listen) keys[{Use::peers, a}] = {};
   if (!config.server.metrics.empty() && config.server.metrics != "off")
-    if (auto a = SocketAddress::parse(config.server.metrics)) keys[{Use::metrics, *a}] = "";
+    if (auto a = SocketAddress::parse(config.server.metrics)) keys[{Use::metrics, *a}] = {};
   if (!config.server.admin.empty() && config.server.admin != "off")
-    if (auto a = SocketAddress::parse(config.server.admin)) keys[{Use::admin, *a}] = "";
+    if (auto a = SocketAddress::parse(config.server.admin)) keys[{Use::admin, *a}] = {};
   return keys;
 }
 
@@ -39,17 +39,18 @@ bool Sockets::has_port(uint16_t port) const {
   return std::any_of(open_.begin(), open_.end(), has) || std::any_of(prepared_.begin(), prepared_.end(), has);
 }
 
-Result<Sockets::Open> Sockets::open(const Key& key, const std::string& listener) const {
-  Open opened{listener, {}};
+Result<Sockets::Open> Sockets::open(const Key& key, const Wanted& want) const {
+  Open opened{want.listener, {}};
   if (key.address.is_unix()) {
     std::error_code ignored;
     std::filesystem::create_directories(std::filesystem::path(key.address.path).parent_path(), ignored);
   }
   size_t count = per_worker(key.use) && !key.address.is_unix() ? workers_ : 1;
   if (!has_port(key.address.port))
-    if (auto free = loop::probe_free(key.address, key.use == Use::dns_udp); !free) return free.error();
+    if (auto free = loop::probe_free(key.address, key.use == Use::dns_udp, want.freebind); !free) return free.error();
   for (size_t i = 0; i < count; ++i) {
-    auto fd = key.use == Use::dns_udp ? loop::open_datagram(key.address) : loop::open_listener(key.address);
+    auto fd =
+        key.use == Use::dns_udp ? loop::open_datagram(key.address) : loop::open_listener(key.address, want.freebind);
     if (!fd) return fd.error();
     opened.fds.push_back(std::move(*fd));
   }
@@ -59,9 +60,9 @@ Result<Sockets::Open> Sockets::open(const Key& key, const std::string& listener)
 
 Status Sockets::prepare(const Config& config) {
   prepared_.clear();
-  for (const auto& [key, listener] : wanted(config)) {
+  for (const auto& [key, want] : wanted(config)) {
     if (open_.contains(key)) continue;
-    auto opened = open(key, listener);
+    auto opened = open(key, want);
     if (!opened) {
       prepared_.clear();
       return opened.error();
@@ -86,8 +87,8 @@ void Sockets::commit(const Config& config, std::vector<Lent>& added, std::vector
     auto want = keys.find(it->first);
     // An address that moved to another listener keeps its sockets: only the name on the door changes.
     if (want != keys.end()) {
-      if (want->second != it->second.listener) {
-        it->second.listener = want->second;
+      if (want->second.listener != it->second.listener) {
+        it->second.listener = want->second.listener;
         added.push_back(lend(it->first, it->second, workers_));
       }
       ++it;
@@ -109,6 +110,15 @@ void Sockets::close(const std::vector<Lent>& gone) {
     std::erase_if(closing_, [&lent](const Open& o) { return o.fds.front().get() == lent.fds.front(); });
     if (lent.key.address.is_unix() && !open_.contains(lent.key)) ::unlink(lent.key.address.path.c_str());
   }
+}
+
+Status Sockets::hold_clients(bool hold) const {
+  for (const auto& [key, open] : open_) {
+    if (key.use != Use::http || key.address.is_unix()) continue;
+    for (const UniqueFd& fd : open.fds)
+      if (auto held = loop::hold_new_connections(fd.get(), hold); !held) return held;
+  }
+  return {};
 }
 
 void Sockets::close_clients() {

@@ -35,6 +35,8 @@ class Sockets {
   // everybody let go of it.
   void commit(const Config& config, std::vector<Lent>& added, std::vector<Lent>& gone);
   void close(const std::vector<Lent>& gone);
+  // HTTP clients that begin to connect wait, or don't any more: loop::hold_new_connections.
+  Status hold_clients(bool hold) const;
   // Closes the doors of HTTP clients, once no worker accepts any more.
   void close_clients();
   std::vector<Lent> all() const;
@@ -44,10 +46,14 @@ class Sockets {
     std::string listener;
     std::vector<UniqueFd> fds;
   };
-  static std::map<Key, std::string> wanted(const Config& config);
+  struct Wanted {
+    std::string listener;
+    bool freebind = false;
+  };
+  static std::map<Key, Wanted> wanted(const Config& config);
   static Lent lend(const Key& key, const Open& open, size_t workers);
   bool has_port(uint16_t port) const;
-  Result<Open> open(const Key& key, const std::string& listener) const;
+  Result<Open> open(const Key& key, const Wanted& want) const;
   size_t workers_;
   std::map<Key, Open> open_;
   std::map<Key, Open> prepared_;

@@ -14,7 +14,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Listener, name, ad
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Server, address, configured, state, reason, since_ms,
                                                 weight, backup, in_flight, requests, failures, datacenter, warmth,
                                                 latency_us)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Pool, name, balance, panic, servers)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Source, source, state, reason, since_ms, servers)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Pool, name, balance, panic, servers, sources)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Site, datacenter, state, reason, since_ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Service, name, sites)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Cache, name, objects, bytes, memory, hits, misses)
@@ -89,6 +90,19 @@ std::string pools_table(const StatusReport& report) {
   return table.text();
 }
 
+std::string sources_table(const StatusReport& report) {
+  Table table({"POOL", "SOURCE", "STATE", "SINCE", "SERVERS", "REASON"}, {4});
+  for (const auto& pool : report.pools) {
+    std::string name = pool.name;
+    for (const auto& s : pool.sources) {
+      std::string since = s.since_ms ? age(report.now_ms - s.since_ms) : "";
+      table.row({name, s.source, s.state, since, std::to_string(s.servers), s.reason});
+      name.clear();
+    }
+  }
+  return table.text();
+}
+
 std::string services_table(const StatusReport& report) {
   Table table({"SERVICE", "DATACENTER", "STATE", "SINCE", "REASON"});
   for (const auto& service : report.services) {
@@ -120,8 +134,8 @@ std::string status_tables(const StatusReport& report) {
   std::string text = fmt::format("{}{}: Portolan {}, up {}, {} worker{}{}\n", report.server, where, report.version,
                                  age(report.uptime_s * 1000), report.workers, report.workers == 1 ? "" : "s",
                                  report.draining ? ", draining" : "");
-  for (const std::string& table :
-       {listeners_table(report), pools_table(report), services_table(report), caches_table(report)})
+  for (const std::string& table : {listeners_table(report), pools_table(report), sources_table(report),
+                                   services_table(report), caches_table(report)})
     if (!table.empty()) text += "\n" + table;
   return text;
 }

@@ -15,7 +15,8 @@ namespace portolan::daemon {
 //   {"server":…, "datacenter":…, "draining":…, "version":…, "now_ms":…, "uptime_s":…, "workers":…,
 //    "listeners":[{"name","address","connections","requests"}],
 //    "pools":[{"name","balance","panic","servers":[{"address","configured","state","reason","since_ms","weight",
-//              "backup","in_flight","requests","failures","datacenter","warmth","latency_us"}]}],
+//              "backup","in_flight","requests","failures","datacenter","warmth","latency_us"}],
+//              "sources":[{"source","state","reason","since_ms","servers"}]}],
 //    "services":[{"name","sites":[{"datacenter","state","reason","since_ms"}]}],
 //    "caches":[{"name","objects","bytes","memory","hits","misses"}]}
 // Moments are milliseconds since the Unix epoch.
@@ -41,11 +42,19 @@ struct StatusReport {
     int warmth = 100;             // percent of its weight that counts: less while it starts slowly
     int64_t latency_us = 0;       // to the first byte, as `fastest` remembers it; 0: unknown
   };
+  struct Source {  // an entry of `servers` that is more than an address
+    std::string source;
+    std::string state;  // how it is found: waiting, found, failing
+    std::string reason;
+    int64_t since_ms = 0;
+    uint64_t servers = 0;  // it stands for
+  };
   struct Pool {
     std::string name;
     std::string balance;
     std::vector<Server> servers;
     bool panic = false;  // too few serve: all are used
+    std::vector<Source> sources;
   };
   struct Site {
     std::string datacenter;

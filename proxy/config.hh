@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/address.hh"
+#include "core/base/server_address.hh"
 #include "core/health/config.hh"
 #include "core/http/h1.hh"
 #include "core/loop/tls_config.hh"
@@ -47,6 +48,7 @@ struct ListenerConfig {
   std::string where;  // file:line:col, for errors
   std::vector<SocketAddress> listen;
   bool proxy_protocol = false;
+  bool freebind = false;  // also at an address that no interface has (yet)
   bool http2 = true;
   std::optional<loop::TlsListenerConfig> tls;
   std::optional<HstsConfig> hsts;  // with tls only
@@ -58,7 +60,7 @@ struct ListenerConfig {
 };
 
 struct ServerConfig {
-  HostPort address;
+  ServerAddress address;
   int weight = 1;           // 1..1000
   int max_connections = 0;  // in flight at once; 0: no limit
   bool backup = false;
@@ -136,6 +138,7 @@ struct PoolConfig {
   TimeoutOverrides timeouts;
   std::optional<loop::TlsServerConfig> tls;
   bool http2 = false;
+  bool required = false;  // while none of its servers serves, the node isn't ready
   bool operator==(const PoolConfig&) const = default;
 };
 

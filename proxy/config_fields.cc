@@ -42,21 +42,32 @@ const conf::Table<RetryConfig>& retry_fields() {
   return table;
 }
 
+bool sets_have_weights(Binder& binder, const Value& value, ServerConfig& server) {
+  const conf::Member* weight = value.find("weight");
+  if (!weight || server.address.kind != ServerAddress::Kind::srv) return true;
+  binder.error(weight->where, "weight in " + binder.context() + ": those of " + server.address.to_string() +
+                                  " come with the set; leave it out");
+  return false;
+}
+
 const conf::Table<ServerConfig>& server_fields() {
   static const conf::Table<ServerConfig> table{
-      row("address", &ServerConfig::address, conf::host_port(),
-          "Where it listens. A name stands for all its addresses, asked again by TTL.")
-          .require(),
-      row("weight", &ServerConfig::weight, conf::integer<int>(1, 1000), "Its share against the other servers'."),
-      row("max_connections", &ServerConfig::max_connections, conf::integer<int>(0, 1'000'000),
-          "Requests in flight to it at once; 0: no limit."),
-      row("backup", &ServerConfig::backup, conf::boolean(), "Gets requests only while no other server can."),
-      row("datacenter", &ServerConfig::datacenter, conf::reference("datacenter"),
-          "Where it stands. Servers of this node's own are used first, then the nearest, as [datacenter.NAME].location "
-          "says, when too few of those serve.")
-          .otherwise("where this node does")
-          .example("\"NAME\""),
-  };
+      {
+          row("address", &ServerConfig::address, conf::server_address(),
+              "Where it listens. A name stands for all its addresses and srv:NAME for the servers of a SRV set, both "
+              "asked again by TTL; file:/path for the servers listed there, one a line, watched.")
+              .require(),
+          row("weight", &ServerConfig::weight, conf::integer<int>(1, 1000), "Its share against the other servers'."),
+          row("max_connections", &ServerConfig::max_connections, conf::integer<int>(0, 1'000'000),
+              "Requests in flight to it at once; 0: no limit."),
+          row("backup", &ServerConfig::backup, conf::boolean(), "Gets requests only while no other server can."),
+          row("datacenter", &ServerConfig::datacenter, conf::reference("datacenter"),
+              "Where it stands. Servers of this node's own are used first, then the nearest, as "
+              "[datacenter.NAME].location says, when too few of those serve.")
+              .otherwise("where this node does")
+              .example("\"NAME\""),
+      },
+      sets_have_weights};
   return table;
 }
 
@@ -161,6 +172,8 @@ const conf::Table<ListenerConfig>& listener_fields() {
           row("proxy_protocol", &ListenerConfig::proxy_protocol, conf::boolean(),
               "Every connection must begin with PROXY v1 or v2, from `trusted` only."),
           row("limits", &ListenerConfig::limits, conf::table(head_limit_fields()), "How large a request's head may be."),
+          row("freebind", &ListenerConfig::freebind, conf::boolean(),
+              "Listen at addresses that no interface of this machine has yet: one that moves between nodes."),
           row("timeouts", &ListenerConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
           row("tls", &ListenerConfig::tls, conf::optional(conf::table(loop::tls_listener_fields())),
@@ -196,7 +209,7 @@ const conf::Table<PoolConfig>& pool_fields() {
       {
           row("balance", &PoolConfig::balance, conf::one_of(balancers), "How a server is chosen."),
           row("servers", &PoolConfig::servers,
-              conf::list(conf::table_or(server_fields(), &ServerConfig::address, conf::host_port()), 1),
+              conf::list(conf::table_or(server_fields(), &ServerConfig::address, conf::server_address()), 1),
               "Who answers: addresses, or tables where more is to be said.")
               .require(),
           row("hash", &PoolConfig::hash, hash(), "What requests are told apart by, with balance = \"hash\"."),
@@ -219,6 +232,8 @@ const conf::Table<PoolConfig>& pool_fields() {
           row("http2", &PoolConfig::http2, conf::boolean(),
               "Servers are spoken to in HTTP/2, many requests over one connection: with tls by ALPN, else as they are "
               "known to speak it (h2c). gRPC needs it."),
+          row("required", &PoolConfig::required, conf::boolean(),
+              "/ready answers 503 while no server of this pool serves."),
           row("timeouts", &PoolConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
       },

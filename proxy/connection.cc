@@ -345,7 +345,7 @@ void Connection::send_head(const Answer& answer, ResponseFilter& filter) {
     filter.framing = http::Framing::none;
     keep_alive_ = false;
   }
-  if (draining()) keep_alive_ = false;
+  if (draining() || proxy_.leaving()) keep_alive_ = false;
   filter.close = !keep_alive_;
   if (!filter.upgrade.empty()) {
     talk_->tunnel = true;

@@ -186,7 +186,7 @@ bool H2Connection::step() {
 bool H2Connection::read_and_write() {
   if (!connection_.talk_) connection_.talk_ = connection_.proxy().take_conversation();
   if (!connection_.flush()) return false;
-  if (connection_.draining() && !announced_) {
+  if (!announced_ && (connection_.draining() || connection_.proxy().leaving())) {
     announced_ = true;
     session_.announce_shutdown();
     connection_.timer_.set(drain_notice_ms);

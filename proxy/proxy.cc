@@ -199,6 +199,10 @@ void Proxy::stop_listening(int fd) {
 void Proxy::drain() {
   draining_ = true;
   doors_.clear();
+  end_connections();
+}
+
+void Proxy::end_connections() {
   crowd_.each([](Connection& c) { c.drain(); });
 }
 

@@ -58,9 +58,11 @@ class Proxy {
   void set_board(std::shared_ptr<const health::Board> board);
   void set_ticket_keys(std::shared_ptr<const crypto::TicketKeys> keys);
   void set_staples(std::shared_ptr<const crypto::Staples> staples);
-  void listen(const std::string& listener, int fd);  // fd belongs to the Server
-  void stop_listening(int fd);                       // connections that came through it end after their request
-  void drain();                                      // accepts no more; every connection ends after its request
+  void listen(const std::string& listener, int fd);       // fd belongs to the Server
+  void stop_listening(int fd);                            // connections that came through it end after their request
+  void drain();                                           // accepts no more; every connection ends after its request
+  void set_leaving(bool leaving) { leaving_ = leaving; }  // every answer ends its connection; new ones are taken
+  void end_connections();                                 // idle ones at once, others after their request
   size_t connections() const { return crowd_.size(); }
   void close_all();
 
@@ -75,6 +77,7 @@ class Proxy {
   // Whether a connection that began under `cluster` may carry requests of those that come now.
   bool serves(const Cluster& cluster, const health::ServerState& server);
   bool draining() const { return draining_; }
+  bool leaving() const { return leaving_; }
   void remove(Connection& connection);  // destroyed when the current callback ends
   void begins_to_idle(Connection& connection) { crowd_.begins_to_idle(connection, worker_.now_ms()); }
   // ── when it gets tight ──
@@ -169,6 +172,7 @@ class Proxy {
   char date_[29];
   int64_t date_s_ = -1;
   bool draining_ = false;
+  bool leaving_ = false;
 };
 
 }  // namespace portolan::proxy

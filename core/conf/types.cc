@@ -286,6 +286,11 @@ Type<HostPort> host_port() {
   t.name = "\"host:port\", \"[v6]:port\" or \"unix:/path\"";
   return t;
 }
+Type<ServerAddress> server_address() {
+  Type<ServerAddress> t = parsed<ServerAddress>("server", "\"10.0.0.11:8080\"");
+  t.name = "\"host:port\", \"[v6]:port\", \"unix:/path\", \"srv:NAME\" or \"file:/path\"";
+  return t;
+}
 Type<IpAddress> ip() {
   return parsed<IpAddress>("IP address", "\"192.0.2.10\"");
 }

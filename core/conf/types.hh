@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "core/base/address.hh"
+#include "core/base/server_address.hh"
 #include "core/conf/field.hh"
 
 namespace portolan::conf {
@@ -41,6 +42,7 @@ Type<double> number(double lowest, double highest);
 Type<double> share(double lowest, double highest);  // 0.2 is "20%"
 Type<SocketAddress> address();                      // IP and port, no Unix socket
 Type<HostPort> host_port();
+Type<ServerAddress> server_address();
 Type<IpAddress> ip();
 Type<IpNetwork> network();
 

@@ -17,13 +17,14 @@ std::string listed(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Monitor::Monitor(loop::Worker& control, Resolve resolve, OnBoard on_board, StartProbe start_probe)
+Monitor::Monitor(loop::Worker& control, Lookups lookups, OnBoard on_board, StartProbe start_probe)
     : worker_(control),
       on_board_(std::move(on_board)),
       checker_(control, *this, std::move(start_probe)),
-      names_(control, std::move(resolve), [this] { on_names_changed(); }),
-      peers_(control, names_, [this] { changed(); }),
-      ejection_over_(control, this, &loop::Calls<&Monitor::on_ejection_over>::call) {}
+      sources_(control, std::move(lookups), [this] { on_sources_changed(); }),
+      peers_(control, sources_.names(), [this] { changed(); }),
+      ejection_over_(control, this, &loop::Calls<&Monitor::on_ejection_over>::call),
+      foreseen_over_(control, this, &loop::Calls<&Monitor::end_foreseen>::call) {}
 
 Monitor::~Monitor() = default;
 
@@ -37,6 +38,31 @@ void Monitor::apply(const MonitorSpec& spec) {
   checker_.size();
 }
 
+bool Monitor::Foreseen::settled() const {
+  return std::all_of(sources.begin(), sources.end(), [](const auto& source) {
+    source->servers();
+    const Discovery* discovery = source->discovery();
+    return !discovery || discovery->state != Discovery::State::waiting;
+  });
+}
+
+void Monitor::foresee(const MonitorSpec& spec, int64_t at_most_ms, std::function<void()> done) {
+  foreseen_.emplace();
+  foreseen_->done = std::move(done);
+  for (const PoolSpec& pool : spec.pools)
+    for (const ServerSpec& server : pool.servers)
+      if (!server.address.is_literal) foreseen_->sources.push_back(sources_.watch(server.address));
+  if (foreseen_->settled()) return end_foreseen();
+  foreseen_over_.set(at_most_ms);
+}
+
+// The sources live until `done` has taken them over.
+void Monitor::end_foreseen() {
+  foreseen_over_.cancel();
+  auto over = std::exchange(foreseen_, std::nullopt);
+  over->done();
+}
+
 void Monitor::apply_pools(const std::vector<PoolSpec>& specs) {
   auto previous = std::move(pools_);
   pools_.clear();
@@ -44,7 +70,7 @@ void Monitor::apply_pools(const std::vector<PoolSpec>& specs) {
     auto& pool = pools_[spec.name];
     auto before = previous.find(spec.name);
     if (before != previous.end()) pool = std::move(before->second);
-    if (!pool) pool = std::make_unique<PoolMonitor>(worker_, checker_, names_, counts_);
+    if (!pool) pool = std::make_unique<PoolMonitor>(worker_, checker_, sources_, counts_);
     pool->configure(spec);
   }
 }
@@ -54,7 +80,7 @@ void Monitor::apply_services(const std::vector<ServiceSpec>& specs) {
   std::map<std::string, std::vector<SiteMonitor>> next;
   for (const ServiceSpec& service : specs)
     for (const SiteSpec& site : service.sites)
-      next[service.name].emplace_back(checker_, names_, peers_, service.name, site);
+      next[service.name].emplace_back(checker_, sources_.names(), peers_, service.name, site);
   services_ = std::move(next);
 }
 
@@ -74,9 +100,21 @@ void Monitor::on_check(const Target& target, bool good, bool news) {
 }
 
 // Answers may come inside apply(), so members are looked at anew with the next board.
-void Monitor::on_names_changed() {
-  names_changed_ = true;
+void Monitor::on_sources_changed() {
+  sources_changed_ = true;
   changed();
+}
+
+std::vector<SourceReport> Monitor::sources(const std::string& pool) const {
+  auto it = pools_.find(pool);
+  return it == pools_.end() ? std::vector<SourceReport>() : it->second->sources();
+}
+
+std::string Monitor::waits_for() const {
+  for (const auto& [name, pool] : pools_)
+    for (const SourceReport& r : pool->sources())
+      if (r.discovery.state == Discovery::State::waiting) return r.source + " of pool " + name;
+  return {};
 }
 
 void Monitor::on_ejection_over() {
@@ -122,10 +160,13 @@ Status Monitor::drain_datacenter(const std::string& name, bool drain) {
 }
 
 void Monitor::publish() {
-  if (std::exchange(names_changed_, false)) {
+  if (std::exchange(sources_changed_, false)) {
+    if (foreseen_ && foreseen_->settled()) foreseen_over_.set(0);  // not amid a board
     for (auto& [name, pool] : pools_) pool->refresh_members();
     for (auto& [name, sites] : services_)
       for (SiteMonitor& site : sites) site.refresh();
+    counts_.forget_unused();  // of servers that came and went
+    checker_.size();
   }
   int64_t next_ejection = std::numeric_limits<int64_t>::max();
   for (auto& [name, pool] : pools_) next_ejection = std::min(next_ejection, pool->expire_ejections());

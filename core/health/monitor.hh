@@ -6,16 +6,17 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/result.hh"
 #include "core/health/board.hh"
 #include "core/health/checker.hh"
-#include "core/health/names.hh"
 #include "core/health/peer.hh"
 #include "core/health/pool_monitor.hh"
 #include "core/health/site_monitor.hh"
+#include "core/health/source.hh"
 #include "core/health/spec.hh"
 
 namespace portolan::health {
@@ -25,11 +26,20 @@ class Monitor final : private CheckObserver {
   // Called with every new board, at most once a turn of the loop, and once inside each apply() that
   // changes something.
   using OnBoard = std::function<void(std::shared_ptr<const Board>)>;
-  Monitor(loop::Worker& control, Resolve resolve, OnBoard on_board, StartProbe start_probe = start_registered_probe());
+  Monitor(loop::Worker& control, Lookups lookups, OnBoard on_board, StartProbe start_probe = start_registered_probe());
   ~Monitor();
 
   void apply(const MonitorSpec& spec);
+  // Looks for the servers `spec` names before it is applied, so that no pool is empty then: `done` runs once, now or
+  // when all were asked for or `at_most_ms` are over. One at a time.
+  void foresee(const MonitorSpec& spec, int64_t at_most_ms, std::function<void()> done);
   std::shared_ptr<const Board> board() const { return board_; }  // never nullptr
+
+  // How the servers of a pool are found; nothing of one that isn't there.
+  std::vector<SourceReport> sources(const std::string& pool) const;
+  // The first source nobody has answered for yet, "app.internal:8080 of pool app"; empty: none.
+  std::string waits_for() const;
+  void set_ttl_bounds(const TtlBounds& bounds) { sources_.names().set_bounds(bounds); }
 
   // A worker saw a request fail at a server (refused, reset, timed out) and has counted it in the
   // ServerState. `fall` failures in a row take a checked server down at once, until `rise` good
@@ -48,8 +58,14 @@ class Monitor final : private CheckObserver {
     void run() override { monitor.publish(); }
     Monitor& monitor;
   };
+  struct Foreseen {
+    std::vector<std::shared_ptr<Source>> sources;
+    std::function<void()> done;
+    bool settled() const;
+  };
+  void end_foreseen();
   void on_check(const Target& target, bool good, bool changed) override;
-  void on_names_changed();
+  void on_sources_changed();
   void on_ejection_over();
   void apply_pools(const std::vector<PoolSpec>& specs);
   void apply_services(const std::vector<ServiceSpec>& specs);
@@ -62,7 +78,7 @@ class Monitor final : private CheckObserver {
   loop::Worker& worker_;
   OnBoard on_board_;
   Checker checker_;
-  Names names_;
+  Sources sources_;
   Peers peers_;
   Counts counts_;
   Drains drains_;
@@ -70,8 +86,10 @@ class Monitor final : private CheckObserver {
   std::map<std::string, std::unique_ptr<PoolMonitor>> pools_;
   std::map<std::string, std::vector<SiteMonitor>> services_;
   std::shared_ptr<const Board> board_ = std::make_shared<Board>();
-  bool names_changed_ = false;
+  bool sources_changed_ = false;
   loop::Timer ejection_over_;
+  std::optional<Foreseen> foreseen_;
+  loop::Timer foreseen_over_;
   PublishSoon publish_soon_{*this};
 };
 

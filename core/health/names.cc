@@ -1,54 +1,108 @@
 #include "core/health/names.hh"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "core/base/log.hh"
 
 namespace portolan::health {
 
-namespace {
+using Family = IpAddress::Family;
 
-constexpr int64_t shortest_ms = 1'000;
-constexpr int64_t longest_ms = 300'000;
-constexpr int64_t retry_ms = 2'000;
-
-}  // namespace
+std::string_view to_string(Discovery::State state) {
+  switch (state) {
+    case Discovery::State::waiting:
+      return "waiting";
+    case Discovery::State::found:
+      return "found";
+    case Discovery::State::failing:
+      return "failing";
+  }
+  return "waiting";
+}
 
 Resolve resolve_with(loop::Resolver& resolver) {
-  return [&resolver](const std::string& host, loop::Resolver::Callback done) {
-    return std::shared_ptr<void>(std::shared_ptr<loop::Resolver::Ticket>(resolver.resolve(host, std::move(done))));
+  return [&resolver](const std::string& host, Family family, loop::Resolver::Callback done) {
+    return std::shared_ptr<void>(
+        std::shared_ptr<loop::Resolver::Ticket>(resolver.resolve(host, std::move(done), family)));
   };
 }
 
-Name::Name(loop::Worker& worker, const Resolve& resolve, std::string host, const std::function<void()>& on_change)
+int64_t TtlBounds::of(int64_t ttl_ms) const {
+  return std::clamp(ttl_ms, least_ms, most_ms);
+}
+
+void DiscoveryLog::found() {
+  if (now_.state == Discovery::State::found) return;
+  if (now_.state == Discovery::State::failing) log::info("servers found again", {{"from", what_}});
+  now_ = {Discovery::State::found, "", worker_.wall_ms()};
+}
+
+bool DiscoveryLog::failing(const std::string& reason, bool has_last_good, bool every) {
+  bool was_waiting = now_.state == Discovery::State::waiting;
+  bool was_failing = now_.state == Discovery::State::failing;
+  if (!was_failing || (every && now_.reason != reason))
+    log::warning("servers not found", {{"from", what_},
+                                       {"reason", reason},
+                                       {"effect", has_last_good ? "the last ones stay in use" : "none from it yet"}});
+  now_ = {Discovery::State::failing, reason, was_failing ? now_.since_ms : worker_.wall_ms()};
+  return was_waiting;
+}
+
+Name::Name(loop::Worker& worker, const Resolve& resolve, const TtlBounds& bounds, std::string host,
+           const std::function<void()>& on_change)
     : worker_(worker),
       resolve_(resolve),
+      bounds_(bounds),
       host_(std::move(host)),
       on_change_(on_change),
+      log_(worker, host_),
       again_(worker_, this, &loop::Calls<&Name::ask>::call) {
   ask();
 }
 
 void Name::ask() {
-  ticket_ = resolve_(host_, [this](Result<loop::Resolution> answer) { on_answer(std::move(answer)); });
+  ticket_ = resolve_(host_, Family::none, [this](Result<loop::Resolution> answer) { on_answer(std::move(answer)); });
+}
+
+bool Name::lost(const loop::Resolution& answer, Family family) const {
+  auto is = [family](const IpAddress& a) { return a.family == family; };
+  return std::any_of(addresses_.begin(), addresses_.end(), is) &&
+         std::none_of(answer.addresses.begin(), answer.addresses.end(), is);
 }
 
 void Name::on_answer(Result<loop::Resolution> answer) {
-  if (!answer) {
-    if (!failing_)
-      log::warning("name not resolved",
-                   {{"name", host_},
-                    {"reason", answer.error().text},
-                    {"effect", addresses_.empty() ? "no servers from it yet" : "its last addresses stay in use"}});
-    failing_ = true;
-    again_.set(retry_ms);
+  if (!answer || answer->addresses.empty()) {
+    again_.set(ask_again_ms);
+    if (log_.failing(answer ? "no address" : answer.error().text, !addresses_.empty())) on_change_();
     return;
   }
-  if (failing_) log::info("name resolved again", {{"name", host_}});
-  failing_ = false;
-  again_.set(std::clamp(answer->ttl_ms, shortest_ms, longest_ms));
-  if (answer->addresses == addresses_) return;
-  addresses_ = std::move(answer->addresses);
+  // Two questions made this answer, for IPv4 and IPv6, and one that failed looks like one that said no.
+  Family gone = lost(*answer, Family::v4) ? Family::v4 : lost(*answer, Family::v6) ? Family::v6 : Family::none;
+  if (gone == Family::none) return take(std::move(*answer));
+  ticket_ = resolve_(host_, gone, [this, gone, first = std::move(*answer)](const Result<loop::Resolution>& second) {
+    on_second_answer(first, gone, second);
+  });
+}
+
+void Name::on_second_answer(loop::Resolution first, Family family, const Result<loop::Resolution>& second) {
+  if (!second && second.error().code != ENOENT) {
+    for (const IpAddress& a : addresses_)
+      if (a.family == family) first.addresses.push_back(a);
+    first.ttl_ms = std::min(first.ttl_ms, ask_again_ms);
+  } else if (second) {
+    first.addresses.insert(first.addresses.end(), second->addresses.begin(), second->addresses.end());
+    first.ttl_ms = std::min(first.ttl_ms, second->ttl_ms);
+  }
+  std::sort(first.addresses.begin(), first.addresses.end());
+  take(std::move(first));
+}
+
+void Name::take(loop::Resolution answer) {
+  again_.set(bounds_.of(answer.ttl_ms));
+  log_.found();
+  if (answer.addresses == addresses_) return;
+  addresses_ = std::move(answer.addresses);
   on_change_();
 }
 
@@ -56,10 +110,13 @@ Names::Names(loop::Worker& worker, Resolve resolve, std::function<void()> on_cha
     : worker_(worker), resolve_(std::move(resolve)), on_change_(std::move(on_change)) {}
 
 std::shared_ptr<Name> Names::watch(const std::string& host) {
-  std::erase_if(names_, [](const auto& entry) { return entry.second.expired(); });
+  if (names_.size() >= sweep_at_) {
+    std::erase_if(names_, [](const auto& entry) { return entry.second.expired(); });
+    sweep_at_ = 2 * names_.size() + 16;
+  }
   auto& weak = names_[host];
   auto name = weak.lock();
-  if (!name) weak = name = std::make_shared<Name>(worker_, resolve_, host, on_change_);
+  if (!name) weak = name = std::make_shared<Name>(worker_, resolve_, bounds_, host, on_change_);
   return name;
 }
 

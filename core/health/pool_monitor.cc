@@ -27,13 +27,13 @@ void Counts::forget_unused() {
   std::erase_if(pools_, [](const auto& entry) { return entry.second.use_count() == 1; });
 }
 
-PoolMonitor::PoolMonitor(loop::Worker& worker, Checker& checker, Names& names, Counts& counts)
-    : worker_(worker), checker_(checker), names_(names), counts_(counts) {}
+PoolMonitor::PoolMonitor(loop::Worker& worker, Checker& checker, Sources& sources, Counts& counts)
+    : worker_(worker), checker_(checker), sources_(sources), counts_(counts) {}
 
 void PoolMonitor::configure(const PoolSpec& spec) {
-  std::vector<Endpoint> endpoints;
-  for (const ServerSpec& server : spec.servers) endpoints.emplace_back(names_, server.address);
-  endpoints_ = std::move(endpoints);
+  std::vector<std::shared_ptr<Source>> found_by;
+  for (const ServerSpec& server : spec.servers) found_by.push_back(sources_.watch(server.address));
+  found_by_ = std::move(found_by);  // those that stay are watched anew before they are dropped, and know what they knew
   spec_ = spec;
   if (!state_)
     for (const ServerSpec& server : spec_.servers) starting_.insert(server.address.to_string());
@@ -47,22 +47,40 @@ void PoolMonitor::refresh_members() {
   entries_.clear();
   std::set<SocketAddress> known;
   for (size_t i = 0; i < spec_.servers.size(); ++i)
-    for (const SocketAddress& address : endpoints_[i].addresses())
-      if (known.insert(address).second) entries_.push_back(make_entry(spec_.servers[i], address, previous));
+    for (const Found& found : found_by_[i]->servers())
+      if (known.insert(found.address).second) entries_.push_back(make_entry(spec_.servers[i], found, previous));
 }
 
-PoolMonitor::Entry PoolMonitor::make_entry(const ServerSpec& server, const SocketAddress& address,
+std::vector<SourceReport> PoolMonitor::sources() const {
+  std::vector<SourceReport> reports;
+  for (size_t i = 0; i < spec_.servers.size(); ++i) {
+    const Discovery* discovery = found_by_[i]->discovery();
+    if (!discovery) continue;
+    std::string name = spec_.servers[i].address.to_string();
+    auto in_use = std::count_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.configured == name; });
+    reports.push_back({std::move(name), *discovery, static_cast<size_t>(in_use)});
+  }
+  return reports;
+}
+
+PoolMonitor::Entry PoolMonitor::make_entry(const ServerSpec& server, const Found& found,
                                            const std::map<SocketAddress, Entry>& previous) {
+  const SocketAddress& address = found.address;
+  auto spec = std::make_shared<ServerSpec>(server);
+  spec->address.host = found.host;
+  if (found.weight) spec->weight = *found.weight;
+  if (found.max_connections) spec->max_connections = *found.max_connections;
+  if (found.backup) spec->backup = spec->backup || *found.backup;
   Entry entry;
   if (auto before = previous.find(address); before != previous.end()) entry = before->second;
   entry.address = address;
   entry.name = address.to_string();
   entry.configured = server.address.to_string();
-  entry.spec = &server;
+  entry.spec = spec;
   entry.counts = counts_.server(spec_.name, address);
   bool was_checked = entry.target != nullptr;
   CheckConfig check = spec_.check;
-  if (check.tls) check.tls_host = server.address.host;
+  if (check.tls) check.tls_host = spec->address.host;
   entry.target = check.protocol.empty() ? nullptr : checker_.watch(address, check);
   if (was_checked != (entry.target != nullptr)) {
     entry.failed = false;

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/health/checker.hh"
-#include "core/health/names.hh"
+#include "core/health/source.hh"
 #include "core/health/spec.hh"
 
 namespace portolan::health {
@@ -35,14 +35,21 @@ class Counts {
   std::map<std::string, std::shared_ptr<PoolState>> pools_;
 };
 
+// How an entry of `servers` is found: apart from the health of what it stands for.
+struct SourceReport {
+  std::string source;  // as written in the file
+  Discovery discovery;
+  size_t servers = 0;  // in use
+};
+
 class PoolMonitor {
  public:
   static constexpr int64_t ejection_ms = 10'000;
   static constexpr uint32_t failures_to_eject = 3;
 
-  PoolMonitor(loop::Worker& worker, Checker& checker, Names& names, Counts& counts);
+  PoolMonitor(loop::Worker& worker, Checker& checker, Sources& sources, Counts& counts);
   void configure(const PoolSpec& spec);  // unchanged servers keep state, timing and counts
-  void refresh_members();                // a name's addresses changed
+  void refresh_members();                // a source stands for others now
 
   // A request failed at this server. True when that changed its state.
   bool report_failure(const SocketAddress& address, const std::string& reason);
@@ -53,15 +60,18 @@ class PoolMonitor {
   bool has_server(const std::string& server) const;  // by address or as written
   std::vector<std::string> server_names() const;
 
+  // How the entries that are more than an address are found.
+  std::vector<SourceReport> sources() const;
+
   // The pool as it is now; the previous object where nothing changed.
   std::shared_ptr<const Pool> publish(const Drains& drains);
 
  private:
   struct Entry {
     SocketAddress address;
-    std::string name;        // as text
-    std::string configured;  // as written in the file
-    const ServerSpec* spec = nullptr;
+    std::string name;                        // as text
+    std::string configured;                  // as written in the file
+    std::shared_ptr<const ServerSpec> spec;  // as configured, with what its source says of this one
     std::shared_ptr<ServerState> counts;
     std::shared_ptr<Target> target;  // empty without active checks
     // Failed requests: `down` until `rise` good checks, or ejected until a moment.
@@ -72,8 +82,7 @@ class PoolMonitor {
     uint32_t failures = 0;
     int64_t back_ms = -1;  // when it came back, while it starts slowly
   };
-  Entry make_entry(const ServerSpec& server, const SocketAddress& address,
-                   const std::map<SocketAddress, Entry>& previous);
+  Entry make_entry(const ServerSpec& server, const Found& found, const std::map<SocketAddress, Entry>& previous);
   const Member* published_member(size_t place, const SocketAddress& address) const;
   bool eject(Entry& entry);
   Health health_of(const Entry& entry, const Drains& drains) const;
@@ -85,11 +94,11 @@ class PoolMonitor {
 
   loop::Worker& worker_;
   Checker& checker_;
-  Names& names_;
+  Sources& sources_;
   Counts& counts_;
   PoolSpec spec_;
-  std::vector<Endpoint> endpoints_;  // of spec_.servers
-  std::set<std::string> starting_;   // of the first configuration, those that have had no address yet
+  std::vector<std::shared_ptr<Source>> found_by_;  // of spec_.servers
+  std::set<std::string> starting_;                 // of the first configuration, those that have had no address yet
   std::vector<Entry> entries_;
   std::shared_ptr<PoolState> state_;
   std::shared_ptr<const Pool> published_;

@@ -19,7 +19,7 @@ PoolReport report_of(const Pool& pool) {
   r.share = pool.up_share();
   bool checked = std::any_of(pool.members.begin(), pool.members.end(),
                              [](const Member& m) { return m.health.state == State::up; });
-  r.state = r.up == 0 ? State::down : checked ? State::up : State::unknown;
+  r.state = r.of == 0 ? State::unknown : r.up == 0 ? State::down : checked ? State::up : State::unknown;
   return r;
 }
 

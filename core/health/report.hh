@@ -18,7 +18,8 @@ struct PoolReport {
   int64_t up = 0;  // members that serve
   int64_t of = 0;
   double share = 0;              // by weight, backups apart
-  State state = State::unknown;  // up: at least one serves; unknown: those that serve are all unchecked
+  State state = State::unknown;  // up: at least one serves; unknown: those that serve are all unchecked, or none is
+                                 // known yet
   bool operator==(const PoolReport&) const = default;
 };
 

@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "core/base/address.hh"
+#include "core/base/server_address.hh"
 #include "core/health/config.hh"
 #include "core/health/report.hh"
 
 namespace portolan::health {
 
 struct ServerSpec {
-  HostPort address;
+  ServerAddress address;
   int weight = 1;
   int max_connections = 0;
   bool backup = false;

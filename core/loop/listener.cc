@@ -1,6 +1,7 @@
 #include "core/loop/listener.hh"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -27,11 +28,12 @@ Error bind_error(const SocketAddress& address) {
   Error error = system_error(what, code);
   if (code == EACCES && address.port < 1024) error.text += "; ports under 1024 need root or CAP_NET_BIND_SERVICE";
   if (code == EADDRINUSE) error.text += "; another program listens there (ss -lntup shows which)";
-  if (code == EADDRNOTAVAIL) error.text += "; no interface of this machine has that address";
+  if (code == EADDRNOTAVAIL)
+    error.text += "; no interface of this machine has that address (freebind = true doesn't ask for one)";
   return error;
 }
 
-Result<UniqueFd> open_bound(const SocketAddress& address, int type, bool shared = true) {
+Result<UniqueFd> open_bound(const SocketAddress& address, int type, bool shared, bool freebind) {
   UniqueFd fd(::socket(address.domain(), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("cannot open a socket for " + address.to_string());
   int one = 1;
@@ -40,6 +42,8 @@ Result<UniqueFd> open_bound(const SocketAddress& address, int type, bool shared 
     if (shared) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     if (address.ip.is_v6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
     if (type == SOCK_STREAM) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (freebind && address.ip.is_v4()) setsockopt(fd.get(), IPPROTO_IP, IP_FREEBIND, &one, sizeof one);
+    if (freebind && address.ip.is_v6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof one);
   } else {
     struct stat s {};
     if (::lstat(address.path.c_str(), &s) == 0 && S_ISSOCK(s.st_mode)) {
@@ -61,21 +65,36 @@ Result<UniqueFd> open_bound(const SocketAddress& address, int type, bool shared 
 
 }  // namespace
 
-Status probe_free(const SocketAddress& address, bool datagram) {
+Status probe_free(const SocketAddress& address, bool datagram, bool freebind) {
   if (address.is_unix()) return {};
-  auto fd = open_bound(address, datagram ? SOCK_DGRAM : SOCK_STREAM, false);
+  auto fd = open_bound(address, datagram ? SOCK_DGRAM : SOCK_STREAM, false, freebind);
   return fd ? Status() : Status(fd.error());
 }
 
-Result<UniqueFd> open_listener(const SocketAddress& address, int backlog) {
-  auto fd = open_bound(address, SOCK_STREAM);
+Status hold_new_connections(int fd, bool hold) {
+  // Of a TCP socket the filter sees the segment from its header on: the flags are its byte 13.
+  constexpr uint32_t flags_at = 13, syn = 0x02, all = 0xffffffff;
+  sock_filter program[] = {{BPF_LD | BPF_B | BPF_ABS, 0, 0, flags_at},
+                           {BPF_JMP | BPF_JSET | BPF_K, 0, 1, syn},
+                           {BPF_RET | BPF_K, 0, 0, 0},
+                           {BPF_RET | BPF_K, 0, 0, all}};
+  sock_fprog filter{4, program};
+  int none = 0;
+  int set = hold ? setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter)
+                 : setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none);
+  if (set != 0 && errno != ENOENT) return system_error("cannot hold new connections");
+  return {};
+}
+
+Result<UniqueFd> open_listener(const SocketAddress& address, bool freebind, int backlog) {
+  auto fd = open_bound(address, SOCK_STREAM, true, freebind);
   if (!fd) return fd;
   if (::listen(fd->get(), backlog) != 0) return bind_error(address);
   return fd;
 }
 
 Result<UniqueFd> open_datagram(const SocketAddress& address) {
-  return open_bound(address, SOCK_DGRAM);
+  return open_bound(address, SOCK_DGRAM, true, false);
 }
 
 Listener::Listener(Worker& worker, int fd, OnAccept on_accept)

@@ -10,9 +10,13 @@
 namespace portolan::loop {
 
 // Opens a non-blocking listening socket with SO_REUSEPORT (Unix sockets: replaces a stale one). IPv6 alone on [::].
-Result<UniqueFd> open_listener(const SocketAddress& address, int backlog = 4096);
+// `freebind`: also at an address that no interface has (yet).
+Result<UniqueFd> open_listener(const SocketAddress& address, bool freebind = false, int backlog = 4096);
 // An error when somebody listens at `address` already; SO_REUSEPORT alone would let two daemons of one user share it.
-Status probe_free(const SocketAddress& address, bool datagram);
+Status probe_free(const SocketAddress& address, bool datagram, bool freebind = false);
+// TCP connections that begin at a listening socket are left without an answer, neither taken nor refused, until it is
+// released: the client's kernel asks again. Those whose handshake has begun go on. Any thread.
+Status hold_new_connections(int fd, bool hold);
 // open_listener() for UDP, without SO_REUSEPORT semantics changed: several sockets may share one address.
 Result<UniqueFd> open_datagram(const SocketAddress& address);
 

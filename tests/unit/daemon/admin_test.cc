@@ -97,6 +97,10 @@ TEST_F(AdminTest, MetricsAndReadiness) {
   auto r = get("/ready");
   EXPECT_EQ(r.status, 503);
   EXPECT_EQ(r.body, "not ready: no listener is open yet\n");
+  EXPECT_TRUE(backend_.calls.empty());
+  EXPECT_EQ(get("/ready?hold=2s").status, 503);
+  EXPECT_EQ(backend_.calls, std::vector<std::string>{"hold 2000"});
+  EXPECT_EQ(get("/ready?hold=2").status, 400);
 }
 
 TEST_F(AdminTest, DrainsAndEnables) {
@@ -104,16 +108,17 @@ TEST_F(AdminTest, DrainsAndEnables) {
   EXPECT_EQ(post("/enable", {{"server", {{"pool", "app"}, {"address", "127.0.0.1:8081"}}}}).status, 200);
   EXPECT_EQ(post("/drain", {{"datacenter", "us-east"}}).status, 200);
   EXPECT_EQ(post("/enable", {{"datacenter", "us-east"}}).status, 200);
+  EXPECT_EQ(post("/drain", {{"node", true}}).status, 200);
   EXPECT_EQ(backend_.calls, (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable app 127.0.0.1:8081",
-                                                      "drain us-east", "enable us-east"}));
+                                                      "drain us-east", "enable us-east", "drain node"}));
   auto unknown = post("/drain", {{"server", {{"pool", "ap"}, {"address", "x"}}}});
   EXPECT_EQ(unknown.status, 404);
   EXPECT_EQ(json::parse(unknown.body)["error"], "no pool ap; there are: app");
 }
 
 TEST_F(AdminTest, BodiesThatAreNotUnderstoodAreRefused) {
-  for (const char* body :
-       {"", "{", "[]", "{}", "7", "{\"server\":\"app\"}", "{\"server\":{\"pool\":\"app\"}}", "{\"datacenter\":7}"})
+  for (const char* body : {"", "{", "[]", "{}", "7", "{\"server\":\"app\"}", "{\"server\":{\"pool\":\"app\"}}",
+                           "{\"datacenter\":7}", "{\"node\":false}", "{\"node\":\"true\"}"})
     EXPECT_EQ(ask(control_.address, "POST", "/drain", body).status, 400) << body;
   EXPECT_EQ(ask(control_.address, "POST", "/purge", "{\"url\":[]}").status, 400);
   EXPECT_TRUE(backend_.calls.empty());

@@ -25,6 +25,10 @@ class FakeBackend final : public AdminBackend {
     calls.push_back((drain ? "drain " : "enable ") + name);
     return {};
   }
+  Status drain_node(bool drain) override {
+    calls.push_back(drain ? "drain node" : "enable node");
+    return {};
+  }
   Result<uint64_t> purge(const std::string& url) override {
     calls.push_back("purge " + url);
     if (url.starts_with("http")) return uint64_t{3};
@@ -36,7 +40,10 @@ class FakeBackend final : public AdminBackend {
     return std::vector<std::string>{"shop"};
   }
   std::string metrics_text() override { return "portolan_requests_total 7\n"; }
-  Status ready() override { return is_ready ? Status() : Error{"no listener is open yet"}; }
+  void ready(int64_t hold_ms, std::function<void(Status)> done) override {
+    if (hold_ms) calls.push_back("hold " + std::to_string(hold_ms));
+    done(is_ready ? Status() : Error{"no listener is open yet"});
+  }
   health::Report health() override { return told; }
 
   StatusReport report;

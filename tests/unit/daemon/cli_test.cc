@@ -173,14 +173,18 @@ TEST_F(CliWithDaemon, DrainsEnablesAndPurges) {
   EXPECT_EQ(out(), "server 127.0.0.1:8081 of pool app drains\n");
   EXPECT_EQ(remote({"enable", "datacenter", "us-east"}), 0);
   EXPECT_EQ(out(), "datacenter us-east is enabled\n");
+  EXPECT_EQ(remote({"drain", "node"}), 0);
+  EXPECT_EQ(out(), "this node is not ready any more and ends its connections\n");
+  EXPECT_EQ(remote({"enable", "node"}), 0);
+  EXPECT_EQ(out(), "this node is ready again\n");
   EXPECT_EQ(remote({"purge", "http://a/b"}), 0);
   EXPECT_EQ(out(), "3 objects purged\n");
   EXPECT_EQ(remote({"drain", "server", "ap", "x"}), 1);
   EXPECT_EQ(err(), "portolan: no pool ap; there are: app\n");
   std::vector<std::string> calls;
   in_daemon([&] { calls = backend_.calls; });
-  EXPECT_EQ(calls,
-            (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable us-east", "purge http://a/b", "drain ap x"}));
+  EXPECT_EQ(calls, (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable us-east", "drain node", "enable node",
+                                             "purge http://a/b", "drain ap x"}));
 }
 
 TEST_F(CliWithDaemon, TurnsMaintenanceOnAndOff) {
@@ -226,7 +230,7 @@ StatusReport sample() {
                {"10.0.0.12:8080", "app.internal:8080", "down", "connection refused", r.now_ms - 5'000, 2, true, 0, 99,
                 7, "west", 50}},
               true},
-             {"empty", "", {}}};
+             {"empty", "", {}, false, {{"srv:_http._tcp.app", "failing", "Timeout", r.now_ms - 61'000, 0}}}};
   r.services = {{"web",
                  {{"us-east", "up", "1 of 2 servers of pool app serve", r.now_ms - 400'000'000},
                   {"us-west", "unknown", "not checked", r.now_ms}}}};
@@ -245,6 +249,9 @@ POOL                      SERVER                                             STA
 app (round-robin, panic)  10.0.0.11:8080                                     up     3m12s        1          3      1234         0  HTTP 200
                           10.0.0.12:8080 (app.internal:8080) in west backup  down   5s     2 (50%)          0        99         7  connection refused
 empty                     none
+
+POOL   SOURCE              STATE    SINCE  SERVERS  REASON
+empty  srv:_http._tcp.app  failing  1m01s        0  Timeout
 
 SERVICE  DATACENTER  STATE    SINCE  REASON
 web      us-east     up       4d15h  1 of 2 servers of pool app serve

@@ -99,11 +99,18 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_EQ(c.server.drain_ms, 10'000);
   EXPECT_EQ(c.server.max_connections, 1000);
   EXPECT_EQ(c.server.buffers, 64u << 20);
+  EXPECT_EQ(c.server.shutdown_delay_ms, 3'000);
+  EXPECT_EQ(c.resolver.nameservers.size(), 2u);
+  EXPECT_EQ(c.resolver.timeout_ms, 1'000);
+  EXPECT_EQ(c.resolver.attempts, 2);
+  EXPECT_EQ(c.resolver.min_ttl_ms, 2'000);
+  EXPECT_EQ(c.resolver.max_ttl_ms, 60'000);
   EXPECT_EQ(c.log.access_format, "combined");
   EXPECT_EQ(c.timeouts.header, 250);
   EXPECT_EQ(c.timeouts.keepalive, 86'400'000);
   ASSERT_EQ(c.listeners.size(), 1u);
   EXPECT_TRUE(c.listeners[0].proxy_protocol);
+  EXPECT_TRUE(c.listeners[0].freebind);
   EXPECT_EQ(c.listeners[0].timeouts.header, 5000);
   http::Limits limits{.head_bytes = 16 << 10, .target_bytes = 4 << 10, .field_count = 50};
   limits.trailer_bytes = 1 << 10;
@@ -142,6 +149,13 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_THAT(c.pools[1].shards->map[1].servers, ElementsAre("10.0.0.11:8080"));
   EXPECT_EQ(c.pools[1].health.protocol, "tcp");
   ASSERT_EQ(c.routes.size(), 7u);
+  EXPECT_TRUE(c.pools[1].required);
+  ASSERT_EQ(c.pools[1].servers.size(), 3u);
+  EXPECT_EQ(c.pools[1].servers[1].address.kind, ServerAddress::Kind::srv);
+  EXPECT_EQ(c.pools[1].servers[1].address.to_string(), "srv:_http._tcp.app.internal");
+  EXPECT_EQ(c.pools[1].servers[2].address.kind, ServerAddress::Kind::file);
+  EXPECT_EQ(c.pools[1].servers[2].address.host, "/etc/portolan/app.servers");
+
   EXPECT_EQ(c.routes[0].name, "assets");
   EXPECT_THAT(c.routes[0].hosts, ElementsAre("www.example.com"));
   EXPECT_THAT(c.routes[0].methods, ElementsAre("GET", "HEAD"));

@@ -71,6 +71,38 @@ class FakeServers {
   };
 };
 
+// Lists of servers by path.
+class FakeFiles {
+ public:
+  void write(const std::string& path, const std::string& text) { contents_[path] = {text, ++versions_}; }
+  void remove(const std::string& path) { contents_.erase(path); }
+  ListReading read(const std::string& path, const FileStamp& last) const {
+    ListReading r;
+    r.stamp = last;
+    auto file = contents_.find(path);
+    if (file == contents_.end()) {
+      r.changed = true;
+      r.stamp = {};
+      r.places = Error{"cannot open " + path + ": No such file or directory"};
+      return r;
+    }
+    FileStamp now;
+    now.status.st_size = file->second.version;
+    r.changed = !last.is_of(now.status);
+    r.stamp = now;
+    if (r.changed) r.places = parse_server_list(file->second.text, path);
+    return r;
+  }
+
+ private:
+  struct Contents {
+    std::string text;
+    int64_t version;
+  };
+  std::map<std::string, Contents> contents_;
+  int64_t versions_ = 0;
+};
+
 class MonitorTest : public ::testing::Test {
  protected:
   static constexpr const char* a = "127.0.0.1:8081";
@@ -92,7 +124,7 @@ class MonitorTest : public ::testing::Test {
     return c;
   }
   static ServerSpec server(const std::string& text, int weight = 1, bool backup = false) {
-    auto address = HostPort::parse(text);
+    auto address = ServerAddress::parse(text);
     EXPECT_TRUE(address) << text;
     return {*address, weight, 0, backup};
   }
@@ -140,18 +172,39 @@ class MonitorTest : public ::testing::Test {
     settle();
   }
 
+  // Notes a question; dropping what it returns cancels.
+  template <class Done>
+  static std::shared_ptr<void> until_dropped(std::vector<Done>& questions, Done done) {
+    auto ticket = std::make_shared<int>();
+    questions.push_back([asked = std::weak_ptr<int>(ticket), done = std::move(done)](auto result) {
+      if (!asked.expired()) done(std::move(result));
+    });
+    return ticket;
+  }
+
   FakeClock clock;
   metrics::Shard shard;
   loop::Worker worker{0, "control", clock, 7, shard};
   FakeServers servers;
-  std::map<std::string, std::vector<loop::Resolver::Callback>> asked;  // names waiting for their answer
+  std::map<std::string, std::vector<loop::Resolver::Callback>> asked;                  // names waiting for their answer
+  std::map<std::string, IpAddress::Family> asked_family;                               // with the last question
+  std::map<std::string, std::vector<loop::Resolver::ServiceCallback>> asked_services;  // as `asked`
+  FakeFiles files;
   std::vector<std::shared_ptr<const Board>> boards;
   Monitor monitor{worker,
-                  [this](const std::string& host, loop::Resolver::Callback done) {
-                    asked[host].push_back(std::move(done));
-                    return std::shared_ptr<void>();
-                  },
-                  [this](std::shared_ptr<const Board> board) { boards.push_back(std::move(board)); }, servers.start()};
+                  {[this](const std::string& host, IpAddress::Family family, loop::Resolver::Callback done) {
+                     asked_family[host] = family;
+                     return until_dropped(asked[host], std::move(done));
+                   },
+                   [this](const std::string& name, loop::Resolver::ServiceCallback done) {
+                     return until_dropped(asked_services[name], std::move(done));
+                   },
+                   [this](const std::string& path, const FileStamp& last, std::function<void(ListReading)> done) {
+                     worker.post([reading = files.read(path, last), done] { done(reading); });
+                     return std::shared_ptr<void>();
+                   }},
+                  [this](std::shared_ptr<const Board> board) { boards.push_back(std::move(board)); },
+                  servers.start()};
 };
 
 }  // namespace portolan::health

@@ -88,8 +88,10 @@ class PeerTest : public ::testing::Test {
   SystemClock clock_;
   metrics::Shard shard_;
   loop::Worker worker_{0, "test", clock_, 1, shard_};
-  Monitor monitor_{worker_, [](const std::string&, loop::Resolver::Callback) { return std::shared_ptr<void>(); },
-                   [](std::shared_ptr<const Board>) {}};
+  Monitor monitor_{
+      worker_,
+      {[](const std::string&, IpAddress::Family, loop::Resolver::Callback) { return std::shared_ptr<void>(); }},
+      [](std::shared_ptr<const Board>) {}};
 };
 
 TEST_F(PeerTest, ASiteFollowsThePoolOfItsPeer) {

@@ -281,6 +281,41 @@ TEST_F(Net, AStoppedListenerAcceptsNoMore) {
   EXPECT_EQ(accepted, 1);
 }
 
+TEST_F(Net, ConnectionsThatBeginWaitWhileTheyAreHeld) {
+  auto address = SocketAddress::parse("127.0.0.1:1");
+  address->port = 0;
+  auto door = open_listener(*address);
+  ASSERT_TRUE(door);
+  std::vector<UniqueFd> accepted;
+  Listener listener(worker, door->get(),
+                    [&](UniqueFd socket, const SocketAddress&) { accepted.push_back(std::move(socket)); });
+  auto before = dial(local_address(door->get()));
+  ASSERT_TRUE(until([&] { return accepted.size() == 1; }));
+  ASSERT_TRUE(hold_new_connections(door->get(), true));
+  auto late = dial(local_address(door->get()));
+  pollfd look{late.get(), POLLOUT, 0};
+  EXPECT_EQ(::poll(&look, 1, 100), 0) << "neither taken nor refused";
+  // Who is in goes on.
+  ASSERT_EQ(::send(before.get(), "x", 1, 0), 1);
+  char byte = 0;
+  EXPECT_TRUE(until([&] { return ::recv(accepted[0].get(), &byte, 1, MSG_DONTWAIT) == 1; }));
+  ASSERT_TRUE(hold_new_connections(door->get(), false));
+  EXPECT_EQ(::poll(&look, 1, 5'000), 1) << "its kernel asks again";
+  EXPECT_TRUE(until([&] { return accepted.size() == 2; }));
+  EXPECT_TRUE(hold_new_connections(door->get(), false)) << "once is enough";
+}
+
+TEST_F(Net, FreebindListensWhereNoInterfaceIs) {
+  for (const char* text : {"203.0.113.77:18080", "[2001:db8:77::1]:18080"}) {
+    auto address = SocketAddress::parse(text);
+    auto bound = open_listener(*address);
+    ASSERT_FALSE(bound) << text;
+    EXPECT_NE(bound.error().text.find("freebind = true"), std::string::npos) << bound.error().text;
+    EXPECT_TRUE(open_listener(*address, true)) << text;
+    EXPECT_TRUE(probe_free(*address, false, true)) << text;
+  }
+}
+
 // ── the resolver, against a name server of our own ────────────────────────────────────────────
 
 class NameServer {
@@ -307,12 +342,48 @@ class NameServer {
   bool silent = false;
 
  private:
+  static std::string record(std::string_view type, const std::string& data, uint8_t ttl_s) {
+    return std::string("\xc0\x0c", 2) + std::string(type) + std::string("\0\1\0\0\0", 5) + static_cast<char>(ttl_s) +
+           '\0' + static_cast<char>(data.size()) + data;
+  }
+  // SRV sets: of the name "_a" two targets, of "_none" the root, of "_odd" a target that is no host name.
+  static std::string services_to(std::string out) {
+    const std::string srv("\0\x21", 2);
+    std::string name = out.substr(13, static_cast<uint8_t>(out[12]));
+    if (name == "_a") {
+      out += record(srv,
+                    std::string("\0\2\0\7\x1f\x90\2"
+                                "b2\2in\0",
+                                13),
+                    9);
+      out += record(srv,
+                    std::string("\0\1\0\0\x1f\x91\2"
+                                "b1\2in\0",
+                                13),
+                    7);
+    }
+    if (name == "_none") out += record(srv, std::string("\0\0\0\0\0\0\0", 7), 9);
+    if (name == "_odd")
+      out += record(srv,
+                    std::string("\0\0\0\0\0\x50\3"
+                                "a b\0",
+                                11),
+                    9);
+    out[7] = name == "_a" ? 2 : 1;
+    return out;
+  }
   // Two A records (TTL 300 and 60) for names that begin with 'g', no AAAA; NXDOMAIN for others.
   static std::string answer_to(const std::string& query) {
     size_t end = query.find('\0', 12) + 5;
     bool good = query[13] == 'g';
     bool a = query[end - 3] == 1;
     std::string out = query.substr(0, end);
+    if (query[end - 3] == 0x21) {
+      out[2] = static_cast<char>(0x81);
+      out[3] = static_cast<char>(0x80);
+      out[8] = out[9] = out[10] = out[11] = 0;
+      return services_to(out);
+    }
     out[2] = static_cast<char>(0x81);
     out[3] = static_cast<char>(good ? 0x80 : 0x83);
     out[7] = good && a ? 2 : 0;
@@ -326,9 +397,15 @@ class NameServer {
   UniqueFd fd_;
 };
 
+ResolverConfig asking(const NameServer& server) {
+  ResolverConfig config;
+  config.nameservers = {*SocketAddress::parse(server.where())};
+  return config;
+}
+
 struct Resolving : Net {
   NameServer server;
-  Resolver resolver{worker, server.where()};
+  Resolver resolver{worker, asking(server)};
   std::optional<Result<Resolution>> got;
   std::unique_ptr<Resolver::Ticket> ask(const std::string& name) {
     got.reset();
@@ -360,6 +437,58 @@ TEST_F(Resolving, ANameThatIsNotThereIsAnError) {
   EXPECT_NE(got->error().text.find("cannot resolve none.example"), std::string::npos) << got->error().text;
 }
 
+TEST_F(Resolving, OneFamilyMayBeAskedForAlone) {
+  got.reset();
+  auto ticket = resolver.resolve(
+      "good.example", [this](Result<Resolution> r) { got = std::move(r); }, IpAddress::Family::v6);
+  ASSERT_TRUE(answered());
+  ASSERT_FALSE(*got);
+  EXPECT_EQ(got->error().code, ENOENT) << "it says so itself: " << got->error().text;
+}
+
+TEST_F(Resolving, ServicesAreTheirRecordsWithTheLeastTtl) {
+  std::optional<Result<ServiceResolution>> set;
+  auto ask_service = [&](const std::string& name) {
+    set.reset();
+    auto ticket = resolver.resolve_service(name, [&set](Result<ServiceResolution> r) { set = std::move(r); });
+    EXPECT_FALSE(set) << "never before it has returned";
+    EXPECT_TRUE(until([&] {
+      server.serve();
+      return set.has_value();
+    }));
+  };
+  ask_service("_a.example");
+  ASSERT_TRUE(set && *set) << set->error().text;
+  EXPECT_EQ((*set)->ttl_ms, 7'000);
+  EXPECT_EQ((*set)->records, (std::vector<ServiceRecord>{{1, "b1.in", 8081, 0}, {2, "b2.in", 8080, 7}}));
+  ask_service("_none.example");
+  EXPECT_EQ(set->error().text, "cannot resolve srv:_none.example: the service is said not to be available");
+  ask_service("_odd.example");
+  EXPECT_NE(set->error().text.find("can't be connected to"), std::string::npos) << set->error().text;
+}
+
+TEST_F(Resolving, AnotherConfigurationAsksElsewhereAndEndsWhatIsUnderWay) {
+  server.silent = true;
+  auto ticket = ask("good.example");
+  ASSERT_TRUE(until([this] {
+    server.serve();
+    return server.queries > 0;
+  }));
+  resolver.configure(asking(server));
+  for (int i = 0; i < 5; ++i) worker.turn(0);
+  EXPECT_FALSE(got) << "the same configuration is no other";
+  NameServer other;
+  resolver.configure(asking(other));
+  ASSERT_TRUE(until([this] { return got.has_value(); }));
+  EXPECT_FALSE(*got);
+  auto again = ask("good.example");
+  ASSERT_TRUE(until([&] {
+    other.serve();
+    return got.has_value();
+  }));
+  EXPECT_TRUE(*got);
+}
+
 TEST_F(Resolving, ADestroyedTicketCancels) {
   server.silent = true;
   auto ticket = ask("good.example");
@@ -382,7 +511,7 @@ TEST_F(Resolving, AResolverMayEndWithQuestionsOpen) {
   bool called = false;
   std::unique_ptr<Resolver::Ticket> ticket;
   {
-    Resolver mine(worker, server.where());
+    Resolver mine(worker, asking(server));
     ticket = mine.resolve("good.example", [&](Result<Resolution>) { called = true; });
     worker.turn(0);
   }

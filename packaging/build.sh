@@ -20,6 +20,7 @@ install -d "$root/etc/portolan/conf.d"
 install -D -m 644 packaging/portolan.logrotate "$root/etc/logrotate.d/portolan"
 install -D -m 644 packaging/portolan.service "$root/lib/systemd/system/portolan.service"
 install -D -m 644 packaging/copyright "$root/usr/share/doc/portolan/copyright"
+install -D -m 644 -t "$root/usr/share/doc/portolan/keepalived" conf/keepalived/edge-1.conf conf/keepalived/edge-2.conf
 install -D -m 644 README.md "$root/usr/share/doc/portolan/README.md"
 [ ! -f conf/reference.toml ] || install -D -m 644 conf/reference.toml "$root/usr/share/doc/portolan/reference.toml"
 compress() { mkdir -p "$(dirname "$2")"; gzip -9n <"$1" >"$2"; }

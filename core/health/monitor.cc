@@ -34,6 +34,7 @@ void Monitor::apply(const MonitorSpec& spec) {
   apply_services(spec.services);
   forget_gone_drains();
   publish();
+  waits_for_ = first_waiting();
   counts_.forget_unused();
   checker_.size();
 }
@@ -110,7 +111,7 @@ std::vector<SourceReport> Monitor::sources(const std::string& pool) const {
   return it == pools_.end() ? std::vector<SourceReport>() : it->second->sources();
 }
 
-std::string Monitor::waits_for() const {
+std::string Monitor::first_waiting() const {
   for (const auto& [name, pool] : pools_)
     for (const SourceReport& r : pool->sources())
       if (r.discovery.state == Discovery::State::waiting) return r.source + " of pool " + name;
@@ -165,6 +166,7 @@ void Monitor::publish() {
     for (auto& [name, pool] : pools_) pool->refresh_members();
     for (auto& [name, sites] : services_)
       for (SiteMonitor& site : sites) site.refresh();
+    waits_for_ = first_waiting();
     counts_.forget_unused();  // of servers that came and went
     checker_.size();
   }

@@ -37,8 +37,9 @@ class Monitor final : private CheckObserver {
 
   // How the servers of a pool are found; nothing of one that isn't there.
   std::vector<SourceReport> sources(const std::string& pool) const;
-  // The first source nobody has answered for yet, "app.internal:8080 of pool app"; empty: none.
-  std::string waits_for() const;
+  // The first source that nobody had answered for when the last board was made, "app.internal:8080 of pool app"; empty:
+  // none.
+  const std::string& waits_for() const { return waits_for_; }
   void set_ttl_bounds(const TtlBounds& bounds) { sources_.names().set_bounds(bounds); }
 
   // A worker saw a request fail at a server (refused, reset, timed out) and has counted it in the
@@ -64,6 +65,7 @@ class Monitor final : private CheckObserver {
     bool settled() const;
   };
   void end_foreseen();
+  std::string first_waiting() const;
   void on_check(const Target& target, bool good, bool changed) override;
   void on_sources_changed();
   void on_ejection_over();
@@ -87,6 +89,7 @@ class Monitor final : private CheckObserver {
   std::map<std::string, std::vector<SiteMonitor>> services_;
   std::shared_ptr<const Board> board_ = std::make_shared<Board>();
   bool sources_changed_ = false;
+  std::string waits_for_;
   loop::Timer ejection_over_;
   std::optional<Foreseen> foreseen_;
   loop::Timer foreseen_over_;

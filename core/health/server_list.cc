@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <set>
@@ -25,10 +26,14 @@ std::string_view next_word(std::string_view& line) {
   return word;
 }
 
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
 // Words come from a file: what is shown of them has no control characters and an end.
 std::string shown(std::string_view word) {
   std::string out = "\"";
-  for (char c : word.substr(0, 64)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  for (char c : word.substr(0, 64)) out += is_control(c) ? '?' : c;
   return out + (word.size() > 64 ? "…\"" : "\"");
 }
 
@@ -56,7 +61,9 @@ Status read_option(std::string_view word, Place& place) {
 Result<Place> read_place(std::string_view first, std::string_view line) {
   Place place;
   auto at = HostPort::parse(first);
-  if (!at) return Error{shown(first) + " is not a server: write \"host:port\", \"[v6]:port\" or \"unix:/path\""};
+  bool plain = std::none_of(first.begin(), first.end(), [](char c) { return is_control(c); });
+  if (!at || !plain)
+    return Error{shown(first) + " is not a server: write \"host:port\", \"[v6]:port\" or \"unix:/path\""};
   place.at = std::move(*at);
   for (std::string_view word; !(word = next_word(line)).empty();)
     if (Status option = read_option(word, place); !option) return option.error();

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -45,6 +46,7 @@ name = "{name}"
 workers = 2
 admin = "unix:{folder}/admin.sock"
 metrics = "127.0.0.1:9145"
+shutdown_delay = "4s"
 [log]
 access = { path = "off" }
 [listener.http]
@@ -64,7 +66,7 @@ class Failover(harness.Case):
     def setUp(self):
         super().setUp()
         self.prefix = f'pt{os.getpid() % 100000}'
-        self.keepalived = {}
+        self.keepalived, self.nodes = {}, {}
         for name in ('lan', 'edge-1', 'edge-2', 'client'):
             ip('netns', 'add', self.space(name))
             self.addCleanup(ip, 'netns', 'del', self.space(name), check=False)
@@ -79,9 +81,15 @@ class Failover(harness.Case):
         self.inside('lan', 'ip', 'address', 'add', '192.0.2.4/24', 'dev', 'lan')
         self.inside('lan', 'ip', 'link', 'set', 'lan', 'up')
         self.origin()
-        self.nodes = {name: self.node(name) for name in ('edge-1', 'edge-2')}
+        for name in ('edge-1', 'edge-2'):
+            self.nodes[name] = self.node(name)
         harness.wait_until(self.holder, 20, 'a node has the address')
         harness.wait_until(lambda: self.curl_status() == '200', 20, 'the address answers')
+
+    def tearDown(self):
+        for node in self.nodes.values():
+            node.kill()                                    # rather than wait for its shutdown_delay
+        super().tearDown()
 
     def space(self, name):
         return f'{self.prefix}-{name}'
@@ -204,6 +212,16 @@ class Failover(harness.Case):
             self.nodes[self.other(active)].command('drain', 'node')
             self.assertEqual(self.moved(self.other(active)), active)
         self.assertEqual(loss['failed'], 0, loss)
+
+    def test_a_daemon_that_is_stopped_costs_nothing(self):
+        active = self.holder()
+        self.wait_ready(self.other(active))
+        with self.clients() as loss:
+            self.nodes[active].signal(signal.SIGTERM)
+            self.assertEqual(self.moved(active), self.other(active))
+            self.assertEqual(self.nodes[active].wait(), 0)
+        self.assertEqual(loss['failed'], 0, loss)
+        self.assertLess(loss['gap_ms'], 4_000, loss)
 
     def test_a_node_that_leaves_under_wrk_costs_nothing(self):
         active = self.holder()

@@ -58,6 +58,9 @@ TEST(ServerLists, MistakesSayFileAndLine) {
   EXPECT_EQ(trouble("\x1b[2J:80"),
             "/l:1: \"?[2J:80\" is not a server: write \"host:port\", \"[v6]:port\" or "
             "\"unix:/path\"");
+  EXPECT_EQ(trouble("unix:/a\x01"),
+            "/l:1: \"unix:/a?\" is not a server: write \"host:port\", \"[v6]:port\" or "
+            "\"unix:/path\"");
   std::string many;
   for (size_t i = 0; i <= most_listed_servers; ++i) many += "h" + std::to_string(i) + ":80\n";
   EXPECT_EQ(trouble(many), "/l:10001: more than 10,000 servers");

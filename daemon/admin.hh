@@ -16,6 +16,7 @@
 //                          200 {"ok":true}
 //   POST /purge            {"url":…}: 200 {"purged":N}
 //   POST /maintenance      {"on":true|false, "route":…}, without a route for all: 200 {"routes":[…]}
+//   POST /explain          an ExplainRequest (daemon/explain.hh): 200 and its lines as text
 // Every other answer is {"error": what is wrong} with a 4xx or 5xx. One request a connection.
 // Bounded: 256 connections a door, ten seconds for a whole request, 64 KiB of body.
 #include <functional>
@@ -30,6 +31,7 @@
 #include "core/health/report.hh"
 #include "core/loop/listener.hh"
 #include "core/loop/worker.hh"
+#include "daemon/explain.hh"
 #include "daemon/status.hh"
 
 namespace portolan::daemon {
@@ -48,6 +50,7 @@ class AdminBackend {
   virtual Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) = 0;
   virtual Status drain_node(bool drain) = 0;
   virtual Result<uint64_t> purge(const std::string& url) = 0;  // how many objects went
+  virtual Result<std::string> explain(const ExplainRequest& request) = 0;
   virtual std::string metrics_text() = 0;
   // `done` is called once, now or later; the error says why not. hold_ms: see /ready; 0: nobody waits.
   virtual void ready(int64_t hold_ms, std::function<void(Status)> done) = 0;

@@ -120,6 +120,13 @@ AdminAnswer post_maintenance(AdminBackend& backend, const json& body) {
   return changed ? ok({{"routes", *changed}}) : outcome(changed.error());
 }
 
+AdminAnswer post_explain(AdminBackend& backend, const std::string& body) {
+  auto request = parse_explain_request(body);
+  if (!request) return outcome(request.error());
+  auto lines = backend.explain(*request);
+  return lines ? plain(200, std::move(*lines)) : outcome(lines.error());
+}
+
 void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/health") return reply(get_health(backend, r));
   if (r.path == "/ready") return get_ready(backend, r, reply);
@@ -131,6 +138,7 @@ void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
 
 void post(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/reload") return post_reload(backend, reply);
+  if (r.path == "/explain") return reply(post_explain(backend, r.body));
   json body = json::parse(r.body, nullptr, false);
   if (r.path == "/purge") return reply(post_purge(backend, body));
   if (r.path == "/maintenance") return reply(post_maintenance(backend, body));
@@ -147,6 +155,7 @@ constexpr Route routes[] = {
     {"/status", "GET", false, false},  {"/metrics", "GET", true, false},  {"/ready", "GET", true, false},
     {"/health", "GET", true, true},    {"/reload", "POST", false, false}, {"/drain", "POST", false, false},
     {"/enable", "POST", false, false}, {"/purge", "POST", false, false},  {"/maintenance", "POST", false, false},
+    {"/explain", "POST", false, false},
 };
 
 bool open_at(const Route& route, Door door) {

@@ -6,6 +6,7 @@
 #include "core/geo/demo.hh"
 #include "daemon/config.hh"
 #include "daemon/gates.hh"
+#include "daemon/preparation.hh"
 #include "daemon/remote.hh"
 #include "daemon/shards_command.hh"
 #include "daemon/sticky_keys.hh"
@@ -24,6 +25,8 @@ struct Options {
   bool json = false;
   std::string pool, address, name, url, file;
   ShardsOptions shards;
+  ExplainRequest explain;
+  bool offline = false;
 };
 
 int check(const Options& options, std::ostream& out, std::ostream& err) {
@@ -44,6 +47,20 @@ int geo_demo(const Options& options, std::ostream& out, std::ostream& err) {
     return 1;
   }
   out << options.file << ": a database of " << geo::demo_cities().size() << " cities\n";
+  return 0;
+}
+
+// From the file alone: nobody's state is known.
+int explain_offline(const Options& options, std::ostream& out, std::ostream& err) {
+  Preparation p = prepare(load(options.config), {}, {}, 1);
+  for (const std::string& error : p.errors) err << error << "\n";
+  if (!p.errors.empty()) return 2;
+  auto lines = explain(options.explain, {*p.snapshot, {}, p.config.caches});
+  if (!lines) {
+    err << "portolan: " << lines.error().text << "\n";
+    return 2;
+  }
+  out << *lines;
   return 0;
 }
 
@@ -144,6 +161,29 @@ class CommandLine {
     auto* purge = remote(app_, "purge", "remove a URL from every cache",
                          [this](const Remote& r) { return r.purge(options_.url); });
     purge->add_option("URL", options_.url, "http://host/path?query")->required();
+    add_explain();
+  }
+
+  void add_explain() {
+    CLI::App* command =
+        app_.add_subcommand("explain", "tell which route, pool and server a request would get, and why");
+    command->add_option("--admin", options_.admin, "the daemon's admin socket, \"unix:/path\"");
+    CLI::Option* config = command->add_option("-c,--config", options_.config, "the configuration file");
+    command->callback([this, config] {
+      bool config_given = config->count() > 0;
+      action_ = [this, config_given] {
+        if (options_.offline) return explain_offline(options_, out_, err_);
+        std::string admin = admin_of(options_, config_given, err_);
+        return admin.empty() ? 2 : Remote{admin, out_, err_}.explain(options_.explain);
+      };
+    });
+    command->add_option("METHOD", options_.explain.method, "GET, POST, …")->required();
+    command->add_option("URL", options_.explain.url, "http://host/path?query")->required();
+    command->add_option("--header", options_.explain.headers, "\"Name: value\"; as often as there are headers")
+        ->allow_extra_args(false);
+    command->add_option("--from", options_.explain.from, "the address that is connected")->capture_default_str();
+    command->add_option("--listener", options_.explain.listener, "where it arrives, if its port doesn't say");
+    command->add_flag("--offline", options_.offline, "from the file of --config, without a daemon");
   }
 
   void add_maintenance(const std::string& word, bool on) {

@@ -115,6 +115,13 @@ int Remote::drain_node(bool drain) const {
   return 0;
 }
 
+int Remote::explain(const ExplainRequest& request) const {
+  std::string answer;
+  if (!ask("POST", "/explain", to_json(request), answer)) return 1;
+  out_ << answer;
+  return 0;
+}
+
 int Remote::purge(const std::string& url) const {
   json body = {{"url", url}};
   std::string answer;

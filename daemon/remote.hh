@@ -4,6 +4,8 @@
 #include <iosfwd>
 #include <string>
 
+#include "daemon/explain.hh"
+
 namespace portolan::daemon {
 
 class Remote {
@@ -17,6 +19,7 @@ class Remote {
   int drain_datacenter(const std::string& name, bool drain) const;
   int purge(const std::string& url) const;
   int maintenance(const std::string& route, bool on) const;  // empty: every route that has it
+  int explain(const ExplainRequest& request) const;
 
  private:
   // The body of a 200. Otherwise says why not and returns false.

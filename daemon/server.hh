@@ -45,6 +45,7 @@ class Server final : public AdminBackend {
   Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) override;
   Status drain_node(bool drain) override;
   Result<uint64_t> purge(const std::string& url) override;
+  Result<std::string> explain(const ExplainRequest& request) override;
   std::string metrics_text() override;
   void ready(int64_t hold_ms, std::function<void(Status)> done) override;
   health::Report health() override;

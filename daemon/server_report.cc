@@ -140,6 +140,10 @@ StatusReport Server::status() {
   return r;
 }
 
+Result<std::string> Server::explain(const ExplainRequest& request) {
+  return daemon::explain(request, {*snapshot_, *board_, config_.caches});
+}
+
 Status Server::readiness() const {
   if (shutting_down_) return Error{"shutting down"};
   if (node_drained_) return Error{"drained by an operator"};

@@ -182,7 +182,8 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
     if (edited && gives_way(f.name, filter)) continue;
     writer.field(f.name, f.value);
   }
-  if (filter.replace_cookie && filter.cookie) writer.field("Cookie", *filter.cookie);
+  if (filter.replace_cookie && filter.cookie && !(edited && gives_way("Cookie", filter)))
+    writer.field("Cookie", *filter.cookie);
   if (head.expect_continue) writer.field("Expect", "100-continue");
   write_forwarded(writer, head, filter);
   if (filter.client.identity) write_identity(writer, *filter.client.identity);

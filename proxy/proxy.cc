@@ -87,9 +87,9 @@ Proxy::Proxy(loop::Worker& worker, Shared& shared)
 
 Proxy::~Proxy() {
   doors_.clear();
+  mirrors_.clear();  // before what feeds them
   crowd_.destroy_all();
   fetches_.clear();
-  mirrors_.clear();
 }
 
 // ── what control sends ────────────────────────────────────────────────────────────────────────────────────────────

@@ -59,6 +59,24 @@ class Routes(harness.Case):
         self.assertEqual(self.curl('--http2-prior-knowledge', '-H', 'X-Beta: 1', f'http://127.0.0.1:{edge.port}/'),
                          b'beta')
 
+    def test_explain_says_what_then_happens(self):
+        one, two = self.echo('one'), self.echo('two')
+        edge = self.portolan(LISTENER + pool('app', one) + pool('beta', two) + '''
+            [[route]]
+            pool = "app"
+            [[route]]
+            name = "beta"
+            header = { x-beta = "1" }
+            pool = "beta"
+            ''')
+        url = f'http://127.0.0.1:{edge.port}/x'
+        told = edge.command('explain', 'GET', url, '--header', 'X-Beta: 1')
+        self.assertRegex(told, r'route +"beta" .*\n +comes before "any" .*, as it has more conditions')
+        self.assertRegex(told, rf'server +127\.0\.0\.1:{two.port}, the next by round-robin')
+        self.assertEqual(said(edge.get('/x', fields={'X-Beta': '1'}))[0]['origin'], 'two')
+        self.assertRegex(edge.command('explain', 'GET', url), rf'server +127\.0\.0\.1:{one.port}')
+        self.assertEqual(edge.command('explain', 'GET', 'nonsense', check=False).returncode, 1)
+
     def test_redirect_with_what_was_asked_for(self):
         edge = self.portolan(LISTENER + '''
             [[route]]

@@ -145,6 +145,14 @@ TEST_F(AdminTest, TurnsMaintenanceOnAndOff) {
             (std::vector<std::string>{"maintenance on shop", "maintenance off ", "maintenance on nowhere"}));
 }
 
+TEST_F(AdminTest, Explains) {
+  auto r = post("/explain", {{"method", "GET"}, {"url", "http://a/"}, {"headers", {"X: 1"}}});
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(r.body, "route      any\n");
+  EXPECT_EQ(post("/explain", {{"url", "nonsense"}}).status, 400);
+  EXPECT_EQ(post("/explain", {{"urls", "http://a/"}}).status, 400);
+}
+
 TEST_F(AdminTest, ReloadsAndTellsEveryError) {
   EXPECT_EQ(post("/reload", nullptr).status, 200);
   backend_.errors = {"a.toml:1:2: unknown key", "a.toml:3:4: no such pool"};
@@ -180,7 +188,7 @@ TEST_F(AdminTest, EachDoorShowsItsPartOnly) {
   for (const char* path : {"/metrics", "/ready", "/status"})
     EXPECT_EQ(ask(peers.address, "GET", path).status, 404) << path;
   EXPECT_EQ(ask(metrics.address, "GET", "/status").status, 404);
-  for (const char* path : {"/reload", "/drain", "/enable", "/purge", "/maintenance"})
+  for (const char* path : {"/reload", "/drain", "/enable", "/purge", "/maintenance", "/explain"})
     for (const auto* door : {&metrics, &peers})
       EXPECT_EQ(ask(door->address, "POST", path, "{\"datacenter\":\"a\"}").status, 404) << path;
   EXPECT_TRUE(backend_.calls.empty());

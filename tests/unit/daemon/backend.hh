@@ -39,6 +39,11 @@ class FakeBackend final : public AdminBackend {
     if (route == "nowhere") return Error{"no route nowhere has maintenance; there are: shop", 404};
     return std::vector<std::string>{"shop"};
   }
+  Result<std::string> explain(const ExplainRequest& request) override {
+    calls.push_back("explain " + to_json(request));
+    if (request.url.starts_with("http")) return std::string("route      any\n");
+    return Error{"not a URL: " + request.url, 400};
+  }
   std::string metrics_text() override { return "portolan_requests_total 7\n"; }
   void ready(int64_t hold_ms, std::function<void(Status)> done) override {
     if (hold_ms) calls.push_back("hold " + std::to_string(hold_ms));

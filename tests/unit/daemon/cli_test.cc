@@ -197,6 +197,29 @@ TEST_F(CliWithDaemon, TurnsMaintenanceOnAndOff) {
   EXPECT_EQ(remote({"maintenance"}), 2);
 }
 
+TEST_F(CliWithDaemon, Explains) {
+  EXPECT_EQ(remote({"explain", "GET", "http://a/b", "--header", "X: 1", "--header", "Y: 2", "--from", "::1"}), 0)
+      << err();
+  EXPECT_EQ(out(), "route      any\n");
+  EXPECT_EQ(remote({"explain", "GET", "nonsense"}), 1);
+  EXPECT_EQ(err(), "portolan: not a URL: nonsense\n");
+  std::vector<std::string> calls;
+  in_daemon([&] { calls = backend_.calls; });
+  ASSERT_EQ(calls.size(), 2u);
+  ExplainRequest expected{"GET", "http://a/b", {"X: 1", "Y: 2"}, "::1", ""};
+  EXPECT_EQ(calls[0], "explain " + to_json(expected));
+}
+
+TEST_F(Cli, ExplainsFromTheFileAlone) {
+  const std::string file = std::string(PORTOLAN_SOURCE_DIR) + "/tests/golden/explain/portolan.toml";
+  EXPECT_EQ(portolan({"explain", "GET", "http://www.example.com/v1/x", "--offline", "--config", file.c_str()}), 0)
+      << err();
+  EXPECT_NE(out().find("\"versions\""), std::string::npos) << out();
+  EXPECT_EQ(portolan({"explain", "GET", "nonsense", "--offline", "--config", file.c_str()}), 2);
+  EXPECT_EQ(portolan({"explain", "GET", "http://a/", "--offline", "--config", "/nonexistent.toml"}), 2);
+  EXPECT_EQ(portolan({"explain", "GET"}), 2);
+}
+
 TEST_F(CliWithDaemon, ReloadPrintsWhatIsWrong) {
   EXPECT_EQ(remote({"reload"}), 0);
   EXPECT_EQ(out(), "reloaded\n");

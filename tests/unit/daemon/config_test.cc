@@ -230,6 +230,28 @@ TEST(Config, ShippedFileIsValid) {
   EXPECT_THAT(load(source + "/conf/portolan.toml").errors, ElementsAre());
 }
 
+// Each block of TOML, with the listener, pools and databases it speaks of.
+TEST(Documentation, ExamplesOfRoutingAreValid) {
+  Directory directory;
+  std::stringstream page(slurp(source + "/docs/routing.md"));
+  std::string line, block;
+  int blocks = 0;
+  for (bool inside = false; std::getline(page, line);) {
+    if (inside && line == "```") {
+      std::string more =
+          "[listener.http]\nlisten = \"127.0.0.1:1\"\n[pool.app]\nservers = [\"10.0.0.1:80\"]\n"
+          "[pool.canary]\nservers = [\"10.0.0.2:80\"]\n";
+      EXPECT_THAT(load(directory.write(more + block)).errors, ElementsAre()) << block;
+      ++blocks;
+      block.clear();
+    } else if (inside) {
+      block += line + "\n";
+    }
+    inside = line == "```toml" || (inside && line != "```");
+  }
+  EXPECT_EQ(blocks, 4);
+}
+
 TEST(Reference, IsTheShippedFile) {
   const std::string path = source + "/conf/reference.toml";
   if (blessing()) spill(path, reference());

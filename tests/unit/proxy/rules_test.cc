@@ -114,6 +114,24 @@ TEST(EditedRequests, LoseAndGetWhatTheRouteSays) {
   EXPECT_TRUE(sent.ends_with("\r\n\r\n"));
 }
 
+TEST(EditedRequests, LoseTheCookieThatACacheForwardsToo) {
+  Request request("GET / HTTP/1.1\r\nHost: a.example\r\nCookie: c=1\r\n\r\n");
+  HeaderEdits edits = edits_of({{"Cookie", "fixed=1"}}, {}, {});
+  Client client;
+  AppliedEdits applied;
+  applied.apply(edits, request.source());
+  RequestFilter filter(client);
+  filter.authority = "a.example";
+  filter.for_cache = filter.replace_cookie = true;
+  filter.cookie = "c=1";
+  filter.edits = &applied;
+  BlockWriter out;
+  write_request(out, request.head(), filter);
+  std::string sent(out.view());
+  EXPECT_TRUE(holds(sent, "\r\nCookie: fixed=1\r\n")) << sent;
+  EXPECT_FALSE(holds(sent, "c=1\r")) << sent;
+}
+
 std::string sent_to_client(const Answer& answer, const HeaderEdits& edits, std::string_view location = "") {
   Request request("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
   AppliedEdits applied;

@@ -105,6 +105,12 @@ std::string Server::metrics_text() {
   out.family("portolan_buffer_limit_bytes", "server.buffers and the memory of all caches.", "gauge");
   out.sample("portolan_buffer_limit_bytes", {}, static_cast<double>(buffer_limit(config_)));
   add_servers(out, *board_);
+  out.family("portolan_source_failing", "1 while the last answer about a name, a SRV set or a list was no good.",
+             "gauge");
+  for (const auto& [name, pool] : board_->pools)
+    for (const health::SourceReport& s : monitor_->sources(name))
+      out.sample("portolan_source_failing", {{"pool", name}, {"source", s.source}},
+                 s.discovery.state == health::Discovery::State::failing);
   add_caches(out, caches_);
   add_maintenance(out, *snapshot_);
   return registry_.expose() + out.take();

@@ -113,8 +113,7 @@ std::vector<SourceReport> Monitor::sources(const std::string& pool) const {
 
 std::string Monitor::first_waiting() const {
   for (const auto& [name, pool] : pools_)
-    for (const SourceReport& r : pool->sources())
-      if (r.discovery.state == Discovery::State::waiting) return r.source + " of pool " + name;
+    if (std::string source = pool->waits_for(); !source.empty()) return source;
   return {};
 }
 

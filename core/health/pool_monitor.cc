@@ -53,14 +53,24 @@ void PoolMonitor::refresh_members() {
 
 std::vector<SourceReport> PoolMonitor::sources() const {
   std::vector<SourceReport> reports;
+  std::map<std::string_view, size_t> in_use;
+  for (const Entry& e : entries_) ++in_use[e.configured];
   for (size_t i = 0; i < spec_.servers.size(); ++i) {
     const Discovery* discovery = found_by_[i]->discovery();
     if (!discovery) continue;
     std::string name = spec_.servers[i].address.to_string();
-    auto in_use = std::count_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.configured == name; });
-    reports.push_back({std::move(name), *discovery, static_cast<size_t>(in_use)});
+    auto here = in_use.find(name);
+    size_t servers = here == in_use.end() ? 0 : here->second;
+    reports.push_back({std::move(name), *discovery, servers});
   }
   return reports;
+}
+
+std::string PoolMonitor::waits_for() const {
+  for (size_t i = 0; i < spec_.servers.size(); ++i)
+    if (const Discovery* d = found_by_[i]->discovery(); d && d->state == Discovery::State::waiting)
+      return spec_.servers[i].address.to_string() + " of pool " + spec_.name;
+  return {};
 }
 
 PoolMonitor::Entry PoolMonitor::make_entry(const ServerSpec& server, const Found& found,

@@ -62,6 +62,7 @@ class PoolMonitor {
 
   // How the entries that are more than an address are found.
   std::vector<SourceReport> sources() const;
+  std::string waits_for() const;  // the first that nobody answered for yet; empty: none
 
   // The pool as it is now; the previous object where nothing changed.
   std::shared_ptr<const Pool> publish(const Drains& drains);

@@ -171,7 +171,10 @@ Sources::Sources(loop::Worker& worker, Lookups lookups, std::function<void()> on
 
 std::shared_ptr<Source> Sources::watch(const ServerAddress& address) {
   if (address.is_literal) return std::make_shared<HostSource>(names_, address);
-  std::erase_if(sources_, [](const auto& entry) { return entry.second.expired(); });
+  if (sources_.size() >= sweep_at_) {
+    std::erase_if(sources_, [](const auto& entry) { return entry.second.expired(); });
+    sweep_at_ = 2 * sources_.size() + 16;
+  }
   auto& weak = sources_[address];
   auto source = weak.lock();
   if (source) return source;

@@ -58,6 +58,7 @@ class Sources {
   std::function<void()> on_change_;
   Names names_;
   std::map<ServerAddress, std::weak_ptr<Source>> sources_;
+  size_t sweep_at_ = 16;  // as of Names
 };
 
 }  // namespace portolan::health

@@ -137,6 +137,7 @@ class Names(Found):
             harness.wait_until(lambda: ('app.internal.', 'A') in self.dns.asked, 10)
             time.sleep(0.3)
             self.assertEqual(self.who(edge), {'127.0.0.12', '127.0.0.13'}, nothing)
+        self.assertEqual(edge.metric('portolan_source_failing', pool='app', source=f'app.internal:{port}'), 1)
         status = edge.command('status')
         self.assertRegex(status, rf'app +app\.internal:{port} +failing')
         self.assertRegex(status, r'127\.0\.0\.12:\d+ \(app\.internal:\d+\) +unknown', 'found is one thing, health another')

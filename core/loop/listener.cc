@@ -16,6 +16,9 @@ namespace {
 
 constexpr int accepts_a_turn = 64;
 constexpr int64_t retry_ms = 50;
+// What the kernel takes for a client beyond what may be on its way; without a bound it is megabytes for each who doesn't
+// read. Connections inherit it from their listener.
+constexpr int most_unsent = 256 * 1024;
 
 const metrics::Family shed_connections{"portolan_connections_shed_total",
                                        "Client connections closed at once for want of descriptors or memory.",
@@ -41,7 +44,10 @@ Result<UniqueFd> open_bound(const SocketAddress& address, int type, bool shared,
     if (type == SOCK_STREAM) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (shared) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     if (address.ip.is_v6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-    if (type == SOCK_STREAM) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (type == SOCK_STREAM) {
+      setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+      setsockopt(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent, sizeof most_unsent);
+    }
     if (freebind && address.ip.is_v4()) setsockopt(fd.get(), IPPROTO_IP, IP_FREEBIND, &one, sizeof one);
     if (freebind && address.ip.is_v6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof one);
   } else {

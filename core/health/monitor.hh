@@ -42,10 +42,11 @@ class Monitor final : private CheckObserver {
   const std::string& waits_for() const { return waits_for_; }
   void set_ttl_bounds(const TtlBounds& bounds) { sources_.names().set_bounds(bounds); }
 
-  // A worker saw a request fail at a server (refused, reset, timed out) and has counted it in the
-  // ServerState. `fall` failures in a row take a checked server down at once, until `rise` good
-  // checks; without checks three in a row eject it for ten seconds, unless no other server of the
-  // pool is left.
+  // A worker saw requests fail at a server (refused, reset, timed out, a status that counts) and has
+  // counted them in the ServerState. Enough of them (EjectConfig) eject it for a while, checked or
+  // not, as long as not too many are out already and another server is left. Where it is checked,
+  // `rise` good checks end a first ejection early; a second soon after runs its time: the checks
+  // don't see what the requests see.
   void report_failure(const std::string& pool, const SocketAddress& server, const std::string& reason);
 
   // Operators. A drained server keeps what it has and gets nothing new, until enabled; kept over

@@ -9,6 +9,11 @@
 #include "core/base/log.hh"
 
 namespace portolan::health {
+namespace {
+
+constexpr int64_t log_kept_every_ms = 60'000;  // a pool whose servers all fail would say so of each request
+
+}  // namespace
 
 std::shared_ptr<ServerState> Counts::server(const std::string& pool, const SocketAddress& address) {
   auto& state = servers_[{pool, address}];
@@ -88,53 +93,64 @@ PoolMonitor::Entry PoolMonitor::make_entry(const ServerSpec& server, const Found
   entry.configured = server.address.to_string();
   entry.spec = spec;
   entry.counts = counts_.server(spec_.name, address);
-  bool was_checked = entry.target != nullptr;
+  entry.counts->failure_told = false;  // what was told of a server that was away was lost
   CheckConfig check = spec_.check;
   if (check.tls) check.tls_host = spec->address.host;
-  entry.target = check.protocol.empty() ? nullptr : checker_.watch(address, check);
-  if (was_checked != (entry.target != nullptr)) {
-    entry.failed = false;
-    entry.ejected_until_ms = -1;
-  }
+  SocketAddress at = address;
+  if (check.port > 0 && !at.is_unix()) at.port = static_cast<uint16_t>(check.port);
+  entry.target = check.protocol.empty() ? nullptr : checker_.watch(at, check);
   return entry;
 }
 
 bool PoolMonitor::report_failure(const SocketAddress& address, const std::string& reason) {
   auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.address == address; });
-  if (it == entries_.end() || it->failed || it->ejected_until_ms >= 0) return false;
+  if (it == entries_.end()) return false;
+  Entry& entry = *it;
+  // Before the counts are read: what fails from now on is told again.
+  entry.counts->failure_told = false;
+  if (entry.outlier.out() || (entry.target && entry.target->state() == State::down)) return false;
   // Read anew: an answer that came since the report was sent speaks for the server.
-  uint32_t failures = it->counts->failures_in_a_row.load(std::memory_order_relaxed);
-  uint32_t limit = it->target ? static_cast<uint32_t>(spec_.check.fall) : failures_to_eject;
-  if (failures < limit) return false;
-  it->failure = reason;
-  it->failures = failures;
-  if (!it->target) return eject(*it);
-  if (it->target->state() == State::down) return false;
-  it->failed = true;
-  it->good_checks = 0;
+  std::string verdict = entry.outlier.judge(spec_.eject, *entry.counts, worker_.now_ms());
+  if (verdict.empty()) return false;
+  if (!may_eject(entry)) {
+    log_kept(entry, verdict + ": " + reason);
+    return false;
+  }
+  entry.outlier.eject(spec_.eject, *entry.counts, worker_.now_ms());
+  entry.ejected_for = verdict + ", out for " + std::to_string(entry.outlier.length_ms()) + " ms: " + reason;
+  entry.good_checks = 0;
   return true;
 }
 
-// The last server that still takes requests is never ejected: trying it is better than refusing
-// everybody for a while.
-bool PoolMonitor::eject(Entry& entry) {
-  bool another = std::any_of(entries_.begin(), entries_.end(),
-                             [&](const Entry& e) { return &e != &entry && !e.failed && e.ejected_until_ms < 0; });
-  if (!another) return false;
-  entry.ejected_until_ms = worker_.now_ms() + ejection_ms;
-  return true;
+// Too few servers left serve nobody: no more than a share is out at once, never the last one that serves. And none while
+// most of the others have trouble too: then it is no outlier, and what is overloaded needs all the servers it has.
+bool PoolMonitor::may_eject(const Entry& entry) const {
+  if (spec_.eject.most <= 0) return false;
+  size_t out = 0, others = 0, well = 0;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const Entry& other = entries_[i];
+    if (other.outlier.out()) {
+      ++out;
+    } else if (&other != &entry && (!other.target || other.target->state() != State::down)) {
+      const Member* published = published_member(i, other.address);
+      if (published && !serves(published->health.state)) continue;
+      ++others;
+      if (!other.outlier.struggled(spec_.eject, worker_.now_ms())) ++well;
+    }
+  }
+  auto most = static_cast<size_t>(spec_.eject.most * static_cast<double>(entries_.size()));
+  return well > 0 && well * 2 >= others && out < std::max<size_t>(most, 1);
 }
 
 bool PoolMonitor::on_check(const Target& target, bool good) {
   bool changed = false;
   for (Entry& entry : entries_) {
-    if (entry.target.get() != &target || !entry.failed) continue;
+    if (entry.target.get() != &target || !entry.outlier.out()) continue;
     entry.good_checks = good ? entry.good_checks + 1 : 0;
     // Once the check itself is down it alone says when the server comes back.
-    bool over = target.state() == State::down || entry.good_checks >= spec_.check.rise;
-    if (!over) continue;
-    entry.failed = false;
-    entry.counts->failures_in_a_row.store(0, std::memory_order_relaxed);
+    bool again = entry.outlier.times() > 1;
+    if (target.state() != State::down && (again || entry.good_checks < spec_.check.rise)) continue;
+    entry.outlier.restore(*entry.counts, worker_.now_ms());
     changed = true;
   }
   return changed;
@@ -143,13 +159,12 @@ bool PoolMonitor::on_check(const Target& target, bool good) {
 int64_t PoolMonitor::expire_ejections() {
   int64_t next = std::numeric_limits<int64_t>::max();
   for (Entry& entry : entries_) {
-    if (entry.ejected_until_ms < 0) continue;
-    if (entry.ejected_until_ms > worker_.now_ms()) {
-      next = std::min(next, entry.ejected_until_ms);
+    if (!entry.outlier.out()) continue;
+    if (entry.outlier.until_ms() > worker_.now_ms()) {
+      next = std::min(next, entry.outlier.until_ms());
       continue;
     }
-    entry.ejected_until_ms = -1;
-    entry.counts->failures_in_a_row.store(0, std::memory_order_relaxed);
+    entry.outlier.restore(*entry.counts, worker_.now_ms());
   }
   return next;
 }
@@ -173,8 +188,7 @@ Health PoolMonitor::health_of(const Entry& entry, const Drains& drains) const {
   if (drains.has(spec_.name, entry.name) || drains.has(spec_.name, entry.configured))
     return {State::draining, "drained by an operator", 0};
   if (entry.target && entry.target->state() == State::down) return {State::down, entry.target->reason(), 0};
-  if (entry.failed) return {State::down, "failed requests: " + entry.failure, 0};
-  if (entry.ejected_until_ms >= 0) return {State::ejected, "failed requests: " + entry.failure, 0};
+  if (entry.outlier.out()) return {State::ejected, entry.ejected_for, 0};
   if (entry.target) return {entry.target->state(), entry.target->reason(), 0};
   return {State::unknown, "not checked", 0};
 }
@@ -255,9 +269,9 @@ const Member* PoolMonitor::published_member(size_t place, const SocketAddress& a
   return place < members.size() && members[place].address == address ? &members[place] : published_->find(address);
 }
 
-// How many results in a row stand behind the state; 0 where that says nothing.
+// How many results in a row stand behind the state, or how often it was ejected lately; 0 where that says nothing.
 int PoolMonitor::evidence_of(const Entry& entry) const {
-  if (entry.failed || entry.ejected_until_ms >= 0) return static_cast<int>(entry.failures);
+  if (entry.outlier.out()) return entry.outlier.times();
   return entry.target ? entry.target->in_a_row() : 0;
 }
 
@@ -278,6 +292,15 @@ void PoolMonitor::log_change(const Entry& entry, const Health& now, State was) c
               {"was", to_string(was)},
               {"reason", now.reason},
               {"after", evidence_of(entry)}});
+}
+
+void PoolMonitor::log_kept(Entry& entry, const std::string& reason) {
+  if (entry.kept_ms >= 0 && worker_.now_ms() - entry.kept_ms < log_kept_every_ms) return;
+  entry.kept_ms = worker_.now_ms();
+  log::warning("server not ejected", {{"pool", spec_.name},
+                                      {"server", entry.name},
+                                      {"reason", reason},
+                                      {"because", "too few others would be left that are well"}});
 }
 
 }  // namespace portolan::health

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/health/checker.hh"
+#include "core/health/outlier.hh"
 #include "core/health/source.hh"
 #include "core/health/spec.hh"
 
@@ -44,16 +45,13 @@ struct SourceReport {
 
 class PoolMonitor {
  public:
-  static constexpr int64_t ejection_ms = 10'000;
-  static constexpr uint32_t failures_to_eject = 3;
-
   PoolMonitor(loop::Worker& worker, Checker& checker, Sources& sources, Counts& counts);
   void configure(const PoolSpec& spec);  // unchanged servers keep state, timing and counts
   void refresh_members();                // a source stands for others now
 
-  // A request failed at this server. True when that changed its state.
+  // Requests failed at this server, the last of them so. True when that changed its state.
   bool report_failure(const SocketAddress& address, const std::string& reason);
-  // A check's result, for servers that failed requests took out. True when it brought one back.
+  // A check's result, for servers that are ejected. True when it brought one back.
   bool on_check(const Target& target, bool good);
   int64_t expire_ejections();                        // when the next one ends; INT64_MAX: none
   int64_t next_warmth_ms() const;                    // when a slow start has its next step; INT64_MAX: none
@@ -75,17 +73,16 @@ class PoolMonitor {
     std::shared_ptr<const ServerSpec> spec;  // as configured, with what its source says of this one
     std::shared_ptr<ServerState> counts;
     std::shared_ptr<Target> target;  // empty without active checks
-    // Failed requests: `down` until `rise` good checks, or ejected until a moment.
-    bool failed = false;
-    int good_checks = 0;
-    int64_t ejected_until_ms = -1;
-    std::string failure;
-    uint32_t failures = 0;
-    int64_t back_ms = -1;  // when it came back, while it starts slowly
+    Outlier outlier;
+    std::string ejected_for;  // the reason
+    int good_checks = 0;      // since it was ejected
+    int64_t kept_ms = -1;     // it would be out, if others weren't: when that was logged
+    int64_t back_ms = -1;     // when it came back, while it starts slowly
   };
   Entry make_entry(const ServerSpec& server, const Found& found, const std::map<SocketAddress, Entry>& previous);
   const Member* published_member(size_t place, const SocketAddress& address) const;
-  bool eject(Entry& entry);
+  bool may_eject(const Entry& entry) const;
+  void log_kept(Entry& entry, const std::string& reason);
   Health health_of(const Entry& entry, const Drains& drains) const;
   int evidence_of(const Entry& entry) const;
   uint8_t warm_up(Entry& entry, bool comes, bool serves) const;

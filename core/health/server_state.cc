@@ -37,6 +37,7 @@ bool try_count_in(PoolState& pool, ServerState& server, int max_connections) {
 void count_out(PoolState& pool, ServerState& server) {
   server.in_flight.fetch_sub(1);
   enter_change(pool, server);
+  if (!pool.queue.empty()) pool.queue.room();
 }
 
 bool try_count_in_locked(ServerState& server, int max_connections) {

@@ -27,6 +27,7 @@ struct PoolSpec {
   CheckConfig check;          // protocol "": none, failed requests alone speak
   int64_t slow_start_ms = 0;  // a server that comes back has its whole share after so long; 0: at once
   double panic = 0;           // a smaller share of servers serves: Pool::panic
+  EjectConfig eject = {};
   bool operator==(const PoolSpec&) const = default;
 };
 

@@ -57,6 +57,7 @@ LOCKS_ALLOWED = [
     'core/base/log',                # the sink of the event log
     'core/loop/',                   # mailboxes, the log writer, the thread pool
     'core/health/server_state',     # pools whose counts must be exact
+    'core/health/wait_queue',       # requests that wait, of all workers, in the order they came
     'edge/',                        # the cache store's sharded locks
     'daemon/',                      # start, reload and drain wait for workers
 ]

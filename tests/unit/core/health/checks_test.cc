@@ -218,5 +218,18 @@ TEST_F(Checks, EveryChangeIsOneLineInTheLog) {
       << seen[0];
 }
 
+TEST_F(MonitorTest, ChecksMayGoToAPortOfTheirOwn) {
+  CheckConfig check = http_check();
+  check.port = 9000;
+  monitor.apply({{pool("app", {server(a), server(b)}, check)}, {}, {}});
+  settle();
+  EXPECT_EQ(servers.checks_of("127.0.0.1:9000"), 1u) << "two servers of one host share it";
+  EXPECT_EQ(servers.checks_of(a), 0u);
+  servers.refuses("127.0.0.1:9000");
+  passes(3'100);
+  EXPECT_EQ(state("app", a), State::down);
+  EXPECT_EQ(state("app", b), State::down);
+}
+
 }  // namespace
 }  // namespace portolan::health

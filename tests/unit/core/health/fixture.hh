@@ -165,11 +165,21 @@ class MonitorTest : public ::testing::Test {
     return none;
   }
   // What a worker does when a request fails.
-  void request_fails(const std::string& pool_name, const std::string& address) {
+  void request_fails(const std::string& pool_name, const std::string& address, int times = 1) {
+    for (; times > 0; --times) {
+      const Member* m = boards.back()->pools.at(pool_name)->find(at(address));
+      m->state->requests.fetch_add(1);
+      m->state->failures.fetch_add(1);
+      m->state->failures_in_a_row.fetch_add(1);
+      monitor.report_failure(pool_name, at(address), "connection reset by peer");
+      settle();
+    }
+  }
+  // … and when it is answered.
+  void request_succeeds(const std::string& pool_name, const std::string& address, int times = 1) {
     const Member* m = boards.back()->pools.at(pool_name)->find(at(address));
-    m->state->failures_in_a_row.fetch_add(1);
-    monitor.report_failure(pool_name, at(address), "connection reset by peer");
-    settle();
+    m->state->requests.fetch_add(static_cast<uint64_t>(times));
+    m->state->failures_in_a_row.store(0);
   }
 
   // Notes a question; dropping what it returns cancels.

@@ -17,7 +17,7 @@ using testing::TinyServer;
 class Probes : public ::testing::Test {
  protected:
   Verdict check(const std::string& protocol, const SocketAddress& server) {
-    CheckConfig config;
+    CheckConfig config = expects_;
     config.protocol = protocol;
     config.http_path = "/healthz";
     config.http_host = host_;
@@ -32,7 +32,17 @@ class Probes : public ::testing::Test {
     server.answers("HTTP/1.1 " + status + "\r\nContent-Length: 100000\r\n\r\nonly the beginning");
     return check("http", server.address());
   }
+  Verdict http_answers(const std::string& answer, CheckConfig expects) {
+    expects_ = std::move(expects);
+    TinyServer server(worker_);
+    server.on_bytes = [&answer](TinyServer::Connection& c) {
+      c.send(answer);
+      c.close();
+    };
+    return check("http", server.address());
+  }
   std::string host_;
+  CheckConfig expects_;
   SystemClock clock_;
   metrics::Shard shard_;
   loop::Worker worker_{0, "test", clock_, 1, shard_};
@@ -120,6 +130,55 @@ TEST_F(Probes, HttpIsGoodFrom200To399) {
   for (const char* status : {"400 Bad Request", "404 Not Found", "500 Oops", "503 Busy"})
     EXPECT_FALSE(http_says(status).good) << status;
   EXPECT_EQ(http_says("503 Busy").reason, "HTTP 503");
+}
+
+TEST_F(Probes, HttpExpectsTheStatusesItIsTold) {
+  CheckConfig odd;
+  odd.expect_status = {{204, 204}, {400, 418}};
+  auto says = [&](int status) {
+    return http_answers("HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: 0\r\n\r\n", odd);
+  };
+  for (int status : {204, 400, 418}) EXPECT_TRUE(says(status).good) << status;
+  for (int status : {200, 205, 399, 419, 500}) EXPECT_FALSE(says(status).good) << status;
+  EXPECT_EQ(says(200).reason, "HTTP 200");
+}
+
+TEST_F(Probes, HttpExpectsAFieldAndAPartOfItsValue) {
+  const std::string answer = "HTTP/1.1 200 OK\r\nX-State: not ready\r\nX-STATE: ready now\r\nContent-Length: 0\r\n\r\n";
+  CheckConfig check;
+  for (const char* good : {"x-state", "X-State: ready now", "X-State:not"}) {
+    check.expect_header = good;
+    EXPECT_TRUE(http_answers(answer, check).good) << good;
+  }
+  for (const char* bad : {"X-Other", "X-State: Ready"}) {
+    check.expect_header = bad;
+    Verdict v = http_answers(answer, check);
+    EXPECT_FALSE(v.good) << bad;
+    EXPECT_EQ(v.reason, "HTTP 200 without \"" + std::string(bad) + "\"");
+  }
+}
+
+TEST_F(Probes, HttpExpectsAPartOfTheBody) {
+  CheckConfig check;
+  check.expect_body = "all is well";
+  EXPECT_TRUE(http_answers("HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nall is well!\n", check).good);
+  EXPECT_TRUE(
+      http_answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nall i\r\n7\r\ns well.\r\n", check).good)
+      << "as soon as it is there";
+  Verdict v = http_answers("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nill\n", check);
+  EXPECT_EQ(v.reason, "HTTP 200, but its body lacks \"all is well\"");
+  v = http_answers("HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + std::string(80'000, 'x'), check);
+  EXPECT_EQ(v.reason, "HTTP 200, but its body lacks \"all is well\"") << "64 KiB are enough";
+  v = http_answers("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nall", check);
+  EXPECT_FALSE(v.good);
+}
+
+TEST_F(Probes, HttpAsksByTheMethodItIsTold) {
+  expects_.http_method = "HEAD";
+  TinyServer server(worker_);
+  server.answers("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+  EXPECT_TRUE(check("http", server.address()).good);
+  EXPECT_TRUE(server.connections.front()->received.starts_with("HEAD /healthz HTTP/1.1\r\n"));
 }
 
 TEST_F(Probes, HttpNamesBrokenAnswers) {

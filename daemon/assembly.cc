@@ -45,7 +45,9 @@ health::PoolSpec pool_spec(const Config& config, const proxy::PoolConfig& pool) 
   health::PoolSpec spec;
   spec.name = pool.name;
   spec.check = pool.health;
-  spec.check.http2 = pool.http2;
+  // A port or TLS of its own is another server's, which need not speak HTTP/2.
+  spec.check.http2 = pool.http2 && pool.health.port == 0 && !pool.health.speaks_tls;
+  spec.eject = pool.eject;
   for (const proxy::ServerConfig& s : pool.servers)
     spec.servers.push_back({s.address, s.weight, s.max_connections, s.backup, s.datacenter});
   rank_by_distance(config, spec.servers);

@@ -244,12 +244,14 @@ void Server::apply(Preparation next) {
   publish(added, std::move(gone));
 }
 
-// Checks speak to servers as requests do.
+// Checks speak to servers as requests do, where nothing else is said.
 void Server::lend_tls(health::MonitorSpec& spec) {
   std::map<std::string, std::shared_ptr<loop::TlsConnector>> connectors;
   for (health::PoolSpec& pool : spec.pools) {
-    auto trust = tls_.pools.find(pool.name);
-    if (trust == tls_.pools.end()) continue;
+    if (!pool.check.speaks_tls.value_or(true)) continue;
+    const auto& trusts = tls_.checks.contains(pool.name) ? tls_.checks : tls_.pools;
+    auto trust = trusts.find(pool.name);
+    if (trust == trusts.end()) continue;
     auto& connector = connectors[pool.name];
     auto old = check_tls_.find(pool.name);
     if (old != check_tls_.end() && old->second->trust() == trust->second) connector = old->second;

@@ -36,6 +36,14 @@ void add_servers(metrics::Exposition& out, const health::Board& board) {
              "gauge");
   for (const auto& [name, pool] : board.pools)
     if (auto share = health::utilization(*pool)) out.sample("portolan_pool_utilization", {{"pool", name}}, *share);
+  out.family("portolan_server_ejections_total", "How often failed requests took a server out.", "counter");
+  for (const auto& [name, pool] : board.pools)
+    for (const health::Member& m : pool->members)
+      out.sample("portolan_server_ejections_total", {{"pool", name}, {"server", m.address.to_string()}},
+                 static_cast<double>(m.state->ejections.load()));
+  out.family("portolan_queue_length", "Requests that wait for a server with room.", "gauge");
+  for (const auto& [name, pool] : board.pools)
+    out.sample("portolan_queue_length", {{"pool", name}}, static_cast<double>(pool->state->queue.size()));
   out.family("portolan_service_up", "1 where a service is healthy in a datacentre.", "gauge");
   for (const auto& [name, sites] : board.services)
     for (const health::Site& site : sites)

@@ -13,9 +13,9 @@ using nlohmann::json;
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Listener, name, address, connections, requests)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Server, address, configured, state, reason, since_ms,
                                                 weight, backup, in_flight, requests, failures, datacenter, warmth,
-                                                latency_us)
+                                                latency_us, ejections)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Source, source, state, reason, since_ms, servers)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Pool, name, balance, panic, servers, sources)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Pool, name, balance, panic, servers, sources, waiting)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Site, datacenter, state, reason, since_ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Service, name, sites)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Cache, name, objects, bytes, memory, hits, misses)
@@ -29,12 +29,14 @@ void add_board(StatusReport& report, const health::Board& board) {
     StatusReport::Pool& out = report.pools.emplace_back();
     out.name = name;
     out.panic = pool->panic;
+    out.waiting = pool->state->queue.size();
     for (const health::Member& m : pool->members) {
       std::string state(health::to_string(m.health.state));
       out.servers.push_back({m.address.to_string(), m.configured, state, m.health.reason, m.health.since_ms, m.weight,
                              m.backup, m.state->in_flight.load(relaxed), m.state->requests.load(relaxed),
                              m.state->failures.load(relaxed), m.datacenter,
-                             m.warmth * 100 / health::Member::full_warmth, m.state->latency_us.load(relaxed)});
+                             m.warmth * 100 / health::Member::full_warmth, m.state->latency_us.load(relaxed),
+                             m.state->ejections.load(relaxed)});
     }
   }
   for (const auto& [name, sites] : board.services) {
@@ -74,6 +76,7 @@ std::string pools_table(const StatusReport& report) {
   for (const auto& pool : report.pools) {
     std::string how = pool.balance + (pool.panic ? ", panic" : "");
     std::string name = pool.name + (how.empty() ? "" : " (" + how + ")");
+    if (pool.waiting > 0) name += fmt::format(", {} waiting", pool.waiting);
     if (pool.servers.empty()) table.row({name, "none", "", "", "", "", "", "", ""});
     for (const auto& s : pool.servers) {
       std::string server = s.address;

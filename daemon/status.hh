@@ -14,8 +14,8 @@ namespace portolan::daemon {
 // As JSON (GET /status) the fields keep these names:
 //   {"server":…, "datacenter":…, "draining":…, "version":…, "now_ms":…, "uptime_s":…, "workers":…,
 //    "listeners":[{"name","address","connections","requests"}],
-//    "pools":[{"name","balance","panic","servers":[{"address","configured","state","reason","since_ms","weight",
-//              "backup","in_flight","requests","failures","datacenter","warmth","latency_us"}],
+//    "pools":[{"name","balance","panic","waiting","servers":[{"address","configured","state","reason","since_ms",
+//              "weight","backup","in_flight","requests","failures","datacenter","warmth","latency_us","ejections"}],
 //              "sources":[{"source","state","reason","since_ms","servers"}]}],
 //    "services":[{"name","sites":[{"datacenter","state","reason","since_ms"}]}],
 //    "caches":[{"name","objects","bytes","memory","hits","misses"}]}
@@ -41,6 +41,7 @@ struct StatusReport {
     std::string datacenter = {};  // empty: this node's
     int warmth = 100;             // percent of its weight that counts: less while it starts slowly
     int64_t latency_us = 0;       // to the first byte, as `fastest` remembers it; 0: unknown
+    uint64_t ejections = 0;
   };
   struct Source {  // an entry of `servers` that is more than an address
     std::string source;
@@ -55,6 +56,7 @@ struct StatusReport {
     std::vector<Server> servers;
     bool panic = false;  // too few serve: all are used
     std::vector<Source> sources;
+    uint64_t waiting = 0;  // requests, for a server with room
   };
   struct Site {
     std::string datacenter;

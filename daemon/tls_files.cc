@@ -89,8 +89,7 @@ class Reader {
     take();
     for (const proxy::ListenerConfig& listener : config_.listeners)
       if (listener.tls) add_listener(listener);
-    for (const proxy::PoolConfig& pool : config_.pools)
-      if (pool.tls) add_pool(pool);
+    for (const proxy::PoolConfig& pool : config_.pools) add_pool(pool);
     return std::move(out_);
   }
 
@@ -124,7 +123,8 @@ class Reader {
       }
     }
     for (const proxy::PoolConfig& pool : config_.pools)
-      if (pool.tls && !pool.tls->certificate.empty()) want(pool.tls->certificate, pool.tls->key, pool.where);
+      for (const auto& tls : {pool.tls, pool.health.own_tls})
+        if (tls && !tls->certificate.empty()) want(tls->certificate, tls->key, pool.where);
     for (auto& [name, w] : wanted_) {
       // Looked at before they are read: what changes meanwhile is read again next time.
       w.pair.certificate_stamp = FileStamp::of(w.certificate);
@@ -223,17 +223,28 @@ class Reader {
     out_.files.listeners[listener.name] = std::move(identity);
   }
 
+  using Trusts = std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>>;
+
   void add_pool(const proxy::PoolConfig& pool) {
+    std::vector<std::string> protocols;
+    if (pool.http2) protocols = {"h2"};
+    if (pool.tls) add_trust(pool, *pool.tls, protocols, before_.pools, out_.files.pools);
+    const auto& check = pool.health;
+    bool own = check.speaks_tls.value_or(false) && (check.own_tls || !pool.tls);
+    if (own) add_trust(pool, check.own_tls.value_or(loop::TlsServerConfig()), {}, before_.checks, out_.files.checks);
+  }
+
+  void add_trust(const proxy::PoolConfig& pool, const loop::TlsServerConfig& tls, std::vector<std::string> protocols,
+                 const Trusts& before, Trusts& now) {
     auto trust = std::make_shared<loop::TlsTrust>();
-    trust->config = *pool.tls;
-    if (pool.http2) trust->protocols = {"h2"};
-    if (pool.tls->verify) trust->trust = authority(pool.tls->ca.empty() ? system_roots() : pool.tls->ca, pool.where);
-    if (!pool.tls->certificate.empty()) trust->certificate = certificate(pool.tls->certificate, pool.tls->key);
-    auto old = before_.pools.find(pool.name);
-    bool same = old != before_.pools.end() && old->second->config == trust->config &&
-                old->second->trust == trust->trust && old->second->certificate == trust->certificate &&
-                old->second->protocols == trust->protocols;
-    out_.files.pools[pool.name] = same ? old->second : trust;
+    trust->config = tls;
+    trust->protocols = std::move(protocols);
+    if (tls.verify) trust->trust = authority(tls.ca.empty() ? system_roots() : tls.ca, pool.where);
+    if (!tls.certificate.empty()) trust->certificate = certificate(tls.certificate, tls.key);
+    auto old = before.find(pool.name);
+    bool same = old != before.end() && old->second->config == trust->config && old->second->trust == trust->trust &&
+                old->second->certificate == trust->certificate && old->second->protocols == trust->protocols;
+    now[pool.name] = same ? old->second : trust;
   }
 
   const Config& config_;
@@ -266,8 +277,9 @@ std::vector<std::string> tls_files_of(const Config& config) {
     }
   }
   for (const proxy::PoolConfig& pool : config.pools) {
-    if (!pool.tls) continue;
-    for (const std::string& path : {pool.tls->ca, pool.tls->certificate, pool.tls->key}) add(path);
+    for (const auto& tls : {pool.tls, pool.health.own_tls})
+      if (tls)
+        for (const std::string& path : {tls->ca, tls->certificate, tls->key}) add(path);
   }
   return files;
 }

@@ -29,6 +29,8 @@ struct TlsFiles {
   std::map<std::string, Authority> authorities;               // by the file's name
   std::map<std::string, std::shared_ptr<const loop::TlsIdentity>, std::less<>> listeners;
   std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>> pools;
+  std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>>
+      checks;  // by pool; those with TLS of their own
 };
 
 struct TlsReading {

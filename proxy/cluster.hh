@@ -23,6 +23,8 @@ class Cluster {
   // Where the request belongs, as far as this pool cares.
   Steer steer(const http::RequestHead& request, const IpAddress& client) const;
   const Sticky* sticky() const;  // nullptr: its clients have no server of their own
+  // Whether one that serves and was not tried has a limit of what it takes at once: none picked means full, then.
+  bool may_be_full(const Tried& tried) const;
   const health::Member& member(size_t index) const { return pool_->members[index]; }
   std::string_view server_name(size_t index) const { return pool_->members[index].name; }
   uint64_t id() const { return id_; }

@@ -25,11 +25,15 @@ struct Timeouts {
   int64_t idle = 30'000;       // no progress on a body, either way
   int64_t keepalive = 60'000;  // an idle client connection, or an idle server connection
   int64_t tunnel = 3'600'000;  // nothing passed through a tunnel (WebSocket), either way
+  uint64_t min_rate = 500;     // bytes a second of a body that a client sends or takes; 0: any
+  int64_t min_rate_after = 10'000;
   bool operator==(const Timeouts&) const = default;
 };
 
 struct TimeoutOverrides {
   std::optional<int64_t> header, connect, response, idle, keepalive, tunnel;
+  std::optional<uint64_t> min_rate;
+  std::optional<int64_t> min_rate_after;
   Timeouts over(const Timeouts& base) const;
   bool operator==(const TimeoutOverrides&) const = default;
 };
@@ -70,6 +74,7 @@ struct ServerConfig {
 
 struct RetryConfig {
   int attempts = 2;               // further tries after the first
+  std::vector<int> statuses;      // answers that are tried elsewhere, of requests that may be sent again
   std::vector<std::string> grpc;  // statuses that count as failures, by name: proxy/grpc
   double budget = 0.20;           // retries / requests over ten seconds; at least ten a second are allowed
   bool operator==(const RetryConfig&) const = default;
@@ -123,6 +128,13 @@ struct StickyConfig {
   bool operator==(const StickyConfig&) const = default;
 };
 
+// Requests that wait while all servers that could take them are at their max_connections.
+struct QueueConfig {
+  int size = 100;  // in all workers together; 0: none waits
+  int64_t timeout_ms = 1'000;
+  bool operator==(const QueueConfig&) const = default;
+};
+
 struct PoolConfig {
   std::string name;
   std::string where;
@@ -134,12 +146,21 @@ struct PoolConfig {
   int64_t slow_start_ms = 0;  // of a server that comes back: until it has its whole share
   double panic = 0.5;         // fewer serve: all are used
   health::CheckConfig health;
+  health::EjectConfig eject;
   RetryConfig retry;
+  QueueConfig queue;
   TimeoutOverrides timeouts;
   std::optional<loop::TlsServerConfig> tls;
   bool http2 = false;
   bool required = false;  // while none of its servers serves, the node isn't ready
   bool operator==(const PoolConfig&) const = default;
+};
+
+// A second request elsewhere when the first has no answer after a time, or a percentile of the pool's times.
+struct HedgeConfig {
+  double percentile = 0.95;  // 0: after_ms counts
+  int64_t after_ms = 0;
+  bool operator==(const HedgeConfig&) const = default;
 };
 
 struct FilesConfig {
@@ -218,6 +239,7 @@ struct RouteConfig {
   std::string cache;                // name of a [cache.NAME]; empty: none
   bool client_certificate = false;  // only clients that showed a good one pass
   AdmitConfig admit;
+  std::optional<HedgeConfig> hedge;  // with servers to ask
   TimeoutOverrides timeouts;
   bool to_servers() const { return !pool.empty() || !pools.empty(); }
   bool operator==(const RouteConfig&) const = default;

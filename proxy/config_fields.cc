@@ -28,10 +28,20 @@ conf::Type<int64_t> timeout() {
   return conf::duration<int64_t>(1, 86'400'000);
 }
 
+conf::Type<uint64_t> rate() {
+  auto type = conf::size<uint64_t>(0, 1 << 30);
+  type.example = "\"500 B\"";
+  return type;
+}
+
 const conf::Table<RetryConfig>& retry_fields() {
   static const conf::Table<RetryConfig> table{
       row("attempts", &RetryConfig::attempts, conf::integer<int>(0, 10),
           "Further tries after the first, each on another server where there is one."),
+      row("statuses", &RetryConfig::statuses, conf::list(conf::integer<int>(400, 599)),
+          "Answers that are tried again elsewhere, such as [502, 503, 504]: of requests that may be sent again (GET, "
+          "PUT, …), while a server is left; the last one's answer is passed on.")
+          .otherwise("none"),
       row("grpc", &RetryConfig::grpc, conf::list(conf::one_of(grpc_status_names)),
           "gRPC statuses that are tried again elsewhere, where a server gave nothing but the status.")
           .otherwise("none"),
@@ -48,6 +58,15 @@ bool sets_have_weights(Binder& binder, const Value& value, ServerConfig& server)
   binder.error(weight->where, "weight in " + binder.context() + ": those of " + server.address.to_string() +
                                   " come with the set; leave it out");
   return false;
+}
+
+const conf::Table<QueueConfig>& queue_fields() {
+  static const conf::Table<QueueConfig> table{
+      row("size", &QueueConfig::size, conf::integer<int>(0, 1'000'000),
+          "Requests that may wait at once; more get 503 at once, with 0 all do."),
+      row("timeout", &QueueConfig::timeout_ms, timeout(), "How long one waits before it gets 503."),
+  };
+  return table;
 }
 
 const conf::Table<ServerConfig>& server_fields() {
@@ -139,6 +158,11 @@ const conf::Table<Timeouts>& timeout_fields() {
       row("idle", &Timeouts::idle, timeout(), "No progress on a body, either way."),
       row("keepalive", &Timeouts::keepalive, timeout(), "An idle connection, to a client or to a server."),
       row("tunnel", &Timeouts::tunnel, timeout(), "Nothing passed through a tunnel (WebSocket), either way."),
+      row("min_rate", &Timeouts::min_rate, rate(),
+          "Bytes a second that a client must send of a request's body or take of an answer, while we wait for it; "
+          "slower ones are ended, however long honest ones take. \"0 B\": any."),
+      row("min_rate_after", &Timeouts::min_rate_after, conf::duration<int64_t>(1'000, 3'600'000),
+          "Over how long min_rate is measured, again and again."),
   };
   return table;
 }
@@ -152,6 +176,11 @@ const conf::Table<TimeoutOverrides>& timeout_override_fields() {
       row("idle", &TimeoutOverrides::idle, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
       row("keepalive", &TimeoutOverrides::keepalive, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
       row("tunnel", &TimeoutOverrides::tunnel, over(), "As in [timeouts].").otherwise("that of [timeouts]"),
+      row("min_rate", &TimeoutOverrides::min_rate, conf::optional(rate()), "As in [timeouts].")
+          .otherwise("that of [timeouts]"),
+      row("min_rate_after", &TimeoutOverrides::min_rate_after,
+          conf::optional(conf::duration<int64_t>(1'000, 3'600'000)), "As in [timeouts].")
+          .otherwise("that of [timeouts]"),
   };
   return table;
 }
@@ -225,8 +254,12 @@ const conf::Table<PoolConfig>& pool_fields() {
               "a pool of up to three, once none serves. \"0%\": never."),
           row("health", &PoolConfig::health, conf::table(health::check_fields()),
               "How each server is checked; left out: only by the requests it answers."),
+          row("eject", &PoolConfig::eject, conf::table(health::eject_fields()),
+              "When failed requests take a server out for a while."),
           row("retry", &PoolConfig::retry, conf::table(retry_fields()),
               "When a server refuses, resets or times out and the request allows it."),
+          row("queue", &PoolConfig::queue, conf::table(queue_fields()),
+              "Requests wait here, first come, first served, while every server is at its max_connections."),
           row("tls", &PoolConfig::tls, conf::optional(conf::table(loop::tls_server_fields())),
               "Servers speak TLS; an empty table {} verifies them by the system's roots."),
           row("http2", &PoolConfig::http2, conf::boolean(),

@@ -1,5 +1,7 @@
 #include "proxy/connection.hh"
 
+#include <algorithm>
+
 #include "core/loop/proxy_protocol.hh"
 #include "proxy/exchange.hh"
 #include "proxy/h2_connection.hh"
@@ -243,7 +245,7 @@ bool Connection::next_request() {
 
 void Connection::begin_exchange(std::unique_ptr<Exchange> exchange) {
   phase_ = Phase::exchange;
-  timer_.set(listener_->timeouts.idle);
+  timer_.set(listener_->look_ms);
   talk_->progress_ms = proxy_.worker().now_ms();
   talk_->exchange = std::move(exchange);
 }
@@ -442,10 +444,13 @@ void Connection::on_timeout() {
 
 // No progress on a body, either way. While we wait for a server its own deadlines count.
 void Connection::on_body_timeout() {
-  int64_t idle = proxy_.worker().now_ms() - talk_->progress_ms;
+  int64_t now_ms = proxy_.worker().now_ms(), look_ms = listener_->look_ms;
+  int64_t left_ms = listener_->timeouts.idle - (now_ms - talk_->progress_ms);
   bool our_turn = talk_->out.empty() && !talk_->exchange->waits_for_client();
-  if (our_turn || idle < listener_->timeouts.idle)
-    return timer_.set(our_turn ? listener_->timeouts.idle : listener_->timeouts.idle - idle);
+  auto slow = talk_->exchange->too_slow(now_ms, talk_->out.size(), look_ms);
+  if (slow == Exchange::Slow::no && (our_turn || left_ms > 0))
+    return timer_.set(our_turn ? look_ms : std::min(look_ms, left_ms));
+  if (slow != Exchange::Slow::no) talk_->exchange->note_slow(slow);
   if (talk_->out.empty() && talk_->exchange->fail_slow_request()) return run();
   stream_.reset_on_close();
   close();

@@ -25,6 +25,7 @@ struct ListenerView {
   std::shared_ptr<loop::TlsAcceptor> tls;  // nullptr: plain
   std::string hsts;                        // the value of Strict-Transport-Security; empty: not sent
   size_t inbox_limit = 0;                  // bytes that may wait unread: more than the longest head
+  int64_t look_ms = 0;                     // how often an exchange's idle time and pace are looked at
 };
 
 class Connection final : public loop::StreamHandler, public Downstream, public loop::Mortal, public Recycled {

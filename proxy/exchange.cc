@@ -5,6 +5,7 @@
 #include "proxy/connection.hh"
 #include "proxy/fetch.hh"
 #include "proxy/grpc.hh"
+#include "proxy/hedge.hh"
 #include "proxy/mirror.hh"
 #include "proxy/proxy.hh"
 #include "proxy/request_target.hh"
@@ -190,6 +191,7 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   request.timeouts = route_->timeouts.over(cluster.config().timeouts.over(connection_.listener().timeouts));
   request.expect_continue = head_->expect_continue;
   request.to = cluster.steer(*head_, client_.address);
+  if (route_->hedge && may_hedge(*head_)) request.hedge = &*route_->hedge;
   RequestFilter filter(client_);
   filter.node = snapshot_->node;
   filter.authority = head_->authority;

@@ -11,6 +11,7 @@
 #include "proxy/filters.hh"
 #include "proxy/origin_request.hh"
 #include "proxy/proxy.hh"
+#include "proxy/rate_watch.hh"
 #include "proxy/snapshot.hh"
 #include "proxy/source/source.hh"
 #include "proxy/tunnel.hh"
@@ -34,7 +35,11 @@ class Exchange : public Recycled {
   bool run();                                         // true: over, once the client's output is empty
   bool request_over() const { return upload_over_; }  // the whole request has been read
   bool waits_for_client() const;                      // for more of the request's body
-  bool fail_slow_request();                           // the body stalled: true when a 408 could still be sent
+  // Bodies must move at min_rate while it is the client's turn; `unsent` of the answer is still to be taken.
+  enum class Slow : uint8_t { no, sending, taking };
+  Slow too_slow(int64_t now_ms, uint64_t unsent, int64_t looked_at_every_ms);
+  void note_slow(Slow slow);  // it ends for that
+  bool fail_slow_request();   // the body stalled: true when a 408 could still be sent
   void client_left();
 
  private:
@@ -118,6 +123,9 @@ class Exchange : public Recycled {
   bool head_sent_ = false;
   bool body_follows_ = false;
   bool source_over_ = false;
+  RateWatch sending_;  // the client: the request's body
+  RateWatch taking_;   // the answer
+  bool looked_at_pace_ = false;
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
   const char* note_ = "";

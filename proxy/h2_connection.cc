@@ -1,5 +1,7 @@
 #include "proxy/h2_connection.hh"
 
+#include <algorithm>
+
 #include "proxy/connection.hh"
 #include "proxy/proxy.hh"
 #include "proxy/tunnel.hh"
@@ -50,7 +52,8 @@ void H2Downstream::start() {
   if (!refusal_ && !connection.proxy().may_begin(connection)) refusal_ = 503;
   exchange_ = refusal_ ? std::make_unique<Exchange>(connection, *this, refusal_)
                        : std::make_unique<Exchange>(connection, *this, head_);
-  timer_.set(connection.listener().timeouts.idle);
+  timer_.set(connection.listener().look_ms);
+  moved_ = connection_.moved_;
   run();
 }
 
@@ -138,12 +141,29 @@ void H2Downstream::cut() {
   connection_.wake();
 }
 
-// No progress on a body, either way. While we wait for a server its own deadlines count.
+// Streams share what their connection can carry: one is slow only where the whole is, or where its own window holds its
+// answer back.
+Exchange::Slow H2Downstream::pace(int64_t now_ms, int64_t look_ms) {
+  using Slow = Exchange::Slow;
+  if (!stream_ || !exchange_) return Slow::no;
+  uint64_t moved = connection_.moved_ - std::exchange(moved_, connection_.moved_);
+  uint64_t min_rate = connection_.connection_.listener().timeouts.min_rate;
+  bool busy = moved >= min_rate * static_cast<uint64_t>(look_ms) / 1000;
+  Slow slow = exchange_->too_slow(now_ms, stream_->unsent(), look_ms);
+  if (busy && (slow == Slow::sending || !connection_.all_taken())) return Slow::no;
+  return slow;
+}
+
+// No progress on a body, either way, or too little. While we wait for a server its own deadlines count.
 void H2Downstream::on_timeout() {
-  int64_t limit = connection_.connection_.listener().timeouts.idle;
-  int64_t idle = connection_.worker().now_ms() - progress_ms_;
+  const ListenerView& listener = connection_.connection_.listener();
+  int64_t now_ms = connection_.worker().now_ms();
+  int64_t left_ms = listener.timeouts.idle - (now_ms - progress_ms_);
   bool our_turn = !stream_ || !exchange_ || (stream_->unsent() == 0 && !exchange_->waits_for_client());
-  if (our_turn || idle < limit) return timer_.set(our_turn ? limit : limit - idle);
+  auto slow = pace(now_ms, listener.look_ms);
+  if (slow == Exchange::Slow::no && (our_turn || left_ms > 0))
+    return timer_.set(our_turn ? listener.look_ms : std::min(listener.look_ms, left_ms));
+  if (slow != Exchange::Slow::no) exchange_->note_slow(slow);
   if (stream_->unsent() == 0 && exchange_->fail_slow_request()) return run();
   connection_.session_.reset(*stream_, http::H2Error::cancel);
   connection_.wake();
@@ -160,6 +180,10 @@ H2Connection::H2Connection(Connection& connection)
 
 H2Connection::~H2Connection() {
   while (streams_) delete std::exchange(streams_, streams_->next_);
+}
+
+bool H2Connection::all_taken() const {
+  return !connection_.talk_ || connection_.talk_->out.empty();
 }
 
 loop::Worker& H2Connection::worker() {
@@ -196,7 +220,9 @@ bool H2Connection::read_and_write() {
   if (connection_.phase_ == Connection::Phase::closed) return false;
   if (out.size() < output_window && session_.wants_to_send()) session_.collect(out, output_window - out.size());
   bool wrote = !out.empty();
+  uint64_t waiting = out.size();
   if (!connection_.flush()) return false;
+  moved_ += waiting - out.size();
   set_timer();
   if (end_if_over()) return false;
   bool to_read = got && connection_.stream_.may_read();
@@ -219,6 +245,7 @@ bool H2Connection::receive() {
   }
   std::string_view bytes = inbox.unread();
   if (bytes.empty()) return got;
+  moved_ += bytes.size();
   session_.feed(inbox.slice(bytes), worker().now_ms());
   inbox.consume(bytes.size());
   start_streams();

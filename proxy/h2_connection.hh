@@ -38,6 +38,7 @@ class H2Downstream final : public Downstream, public loop::Mortal, public Recycl
   friend class H2Connection;
   void finish();
   void progress();
+  Exchange::Slow pace(int64_t now_ms, int64_t look_ms);
   void on_timeout();
 
   H2Connection& connection_;
@@ -46,6 +47,7 @@ class H2Downstream final : public Downstream, public loop::Mortal, public Recycl
   int refusal_;
   int64_t started_us_;
   int64_t progress_ms_;
+  uint64_t moved_ = 0;     // H2Connection::moved_ at the last look
   bool bodyless_ = false;  // the answer ended with its head
   H2Downstream* previous_ = nullptr;
   H2Downstream* next_ = nullptr;
@@ -80,6 +82,7 @@ class H2Connection final : public http::H2Session::Events {
   bool end_if_over();
   void set_timer();
   void remove(H2Downstream& stream);
+  bool all_taken() const;  // the kernel has what was framed
   loop::Worker& worker();
 
   Connection& connection_;
@@ -89,6 +92,7 @@ class H2Connection final : public http::H2Session::Events {
   bool stepping_ = false;
   bool woken_ = false;   // by a stream, amid a step
   int64_t progress_ms_;  // of any stream
+  uint64_t moved_ = 0;   // bytes, both ways
   bool idle_ = true;
   bool announced_ = false;
 };

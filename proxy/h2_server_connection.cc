@@ -171,7 +171,8 @@ void H2ServerConnection::remove(H2ServerStream& stream, int64_t keepalive_ms) {
   worker_.run_soon(*this);
   if (!streams_.empty()) return;
   if (retired_ || keepalive_ms <= 0) return close();
-  idle_timer_.set(keepalive_ms);
+  idle_since_ms_ = worker_.now_ms();
+  idle_timer_.set(key_->idle.retire_after_ms(worker_.now_ms(), keepalive_ms));
 }
 
 void H2ServerConnection::on_idle() {
@@ -260,6 +261,7 @@ void H2ServerConnection::begin_held() {
 
 void H2ServerConnection::fail(std::string trouble) {
   if (std::exchange(broken_, true)) return;
+  if (streams_.empty() && idle_timer_.armed()) key_->idle.closed(worker_.now_ms() - idle_since_ms_, worker_.now_ms());
   for (H2ServerStream* s : streams_) {
     if (s->stream_) {
       s->unread_ = session_.take(*s->stream_);

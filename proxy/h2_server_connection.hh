@@ -105,6 +105,7 @@ class H2ServerConnection final : public loop::StreamHandler,
   bool used_ = false;
   bool any_held_ = false;
   std::string trouble_;
+  int64_t idle_since_ms_ = 0;
   loop::Timer idle_timer_;
 };
 

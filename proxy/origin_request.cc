@@ -5,6 +5,7 @@
 #include "core/health/latency.hh"
 #include "proxy/filters.hh"
 #include "proxy/grpc.hh"
+#include "proxy/hedge.hh"
 #include "proxy/proxy.hh"
 #include "proxy/retry_budget.hh"
 #include "proxy/tunnel.hh"
@@ -16,11 +17,16 @@ constexpr uint64_t upload_window = 128 * 1024;  // of a body, waiting to be sent
 constexpr uint64_t replay_window = 64 * 1024;   // of a body, kept to be sent again
 constexpr uint64_t least_window = 16 * 1024;    // of either, while memory is tight
 constexpr uint64_t bytes_a_turn = 256 * 1024;   // of one answer
+
 bool exhausted(int code) {
   return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM || code == EADDRNOTAVAIL;
 }
 
-constexpr const char* trouble_names[] = {"refused", "reset", "timeout", "malformed", "grpc"};
+bool has(const std::vector<int>& statuses, int status) {
+  return std::find(statuses.begin(), statuses.end(), status) != statuses.end();
+}
+
+constexpr const char* trouble_names[] = {"refused", "reset", "timeout", "malformed", "grpc", "status"};
 
 }  // namespace
 
@@ -39,10 +45,16 @@ OriginRequest::~OriginRequest() {
 }
 
 std::string_view OriginRequest::server() const {
+  if (hedge_ && hedge_->winner()) return hedge_->winner()->server();
   return last_ == Balancer::none ? std::string_view() : cluster_->server_name(last_);
 }
 
+int OriginRequest::tries() const {
+  return hedge_ ? tries_ + hedge_->tries() : tries_;
+}
+
 ServerId OriginRequest::server_id() const {
+  if (hedge_ && hedge_->winner()) return hedge_->winner()->server_id();
   if (last_ == Balancer::none) return {};
   return {cluster_->id(), static_cast<uint32_t>(last_)};
 }
@@ -54,18 +66,74 @@ std::string OriginRequest::set_cookie(bool tls, const http::Fields& fields) cons
 
 void OriginRequest::start() {
   count_request(*cluster_->pool().state, proxy_.worker().now_ms());
+  if (ask_.hedge) hedge_ = std::make_unique<Hedge>(proxy_, *this, consumer_);
   pick();
+}
+
+void OriginRequest::begin_as_hedge(Tried tried, size_t index) {
+  tried_ = std::move(tried);
+  alone_ = true;
+  take(index);
+}
+
+void OriginRequest::cancel() {
+  state_ = State::over;
+  timer_.cancel();
+  place_.reset();
+  leave_server();
+  if (stream_) std::exchange(stream_, nullptr)->release(false, false, ask_.timeouts.keepalive);
 }
 
 // ── pick ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void OriginRequest::pick() {
-  index_ = cluster_->pick({tried_, proxy_.worker().rng(), proxy_.worker().now_us(), ask_.to});
-  if (index_ == Balancer::none) {
-    OriginFailure nobody{503, true, "no server of pool " + cluster_->pool().name + " is left"};
-    return give_up(nobody);
+  // Who came first goes first.
+  size_t index = cluster_->pool().state->queue.must_wait() ? Balancer::none : pick_server();
+  if (index == Balancer::none) return wait_for_room();
+  take(index);
+}
+
+size_t OriginRequest::pick_server() {
+  return cluster_->pick({tried_, proxy_.worker().rng(), proxy_.worker().now_us(), ask_.to});
+}
+
+void OriginRequest::wait_for_room() {
+  bool may_wait = !alone_ && cluster_->config().queue.size > 0 && cluster_->may_be_full(tried_);
+  if (may_wait) place_ = QueuePlace::take(proxy_, *cluster_, *this, !tried_.empty());
+  size_t index = may_wait && !(place_ && place_->may_look()) ? Balancer::none : pick_server();
+  if (index != Balancer::none) {
+    if (place_) place_->served();
+    place_.reset();
+    return take(index);
   }
-  last_ = index_;
+  if (!place_) return give_up({503, true, "no server of pool " + cluster_->pool().name + " is left"});
+  timer_.set(cluster_->config().queue.timeout_ms);
+}
+
+// Woken: a place was freed, or the pool is another.
+void OriginRequest::look_for_room() {
+  if (tries_ == 0) change_cluster(proxy_.newest(cluster_));
+  size_t index = pick_server();
+  if (index == Balancer::none) {
+    place_->again(!tried_.empty());
+    index = pick_server();
+  }
+  if (index == Balancer::none) return;
+  place_->served();
+  place_.reset();
+  timer_.cancel();
+  take(index);
+}
+
+// Its servers stand in other places, the one that the client's cookie names among them.
+void OriginRequest::change_cluster(std::shared_ptr<Cluster> newest) {
+  if (newest == cluster_ || newest->config().shards != cluster_->config().shards) return;
+  cluster_ = std::move(newest);
+  ask_.to.named = Steer::none;
+}
+
+void OriginRequest::take(size_t index) {
+  index_ = last_ = index;
   ++tries_;
   const health::Member& server = cluster_->member(index_);
   server.state->requests.fetch_add(1, std::memory_order_relaxed);
@@ -77,7 +145,7 @@ void OriginRequest::pick() {
 void OriginRequest::connect() {
   const health::Member& server = cluster_->member(index_);
   bool http2 = cluster_->config().http2;
-  if (!fresh_only_ && !http2) stream_ = proxy_.pool().lease(*server.state, *this);
+  if (!fresh_only_ && !http2) stream_ = proxy_.pool().lease(*server.state, *this, http::is_idempotent(ask_.method));
   if (stream_) return send();
   auto opened = http2 ? proxy_.pool().open_h2(server, cluster_->tls().get(), *this, fresh_only_)
                       : proxy_.pool().open(server, cluster_->tls().get(), *this);
@@ -185,6 +253,7 @@ void OriginRequest::on_server_ready() {
 }
 
 void OriginRequest::resume() {
+  if (hedge_ && hedge_->winner()) return hedge_->winner()->resume();
   if (state_ == State::receiving) proxy_.worker().run_soon(*this);
 }
 
@@ -235,30 +304,66 @@ bool OriginRequest::on_response_head() {
     consumer_.on_interim(head);
     return true;
   }
-  if (grpc_wants_retry(head)) {
-    std::string reason = "grpc-status " + std::string(grpc_status(head.fields));
-    fail(Trouble::grpc, reason, true);
-    return false;
-  }
+  if (Trouble trouble; wants_another(head, trouble) && leave_answer(head, trouble)) return false;
   state_ = State::receiving;
   note_answered(head.status < 500);
-  health::ServerState& server = *cluster_->member(index_).state;
-  if (server.failures_in_a_row.load(std::memory_order_relaxed) != 0)
-    server.failures_in_a_row.store(0, std::memory_order_relaxed);
+  note_answer(head);
   timer_.set(idle_ms());
+  if (hedge_) hedge_->first_answered();
   consumer_.on_head(head);
   return true;
 }
 
-// An answer of nothing but trailers, with a status that the pool's `retry.grpc` names, while another try is allowed: the
-// last one's answer is passed on.
-bool OriginRequest::grpc_wants_retry(const http::ResponseHead& head) const {
+// What the answer says of its server.
+void OriginRequest::note_answer(const http::ResponseHead& head) {
+  const std::vector<int>& failures = cluster_->config().eject.statuses;
+  if (head.status >= 400 && has(failures, head.status))
+    return count_failure(Trouble::status, "HTTP " + std::to_string(head.status));
+  health::ServerState& server = *cluster_->member(index_).state;
+  if (server.failures_in_a_row.load(std::memory_order_relaxed) != 0)
+    server.failures_in_a_row.store(0, std::memory_order_relaxed);
+}
+
+// An answer that the pool's `retry` names, of a request that may be sent again: a status, or nothing but trailers with a
+// gRPC status.
+bool OriginRequest::wants_another(const http::ResponseHead& head, Trouble& trouble) const {
   const RetryConfig& retry = cluster_->config().retry;
-  if (retry.grpc.empty() || head.framing != http::Framing::none || replay_lost_) return false;
-  if (static_cast<int>(tried_.size()) >= retry.attempts || !is_grpc(head.fields)) return false;
-  if (tried_.size() + 1 >= cluster_->pool().members.size()) return false;
+  trouble = Trouble::status;
+  if (head.status >= 400 && has(retry.statuses, head.status))
+    return !replay_lost_ && !tunnel_ && http::is_idempotent(ask_.method);
+  if (retry.grpc.empty() || head.framing != http::Framing::none || replay_lost_ || !is_grpc(head.fields)) return false;
+  trouble = Trouble::grpc;
   std::string_view name = grpc_status_name(grpc_status(head.fields));
   return std::find(retry.grpc.begin(), retry.grpc.end(), name) != retry.grpc.end();
+}
+
+// Leaves the answer for another server's, if there is one with room and a retry is within the budget. Else it is passed
+// on.
+bool OriginRequest::leave_answer(const http::ResponseHead& head, Trouble trouble) {
+  const RetryConfig& retry = cluster_->config().retry;
+  if (alone_ || static_cast<int>(tried_.size()) >= retry.attempts) return false;
+  tried_.push_back(index_);
+  size_t next = pick_server();
+  if (next != Balancer::none && !take_retry(*cluster_->pool().state, proxy_.worker().now_ms(), retry.budget)) {
+    health::count_out(*cluster_->pool().state, *cluster_->member(next).state);
+    next = Balancer::none;
+  }
+  if (next == Balancer::none) {
+    tried_.pop_back();
+    return false;
+  }
+  proxy_.count_retry(cluster_->pool().name);
+  std::string reason = trouble == Trouble::grpc ? "grpc-status " + std::string(grpc_status(head.fields))
+                                                : "HTTP " + std::to_string(head.status);
+  if (trouble == Trouble::grpc || has(cluster_->config().eject.statuses, head.status)) count_failure(trouble, reason);
+  last_failure_ = OriginFailure{502, false, reason};
+  timer_.cancel();
+  std::exchange(stream_, nullptr)->release(false, false, ask_.timeouts.keepalive);
+  leave_server();
+  state_ = State::idle;
+  fresh_only_ = false;
+  take(next);
+  return true;
 }
 
 // RFC 9110 §15.2.2; RFC 8441 §5.
@@ -280,6 +385,12 @@ void OriginRequest::complete() {
 // ── failure ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void OriginRequest::on_timeout() {
+  if (place_) {
+    place_->timed_out();
+    place_.reset();
+    return give_up(
+        {503, true, "no server had room within " + std::to_string(cluster_->config().queue.timeout_ms) + " ms"});
+  }
   if (state_ == State::connecting)
     return fail(Trouble::timeout, "no connection within " + std::to_string(ask_.timeouts.connect) + " ms");
   if (state_ == State::waiting) {
@@ -304,7 +415,10 @@ void OriginRequest::fail(Trouble trouble, const std::string& reason, bool untouc
   timer_.cancel();
   untouched = untouched || !stream_ || !stream_->sent_any();
   if (stream_) std::exchange(stream_, nullptr)->release(false, trouble == Trouble::timeout, ask_.timeouts.keepalive);
-  if (!idle_race) count_failure(trouble, reason);
+  if (idle_race)
+    proxy_.count_stale(cluster_->pool().name);
+  else
+    count_failure(trouble, reason);
   size_t failed = index_;
   leave_server();
   if (!amid_body && trouble != Trouble::malformed && may_try_again(idle_race, untouched)) {
@@ -329,6 +443,7 @@ bool OriginRequest::may_try_again(bool idle_race, bool untouched) {
   bool replayable = !replay_lost_ && (untouched || http::is_idempotent(ask_.method));
   if (!replayable) return false;
   if (idle_race) return !fresh_only_;
+  if (alone_) return false;
   const RetryConfig& retry = cluster_->config().retry;
   if (static_cast<int>(tried_.size()) >= retry.attempts) return false;
   if (!take_retry(*cluster_->pool().state, proxy_.worker().now_ms(), retry.budget)) return false;
@@ -338,9 +453,10 @@ bool OriginRequest::may_try_again(bool idle_race, bool untouched) {
 
 void OriginRequest::give_up(const OriginFailure& failure) {
   state_ = State::over;
-  if (failure.no_server) proxy_.report_no_server(cluster_->pool(), last_failure_.status);
-  if (failure.no_server && !tried_.empty()) return consumer_.on_failure(last_failure_, false);
-  consumer_.on_failure(failure, false);
+  const OriginFailure& told = failure.no_server && !tried_.empty() ? last_failure_ : failure;
+  if (hedge_ && hedge_->covers(told)) return;
+  if (failure.no_server && !alone_) proxy_.report_no_server(cluster_->pool(), last_failure_.status);
+  consumer_.on_failure(told, false);
 }
 
 void OriginRequest::count_failure(Trouble trouble, const std::string& reason) {

@@ -8,10 +8,12 @@
 #include "core/http/message.hh"
 #include "proxy/cluster.hh"
 #include "proxy/pool.hh"
+#include "proxy/queue_place.hh"
 #include "proxy/request_meter.hh"
 
 namespace portolan::proxy {
 
+class Hedge;
 class Proxy;
 
 struct OriginFailure {
@@ -39,8 +41,9 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
 
   struct Ask : ServerRequest {
     Timeouts timeouts;
-    bool expect_continue = false;  // the client sends its body when the server asks for it
-    Steer to;                      // Cluster::steer
+    bool expect_continue = false;        // the client sends its body when the server asks for it
+    Steer to;                            // Cluster::steer
+    const HedgeConfig* hedge = nullptr;  // a request without a body that may be sent twice; read when it starts
   };
 
   OriginRequest(Proxy& proxy, std::shared_ptr<Cluster> cluster, Ask ask, Consumer& consumer);
@@ -55,16 +58,23 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
 
   std::string_view server() const;  // the address of the server asked last, or empty
   ServerId server_id() const;
-  int tries() const { return tries_; }
+  int tries() const;
+  // Room for more of the body, and the server has all that came: what is missing is the client's.
+  bool starves() const { return wants_body() && (!sending() || stream_->unsent() == 0); }
   // By which the client is to come back; empty: it need not, or does so already. `fields`: of the answer.
   std::string set_cookie(bool tls, const http::Fields& fields) const;
   const std::string& pool() const { return cluster_->pool().name; }
-  bool body_sent_whole() const { return upload_done_ && (!stream_ || stream_->unsent() == 0); }
 
  private:
+  friend class Hedge;
   enum class State : uint8_t { idle, connecting, waiting, receiving, over };
-  enum class Trouble : uint8_t { refused, reset, timeout, malformed, grpc };
+  enum class Trouble : uint8_t { refused, reset, timeout, malformed, grpc, status };
   void pick();
+  void wait_for_room();
+  void look_for_room();
+  size_t pick_server();
+  void change_cluster(std::shared_ptr<Cluster> newest);
+  void take(size_t index);
   void connect();
   void send();
   void flush();
@@ -73,7 +83,11 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   void complete();
   void fail(Trouble trouble, const std::string& reason, bool untouched = false);
   bool may_try_again(bool idle_race, bool untouched);
-  bool grpc_wants_retry(const http::ResponseHead& head) const;
+  bool wants_another(const http::ResponseHead& head, Trouble& trouble) const;
+  bool leave_answer(const http::ResponseHead& head, Trouble trouble);
+  void note_answer(const http::ResponseHead& head);
+  void begin_as_hedge(Tried tried, size_t index);
+  void cancel();  // no callback follows
   bool opens_tunnel(const http::ResponseHead& head) const;
   int64_t idle_ms() const { return tunnel_ ? ask_.timeouts.tunnel : ask_.timeouts.idle; }
   bool sending() const { return state_ == State::waiting || state_ == State::receiving; }
@@ -81,7 +95,7 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   void leave_server();
   void on_timeout();
   void on_server_ready() override;
-  void run() override { on_server_ready(); }
+  void run() override { place_ ? look_for_room() : on_server_ready(); }
   int64_t send_timeout_ms() const;
   void count_failure(Trouble trouble, const std::string& reason);
   void note_asked();
@@ -108,7 +122,10 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   uint64_t unsent_ = 0;   // of stream_, when it was looked at last
   int64_t asked_us_ = 0;  // when the server had the whole request, where its latency is asked for; 0: not yet
   bool in_callback_ = false;
+  bool alone_ = false;  // a hedge: the first request does what retries there are
   loop::Timer timer_;
+  std::unique_ptr<QueuePlace> place_;  // while every server is full
+  std::unique_ptr<Hedge> hedge_;
 };
 
 }  // namespace portolan::proxy

@@ -39,7 +39,10 @@ std::string ServerConnection::trouble() const {
 void ServerConnection::on_ready() {
   if (user_) return user_->on_server_ready();
   // Idle: nothing may come from the server now but its end. (A first edge that only says "writable" is neither.)
-  if (idle_ && stream_->may_read()) pool_.drop(*this);
+  if (!idle_ || !stream_->may_read()) return;
+  int64_t now_ms = pool_.worker_.now_ms();
+  key_->idle.closed(now_ms - idle_since_ms_, now_ms);
+  pool_.drop(*this);
 }
 
 void ServerConnection::on_idle_timeout() {
@@ -111,6 +114,7 @@ ServerStream::Event ServerConnection::next(Slice& bytes) {
         if (tunnel_ || parser_.head().status >= 200) {
           answering_ = true;
           keep_alive_ = parser_.head().keep_alive;
+          if (uses_ == 1 && parser_.head().fields.may_have(http::FieldId::keep_alive)) learn(parser_.head());
         }
         return Event::head;
       case http::Event::body:
@@ -140,8 +144,22 @@ ServerStream::Event ServerConnection::next(Slice& bytes) {
     keep_alive_ = false;
     if (io == loop::Io::eof && answering_ && (tunnel_ || parser_.finish_at_close())) return Event::end;
     if (io == loop::Io::eof) trouble_ = "the server closed the connection";
+    if (reused() && !heard_) key_->idle.closed(idled_ms_, pool_.worker_.now_ms());
     return Event::closed;
   }
+}
+
+// `Keep-Alive: timeout=5, max=100`: how long the server leaves it open.
+void ServerConnection::learn(const http::ResponseHead& head) {
+  auto said = head.fields.find(http::FieldId::keep_alive);
+  size_t at = said ? said->find("timeout=") : std::string_view::npos;
+  if (at == std::string_view::npos) return;
+  int64_t seconds = 0;
+  for (char c : said->substr(at + 8)) {
+    if (c < '0' || c > '9' || seconds > 86'400) break;
+    seconds = seconds * 10 + (c - '0');
+  }
+  if (seconds > 0) key_->idle.said(seconds * 1000, pool_.worker_.now_ms());
 }
 
 void ServerConnection::release(bool whole, bool, int64_t keepalive_ms) {
@@ -149,6 +167,7 @@ void ServerConnection::release(bool whole, bool, int64_t keepalive_ms) {
   parser_.head().storage.reset();
   // An answer that came before the whole request was sent leaves the connection in the middle of it.
   bool reusable = whole && keep_alive_ && !stream_->error() && out_.empty() && inbox_.unread().empty();
+  if (whole && idled_ms_ > health::IdleLimit::surely_alive_ms) key_->idle.survived(idled_ms_);
   if (reusable) return pool_.give_back(std::move(self), keepalive_ms);
   pool_.close(std::move(self));
 }
@@ -158,10 +177,13 @@ void ServerConnection::release(bool whole, bool, int64_t keepalive_ms) {
 Pool::Pool(loop::Worker& worker) : worker_(worker) {}
 Pool::~Pool() = default;
 
-ServerStream* Pool::lease(const health::ServerState& server, ServerStream::User& user) {
+ServerStream* Pool::lease(const health::ServerState& server, ServerStream::User& user, bool replayable) {
   auto found = idle_.find(&server);
   if (found == idle_.end() || found->second.empty()) return nullptr;
+  int64_t idled_ms = worker_.now_ms() - found->second.back()->idle_since_ms_;
+  if (!replayable && !server.idle.safe(idled_ms, worker_.now_ms())) return nullptr;
   std::unique_ptr<ServerConnection> c = std::move(found->second.back());
+  c->idled_ms_ = idled_ms;
   found->second.pop_back();
   --idle_count_;
   c->idle_ = false;
@@ -188,7 +210,8 @@ void Pool::give_back(std::unique_ptr<ServerConnection> connection, int64_t keepa
     return close(std::move(connection));
   connection->inbox_.release_if_empty();
   connection->idle_ = true;
-  connection->idle_timer_.set(keepalive_ms);
+  connection->idle_since_ms_ = worker_.now_ms();
+  connection->idle_timer_.set(connection->key_->idle.retire_after_ms(worker_.now_ms(), keepalive_ms));
   list.push_back(std::move(connection));
   ++idle_count_;
 }

@@ -43,6 +43,7 @@ class ServerConnection final : public ServerStream, public loop::StreamHandler, 
   explicit ServerConnection(Pool& pool);
   void on_ready() override;
   void on_idle_timeout();
+  void learn(const http::ResponseHead& head);
   std::shared_ptr<health::ServerState> key_;
   std::unique_ptr<loop::Stream> stream_;
   Inbox inbox_;
@@ -52,6 +53,8 @@ class ServerConnection final : public ServerStream, public loop::StreamHandler, 
   User* user_ = nullptr;
   bool idle_ = false;
   int uses_ = 0;
+  int64_t idle_since_ms_ = 0;
+  int64_t idled_ms_ = 0;  // before it was leased
   Body out_;
   bool tunnel_ = false;     // after a 101: bytes, no messages
   bool ending_ = false;     // of a tunnel: our side is over
@@ -73,7 +76,8 @@ class Pool {
   ~Pool();
 
   // An idle connection to the server, or nullptr. `user` is called when it is ready. Until ServerStream::release().
-  ServerStream* lease(const health::ServerState& server, ServerStream::User& user);
+  // A request that is not `replayable` gets only one of which the server is known to leave it open.
+  ServerStream* lease(const health::ServerState& server, ServerStream::User& user, bool replayable);
   // A stream of an HTTP/2 connection to the server, of a new one if need be.
   Result<ServerStream*> open_h2(const health::Member& server, loop::TlsConnector* tls, ServerStream::User& user,
                                 bool fresh);

@@ -46,6 +46,10 @@ const Family client_connections_refused{
     Type::counter,
     {"listener"}};
 const Family retries_total{"portolan_retries_total", "Requests sent again to another server.", Type::counter, {"pool"}};
+const Family stale_total{"portolan_stale_connections_total",
+                         "Requests sent on an idle connection that its server closed just then.",
+                         Type::counter,
+                         {"pool"}};
 const Family cut_total{"portolan_responses_cut_total",
                        "Answers that broke off after they had begun: the server failed amid the body.",
                        Type::counter,
@@ -64,6 +68,10 @@ const Family http2_errors_total{"portolan_http2_connections_broken_total",
                                 "HTTP/2 connections ended for what the client did.",
                                 Type::counter,
                                 {"listener", "reason"}};
+const Family slow_total{"portolan_slow_clients_total",
+                        "Requests ended because the client sent its body, or took the answer, slower than min_rate.",
+                        Type::counter,
+                        {"listener", "body"}};
 const Family failures_total{
     "portolan_server_failures_total", "Requests that failed at a server.", Type::counter, {"pool", "server", "reason"}};
 
@@ -162,6 +170,7 @@ void Proxy::retire_changed_clusters() {
     auto tls = known ? connector(name) : nullptr;
     if (known && cluster->is_of(pool->second, config->second, tls)) return false;
     cluster->retire();
+    if (auto& queue = cluster->pool().state->queue; !queue.empty()) queue.wake_all();
     std::unordered_set<const health::ServerState*> serving;
     if (known && cluster->tls() == tls)
       for (const health::Member& m : pool->second->members)
@@ -215,11 +224,13 @@ std::shared_ptr<const ListenerView> Proxy::listener_view(const std::string& list
   if (view) return view;
   auto config = snapshot_->listeners.find(listener);
   if (config == snapshot_->listeners.end()) return nullptr;
-  view = std::make_shared<ListenerView>(ListenerView{
-      ++last_id_, config->second, snapshot_->timeouts_of(config->second),
-      &worker_.metrics().counter(connections_open, {listener}),
-      &worker_.metrics().counter(connections_total, {listener}), acceptor(listener),
-      config->second.hsts ? config->second.hsts->field() : "", config->second.limits.head_bytes + beyond_head});
+  Timeouts timeouts = snapshot_->timeouts_of(config->second);
+  int64_t look_ms = timeouts.min_rate > 0 ? std::min(timeouts.idle, timeouts.min_rate_after) : timeouts.idle;
+  view = std::make_shared<ListenerView>(
+      ListenerView{++last_id_, config->second, timeouts, &worker_.metrics().counter(connections_open, {listener}),
+                   &worker_.metrics().counter(connections_total, {listener}), acceptor(listener),
+                   config->second.hsts ? config->second.hsts->field() : "",
+                   config->second.limits.head_bytes + beyond_head, look_ms});
   return view;
 }
 
@@ -341,6 +352,13 @@ std::shared_ptr<Cluster> Proxy::cluster_named(const std::string& name) {
   return clusters_[name] = std::make_shared<Cluster>(pool->second, config->second, ++last_id_, connector(name));
 }
 
+std::shared_ptr<Cluster> Proxy::newest(std::shared_ptr<Cluster> cluster) {
+  if (!cluster->retired()) return cluster;
+  auto now = cluster_named(cluster->pool().name);
+  bool alike = now && now->tls() == cluster->tls() && now->config().http2 == cluster->config().http2;
+  return alike ? now : cluster;
+}
+
 std::unique_ptr<Conversation> Proxy::take_conversation() {
   if (spare_conversations_.empty()) return std::make_unique<Conversation>();
   auto talk = std::move(spare_conversations_.back());
@@ -402,6 +420,10 @@ void Proxy::count_retry(const std::string& pool) {
   worker_.metrics().counter(retries_total, {pool}).add();
 }
 
+void Proxy::count_stale(const std::string& pool) {
+  worker_.metrics().counter(stale_total, {pool}).add();
+}
+
 void Proxy::count_handshake(const std::string& listener, const loop::TlsSession& session, std::string_view failure) {
   if (failure.empty()) {
     worker_.metrics().counter(handshakes_total, {listener, session.version(), session.resumed() ? "yes" : "no"}).add();
@@ -430,10 +452,16 @@ void Proxy::count_cut(std::string_view route, std::string_view pool) {
   worker_.metrics().counter(cut_total, {route, pool}).add();
 }
 
+void Proxy::count_slow(const std::string& listener, std::string_view body) {
+  worker_.metrics().counter(slow_total, {listener, body}).add();
+}
+
 void Proxy::report_failure(const std::string& pool, const health::Member& server, const char* kind,
                            const std::string& reason) {
   worker_.metrics().counter(failures_total, {pool, server.address.to_string(), kind}).add();
-  if (shared_.report_failure) shared_.report_failure(pool, server.address, reason);
+  // Once until control has looked: it reads the counts, and a dead server's requests would fill its mailbox.
+  if (shared_.report_failure && !server.state->failure_told.exchange(true))
+    shared_.report_failure(pool, server.address, reason);
 }
 
 void Proxy::report_no_server(const health::Pool& pool, int answering) {

@@ -74,6 +74,8 @@ class Proxy {
   OpenFiles* open_files(const Snapshot& snapshot) { return &snapshot == snapshot_.get() ? &open_files_ : nullptr; }
   // The pool of one of the snapshot's routes, or another that it names; nullptr: the board doesn't know it (yet).
   std::shared_ptr<Cluster> cluster(const Snapshot& snapshot, const RouteConfig& route, const std::string& pool);
+  // The pool as it is now, for a request that has asked nobody yet; the same where it is spoken to otherwise by now.
+  std::shared_ptr<Cluster> newest(std::shared_ptr<Cluster> cluster);
   // Whether a connection that began under `cluster` may carry requests of those that come now.
   bool serves(const Cluster& cluster, const health::ServerState& server);
   bool draining() const { return draining_; }
@@ -117,12 +119,14 @@ class Proxy {
   // Counts one more connection of a client. `refused`: it has as many as the listener allows, close this one at once.
   ClientCounts::Entry count_client(const ListenerView& listener, const IpAddress& peer);
   void count_retry(const std::string& pool);
+  void count_stale(const std::string& pool);
   // `failure`: "", or why it came to nothing.
   void count_handshake(const std::string& listener, const loop::TlsSession& session, std::string_view failure);
   void count_grpc(std::string_view route, std::string_view pool, std::string_view status);  // "": none came
   void count_tunnel(const std::string& listener, int change);                               // 1: one more, -1: one less
   void count_http2_error(const std::string& listener, std::string_view reason);
   void count_cut(std::string_view route, std::string_view pool);
+  void count_slow(const std::string& listener, std::string_view body);
   void report_failure(const std::string& pool, const health::Member& server, const char* kind,
                       const std::string& reason);
   void report_no_server(const health::Pool& pool, int answering);

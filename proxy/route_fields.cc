@@ -114,6 +114,35 @@ const conf::Table<RespondConfig>& respond_fields() {
   return table;
 }
 
+// "p95", or a duration.
+bool set_hedge_after(Binder& binder, const Value& value, HedgeConfig& hedge, std::string& after) {
+  if (after.size() > 1 && after[0] == 'p') {
+    auto share = conf::parse_share(after.substr(1) + "%");
+    if (!share || *share < 0.5 || *share > 0.999)
+      return binder.must_be(value, "a percentile from \"p50\" to \"p99.9\"");
+    hedge.percentile = *share;
+    return true;
+  }
+  auto ms = conf::parse_duration_ms(after);
+  if (!ms || *ms < 1 || *ms > 600'000)
+    return binder.must_be(value, "a percentile such as \"p95\", or a duration from \"1ms\" to \"10m\"");
+  hedge.percentile = 0;
+  hedge.after_ms = *ms;
+  return true;
+}
+
+const conf::Table<HedgeConfig>& hedge_fields() {
+  static const conf::Table<HedgeConfig> table{
+      conf::row_of<HedgeConfig, HedgeConfig>(
+          "after", std::identity(),
+          conf::through<HedgeConfig, std::string>(conf::string("\"p95\""), set_hedge_after,
+                                                  [](const HedgeConfig&) { return std::string("\"p95\""); }),
+          "How long the first request may take to its first byte: a percentile of the pool's own times (none is known "
+          "before fifty answers), or a duration."),
+  };
+  return table;
+}
+
 bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
   std::vector<std::string> answers;
   for (const char* key : {"pool", "pools", "files", "respond", "redirect"})
@@ -127,6 +156,8 @@ bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
   if (answers.size() > 1)
     return fail(value.find(answers[1])->where,
                 fmt::format("[[route]] has both {} and {}; keep one", answers[0], answers[1]));
+  if (value.find("hedge") && !route.to_servers())
+    return fail(value.find("hedge")->where, "hedge in [[route]] needs pool or pools");
   std::vector<std::string> paths;
   for (const char* key : {"path", "path_exact", "path_regex"})
     if (value.find(key)) paths.emplace_back(key);
@@ -229,6 +260,10 @@ const conf::Table<RouteConfig>& route_fields() {
           row_of<RouteConfig, std::optional<BasicAuthConfig>>(
               "basic_auth", [](RouteConfig & r) -> auto& { return r.admit.basic_auth; }, basic_auth(),
               "Only who shows the password of a user passes, others get 401."),
+          row("hedge", &RouteConfig::hedge, conf::optional(conf::table(hedge_fields())),
+              "A second request to another server when the first is slow to answer, of requests without a body that "
+              "may be sent twice; the first answer wins. Counts as a retry of the pool.")
+              .otherwise("none"),
           row("timeouts", &RouteConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
       },

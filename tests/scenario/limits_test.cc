@@ -89,6 +89,17 @@ TEST(Limits, AHeadHasTenSeconds) {
   w.origin().nobody_comes();
 }
 
+TEST(Limits, EveryWaitHasAnEndByDefault) {
+  proxy::Timeouts t;
+  for (int64_t ms : {t.header, t.connect, t.response, t.idle, t.keepalive, t.tunnel, t.min_rate_after,
+                     proxy::QueueConfig().timeout_ms, health::CheckConfig().timeout_ms}) {
+    EXPECT_GT(ms, 0);
+    EXPECT_LE(ms, 3'600'000);
+  }
+  EXPECT_GT(t.min_rate, 0u);
+  EXPECT_EQ(proxy::TimeoutOverrides().over(t), t) << "what is set nowhere is the default";
+}
+
 TEST(Limits, AnIdleConnectionHasAMinute) {
   World w;
   auto fresh = w.client();
@@ -110,7 +121,7 @@ TEST(Limits, AnIdleConnectionHasAMinute) {
 }
 
 TEST(Limits, AStalledRequestBodyIsA408) {
-  World w;
+  World w({.timeouts = {.min_rate = 0}});
   auto client = w.client();
   client.sends("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf.");
   auto server = w.origin().accepts();
@@ -140,7 +151,7 @@ TEST(Limits, AClientThatTakesNothingIsLeft) {
 }
 
 TEST(Limits, AFullServerIsPassedOverAndAFullPoolIsA503) {
-  World w({.servers = 2});
+  World w({.servers = 2, .amend_pool = [](proxy::PoolConfig& pool) { pool.queue.size = 0; }});
   w.origin(0).max_connections = 1;
   w.origin(1).max_connections = 1;
   w.publish_board();

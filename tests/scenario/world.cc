@@ -241,12 +241,14 @@ void World::publish() {
     all.name = "all";
     all.pool = "app";
     if (cache) all.cache = "edge";
+    if (plan.amend_route) plan.amend_route(all);
     s->routes.push_back(all);
   }
   for (const auto& r : s->routes) s->route_caches.push_back(r.cache.empty() ? nullptr : cache);
   proxy::PoolConfig pool = plan.pool;
   pool.name = "app";
   pool.retry = plan.retry;
+  if (plan.amend_pool) plan.amend_pool(pool);
   s->pools["app"] = std::make_shared<proxy::PoolConfig>(pool);
   proxy::ListenerConfig listener;
   listener.name = "web";

@@ -68,7 +68,7 @@ const Sticky* Cluster::sticky() const {
 bool Cluster::may_be_full(const Tried& tried) const {
   for (size_t i = 0; i < pool_->members.size(); ++i) {
     const health::Member& m = pool_->members[i];
-    if (m.max_connections > 0 && health::serves(m.health.state) && !was_tried(tried, i)) return true;
+    if (m.max_connections > 0 && pool_->takes(m) && !was_tried(tried, i)) return true;
   }
   return false;
 }

@@ -60,6 +60,7 @@ class Hash final : public Balancer {
   void look() {
     for (size_t i = 0; i < looked_at; ++i) {
       if (++looking_at_ >= seats_.size()) looking_at_ = 0;
+      if (looking_at_ + 2 * looked_at < seats_.size()) __builtin_prefetch(seats_[looking_at_ + 2 * looked_at].state);
       int64_t now = seats_[looking_at_].in_flight();
       in_flight_ += now - std::exchange(seen_[looking_at_], now);
     }

@@ -77,6 +77,11 @@ bool Hedge::covers(const OriginFailure& failure) {
 }
 
 void Hedge::on_head(http::ResponseHead& head) {
+  // One that the pool would try elsewhere is no win while the first may still bring a better.
+  if (OriginRequest::Trouble trouble; !first_failed_ && second_->wants_another(head, trouble)) {
+    second_failed_ = true;
+    return second_->cancel();
+  }
   won_ = true;
   observe();
   first_.cancel();

@@ -327,6 +327,25 @@ TEST(Hedging, EitherMayFail) {
   }
 }
 
+TEST(Hedging, AnAnswerThatWouldBeTriedElsewhereDoesNotWin) {
+  Plan plan = hedged(after_100_ms);
+  plan.retry.statuses = {503};
+  World w(std::move(plan));
+  auto client = w.client();
+  client.asks("GET /");
+  auto first = w.origin(0).accepts();
+  first.receives();
+  w.advance(100);
+  auto second = w.origin(1).accepts();
+  second.receives();
+  second.answers("busy", "", "503 Service Unavailable");
+  second.is_closed();
+  client.gets_nothing();
+  first.answers("first");
+  EXPECT_EQ(client.gets().body, "first");
+  EXPECT_EQ(w.count("portolan_hedges_won_total"), 0u);
+}
+
 TEST(Hedging, WhenBothFailTheClientIsTold) {
   World w(hedged(after_100_ms));
   auto client = w.client();

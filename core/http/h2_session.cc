@@ -327,6 +327,8 @@ bool H2Session::feed(Slice bytes, int64_t now_ms) {
   }
   if (!broken_ && nghttp2_session_want_read(session_))
     receive({fed, static_cast<size_t>(bytes.data + bytes.size - fed)});
+  // By what nghttp2 found in them.
+  if (budget_.exhausted() && !broken_) terminate(H2Error::enhance_your_calm, budget_.offence());
   input_ = nullptr;
   return !broken_;
 }

@@ -49,6 +49,8 @@ class H2Run final : public H2Session::Events {
     return events_;
   }
 
+  bool exhausted() { return session_.budget().exhausted(); }
+
   void on_request(H2Stream& s) override {
     const RequestHead& h = s.request;
     if (s.refusal == 0 && h.method != Method::connect && (h.path.empty() || h.authority.empty())) std::abort();
@@ -143,7 +145,9 @@ inline int run_h2(H2Session::Role role, std::string_view prefix, const uint8_t* 
   bytes.append(reinterpret_cast<const char*>(data) + 1, size - 1);
   H2Run(role, true).run(bytes, data[0]);
   H2Run whole(role, false), split(role, false);
-  if (whole.run(bytes, 0) != split.run(bytes, data[0] + 1u)) std::abort();
+  bool alike = whole.run(bytes, 0) == split.run(bytes, data[0] + 1u);
+  // At what of many useless frames the account is empty depends on how many came at once.
+  if (!alike && !whole.exhausted() && !split.exhausted()) std::abort();
   return 0;
 }
 

@@ -112,17 +112,20 @@ TEST(HashScenario, RequestsOfOneKeyGoToOneServer) {
   plan.pool.balance = "hash";
   plan.pool.hash.key = {proxy::KeyConfig::By::header, "X-User"};
   World w(plan);
+  auto under_way = [&] {
+    int64_t all = 0;
+    for (size_t i = 0; i < 4; ++i) all += w.origin(i).state->in_flight;
+    return all;
+  };
   auto asked_by = [&](const std::string& user) {
     auto client = w.client();
     client.asks("GET /", "X-User: " + user + "\r\n");
-    w.settle();
-    for (size_t i = 0; i < 4; ++i) {
-      if (w.origin(i).state->in_flight == 0) continue;
-      client.closes();
-      w.settle();
-      return i;
-    }
-    return size_t{99};
+    EXPECT_TRUE(w.until([&] { return under_way() == 1; }));
+    size_t home = 0;
+    while (home < 4 && w.origin(home).state->in_flight == 0) ++home;
+    client.closes();
+    EXPECT_TRUE(w.until([&] { return under_way() == 0; }));
+    return home;
   };
   std::set<size_t> used;
   for (const char* user : {"ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal"}) {
@@ -143,7 +146,7 @@ TEST(FastestScenario, LearnsFromWhatItSees) {
   std::optional<ServerEnd> ends[2];
   auto exchange = [&](int64_t takes_ms[2]) {
     client.asks("GET /");
-    w.settle();
+    EXPECT_TRUE(w.until([&] { return w.origin(0).state->in_flight + w.origin(1).state->in_flight == 1; }));
     size_t i = w.origin(0).state->in_flight > 0 ? 0 : 1;
     if (!ends[i]) ends[i] = w.origin(i).accepts();
     ends[i]->receives();

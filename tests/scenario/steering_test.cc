@@ -1,4 +1,6 @@
 // Clients that come back to their server, requests that belong together, and pools in panic.
+#include <set>
+
 #include "world.hh"
 
 namespace portolan::scenario {

@@ -18,7 +18,7 @@ class RoundRobin final : public Balancer {
   }
 
   size_t pick(const Pick& ask) override {
-    if (seats_.size() == 0) return none;
+    if (turns_ == 0) return none;
     uint64_t turn = turn_->fetch_add(1, std::memory_order_relaxed);
     size_t at = static_cast<size_t>(turn % turns_);
     if (size_t m = seats_.enter(seat_of(at), ask.tried); m != none) return m;

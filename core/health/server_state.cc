@@ -8,7 +8,7 @@ bool take_place(ServerState& server, int max_connections) {
     server.in_flight.fetch_add(1);
     return true;
   }
-  int64_t now = server.in_flight.load(std::memory_order_relaxed);
+  int64_t now = server.in_flight.load();  // sequentially consistent: see WaitQueue::enter
   while (now < max_connections)
     if (server.in_flight.compare_exchange_weak(now, now + 1)) return true;
   return false;

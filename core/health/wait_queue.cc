@@ -13,7 +13,6 @@ WaitQueue::Ticket WaitQueue::enter(std::shared_ptr<Waker> waker, size_t most, bo
   waiting_.emplace_hint(waiting_.end(), ++last_, Waiting{std::move(waker), choosy, false});
   size_.fetch_add(1);
   if (!choosy) unchoosy_.fetch_add(1);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   return last_;
 }
 
@@ -32,7 +31,6 @@ void WaitQueue::again(Ticket ticket, bool pass_on) {
     std::lock_guard lock(mutex_);
     if (pass_on) next = wake_first_after(ticket);
     waiting_[ticket].woken = false;
-    std::atomic_thread_fence(std::memory_order_seq_cst);
   }
   if (next) next->wake();
 }

@@ -247,6 +247,7 @@ void Connection::begin_exchange(std::unique_ptr<Exchange> exchange) {
   phase_ = Phase::exchange;
   timer_.set(listener_->look_ms);
   talk_->progress_ms = proxy_.worker().now_ms();
+  talk_->queued = 0;
   talk_->exchange = std::move(exchange);
 }
 
@@ -445,9 +446,11 @@ void Connection::on_timeout() {
 // No progress on a body, either way. While we wait for a server its own deadlines count.
 void Connection::on_body_timeout() {
   int64_t now_ms = proxy_.worker().now_ms(), look_ms = listener_->look_ms;
+  uint64_t queued = stream_.queued();
+  if (queued < std::exchange(talk_->queued, queued)) talk_->progress_ms = now_ms;
   int64_t left_ms = listener_->timeouts.idle - (now_ms - talk_->progress_ms);
   bool our_turn = talk_->out.empty() && !talk_->exchange->waits_for_client();
-  auto slow = talk_->exchange->too_slow(now_ms, talk_->out.size(), look_ms);
+  auto slow = talk_->exchange->too_slow(now_ms, talk_->out.size(), queued, look_ms);
   if (slow == Exchange::Slow::no && (our_turn || left_ms > 0))
     return timer_.set(our_turn ? look_ms : std::min(look_ms, left_ms));
   if (slow != Exchange::Slow::no) talk_->exchange->note_slow(slow);

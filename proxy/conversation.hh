@@ -23,6 +23,7 @@ struct Conversation {
   std::unique_ptr<Exchange> exchange;
   int64_t started_us = 0;                       // the request's first byte
   int64_t progress_ms = 0;                      // of a body, either way
+  uint64_t queued = 0;                          // Stream::queued at the last look
   bool tunnel = false;                          // after a 101: bytes, no messages
   int broken_status = 0;                        // of a request's body that can't be read
   http::Framing framing = http::Framing::none;  // of the answer

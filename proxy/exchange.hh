@@ -35,9 +35,10 @@ class Exchange : public Recycled {
   bool run();                                         // true: over, once the client's output is empty
   bool request_over() const { return upload_over_; }  // the whole request has been read
   bool waits_for_client() const;                      // for more of the request's body
-  // Bodies must move at min_rate while it is the client's turn; `unsent` of the answer is still to be taken.
+  // Bodies must move at min_rate while it is the client's turn; `unsent` of the answer is still to be taken by the
+  // kernel, which has `queued` that the client has not. A kernel has room again long after a slow reader took bytes.
   enum class Slow : uint8_t { no, sending, taking };
-  Slow too_slow(int64_t now_ms, uint64_t unsent, int64_t looked_at_every_ms);
+  Slow too_slow(int64_t now_ms, uint64_t unsent, uint64_t queued, int64_t looked_at_every_ms);
   void note_slow(Slow slow);  // it ends for that
   bool fail_slow_request();   // the body stalled: true when a 408 could still be sent
   void client_left();

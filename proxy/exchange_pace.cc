@@ -6,7 +6,7 @@
 
 namespace portolan::proxy {
 
-Exchange::Slow Exchange::too_slow(int64_t now_ms, uint64_t unsent, int64_t looked_at_every_ms) {
+Exchange::Slow Exchange::too_slow(int64_t now_ms, uint64_t unsent, uint64_t queued, int64_t looked_at_every_ms) {
   if (!head_ || !route_ || tunnel_) return Slow::no;
   Timeouts limits = connection_.listener().timeouts;
   auto pool = snapshot_->pools.find(route_->pool);
@@ -18,7 +18,7 @@ Exchange::Slow Exchange::too_slow(int64_t now_ms, uint64_t unsent, int64_t looke
   if (OriginRequest* origin = sends ? source_->upload() : nullptr) sends = origin->starves();
   if (sends && pool != snapshot_->pools.end() && pool->second->http2 && is_grpc(head_->fields)) sends = false;
   if (sending_.too_slow(now_ms, bytes_in_, sends, limits)) return Slow::sending;
-  if (!taking_.too_slow(now_ms, bytes_out_ - unsent, unsent > 0, limits)) return Slow::no;
+  if (!taking_.too_slow(now_ms, bytes_out_ - unsent - queued, unsent > 0, limits)) return Slow::no;
   return Slow::taking;
 }
 

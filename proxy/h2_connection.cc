@@ -53,7 +53,7 @@ void H2Downstream::start() {
   exchange_ = refusal_ ? std::make_unique<Exchange>(connection, *this, refusal_)
                        : std::make_unique<Exchange>(connection, *this, head_);
   timer_.set(connection.listener().look_ms);
-  moved_ = connection_.moved_;
+  moved_ = connection_.moved();
   run();
 }
 
@@ -146,10 +146,12 @@ void H2Downstream::cut() {
 Exchange::Slow H2Downstream::pace(int64_t now_ms, int64_t look_ms) {
   using Slow = Exchange::Slow;
   if (!stream_ || !exchange_) return Slow::no;
-  uint64_t moved = connection_.moved_ - std::exchange(moved_, connection_.moved_);
-  uint64_t min_rate = connection_.connection_.listener().timeouts.min_rate;
-  bool busy = moved >= min_rate * static_cast<uint64_t>(look_ms) / 1000;
-  Slow slow = exchange_->too_slow(now_ms, stream_->unsent(), look_ms);
+  uint64_t now = connection_.moved();
+  auto moved = static_cast<int64_t>(now - std::exchange(moved_, now));  // what TLS adds may make it less than nothing
+  if (moved > 0 && stream_->unsent() > 0 && !connection_.all_taken()) progress();
+  auto min_rate = static_cast<int64_t>(connection_.connection_.listener().timeouts.min_rate);
+  bool busy = moved >= min_rate * look_ms / 1000;
+  Slow slow = exchange_->too_slow(now_ms, stream_->unsent(), 0, look_ms);
   if (busy && (slow == Slow::sending || !connection_.all_taken())) return Slow::no;
   return slow;
 }
@@ -158,9 +160,9 @@ Exchange::Slow H2Downstream::pace(int64_t now_ms, int64_t look_ms) {
 void H2Downstream::on_timeout() {
   const ListenerView& listener = connection_.connection_.listener();
   int64_t now_ms = connection_.worker().now_ms();
-  int64_t left_ms = listener.timeouts.idle - (now_ms - progress_ms_);
   bool our_turn = !stream_ || !exchange_ || (stream_->unsent() == 0 && !exchange_->waits_for_client());
   auto slow = pace(now_ms, listener.look_ms);
+  int64_t left_ms = listener.timeouts.idle - (now_ms - progress_ms_);
   if (slow == Exchange::Slow::no && (our_turn || left_ms > 0))
     return timer_.set(our_turn ? listener.look_ms : std::min(listener.look_ms, left_ms));
   if (slow != Exchange::Slow::no) exchange_->note_slow(slow);
@@ -184,6 +186,10 @@ H2Connection::~H2Connection() {
 
 bool H2Connection::all_taken() const {
   return !connection_.talk_ || connection_.talk_->out.empty();
+}
+
+uint64_t H2Connection::moved() const {
+  return moved_ - connection_.stream_.queued();
 }
 
 loop::Worker& H2Connection::worker() {

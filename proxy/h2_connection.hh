@@ -47,7 +47,7 @@ class H2Downstream final : public Downstream, public loop::Mortal, public Recycl
   int refusal_;
   int64_t started_us_;
   int64_t progress_ms_;
-  uint64_t moved_ = 0;     // H2Connection::moved_ at the last look
+  uint64_t moved_ = 0;     // H2Connection::moved() at the last look
   bool bodyless_ = false;  // the answer ended with its head
   H2Downstream* previous_ = nullptr;
   H2Downstream* next_ = nullptr;
@@ -83,6 +83,7 @@ class H2Connection final : public http::H2Session::Events {
   void set_timer();
   void remove(H2Downstream& stream);
   bool all_taken() const;  // the kernel has what was framed
+  uint64_t moved() const;  // bytes, both ways; those to the client as it acknowledged them
   loop::Worker& worker();
 
   Connection& connection_;
@@ -92,7 +93,7 @@ class H2Connection final : public http::H2Session::Events {
   bool stepping_ = false;
   bool woken_ = false;   // by a stream, amid a step
   int64_t progress_ms_;  // of any stream
-  uint64_t moved_ = 0;   // bytes, both ways
+  uint64_t moved_ = 0;   // bytes, both ways, to and from the kernel
   bool idle_ = true;
   bool announced_ = false;
 };

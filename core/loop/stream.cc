@@ -1,7 +1,9 @@
 #include "core/loop/stream.hh"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -195,6 +197,11 @@ Io Stream::write_file(Body& out) {
   if (n == 0) return fail(EIO);  // the file became shorter than what was promised
   out.consume(static_cast<uint64_t>(n));
   return Io::done;
+}
+
+uint64_t Stream::queued() const {
+  int bytes = 0;
+  return ::ioctl(fd_.get(), SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<uint64_t>(bytes) : 0;
 }
 
 bool Stream::broken() {

@@ -59,7 +59,8 @@ class Stream {
   // Makes the next read() ask the kernel even after a short one: an RST behind the bytes brings no edge of its own.
   void look_again() { readable_ = true; }
   int error() const { return error_; }
-  bool broken();  // asks the kernel: the peer reset the connection, whatever may still be there to read
+  bool broken();            // asks the kernel: the peer reset the connection, whatever may still be there to read
+  uint64_t queued() const;  // asks the kernel: bytes written that the peer has not acknowledged
   int fd() const { return fd_.get(); }
   Worker& worker() { return worker_; }
 

@@ -215,15 +215,30 @@ class SlowClients(harness.Case):
             self.assertGreater(time.monotonic() - begin, 0.9)
         self.assertEqual(edge.metric('portolan_slow_clients_total', body='request'), 1)
 
-    def test_a_reader_of_drops_is_ended(self):
-        origin = self.nginx(files={'large': lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 64 << 20)})
-        edge = self.portolan(config(origin.port, more=self.MORE))
+    def reader(self, edge):
+        """Of a large answer, with a small buffer."""
         raw = socket.socket()
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         raw.connect(('127.0.0.1', edge.port))
         raw.sendall(b'GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
+        return raw
+
+    def large(self):
+        return self.nginx(files={'large': lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 64 << 20)})
+
+    def test_a_slow_reader_is_let_be(self):
+        """The kernel holds megabytes for it and takes no more for minutes; what the client takes of them counts."""
+        edge = self.portolan(config(self.large().port, more=self.MORE + 'idle = "3s"\n'))
+        with self.reader(edge) as raw:
+            for _ in range(80):
+                self.assertNotEqual(raw.recv(1000), b'')   # 10,000 bytes a second
+                time.sleep(0.1)
+        self.assertEqual(edge.metric('portolan_slow_clients_total'), 0)
+
+    def test_a_reader_of_drops_is_ended(self):
+        edge = self.portolan(config(self.large().port, more=self.MORE))
         begin = time.monotonic()
-        with raw:
+        with self.reader(edge) as raw:
             while edge.metric('portolan_slow_clients_total', body='answer') == 0:
                 raw.recv(10)
                 time.sleep(0.1)

@@ -298,8 +298,11 @@ TEST(Status, TakesServersFromTheBoard) {
   health::Board board;
   auto pool = std::make_shared<health::Pool>();
   pool->name = "app";
+  pool->state = std::make_shared<health::PoolState>();
+  pool->state->queue.enter(nullptr, 1);
   auto counts = std::make_shared<health::ServerState>();
   counts->requests = 5;
+  counts->ejections = 2;
   pool->members.push_back({*SocketAddress::parse("10.0.0.1:80"),
                            "10.0.0.1:80",
                            "app:80",
@@ -321,6 +324,9 @@ TEST(Status, TakesServersFromTheBoard) {
   EXPECT_EQ(s.address, "10.0.0.1:80");
   EXPECT_EQ(s.state, "draining");
   EXPECT_EQ(s.requests, 5u);
+  EXPECT_EQ(s.ejections, 2u);
+  EXPECT_EQ(r.pools[0].waiting, 1u);
+  EXPECT_NE(status_tables(r).find("app, 1 waiting"), std::string::npos) << status_tables(r);
   EXPECT_TRUE(s.backup);
   EXPECT_EQ(r.services.at(0).sites.at(0).since_ms, 43);
 }

@@ -64,7 +64,9 @@ void Connection::drain() {
 
 void Connection::on_ready() {
   // Who has reset the connection wants nothing any more. Who only ended its side may still read the answer.
-  if (phase_ == Phase::exchange && talk_->exchange->request_over() && stream_.broken()) return close();
+  // At the gates nobody reads, and so nobody else would notice.
+  const Exchange* e = phase_ == Phase::exchange ? talk_->exchange.get() : nullptr;
+  if (e && (e->request_over() || e->waits_for_admission()) && stream_.broken()) return close();
   run();
 }
 

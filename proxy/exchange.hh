@@ -41,6 +41,7 @@ class Exchange : public Recycled {
   Slow too_slow(int64_t now_ms, uint64_t unsent, uint64_t queued, int64_t looked_at_every_ms);
   void note_slow(Slow slow);  // it ends for that
   bool fail_slow_request();   // the body stalled: true when a 408 could still be sent
+  bool waits_for_admission() const { return admission_ && !source_; }
   void client_left();
 
  private:

@@ -44,7 +44,7 @@ void Hedge::on_time() {
   if (pool_->queue.must_wait()) return;  // those that wait come first
   Tried tried = first_.tried_;
   tried.push_back(first_.index_);
-  size_t index = cluster.pick(tried);
+  size_t index = cluster.pick({tried, proxy_.worker().rng(), proxy_.worker().now_us(), first_.ask_.to});
   if (index == Balancer::none) return;
   if (!take_retry(*pool_, proxy_.worker().now_ms(), cluster.config().retry.budget)) {
     health::count_out(*pool_, *cluster.member(index).state);

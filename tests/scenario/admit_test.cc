@@ -320,6 +320,26 @@ TEST(Passwords, OfManyRequestsAreCheckedOnceForAll) {
   for (Client& c : clients) EXPECT_EQ(c.gets().status(), 401);
 }
 
+TEST(Passwords, OfWhoLeavesMeanwhileAreNotChecked) {
+  Guarded g;
+  g.ask_for_passwords();
+  auto client = g.w.client();
+  client.asks("GET /", as_alice);
+  g.w.settle();
+  client.resets();
+  g.w.settle();
+  EXPECT_EQ(g.executor.run_all(), 1u) << "its turn comes, and nobody is there";
+  g.w.settle();
+  auto again = g.w.client();
+  again.asks("GET /", as_alice);
+  again.gets_nothing();
+  EXPECT_EQ(g.executor.run_all(), 1u) << "nothing was remembered";
+  auto server = g.w.origin().accepts();
+  server.receives();
+  server.answers("ok");
+  EXPECT_EQ(again.gets().status(), 200);
+}
+
 TEST(Passwords, WhenTheQueueIsFullSomeAreSentAway) {
   Guarded g;
   g.ask_for_passwords();

@@ -2,6 +2,7 @@
 #include "core/loop/worker.hh"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <functional>
@@ -251,6 +252,17 @@ TEST(Mailbox, WorkMayPostMoreWork) {
   worker.post(again);
   for (int i = 0; i < 20; ++i) worker.turn(0);
   EXPECT_EQ(depth, 10);
+}
+
+TEST(ThreadPool, MayBeNicerThanOthers) {
+  const int own = ::getpriority(PRIO_PROCESS, 0), nicer = std::min(own + 5, 19);
+  std::atomic<int> found{-100};
+  {
+    ThreadPool pool(1, 10, nicer);
+    ASSERT_TRUE(pool.submit([&] { found = ::getpriority(PRIO_PROCESS, 0); }));
+  }
+  EXPECT_EQ(found, nicer);
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), own) << "this thread";
 }
 
 TEST(ThreadPool, RunsAllItTookAndRefusesWhenFull) {

@@ -19,6 +19,7 @@ constexpr int64_t drain_look_ms = 50;
 constexpr int64_t stop_limit_ms = 1000;
 constexpr int64_t names_wait_ms = 2'000;  // a reload, for the servers behind new names
 constexpr size_t file_threads = 2;
+constexpr int64_t most_counted = 1 << 20;  // connections with a client each: 32 MiB of addresses, used as they come
 constexpr size_t most_hash_threads = 4;
 constexpr size_t most_hashes_waiting = 128;
 constexpr int hash_niceness = 10;
@@ -114,8 +115,8 @@ Status Server::start(LoadResult loaded) {
   shared_->most_connections = connection_limit(config);
   shared_->most_buffered = buffer_limit(config);
   shared_->client_connections =
-      std::make_unique<proxy::ClientCounts>(static_cast<size_t>(shared_->most_connections.load()));
-  hasher_ = std::make_unique<loop::ThreadPool>(std::clamp<size_t>(workers / 2, 1, most_hash_threads),
+      std::make_unique<proxy::ClientCounts>(static_cast<size_t>(std::min(connection_limit(config), most_counted)));
+  hasher_ = std::make_unique<loop::ThreadPool>(std::clamp<size_t>(usable_cores() / 2, 1, most_hash_threads),
                                                most_hashes_waiting, hash_niceness);
   shared_->hasher = hasher_.get();
   shared_->report_failure = [this](const std::string& pool, const SocketAddress& server, const std::string& reason) {

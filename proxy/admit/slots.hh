@@ -15,6 +15,7 @@ class Slots {
   Slots(size_t least, size_t ways) : ways_(ways), sets_(std::bit_ceil((least + ways - 1) / ways)) {
     // calloc of so much comes from mmap, which gives pages as they are touched.
     memory_.reset(std::calloc(sets_ * ways_ + line, sizeof(uint64_t)));
+    if (!memory_) std::abort();  // as when `new` finds no memory
     auto at = reinterpret_cast<uintptr_t>(memory_.get());
     words_ = reinterpret_cast<uint64_t*>((at + line * sizeof(uint64_t) - 1) & ~(line * sizeof(uint64_t) - 1));
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/base/clock.hh"
 #include "core/conf/words.hh"
 #include "core/http/h1.hh"
 #include "edge/rules.hh"
@@ -164,12 +165,33 @@ bool Explanation::route() {
   return true;
 }
 
+// In the order in which an exchange asks. Rates are not counted here, nor passwords looked at.
 bool Explanation::admission() {
-  if (route_->client_certificate) {
-    say("admission", "needs a client certificate: else 403");
-    return true;
+  std::vector<std::string> asked;
+  if (route_->client_certificate) asked.emplace_back("needs a client certificate: else 403");
+  const auto& gates = world_.snapshot.listener_gates;
+  auto of_listener = gates.find(listener_->name);
+  const proxy::Gate* both[] = {of_listener == gates.end() ? nullptr : of_listener->second.get(), nullptr};
+  if (!world_.snapshot.route_gates.empty())
+    both[1] = world_.snapshot.route_gates[static_cast<size_t>(route_ - world_.snapshot.routes.data())].get();
+  for (const proxy::Gate* gate : both) {
+    if (!gate) continue;
+    const char* whose = gate == both[0] ? "listener" : "route";
+    if (!gate->access.pass(client_.address, country_, world_.snapshot.geo.get())) {
+      say("admission", fmt::format("allow and deny of the {} keep the client out: 403", whose));
+      return false;
+    }
+    if (gate->maintenance && gate->maintenance->on() &&
+        !gate->maintenance->allow.holds(client_.address, country_, world_.snapshot.geo.get())) {
+      say("admission", "the route is in maintenance: 503");
+      return false;
+    }
+    if (!gate->limits.empty())
+      asked.push_back(fmt::format("{} limits of the {}: 429 above", gate->limits.size(), whose));
+    if (gate->basic_auth) asked.emplace_back("needs a password: else 401");
   }
-  say("admission", "passes");
+  if (asked.empty()) asked.emplace_back("passes");
+  for (const std::string& line : asked) say("admission", line);
   return true;
 }
 
@@ -246,9 +268,13 @@ bool Explanation::pool() {
   members_ = found->second;
   for (const health::Member& m : members_->members)
     say("pool",
-        fmt::format("  {:<21} {}{}, weight {}, {} in flight{}{}", m.name, health::to_string(m.health.state),
+        fmt::format("  {:<21} {}{}, weight {}, {} in flight{}{}{}{}", m.name, health::to_string(m.health.state),
                     m.health.reason.empty() ? "" : " (" + m.health.reason + ")", m.weight, m.state->in_flight.load(),
-                    m.max_connections ? fmt::format(" of {}", m.max_connections) : "", m.backup ? ", backup" : ""));
+                    m.max_connections ? fmt::format(" of {}", m.max_connections) : "", m.backup ? ", backup" : "",
+                    m.datacenter.empty() ? "" : ", in " + m.datacenter,
+                    m.state->latency_us > 0
+                        ? fmt::format(", {:.1f} ms", static_cast<double>(m.state->latency_us) / 1000)
+                        : ""));
   return true;
 }
 
@@ -256,19 +282,27 @@ bool Explanation::pool() {
 bool Explanation::server() {
   auto copy = std::make_shared<health::Pool>(*members_);
   copy->state = std::make_shared<health::PoolState>();
-  copy->state->turn = members_->state->turn.load();
+  for (size_t i = 0; i < std::size(copy->state->turns); ++i) copy->state->turns[i] = members_->state->turns[i].load();
   for (health::Member& m : copy->members) {
     auto state = std::make_shared<health::ServerState>();
     state->in_flight = m.state->in_flight.load();
+    state->latency_us = m.state->latency_us.load();
+    state->latency_at_us = m.state->latency_at_us.load();
     m.state = std::move(state);
   }
   proxy::Cluster cluster(copy, world_.snapshot.pools.find(pool_)->second);
-  size_t index = cluster.pick({});
+  proxy::Steer to = cluster.steer(parser_.head(), client_.address);
+  Rng rng(1);
+  proxy::Tried tried;
+  size_t index = cluster.pick({tried, rng, world_.now_us, to});
   if (index == proxy::Balancer::none) {
     say("server", "none is left: 503");
     return false;
   }
-  say("server", fmt::format("{}, the next by {}", cluster.server_name(index), cluster.config().balance));
+  std::string why = "the next by " + cluster.config().balance;
+  if (index == to.named) why = "as the client's cookie says";
+  if (to.shard != proxy::Steer::none) why += fmt::format(", of shard {}", to.shard);
+  say("server", fmt::format("{}, {}", cluster.server_name(index), why));
   return true;
 }
 

@@ -26,6 +26,7 @@ struct ExplainWorld {
   const proxy::Snapshot& snapshot;
   const health::Board& board;  // without pools: nothing runs
   const std::vector<edge::CacheConfig>& caches;
+  int64_t now_us = 0;  // monotonic
 };
 
 // Lines for people. An error where what was asked makes no sense: no URL, no address.

@@ -155,7 +155,7 @@ StatusReport Server::status() {
 }
 
 Result<std::string> Server::explain(const ExplainRequest& request) {
-  return daemon::explain(request, {*snapshot_, *board_, config_.caches});
+  return daemon::explain(request, {*snapshot_, *board_, config_.caches, clock_.now_us()});
 }
 
 Status Server::readiness() const {

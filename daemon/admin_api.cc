@@ -152,9 +152,9 @@ struct Route {
   bool peers;    // also at the peers' door
 };
 constexpr Route routes[] = {
-    {"/status", "GET", false, false},  {"/metrics", "GET", true, false},  {"/ready", "GET", true, false},
-    {"/health", "GET", true, true},    {"/reload", "POST", false, false}, {"/drain", "POST", false, false},
-    {"/enable", "POST", false, false}, {"/purge", "POST", false, false},  {"/maintenance", "POST", false, false},
+    {"/status", "GET", false, false},   {"/metrics", "GET", true, false},  {"/ready", "GET", true, false},
+    {"/health", "GET", true, true},     {"/reload", "POST", false, false}, {"/drain", "POST", false, false},
+    {"/enable", "POST", false, false},  {"/purge", "POST", false, false},  {"/maintenance", "POST", false, false},
     {"/explain", "POST", false, false},
 };
 

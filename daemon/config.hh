@@ -28,8 +28,8 @@ struct ProcessConfig {  // [server]
   std::string metrics;                                  // "host:port"; empty or "off": not served over TCP
   PeersConfig peers;
   std::vector<IpNetwork> trusted;
-  std::string state;             // a directory; empty: nothing is kept over a restart
-  int64_t drain_ms = 30'000;     // SIGTERM lets requests finish this long
+  std::string state;              // a directory; empty: nothing is kept over a restart
+  int64_t drain_ms = 30'000;      // SIGTERM lets requests finish this long
   int64_t shutdown_delay_ms = 0;  // SIGTERM makes the node not ready this long before
   int64_t max_connections = 0;    // clients in all; 0: what the descriptor limit allows
   uint64_t buffers = 512 << 20;   // bytes of requests and answers in memory at once, the caches' apart

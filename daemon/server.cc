@@ -317,16 +317,15 @@ void Server::reload(std::function<void(std::vector<std::string>)> done) {
   reloading_ = true;
   sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", clock_.now_us()).c_str());
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
-  bool taken = pool_->submit(
-      [this, path = config_path_, geo = geo_, tls = tls_, gates = gates_, serial = unix_seconds(), key = sticky_key_,
-       shared_done] {
-        auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial, gates, key));
-        control_.post([this, next, shared_done] {
-          auto finish = [this, next, shared_done] { finish_reload(std::move(*next), *shared_done); };
-          if (!next->errors.empty()) return finish();
-          monitor_->foresee(next->monitor, names_wait_ms, finish);
-        });
-      });
+  bool taken = pool_->submit([this, path = config_path_, geo = geo_, tls = tls_, gates = gates_,
+                              serial = unix_seconds(), key = sticky_key_, shared_done] {
+    auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial, gates, key));
+    control_.post([this, next, shared_done] {
+      auto finish = [this, next, shared_done] { finish_reload(std::move(*next), *shared_done); };
+      if (!next->errors.empty()) return finish();
+      monitor_->foresee(next->monitor, names_wait_ms, finish);
+    });
+  });
   if (taken) return;
   Preparation none;
   none.errors = {"the process is too busy to reload"};
@@ -468,48 +467,6 @@ void Server::on_watchdog() {
   }
   if (alive) sd_notify(0, "WATCHDOG=1");
   watchdog_timer_.set(watchdog_ms_ / 6);
-}
-
-// ── for operators: see also server_report.cc ──────────────────────────────────────────────────────────────────────
-
-Status Server::drain_server(const std::string& pool, const std::string& address, bool drain) {
-  return monitor_->drain_server(pool, address, drain);
-}
-
-Status Server::drain_datacenter(const std::string& name, bool drain) {
-  return monitor_->drain_datacenter(name, drain);
-}
-
-Result<std::vector<std::string>> Server::set_maintenance(const std::string& route, bool on) {
-  std::vector<std::string> all, changed;
-  for (auto& [name, operator_says] : gates_.switches) {
-    all.push_back(name);
-    if (!route.empty() && name != route) continue;
-    operator_says->word = on ? proxy::MaintenanceSwitch::on : proxy::MaintenanceSwitch::off;
-    changed.push_back(name);
-  }
-  if (all.empty())
-    return Error{"no route has maintenance; set maintenance = {} in the routes it may be turned on for", 404};
-  if (changed.empty())
-    return Error{fmt::format("no route {} has maintenance; there are: {}", route, fmt::join(all, ", ")), 404};
-  log::info("maintenance", {{"routes", fmt::format("{}", fmt::join(changed, ", "))}, {"on", on ? "yes" : "no"}});
-  return changed;
-}
-
-Status Server::drain_node(bool drain) {
-  if (shutting_down_) return Error{"the process is stopping", 409};
-  if (std::exchange(node_drained_, drain) == drain) return {};
-  log::info("node changed", {{"state", drain ? "draining" : "enabled"}, {"reason", "an operator"}});
-  drain ? leave_->begin() : leave_->end();
-  admin_->health_changed();
-  return {};
-}
-
-Result<uint64_t> Server::purge(const std::string& url) {
-  uint64_t removed = 0;
-  for (auto& [name, cache] : caches_) removed += cache->purge(url);
-  log::info("purged", {{"url", url}, {"objects", removed}});
-  return removed;
 }
 
 }  // namespace portolan::daemon

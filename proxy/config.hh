@@ -11,9 +11,9 @@
 #include "core/health/config.hh"
 #include "core/http/h1.hh"
 #include "core/loop/tls_config.hh"
+#include "proxy/admit/config.hh"
 #include "proxy/header_edits.hh"
 #include "proxy/template.hh"
-#include "proxy/admit/config.hh"
 
 namespace portolan::proxy {
 

@@ -108,7 +108,7 @@ class Connection final : public loop::StreamHandler, public Downstream, public l
   std::unique_ptr<H2Connection> h2_;    // while multiplexed
   int door_;
   uint32_t lingered_bytes_ = 0;
-  uint32_t placed_s_ = 0;  // when it got its place in the crowd
+  uint32_t placed_s_ = 0;                                  // when it got its place in the crowd
   ClientCounts::Entry counted_ = ClientCounts::uncounted;  // among those of its client
   IpAddress peer_;
   Phase phase_ = Phase::idle;

@@ -6,8 +6,8 @@
 
 #include "core/conf/types.hh"
 #include "core/conf/words.hh"
-#include "proxy/condition_fields.hh"
 #include "proxy/admit/config_fields.hh"
+#include "proxy/condition_fields.hh"
 #include "proxy/config_fields.hh"
 #include "proxy/country.hh"
 #include "proxy/regex.hh"
@@ -179,6 +179,42 @@ bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
   return true;
 }
 
+// ── who may pass ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+auto allow_row() {
+  return row_of<RouteConfig, std::vector<AccessEntry>>(
+             "allow", [](RouteConfig & r) -> auto& { return r.admit.allow; }, access_list(),
+             "Only clients of these networks and countries pass, others get 403.")
+      .otherwise("everybody");
+}
+
+auto deny_row() {
+  return row_of<RouteConfig, std::vector<AccessEntry>>(
+             "deny", [](RouteConfig & r) -> auto& { return r.admit.deny; }, access_list(),
+             "Clients of these networks and countries get 403, whatever allow says.")
+      .otherwise("nobody");
+}
+
+auto limit_row() {
+  return row_of<RouteConfig, std::vector<LimitConfig>>(
+             "limit", [](RouteConfig & r) -> auto& { return r.admit.limits; }, limits(),
+             "How many requests a client may make: a table as in [limit.NAME], or the name of one that is shared. Of "
+             "several, up to 8, each must allow a request.")
+      .example("{ rate = \"100/s\", burst = 200 }");
+}
+
+auto maintenance_row() {
+  return row_of<RouteConfig, std::optional<MaintenanceConfig>>(
+      "maintenance", [](RouteConfig & r) -> auto& { return r.admit.maintenance; }, maintenance(),
+      "A page with 503 for everybody else while it is on.");
+}
+
+auto basic_auth_row() {
+  return row_of<RouteConfig, std::optional<BasicAuthConfig>>(
+      "basic_auth", [](RouteConfig & r) -> auto& { return r.admit.basic_auth; }, basic_auth(),
+      "Only who shows the password of a user passes, others get 401.");
+}
+
 }  // namespace
 
 const conf::Table<RouteConfig>& route_fields() {
@@ -241,25 +277,11 @@ const conf::Table<RouteConfig>& route_fields() {
           row("client_certificate", &RouteConfig::client_certificate, conf::boolean(),
               "Only clients that showed a good certificate pass, others get 403; the listener's tls must ask for "
               "them."),
-          row_of<RouteConfig, std::vector<AccessEntry>>(
-              "allow", [](RouteConfig & r) -> auto& { return r.admit.allow; }, access_list(),
-              "Only clients of these networks and countries pass, others get 403.")
-              .otherwise("everybody"),
-          row_of<RouteConfig, std::vector<AccessEntry>>(
-              "deny", [](RouteConfig & r) -> auto& { return r.admit.deny; }, access_list(),
-              "Clients of these networks and countries get 403, whatever allow says.")
-              .otherwise("nobody"),
-          row_of<RouteConfig, std::vector<LimitConfig>>(
-              "limit", [](RouteConfig & r) -> auto& { return r.admit.limits; }, limits(),
-              "How many requests a client may make: a table as in [limit.NAME], or the name of one that is shared. Of "
-              "several, up to 8, each must allow a request.")
-              .example("{ rate = \"100/s\", burst = 200 }"),
-          row_of<RouteConfig, std::optional<MaintenanceConfig>>(
-              "maintenance", [](RouteConfig & r) -> auto& { return r.admit.maintenance; }, maintenance(),
-              "A page with 503 for everybody else while it is on."),
-          row_of<RouteConfig, std::optional<BasicAuthConfig>>(
-              "basic_auth", [](RouteConfig & r) -> auto& { return r.admit.basic_auth; }, basic_auth(),
-              "Only who shows the password of a user passes, others get 401."),
+          allow_row(),
+          deny_row(),
+          limit_row(),
+          maintenance_row(),
+          basic_auth_row(),
           row("hedge", &RouteConfig::hedge, conf::optional(conf::table(hedge_fields())),
               "A second request to another server when the first is slow to answer, of requests without a body that "
               "may be sent twice; the first answer wins. Counts as a retry of the pool.")

@@ -97,7 +97,7 @@ struct Plan {
   proxy::PoolConfig pool{};                  // its retry apart
   std::vector<proxy::RouteConfig> routes{};  // besides the one that sends everything to the pool
   bool route_all = true;
-  std::function<void(proxy::Snapshot&)> amend{};  // the last word on it
+  std::function<void(proxy::Snapshot&)> amend{};           // the last word on it
   std::function<void(proxy::PoolConfig&)> amend_pool{};    // what else is said of the pool
   std::function<void(proxy::RouteConfig&)> amend_route{};  // … and of the route that sends everything there
 };

@@ -29,7 +29,7 @@ respond = {{ status = 200, body = "{k}" }}
 # Kind, connections in `./dev test`, in full; what must be seen in the metrics.
 KINDS = (('slowloris', 2000, 10_000, None),
          ('large heads that stall', 2000, 8000, None),
-         ('slow read', 400, 2000, 'portolan_slow_readers_cut_total'),
+         ('slow read', 1500, 4000, 'portolan_slow_readers_cut_total'),
          ('idle connections', 2000, 8000, None),
          ('header flood', 1, 1, None),
          ('header flood, refused', 1, 1, None))

@@ -80,6 +80,9 @@ void Name::on_answer(Result<loop::Resolution> answer) {
   // Two questions made this answer, for IPv4 and IPv6, and one that failed looks like one that said no.
   Family gone = lost(*answer, Family::v4) ? Family::v4 : lost(*answer, Family::v6) ? Family::v6 : Family::none;
   if (gone == Family::none) return take(std::move(*answer));
+  loop::Resolution kept = *answer;
+  keep(kept, gone);
+  use(std::move(kept.addresses));
   ticket_ = resolve_(host_, gone, [this, gone, first = std::move(*answer)](const Result<loop::Resolution>& second) {
     on_second_answer(first, gone, second);
   });
@@ -87,22 +90,30 @@ void Name::on_answer(Result<loop::Resolution> answer) {
 
 void Name::on_second_answer(loop::Resolution first, Family family, const Result<loop::Resolution>& second) {
   if (!second && second.error().code != ENOENT) {
-    for (const IpAddress& a : addresses_)
-      if (a.family == family) first.addresses.push_back(a);
+    keep(first, family);
     first.ttl_ms = std::min(first.ttl_ms, ask_again_ms);
   } else if (second) {
     first.addresses.insert(first.addresses.end(), second->addresses.begin(), second->addresses.end());
     first.ttl_ms = std::min(first.ttl_ms, second->ttl_ms);
   }
-  std::sort(first.addresses.begin(), first.addresses.end());
   take(std::move(first));
+}
+
+void Name::keep(loop::Resolution& answer, Family family) const {
+  for (const IpAddress& a : addresses_)
+    if (a.family == family) answer.addresses.push_back(a);
 }
 
 void Name::take(loop::Resolution answer) {
   again_.set(bounds_.of(answer.ttl_ms));
+  use(std::move(answer.addresses));
+}
+
+void Name::use(std::vector<IpAddress> addresses) {
   log_.found();
-  if (answer.addresses == addresses_) return;
-  addresses_ = std::move(answer.addresses);
+  std::sort(addresses.begin(), addresses.end());
+  if (addresses == addresses_) return;
+  addresses_ = std::move(addresses);
   on_change_();
 }
 

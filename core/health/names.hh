@@ -68,6 +68,8 @@ class Name {
   void on_answer(Result<loop::Resolution> answer);
   void on_second_answer(loop::Resolution first, IpAddress::Family family, const Result<loop::Resolution>& second);
   void take(loop::Resolution answer);
+  void use(std::vector<IpAddress> addresses);
+  void keep(loop::Resolution& answer, IpAddress::Family family) const;  // those of before
   bool lost(const loop::Resolution& answer, IpAddress::Family family) const;
   loop::Worker& worker_;
   const Resolve& resolve_;

@@ -215,6 +215,21 @@ auto basic_auth_row() {
       "Only who shows the password of a user passes, others get 401.");
 }
 
+auto header_row() {
+  return row("header", &RouteConfig::headers, header_matches(),
+             "Headers and what their values must be: this, one of these, { prefix = … }, { regex = … }, "
+             "{ present = true } or { present = false }. Several lines of one name count as one value, joined by "
+             "\", \".")
+      .otherwise("any");
+}
+
+auto hedge_row() {
+  return row("hedge", &RouteConfig::hedge, conf::optional(conf::table(hedge_fields())),
+             "A second request to another server when the first is slow to answer, of requests without a body that "
+             "may be sent twice; the first answer wins. Counts as a retry of the pool.")
+      .otherwise("none");
+}
+
 }  // namespace
 
 const conf::Table<RouteConfig>& route_fields() {
@@ -236,11 +251,7 @@ const conf::Table<RouteConfig>& route_fields() {
               "Paths in which the expression is found; ^ and $ anchor it. Of several the longest is asked first; "
               "path_exact comes before it, path after it."),
           row("method", &RouteConfig::methods, conf::one_or_many(method()), "The methods.").otherwise("any"),
-          row("header", &RouteConfig::headers, header_matches(),
-              "Headers and what their values must be: this, one of these, { prefix = … }, { regex = … }, "
-              "{ present = true } or { present = false }. Several lines of one name count as one value, joined by "
-              "\", \".")
-              .otherwise("any"),
+          header_row(),
           row("query", &RouteConfig::query, query_matches(),
               "The same of query parameters, decoded; of several of one name the first counts.")
               .otherwise("any"),
@@ -282,10 +293,7 @@ const conf::Table<RouteConfig>& route_fields() {
           limit_row(),
           maintenance_row(),
           basic_auth_row(),
-          row("hedge", &RouteConfig::hedge, conf::optional(conf::table(hedge_fields())),
-              "A second request to another server when the first is slow to answer, of requests without a body that "
-              "may be sent twice; the first answer wins. Counts as a retry of the pool.")
-              .otherwise("none"),
+          hedge_row(),
           row("timeouts", &RouteConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
       },

@@ -310,7 +310,7 @@ TEST(Hedging, ALargeAnswerOfTheSecondIsWhole) {
 TEST(Hedging, EitherMayFail) {
   World w(hedged(after_100_ms));
   for (size_t failing : {0u, 1u}) {
-    w.pool_state->turn = 0;
+    w.pool_state->turns[0] = 0;
     auto client = w.client();
     client.asks("GET /");
     std::vector<ServerEnd> servers;
@@ -364,7 +364,7 @@ TEST(Hedging, WhenBothFailTheClientIsTold) {
 TEST(Hedging, IsForRequestsThatMayBeSentTwice) {
   World w(hedged(after_100_ms));
   for (const char* what : {"POST /", "PUT /"}) {
-    w.pool_state->turn = 0;
+    w.pool_state->turns[0] = 0;
     auto client = w.client();
     client.asks(what, "", "body");
     auto first = w.origin(0).accepts();
@@ -425,7 +425,7 @@ TEST(Hedging, APercentileIsThatOfThePoolsOwnAnswers) {
   client.gets();
   for (int i = 0; i < 100; ++i) w.pool_state->first_byte.observe_us(i < 97 ? 20'000 : 900'000);
   w.advance(2'000);
-  w.pool_state->turn = 0;
+  w.pool_state->turns[0] = 0;
   client.asks("GET /");
   auto first = w.origin(0).accepts();
   first.receives();

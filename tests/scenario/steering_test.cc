@@ -125,7 +125,7 @@ TEST(HashScenario, RequestsOfOneKeyGoToOneServer) {
     EXPECT_TRUE(w.until([&] { return under_way() == 1; }));
     size_t home = 0;
     while (home < 4 && w.origin(home).state->in_flight == 0) ++home;
-    client.closes();
+    client.resets();
     EXPECT_TRUE(w.until([&] { return under_way() == 0; }));
     return home;
   };

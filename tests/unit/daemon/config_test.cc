@@ -160,7 +160,7 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_EQ(c.pools[1].shards->key, (proxy::KeyConfig{proxy::KeyConfig::By::cookie, "user"}));
   ASSERT_EQ(c.pools[1].shards->map.size(), 2u);
   EXPECT_EQ(c.pools[1].shards->map[0].slots.back(), (proxy::SlotRange{200, 200}));
-  EXPECT_THAT(c.pools[1].shards->map[1].servers, ElementsAre("10.0.0.11:8080"));
+  EXPECT_THAT(c.pools[1].shards->map[1].servers, ElementsAre("10.0.0.11:8080", "file:/etc/portolan/app.servers"));
   EXPECT_EQ(c.pools[1].health.protocol, "tcp");
   ASSERT_EQ(c.routes.size(), 7u);
   EXPECT_TRUE(c.pools[1].required);

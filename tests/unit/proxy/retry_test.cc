@@ -106,7 +106,7 @@ class Simulation {
     attempt({});
   }
   void attempt(Tried tried) {
-    size_t m = cluster_->pick(tried);
+    size_t m = cluster_->pick({tried, worker.rng(), worker.now_us()});
     if (m == Balancer::none) return;
     auto a = std::make_shared<Attempt>(
         Attempt{m, cluster_->member(m).state, cluster_->pool().state, clock.now_ms() + timeout_ms, std::move(tried)});
@@ -157,8 +157,10 @@ class Simulation {
   uint64_t asked_ = 0, answered_ = 0, retries_ = 0;
 
  public:
-  health::Monitor monitor{worker, [](const std::string&, loop::Resolver::Callback) { return std::shared_ptr<void>(); },
-                          [this](std::shared_ptr<const health::Board> board) { on_board(std::move(board)); }};
+  health::Monitor monitor{
+      worker,
+      {[](const std::string&, IpAddress::Family, loop::Resolver::Callback) { return std::shared_ptr<void>(); }},
+      [this](std::shared_ptr<const health::Board> board) { on_board(std::move(board)); }};
 };
 
 TEST(Overload, APoolComesBackByItselfOnceTheLoadIsBearable) {

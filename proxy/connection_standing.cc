@@ -6,7 +6,7 @@
 namespace portolan::proxy {
 namespace {
 
-constexpr uint64_t worth_cutting = 16 * 1024;  // bytes held
+constexpr uint64_t worth_cutting = 4 * 1024;  // bytes held; what its server sends waits as well
 
 }  // namespace
 

@@ -8,8 +8,9 @@ namespace portolan::proxy {
 namespace {
 
 constexpr int looks = 16;
-constexpr uint32_t incomplete_s = 1;     // a head or a handshake of an honest client is whole by then, mostly
-constexpr int64_t slow_reader_ms = 200;  // a reader that keeps up takes something in this time
+constexpr size_t looks_for_memory = 256;  // without it a request is turned away
+constexpr uint32_t incomplete_s = 1;      // a head or a handshake of an honest client is whole by then, mostly
+constexpr int64_t slow_reader_ms = 200;   // a reader that keeps up takes something in this time
 
 uint32_t seconds(int64_t now_ms) {
   return static_cast<uint32_t>(now_ms / 1000);
@@ -76,7 +77,7 @@ Connection* Crowd::least_needed(int64_t now_ms) {
 
 Connection* Crowd::slowest_reader(const Connection& asking, int64_t now_ms) {
   Connection* slowest = nullptr;
-  for (int i = 0; i < looks && static_cast<size_t>(i) < size_; ++i) {
+  for (size_t i = 0; i < std::min(looks_for_memory, size_); ++i) {
     Connection* c = hand_ ? hand_ : oldest_;
     hand_ = c->previous_;
     if (c == &asking || !c->reads_slowly() || now_ms - c->progress_ms() < slow_reader_ms) continue;

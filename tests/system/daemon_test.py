@@ -220,7 +220,9 @@ class Limits(harness.Case):
         time.sleep(2)
         self.assertLess(edge.cpu_s() - before, 0.3, 'it spins')
         self.assertLessEqual(edge.descriptors(), limit)
-        self.assertRegex(edge.output, r'event="shedding new connections" reason="?.*(descriptor|open files|max_connections)')
+        self.assertRegex(edge.output, 
+                         r'event="(shedding new connections|closing the oldest idle connections for new ones)" reason="?.*'
+                         r'(descriptor|open files|max_connections)')
         for client in clients:
             client.close()
         harness.wait_until(lambda: edge.get().status == 200, 10, 'service again')
@@ -257,14 +259,17 @@ class Limits(harness.Case):
 
     def test_no_more_clients_than_allowed(self):
         edge = self.portolan('[server]\nmax_connections = 5\n{control}\n' + fixed().replace('    ', ''))
-        clients = [edge.client() for _ in range(5)]
-        for client in clients:
-            self.assertEqual(client.request().answer().status, 200)
+        clients = [edge.client().send('GET / HTTP/1.1\r\n') for _ in range(5)]     # none of them idles
+        harness.wait_until(lambda: edge.metric('portolan_connections') == 5, 5, 'five connections')
         with self.assertRaises((ConnectionError, TimeoutError, AssertionError)):
             with edge.client(timeout=2) as one_more:
                 answer = one_more.request().answer()
                 self.assertEqual(answer.status, 200)
-        clients.pop().close()
+        for client in clients:
+            self.assertEqual(client.send('Host: test\r\n\r\n').answer().status, 200)
+        with edge.client() as one_more:                # those that idle for longest give way
+            self.assertEqual(one_more.request().answer().status, 200)
+        self.assertEqual(sum(client.closed(0.2) for client in clients), 1)
 
         def served():
             with contextlib.suppress(ConnectionError), edge.client() as again:

@@ -138,6 +138,9 @@ std::shared_ptr<proxy::Snapshot> assemble_snapshot(Config& config) {
   for (const proxy::PoolConfig& p : config.pools) s->pools[p.name] = std::make_shared<proxy::PoolConfig>(p);
   for (const proxy::ListenerConfig& l : config.listeners) s->listeners[l.name] = l;
   s->router = std::make_unique<proxy::Router>(s->routes);
+  for (const proxy::RouteConfig& r : s->routes)
+    if (r.admit.basic_auth && !r.admit.basic_auth->user_header.empty())
+      s->user_headers.push_back(r.admit.basic_auth->user_header);
   return s;
 }
 

@@ -39,6 +39,7 @@ void check(const conf::Tree& tree, const conf::Binder& binder, Config& config, E
   check_references(tree.root, binder.references, errors);
   check_addresses(tree.root, config, errors);
   check_files(tree.root, config, errors);
+  check_sticky_cookies(config, errors);
   if (!any_about(errors, {"[listener.", "client_certificate"})) check_client_certificates(tree.root, config, errors);
   check_countries(tree.root, config, errors);
   if (!any_about(binder.errors, {"[[route]]"})) check_ties(config.routes, errors);

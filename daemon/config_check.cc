@@ -106,6 +106,19 @@ void check_client_certificates(const Value& root, const Config& config, Errors& 
   }
 }
 
+void check_sticky_cookies(const Config& config, Errors& errors) {
+  std::map<std::pair<std::string, std::string>, const proxy::PoolConfig*> taken;
+  for (const proxy::PoolConfig& pool : config.pools) {
+    if (!pool.sticky) continue;
+    auto [it, fresh] = taken.emplace(std::pair(pool.sticky->cookie, pool.sticky->path), &pool);
+    if (fresh) continue;
+    errors.push_back(fmt::format(
+        "{}: the sticky cookie {} of [pool.{}] is that of [pool.{}] as well, and each would "
+        "take the other's place; set sticky.cookie or sticky.path",
+        pool.where, conf::quoted(pool.sticky->cookie), conf::key_text(pool.name), conf::key_text(it->second->name)));
+  }
+}
+
 void check_files(const Value& root, const Config& config, Errors& errors) {
   const Value* routes = at(root, {"route"});
   for (size_t i = 0; i < config.routes.size(); ++i) {

@@ -16,6 +16,8 @@ void check_references(const conf::Value& root, const std::vector<conf::Binder::R
 void check_addresses(const conf::Value& root, const Config& config, Errors& errors);
 // Routes for clients with a certificate, where nobody is asked for one: no request could ever take them.
 void check_client_certificates(const conf::Value& root, const Config& config, Errors& errors);
+// Pools whose clients would lose the one's cookie to the other's.
+void check_sticky_cookies(const Config& config, Errors& errors);
 // Directories and files that are not there.
 void check_files(const conf::Value& root, const Config& config, Errors& errors);
 // Countries that no database is there for.

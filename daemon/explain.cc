@@ -296,7 +296,12 @@ bool Explanation::server() {
   proxy::Tried tried;
   size_t index = cluster.pick({tried, rng, world_.now_us, to});
   if (index == proxy::Balancer::none) {
-    say("server", "none is left: 503");
+    const proxy::QueueConfig& queue = cluster.config().queue;
+    if (queue.size > 0 && cluster.may_be_full(tried, to))
+      say("server", fmt::format("every one is full: it would wait up to {} ms, where {} of {} wait now",
+                                queue.timeout_ms, members_->state->queue.size(), queue.size));
+    else
+      say("server", "none is left: 503");
     return false;
   }
   std::string why = "the next by " + cluster.config().balance;

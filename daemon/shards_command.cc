@@ -59,6 +59,8 @@ int plan_shards(const std::string& config_path, const ShardsOptions& options, st
   auto pool = std::find_if(loaded.config.pools.begin(), loaded.config.pools.end(),
                            [&](const proxy::PoolConfig& p) { return p.name == options.pool; });
   if (pool == loaded.config.pools.end()) return fail(err, "there is no pool " + options.pool + " in " + config_path);
+  if (!pool->shards && !(options.add.empty() && options.remove.empty()))
+    return fail(err, "pool " + options.pool + " has no shards yet; without --add and --remove a first map is planned");
   ShardPlan plan{pool->shards ? pool->shards->map : proxy::even_shards(servers_of(*pool)), {}};
   if (!options.add.empty()) {
     auto added = HostPort::parse(options.add);

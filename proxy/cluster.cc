@@ -65,9 +65,15 @@ const Sticky* Cluster::sticky() const {
   return sticky_.get();
 }
 
-bool Cluster::may_be_full(const Tried& tried) const {
+bool Cluster::owns(size_t shard, const health::Member& member) const {
+  const std::vector<std::string>& servers = config_->shards->map[shard].servers;
+  return std::find(servers.begin(), servers.end(), member.configured) != servers.end();
+}
+
+bool Cluster::may_be_full(const Tried& tried, const Steer& to) const {
   for (size_t i = 0; i < pool_->members.size(); ++i) {
     const health::Member& m = pool_->members[i];
+    if (to.shard != Steer::none && !owns(to.shard, m)) continue;
     if (m.max_connections > 0 && pool_->takes(m) && !was_tried(tried, i)) return true;
   }
   return false;

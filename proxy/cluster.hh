@@ -24,7 +24,7 @@ class Cluster {
   Steer steer(const http::RequestHead& request, const IpAddress& client) const;
   const Sticky* sticky() const;  // nullptr: its clients have no server of their own
   // Whether one that serves and was not tried has a limit of what it takes at once: none picked means full, then.
-  bool may_be_full(const Tried& tried) const;
+  bool may_be_full(const Tried& tried, const Steer& to) const;
   const health::Member& member(size_t index) const { return pool_->members[index]; }
   std::string_view server_name(size_t index) const { return pool_->members[index].name; }
   uint64_t id() const { return id_; }
@@ -42,6 +42,7 @@ class Cluster {
  private:
   void divide(const BalancerKind& kind);
   size_t pick_named(const Pick& ask);
+  bool owns(size_t shard, const health::Member& member) const;
 
   std::shared_ptr<const health::Pool> pool_;
   std::shared_ptr<const PoolConfig> config_;

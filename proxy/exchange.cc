@@ -80,15 +80,23 @@ Exchange::Next Exchange::route() {
   std::string_view default_port = client_.scheme == "https" ? ":443" : ":80";
   if (authority_.ends_with(default_port)) authority_.remove_suffix(default_port.size());
   if (climbs(head_->path)) return answer_error(400);
-  size_t found =
-      snapshot_->router->match({connection_.listener().config.name, host_, head_->path, head_->method_text,
-                                head_->query, &head_->fields, &client_.address, &country_, snapshot_->geo.get()});
+  size_t found = route_of(head_->path);
+  // A server would take it for another path, one that another route may guard.
+  Text spelled;
+  std::string_view normal = normal_path(head_->path, spelled);
+  if (normal.data() != head_->path.data() && normal != head_->path && route_of(normal) != found)
+    return answer_error(400);
   if (found == Router::none) return leads_nowhere();
   route_ = &snapshot_->routes[found];
   pool_ = &route_->pool;
   if (!route_->pools.empty()) pool_ = &route_->pools[choose_pool(route_->pools, client_.address)].pool;
   cache_ = snapshot_->route_caches[found].get();
   return Next::more;
+}
+
+size_t Exchange::route_of(std::string_view path) {
+  return snapshot_->router->match({connection_.listener().config.name, host_, path, head_->method_text, head_->query,
+                                   &head_->fields, &client_.address, &country_, snapshot_->geo.get()});
 }
 
 // ── admit: may it pass ────────────────────────────────────────────────────────────────────────────────────────────
@@ -196,6 +204,7 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   filter.node = snapshot_->node;
   filter.authority = head_->authority;
   if (admission_) admission_->prepare(filter);
+  if (!snapshot_->user_headers.empty()) filter.user_headers = &snapshot_->user_headers;
   filter.framing = head_->framing;
   filter.content_length = head_->content_length;
   if (filter.authority.empty()) filter.authority = *pool_;

@@ -70,6 +70,7 @@ class Exchange : public Recycled {
   }
   Next pass_gates() { return snapshot_->guarded() ? ask_gates() : Next::more; }  // no jump: it may go on
   Next ask_gates();
+  size_t route_of(std::string_view path);
   Next leads_nowhere();  // no route takes it: its listener's gate counts all the same
   Next refuse(Refusal why, std::unique_ptr<Source> with);
   Next answer(std::unique_ptr<Source> source);  // from now on this is the answer

@@ -9,7 +9,7 @@ namespace portolan::proxy {
 Exchange::Slow Exchange::too_slow(int64_t now_ms, uint64_t unsent, uint64_t queued, int64_t looked_at_every_ms) {
   if (!head_ || !route_ || tunnel_) return Slow::no;
   Timeouts limits = connection_.listener().timeouts;
-  auto pool = snapshot_->pools.find(route_->pool);
+  auto pool = snapshot_->pools.find(*pool_);
   if (pool != snapshot_->pools.end()) limits = pool->second->timeouts.over(limits);
   limits = route_->timeouts.over(limits);
   if (!std::exchange(looked_at_pace_, true)) sending_.begin(now_ms - looked_at_every_ms);

@@ -15,6 +15,7 @@ std::string Exchange::redirect_to() {
   if (route_->redirect_to.pieces().empty()) return route_->redirect;
   Text target;
   route_->redirect_to.expand(variables(), target);
+  if (target.ends_with('?')) target.pop_back();  // "…?{query}" of a request without one
   return std::string(target);
 }
 
@@ -29,6 +30,7 @@ void Exchange::begin_mirror() {
   // The client waits for the word of its own server alone.
   bool expects = std::exchange(head_->expect_continue, false);
   OriginRequest::Ask request = ask(*shadow, false, nullptr);
+  request.hedge = nullptr;
   head_->expect_continue = expects;
   auto mirror = std::make_unique<Mirror>(proxy_, std::move(shadow), std::move(request), config.buffer);
   mirror_ = mirror->feed();

@@ -117,6 +117,18 @@ bool gives_way(std::string_view name, const RequestFilter& filter) {
          (!filter.prefix.empty() && http::equal_ignoring_case(name, "x-forwarded-prefix"));
 }
 
+// Whether a client may say something under this name. CGI-like servers read a_b and a-b alike: it could pass off one for
+// the other.
+bool may_say(std::string_view name, const RequestFilter& filter) {
+  if (name.find('_') != std::string_view::npos) return false;
+  bool trusted = filter.client.through_trusted;
+  if ((filter.client.identity || !trusted) && names_client_certificate(name)) return false;
+  if (!trusted && http::equal_ignoring_case(name, "x-forwarded-prefix")) return false;
+  if (!filter.user_headers) return true;
+  return std::none_of(filter.user_headers->begin(), filter.user_headers->end(),
+                      [name](const std::string& ours) { return http::equal_ignoring_case(name, ours); });
+}
+
 // "Via: 1.1 edge-1", written where the writer stands.
 void write_via(BlockWriter& out, std::string_view version, std::string_view node) {
   char* to = out.room(node.size() + 11);
@@ -174,11 +186,7 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
         continue;
       }
     }
-    // CGI-like servers read a_b and a-b alike: a client could pass off one for the other.
-    if (f.id == FieldId::other && f.name.find('_') != std::string_view::npos) continue;
-    if (f.id == FieldId::other && (filter.client.identity || !filter.client.through_trusted) &&
-        names_client_certificate(f.name))
-      continue;
+    if (f.id == FieldId::other && !may_say(f.name, filter)) continue;
     if (edited && gives_way(f.name, filter)) continue;
     writer.field(f.name, f.value);
   }
@@ -267,14 +275,17 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
 
 bool may_be_trailer(const http::Field& field) {
   switch (field.id) {
-    case FieldId::other:
+    case FieldId::other: {
+      constexpr std::string_view forwarded = "x-forwarded-";
+      return !field.name.empty() && !names_client_certificate(field.name) &&
+             !http::equal_ignoring_case(field.name.substr(0, forwarded.size()), forwarded);
+    }
     case FieldId::etag:
     case FieldId::server:
-      break;
+      return true;
     default:
       return false;
   }
-  return !field.name.empty();
 }
 
 void copy_fields(const http::Fields& from, BlockRef& storage, http::Fields& to) {

@@ -46,6 +46,7 @@ struct RequestFilter {
   bool pass_authorization = true;       // else Authorization was for us
   std::string_view user_header;         // who the client is goes in this; what it sent under the name doesn't pass
   std::string_view user;
+  const std::vector<std::string>* user_headers = nullptr;  // of all routes: no client says who it is under these
 };
 // A whole head for a server.
 void write_request(BlockWriter& out, const http::RequestHead& head, const RequestFilter& filter);

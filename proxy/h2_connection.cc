@@ -166,6 +166,8 @@ void H2Downstream::on_timeout() {
   if (slow == Exchange::Slow::no && (our_turn || left_ms > 0))
     return timer_.set(our_turn ? listener.look_ms : std::min(listener.look_ms, left_ms));
   if (slow != Exchange::Slow::no) exchange_->note_slow(slow);
+  // What is framed already is not taken: a reset would stand behind it for as long.
+  if (!connection_.all_taken()) return connection_.cut_off();
   if (stream_->unsent() == 0 && exchange_->fail_slow_request()) return run();
   connection_.session_.reset(*stream_, http::H2Error::cancel);
   connection_.wake();
@@ -273,22 +275,31 @@ bool H2Connection::end_if_over() {
   return true;
 }
 
-// Without streams the connection is idle; with them their own deadlines count.
+// With streams their own deadlines count; without them the last bytes must be taken, and then the connection is idle.
 void H2Connection::set_timer() {
   if (announced_) return;
-  bool idle = !streams_;
-  if (idle == idle_ || (idle && session_.streams() > 0)) return;
-  idle_ = idle;
-  if (idle) {
-    connection_.timer_.set(connection_.proxy().idle_ms(connection_.listener().timeouts.keepalive));
-    connection_.proxy().begins_to_idle(connection_);
-  } else {
-    connection_.timer_.cancel();
+  Resting resting = streams_ ? Resting::no : all_taken() ? Resting::idle : Resting::unread;
+  bool goes_on = resting == Resting::unread && std::exchange(taken_, moved_) != moved_;
+  if ((resting == resting_ && !goes_on) || (resting == Resting::idle && session_.streams() > 0)) return;
+  resting_ = resting;
+  switch (resting) {
+    case Resting::no:
+      return connection_.timer_.cancel();
+    case Resting::unread:
+      return connection_.timer_.set(connection_.listener().timeouts.idle);
+    case Resting::idle:
+      connection_.timer_.set(connection_.proxy().idle_ms(connection_.listener().timeouts.keepalive));
+      connection_.proxy().begins_to_idle(connection_);
   }
+}
+
+void H2Connection::cut_off() {
+  connection_.cut_off();
 }
 
 // Idle for too long, the notice of the end has had its time, or a client that takes nothing any more.
 void H2Connection::on_timeout() {
+  if (!announced_ && resting_ == Resting::unread && !streams_) return cut_off();
   if (session_.shutting_down() && !streams_) return connection_.close();
   session_.shut_down();
   if (!streams_) connection_.timer_.set(drain_notice_ms);

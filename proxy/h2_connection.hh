@@ -63,7 +63,7 @@ class H2Connection final : public http::H2Session::Events {
   bool step();
   void on_timeout();
   void client_left();  // ends every exchange
-  bool idles() const { return !streams_; }
+  bool idles() const { return !streams_ && all_taken(); }
   void say_goodbye();  // GOAWAY, if it can be sent at once
   uint64_t unsent() const { return session_.unsent(); }
   int64_t progress_ms() const { return progress_ms_; }
@@ -78,6 +78,7 @@ class H2Connection final : public http::H2Session::Events {
   void wake();
   bool read_and_write();
   bool receive();
+  void cut_off();
   void start_streams();
   bool end_if_over();
   void set_timer();
@@ -91,10 +92,12 @@ class H2Connection final : public http::H2Session::Events {
   std::vector<H2Downstream*> starting_;  // came with the last bytes; what is reset amid them never starts
   H2Downstream* streams_ = nullptr;      // owned
   bool stepping_ = false;
-  bool woken_ = false;   // by a stream, amid a step
-  int64_t progress_ms_;  // of any stream
-  uint64_t moved_ = 0;   // bytes, both ways, to and from the kernel
-  bool idle_ = true;
+  bool woken_ = false;                                // by a stream, amid a step
+  int64_t progress_ms_;                               // of any stream
+  uint64_t moved_ = 0;                                // bytes, both ways, to and from the kernel
+  enum class Resting : uint8_t { no, unread, idle };  // no: it has streams; unread: the client has yet to take the last
+  Resting resting_ = Resting::idle;
+  uint64_t taken_ = 0;  // moved_, when that was looked at last
   bool announced_ = false;
 };
 

@@ -60,6 +60,7 @@ ServerId OriginRequest::server_id() const {
 }
 
 std::string OriginRequest::set_cookie(bool tls, const http::Fields& fields) const {
+  if (hedge_ && hedge_->winner()) return hedge_->winner()->set_cookie(tls, fields);
   const Sticky* sticky = cluster_->sticky();
   return sticky && last_ != Balancer::none ? sticky->give(last_, ask_.to.named, tls, fields) : std::string();
 }
@@ -80,56 +81,33 @@ void OriginRequest::cancel() {
   state_ = State::over;
   timer_.cancel();
   place_.reset();
+  note_overtaken();
   leave_server();
   if (stream_) std::exchange(stream_, nullptr)->release(false, false, ask_.timeouts.keepalive);
+}
+
+// Another server was quicker: this one takes at least so long. A server that hangs would look the fastest otherwise.
+void OriginRequest::note_overtaken() {
+  if (!cluster_->by_latency() || index_ == Balancer::none || asked_us_ == 0) return;
+  health::ServerState& server = *cluster_->member(index_).state;
+  int64_t now_us = proxy_.worker().precise_us();
+  int64_t so_far_us = now_us - std::exchange(asked_us_, 0);
+  if (static_cast<double>(so_far_us) > health::expected_latency_us(server, now_us))
+    health::note_latency(server, so_far_us, now_us);
 }
 
 // ── pick ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void OriginRequest::pick() {
-  // Who came first goes first.
-  size_t index = cluster_->pool().state->queue.must_wait() ? Balancer::none : pick_server();
+  // Who came first goes first, unless they wait for servers that aren't this one's.
+  bool others_first = !choosy() && cluster_->pool().state->queue.must_wait();
+  size_t index = others_first ? Balancer::none : pick_server();
   if (index == Balancer::none) return wait_for_room();
   take(index);
 }
 
 size_t OriginRequest::pick_server() {
   return cluster_->pick({tried_, proxy_.worker().rng(), proxy_.worker().now_us(), ask_.to});
-}
-
-void OriginRequest::wait_for_room() {
-  bool may_wait = !alone_ && cluster_->config().queue.size > 0 && cluster_->may_be_full(tried_);
-  if (may_wait) place_ = QueuePlace::take(proxy_, *cluster_, *this, !tried_.empty());
-  size_t index = may_wait && !(place_ && place_->may_look()) ? Balancer::none : pick_server();
-  if (index != Balancer::none) {
-    if (place_) place_->served();
-    place_.reset();
-    return take(index);
-  }
-  if (!place_) return give_up({503, true, "no server of pool " + cluster_->pool().name + " is left"});
-  timer_.set(cluster_->config().queue.timeout_ms);
-}
-
-// Woken: a place was freed, or the pool is another.
-void OriginRequest::look_for_room() {
-  if (tries_ == 0) change_cluster(proxy_.newest(cluster_));
-  size_t index = pick_server();
-  if (index == Balancer::none) {
-    place_->again(!tried_.empty());
-    index = pick_server();
-  }
-  if (index == Balancer::none) return;
-  place_->served();
-  place_.reset();
-  timer_.cancel();
-  take(index);
-}
-
-// Its servers stand in other places, the one that the client's cookie names among them.
-void OriginRequest::change_cluster(std::shared_ptr<Cluster> newest) {
-  if (newest == cluster_ || newest->config().shards != cluster_->config().shards) return;
-  cluster_ = std::move(newest);
-  ask_.to.named = Steer::none;
 }
 
 void OriginRequest::take(size_t index) {
@@ -455,7 +433,7 @@ void OriginRequest::give_up(const OriginFailure& failure) {
   state_ = State::over;
   const OriginFailure& told = failure.no_server && !tried_.empty() ? last_failure_ : failure;
   if (hedge_ && hedge_->covers(told)) return;
-  if (failure.no_server && !alone_) proxy_.report_no_server(cluster_->pool(), last_failure_.status);
+  if (failure.no_server && !alone_) proxy_.report_no_server(cluster_->pool(), last_failure_.status, failure.reason);
   consumer_.on_failure(told, false);
 }
 

@@ -73,6 +73,8 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   void wait_for_room();
   void look_for_room();
   size_t pick_server();
+  // Can't use every server that may be free.
+  bool choosy() const { return !tried_.empty() || ask_.to.shard != Steer::none; }
   void change_cluster(std::shared_ptr<Cluster> newest);
   void take(size_t index);
   void connect();
@@ -99,6 +101,7 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   int64_t send_timeout_ms() const;
   void count_failure(Trouble trouble, const std::string& reason);
   void note_asked();
+  void note_overtaken();
   void note_answered(bool well);
 
   Proxy& proxy_;

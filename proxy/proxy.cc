@@ -464,12 +464,14 @@ void Proxy::report_failure(const std::string& pool, const health::Member& server
     shared_.report_failure(pool, server.address, reason);
 }
 
-void Proxy::report_no_server(const health::Pool& pool, int answering) {
+void Proxy::report_no_server(const health::Pool& pool, int answering, const std::string& reason) {
   static log::Limit limit;
   if (!limit.pass(worker_.now_ms())) return;
-  log::error(
-      "no server left",
-      {{"pool", pool.name}, {"answering", answering}, {"servers", pool.members.size()}, {"serving", pool.serving()}});
+  log::error("no server left", {{"pool", pool.name},
+                                {"answering", answering},
+                                {"reason", reason},
+                                {"servers", pool.members.size()},
+                                {"serving", pool.serving()}});
 }
 
 }  // namespace portolan::proxy

@@ -129,7 +129,7 @@ class Proxy {
   void count_slow(const std::string& listener, std::string_view body);
   void report_failure(const std::string& pool, const health::Member& server, const char* kind,
                       const std::string& reason);
-  void report_no_server(const health::Pool& pool, int answering);
+  void report_no_server(const health::Pool& pool, int answering, const std::string& reason);
 
  private:
   struct Door {  // a listening socket

@@ -13,7 +13,7 @@ class Proxy;
 
 class QueuePlace {
  public:
-  // `waiter` runs when there may be room. nullptr: as many wait already as may. `choosy`: it has tried some servers.
+  // `waiter` runs when there may be room. nullptr: as many wait already as may. `choosy`: it can't use every server.
   static std::unique_ptr<QueuePlace> take(Proxy& proxy, const Cluster& cluster, loop::Runnable& waiter, bool choosy);
   ~QueuePlace();
   bool may_look() { return pool_->queue.may_look(ticket_); }

@@ -39,29 +39,60 @@ std::string_view without_port(std::string_view authority) {
   return authority.substr(0, authority.find(':'));
 }
 
-bool climbs(std::string_view path) {
-  for (size_t at = 0; at < path.size();) {
-    size_t end = std::min(path.find('/', at), path.size());
-    std::string_view s = path.substr(at, end - at);
-    if (s.empty() || (s[0] != '.' && s[0] != '%')) {
-      at = end + 1;
-      continue;
-    }
-    int dots = 0;
-    while (!s.empty()) {
-      if (s.front() == '.') {
-        s.remove_prefix(1);
-      } else if (s.size() >= 3 && s[0] == '%' && s[1] == '2' && (s[2] == 'e' || s[2] == 'E')) {
-        s.remove_prefix(3);
-      } else {
-        break;
-      }
-      ++dots;
-    }
-    if (s.empty() && dots == 2) return true;
-    at = end + 1;
+namespace {
+
+bool has_parent_segment(std::string_view path) {
+  for (size_t at = path.find(".."); at != std::string_view::npos; at = path.find("..", at + 1)) {
+    bool begins = at == 0 || path[at - 1] == '/';
+    bool ends = at + 2 == path.size() || path[at + 2] == '/';
+    if (begins && ends) return true;
   }
   return false;
+}
+
+// The character an escape at `at` stands for; -1: there is none.
+int escaped(std::string_view text, size_t at) {
+  if (text[at] != '%' || at + 2 >= text.size()) return -1;
+  int high = hex(text[at + 1]), low = hex(text[at + 2]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+bool unreserved(int c) {
+  return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+}  // namespace
+
+bool climbs(std::string_view path) {
+  if (path.find_first_of("%\\") == std::string_view::npos) return has_parent_segment(path);
+  Text read;
+  for (size_t i = 0; i < path.size(); ++i) {
+    int c = escaped(path, i);
+    if (c >= 0) i += 2;
+    if (c < 0) c = static_cast<unsigned char>(path[i]);
+    read.push_back(c == '\\' ? '/' : static_cast<char>(c));
+  }
+  return has_parent_segment(read);
+}
+
+std::string_view normal_path(std::string_view path, Text& storage) {
+  bool plain = path.find('%') == std::string_view::npos && path.find("//") == std::string_view::npos &&
+               path.find("/.") == std::string_view::npos;
+  if (plain) return path;
+  storage.clear();
+  for (size_t i = 0; i < path.size(); ++i) {
+    char c = path[i];
+    if (int e = escaped(path, i); e >= 0 && unreserved(e)) {
+      c = static_cast<char>(e);
+      i += 2;
+    }
+    bool dot = storage.ends_with("/.");
+    if (c == '/' && dot) storage.pop_back();
+    if (c == '/' && storage.ends_with('/')) continue;
+    storage.push_back(c);
+  }
+  if (storage.ends_with("/.")) storage.pop_back();
+  return storage;
 }
 
 std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name, Text& decoded) {

@@ -12,8 +12,12 @@ namespace portolan::proxy {
 std::string_view lower_case(std::string_view text, Text& lowered);
 // host[:port] without its port; an IPv6 literal keeps its brackets.
 std::string_view without_port(std::string_view authority);
-// True when a segment is "..", plain or with dots as %2e: what it means depends on who reads it, so nobody gets to.
+// True when a segment is "..", plain or escaped, and whatever a reader may take for a slash (/, \\, %2f, %5c): what it
+// means depends on who reads it, so nobody gets to.
 bool climbs(std::string_view path);
+// The path as most servers will read it: unreserved characters unescaped (RFC 3986 §6.2.2.2), slashes once, no "."
+// segments. In place where that is how it stands, else in `storage`.
+std::string_view normal_path(std::string_view path, Text& storage);
 // The first parameter of that name, decoded (%41, + for a space): in place where nothing is encoded, else in `decoded`.
 // nullopt: none; "" where it has no value.
 std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name, Text& decoded);

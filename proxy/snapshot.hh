@@ -34,6 +34,7 @@ struct Snapshot {
   // Who may pass; empty where nothing is asked. By route, and of the listeners that have one.
   std::vector<std::shared_ptr<const Gate>> route_gates;
   std::map<std::string, std::shared_ptr<const Gate>, std::less<>> listener_gates;
+  std::vector<std::string> user_headers;  // in which servers are told who has shown a password
   bool guarded() const { return !route_gates.empty() || !listener_gates.empty(); }
 
   Timeouts timeouts_of(const ListenerConfig& listener) const { return listener.timeouts.over(timeouts); }

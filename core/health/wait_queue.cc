@@ -41,10 +41,12 @@ void WaitQueue::leave(Ticket ticket, bool served) {
     std::lock_guard lock(mutex_);
     auto found = waiting_.find(ticket);
     if (found == waiting_.end()) return;
-    if (found->second.woken && !served) next = wake_first_after(none);
+    // Who is served passes the word on as well: several places may have been freed, for which one was woken.
+    bool woken = found->second.woken || served;
     if (!found->second.choosy) unchoosy_.fetch_sub(1);
     waiting_.erase(found);
     size_.fetch_sub(1);
+    if (woken) next = wake_first_after(none);
   }
   if (next) next->wake();
 }

@@ -20,14 +20,14 @@ class WaitQueue {
   static constexpr Ticket none = 0;
 
   // Stands at the end from now on; none where `most` wait already. Whoever may_look() then looks for room once more: a
-  // place freed before it stood here woke nobody. `choosy`: it can't use every server (it has tried some), so that what
+  // place freed before it stood here woke nobody. `choosy`: it can't use every server (it has tried some, or belongs to a shard), so that what
   // it waits for says nothing to others, who need not stand behind it.
   Ticket enter(std::shared_ptr<Waker> waker, size_t most, bool choosy = false);
   bool may_look(Ticket ticket);  // nobody before it sleeps who could use the same
   // Woken, and there was no room: asleep again in its old place, and to look once more as after enter(). `pass_on`:
   // another may be able to use what it couldn't.
   void again(Ticket ticket, bool pass_on);
-  // Served, or it gave up; then a place it was woken for goes to the next.
+  // Served, or it gave up. The next is woken: for the place it was woken for, or another that was freed meanwhile.
   void leave(Ticket ticket, bool served);
 
   void room();      // a place is free

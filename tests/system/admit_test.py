@@ -230,7 +230,7 @@ class Passwords(harness.Case):
                 took.append(time.monotonic() - began)
             statuses = [status for each in guesses for status in each.result()]
         self.assertEqual(set(statuses), {401, 503})
-        self.assertLess(sorted(took)[len(took) * 95 // 100], 0.15, 'two requests of somebody else')
+        self.assertLess(sorted(took)[len(took) * 95 // 100], 0.5, 'two requests of somebody else')
 
 
 class Limits(harness.Case):

@@ -86,6 +86,26 @@ class Policies(harness.Case):
         self.assertEqual(set.union(*homes.values()), {'a', 'b'})
 
 
+    def test_a_shard_that_is_full_holds_no_other_up(self):
+        origins = [self.echo('a', delay=0.5), self.echo('b', delay=0.5)]
+        halves = ', '.join(f'{{ slots = ["{first}-{first + 8191}"], servers = ["{at(origin)}"] }}'
+                           for first, origin in zip((0, 8192), origins))
+        edge = self.portolan(config([f'{{ address = "{at(origin)}", max_connections = 1 }}' for origin in origins],
+                                    pool=f'queue.timeout = "5s"\nshards = {{ key = "header:X-User", map = [{halves}] }}'))
+        users = {}
+        for number in range(20):
+            if len(users) < 2:
+                users.setdefault(who(edge.get('/', fields={'X-User': str(number)})), str(number))
+        of_a = [edge.client().request(fields={'X-User': users['a']}) for _ in range(3)]
+        harness.wait_until(lambda: edge.metric('portolan_queue_length', pool='app') == 2, 5, 'two that wait')
+        began = time.monotonic()
+        self.assertEqual(who(edge.get('/', fields={'X-User': users['b']})), 'b')
+        self.assertLess(time.monotonic() - began, 0.9)
+        self.assertEqual([who(client.answer()) for client in of_a], ['a'] * 3)
+        for client in of_a:
+            client.close()
+
+
 class Sticky(harness.Case):
     def test_clients_come_back_over_reloads_restarts_and_deaths(self):
         origins = {name: self.nginx(name=name) for name in 'abc'}

@@ -15,7 +15,7 @@ import harness
 import http2_attack
 import pki
 import tunnel_test
-from http2_frames import END_HEADERS, END_STREAM, GET, HEADERS, RST_STREAM, Frames, block, frame
+from http2_frames import END_HEADERS, END_STREAM, GET, HEADERS, RST_STREAM, SETTINGS, WINDOW_UPDATE, Frames, block, frame
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 NOISE = random.Random(4).randbytes(3_000_000)
@@ -219,6 +219,16 @@ class Clients(Http2Case):
             peer.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(*GET[:2], ('__path', '/noise'), GET[3])))
             self.assertEqual(edge.access_lines(1)[0]['note'], 'client left')   # there was no window update
             self.assertEqual(peer.next(RST_STREAM)[3], (8).to_bytes(4, 'big'))
+
+
+    def test_a_client_whose_window_is_wide_and_who_reads_nothing_is_left_too(self):
+        edge = self.files('[timeouts]\nidle = "500ms"\n', large=bytes(40_000_000))
+        with Frames(edge.port) as peer:
+            wide = (0x7fff0000).to_bytes(4, 'big')
+            peer.send(frame(SETTINGS, 0, 0, b'\0\x04' + wide) + frame(WINDOW_UPDATE, 0, 0, wide))
+            peer.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(*GET[:2], ('__path', '/large'), GET[3])))
+            self.assertEqual(edge.access_lines(1)[0]['status'], 200)
+            harness.wait_until(lambda: edge.metric('portolan_connections', listener='http') == 0, 5, 'it is left')
 
 
 class Attacks(Http2Case):

@@ -59,6 +59,21 @@ class Routes(harness.Case):
         self.assertEqual(self.curl('--http2-prior-knowledge', '-H', 'X-Beta: 1', f'http://127.0.0.1:{edge.port}/'),
                          b'beta')
 
+    def test_a_path_that_a_server_would_take_for_another_routes_is_refused(self):
+        edge = self.portolan(LISTENER + pool('app', self.echo()) + '''
+            [[route]]
+            pool = "app"
+            [[route]]
+            path = "/admin/"
+            deny = ["0.0.0.0/0", "::/0"]
+            pool = "app"
+        ''')
+        for path, status in (('/admin/x', 403), ('/%61dmin/x', 400), ('//admin/x', 400), ('/./admin/x', 400),
+                             ('/a/..%2fadmin/x', 400), ('/a/%2e%2E%5Cadmin', 400), ('/a//b', 200), ('/%61/b', 200),
+                             ('/a%2Fb', 200), ('/a/.b/..c', 200)):
+            with self.subTest(path), edge.client() as client:
+                self.assertEqual(client.request(target=path).answer().status, status)
+
     def test_explain_says_what_then_happens(self):
         one, two = self.echo('one'), self.echo('two')
         edge = self.portolan(LISTENER + pool('app', one) + pool('beta', two) + '''

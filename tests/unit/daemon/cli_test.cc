@@ -125,9 +125,9 @@ TEST_F(Cli, GeoDemoWritesADatabase) {
 
 TEST_F(Cli, ShardsPlanSaysWhatMoves) {
   std::string path = ::testing::TempDir() + "shards-" + std::to_string(getpid()) + ".toml";
-  std::ofstream(path) << "[listener.http]\nlisten = [\"127.0.0.1:8080\"]\n"
-                         "[pool.users]\nservers = [\"10.0.0.1:80\", \"10.0.0.2:80\"]\n"
-                         "[[route]]\npool = \"users\"\n";
+  const std::string listener = "[listener.http]\nlisten = [\"127.0.0.1:8080\"]\n[[route]]\npool = \"users\"\n";
+  const std::string pool = "[pool.users]\nservers = [\"10.0.0.1:80\", \"10.0.0.2:80\"]\n";
+  std::ofstream(path) << listener << pool;
   EXPECT_EQ(portolan({"shards", "plan", "users", "-c", path.c_str()}), 0) << err();
   const std::string even = out();
   EXPECT_EQ(even,
@@ -137,6 +137,9 @@ TEST_F(Cli, ShardsPlanSaysWhatMoves) {
             "  { slots = [\"0-8191\"], servers = [\"10.0.0.1:80\"] },\n"
             "  { slots = [\"8192-16383\"], servers = [\"10.0.0.2:80\"] },\n"
             "]\n");
+  EXPECT_EQ(portolan({"shards", "plan", "users", "--add", "10.0.0.3:80", "-c", path.c_str()}), 1);
+  EXPECT_NE(err().find("pool users has no shards yet"), std::string::npos) << err();
+  std::ofstream(path) << listener << pool << "[pool.users.shards]\nkey = \"path\"\n" << even.substr(even.find("map"));
   EXPECT_EQ(portolan({"shards", "plan", "users", "--add", "10.0.0.3:80", "-c", path.c_str()}), 0) << err();
   EXPECT_EQ(out(),
             "5461 of 16384 slots move (33.3%).\n\n"

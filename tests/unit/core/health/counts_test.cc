@@ -41,10 +41,8 @@ TEST_F(Queue, FirstComeFirstServed) {
   EXPECT_EQ(rung, (Rung{1, 2}));
   EXPECT_TRUE(queue.may_look(three)) << "the others are on their way";
   queue.leave(one, true);
+  EXPECT_EQ(rung, (Rung{1, 2, 3})) << "more may have been freed than were woken for";
   queue.leave(two, true);
-  EXPECT_EQ(rung, (Rung{1, 2}));
-  queue.room();
-  EXPECT_EQ(rung, (Rung{1, 2, 3}));
   queue.leave(three, true);
   EXPECT_TRUE(queue.empty());
   queue.room();

@@ -19,7 +19,8 @@ using ::testing::HasSubstr;
 
 std::vector<int> tiers(const Config& config) {
   std::vector<int> found;
-  for (const health::ServerSpec& server : assemble_monitor(config).pools.at(0).servers) found.push_back(server.tier);
+  const health::MonitorSpec spec = assemble_monitor(config);
+  for (const health::ServerSpec& server : spec.pools.at(0).servers) found.push_back(server.tier);
   return found;
 }
 

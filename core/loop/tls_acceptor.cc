@@ -75,6 +75,8 @@ struct TlsCallbacks {
         if (offered[at] == ours.size() && std::memcmp(offered + at + 1, ours.data(), ours.size()) == 0) {
           *out = offered + at + 1;
           *size = offered[at];
+          // Who comes with one connection needs one ticket; each costs a twentieth of a handshake.
+          if (ours == "h2" && of(ssl).identity_->config.tickets) SSL_set_num_tickets(ssl, 1);
           return SSL_TLSEXT_ERR_OK;
         }
     // RFC 7301 §3.2: a client that speaks nothing of ours would misread the answer.
@@ -138,7 +140,6 @@ TlsAcceptor::TlsAcceptor(std::shared_ptr<const TlsIdentity> identity)
   if (identity_->kernel_seals) SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS);
   if (identity_->config.tickets) {
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, TlsCallbacks::ticket);
-    SSL_CTX_set_num_tickets(context, 1);  // each costs a twentieth of a handshake, and HTTP/2 clients come with one
   } else {
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(context, 0);

@@ -1,8 +1,8 @@
-"""A client of steady pace, for tests that count what is lost. usage: paced_client.py HOST PORT SECONDS THREADS PER_SECOND
+"""A client of steady pace, for tests that count what is lost. usage: paced_client.py HOST PORT THREADS PER_SECOND TIMEOUT
 
 Half of the threads make a connection for every request, the others keep theirs, as browsers and proxies do: one that the
-server has ended is made anew before a request is sent. Every request has 10 seconds. Prints JSON: requests, failed,
-the first reasons, the longest time without an answer, and how many answers each node gave (its name in Via).
+server has ended is made anew before a request is sent. Every request has TIMEOUT seconds. Prints JSON: requests, failed,
+the first reasons, the longest time without an answer, and how many answers each node gave (its name in Via). Goes on until its standard input ends.
 """
 import json
 import select
@@ -12,12 +12,12 @@ import threading
 import time
 
 answers, failures, lock = [], [], threading.Lock()
-TIMEOUT_S = 10
+over = threading.Event()
 
 
 class Connection:
-    def __init__(self, address):
-        self.socket = socket.create_connection(address, TIMEOUT_S)
+    def __init__(self, address, timeout):
+        self.socket = socket.create_connection(address, timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile('rb')
 
@@ -44,15 +44,15 @@ class Connection:
         self.socket.close()
 
 
-def run(address, until, pace, keeps):
+def run(address, timeout, pace, keeps):
     connection = None
-    while time.monotonic() < until:
+    while not over.is_set():
         began = time.monotonic()
         try:
             if connection and connection.ended():
                 connection.close()
                 connection = None
-            connection = connection or Connection(address)
+            connection = connection or Connection(address, timeout)
             node, goes_on = connection.request()
             with lock:
                 answers.append((began, time.monotonic(), node))
@@ -63,18 +63,20 @@ def run(address, until, pace, keeps):
         if connection and not (goes_on and keeps):
             connection.close()
             connection = None
-        time.sleep(max(0, began + pace - time.monotonic()))
+        over.wait(max(0, began + pace - time.monotonic()))
 
 
 def main():
-    host, port, seconds, threads, per_second = sys.argv[1], *map(float, sys.argv[2:])
+    host, port, threads, per_second, timeout = sys.argv[1], *map(float, sys.argv[2:])
     begin = time.monotonic()
     pace = threads / per_second
-    clients = [threading.Thread(target=run, args=((host, int(port)), begin + seconds, pace, i % 2 == 1))
+    clients = [threading.Thread(target=run, args=((host, int(port)), timeout, pace, i % 2 == 1))
                for i in range(int(threads))]
     for client in clients:
         client.start()
         time.sleep(pace / threads)
+    sys.stdin.read()
+    over.set()
     for client in clients:
         client.join()
     ends = sorted([begin] + [end for _, end, _ in answers])

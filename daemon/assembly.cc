@@ -53,6 +53,7 @@ health::PoolSpec pool_spec(const Config& config, const proxy::PoolConfig& pool) 
   rank_by_distance(config, spec.servers);
   spec.slow_start_ms = pool.slow_start_ms;
   spec.panic = pool.panic;
+  if (pool.sticky) spec.keep_clients_ms = pool.sticky->drain_ms;
   return spec;
 }
 

@@ -131,6 +131,9 @@ conf::Type<StickyConfig> sticky() {
           row("secure", &StickyConfig::secure, conf::one_of({"auto", "always", "never"}),
               "Whether it is Secure; auto: where the client came by TLS."),
           row("http_only", &StickyConfig::http_only, conf::boolean(), "Scripts don't see it."),
+          row("drain", &StickyConfig::drain_ms, conf::duration<int64_t>(0, 30LL * 86'400'000),
+              "How long a server that an operator drains keeps the clients that have its cookie, while it is well; new "
+              "ones go elsewhere at once. \"0s\": so do they."),
           row("same_site", &StickyConfig::same_site, conf::one_of({"lax", "strict", "none"}), "Its SameSite."),
           row("key_file", &StickyConfig::key_file, conf::path("\"/etc/portolan/sticky.key\""),
               "Of at least 32 bytes, what it is signed with, where several nodes shall understand each other's.")

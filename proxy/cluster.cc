@@ -54,7 +54,7 @@ size_t Cluster::pick(const Pick& ask) {
 
 size_t Cluster::pick_named(const Pick& ask) {
   const health::Member& m = pool_->members[ask.to.named];
-  bool entered = pool_->takes(m) && !was_tried(ask.tried, ask.to.named) &&
+  bool entered = (pool_->takes(m) || m.keeps_clients) && !was_tried(ask.tried, ask.to.named) &&
                  health::try_count_in(*pool_->state, *m.state, m.max_connections);
   return entered ? ask.to.named : Balancer::none;
 }

@@ -13,6 +13,7 @@
 #include "core/loop/tls_config.hh"
 #include "proxy/admit/config.hh"
 #include "proxy/header_edits.hh"
+#include "proxy/replacement.hh"
 #include "proxy/template.hh"
 
 namespace portolan::proxy {
@@ -122,6 +123,7 @@ struct StickyConfig {
   std::string path = "/";
   std::string secure = "auto";  // auto (where the client came by TLS) | always | never
   bool http_only = true;
+  int64_t drain_ms = 3'600'000;   // how long a drained server keeps the clients it has
   std::string same_site = "lax";  // lax | strict | none
   std::string key_file;           // of the key it is signed with; empty: this node's own
   std::array<unsigned char, 32> key{};
@@ -200,15 +202,22 @@ struct PoolShare {
 // Copies of requests go to another pool too.
 struct MirrorConfig {
   std::string pool;
-  double share = 1;         // of the requests
-  uint64_t buffer = 65536;  // bytes of a body that may wait for the server
-  int at_once = 100;        // under way, a worker; more are not mirrored
+  double share = 1;               // of the requests
+  uint64_t buffer = 65536;        // bytes of a body that may wait for the server
+  int at_once = 100;              // under way, a worker; more are not mirrored
+  uint64_t max_answer = 8 << 20;  // bytes of an answer's body; beyond it is cut
+  int64_t timeout_ms = 60'000;    // from the end of the request to that of the answer; then it is cut
   bool operator==(const MirrorConfig&) const = default;
 };
 
+// Either a prefix, or an expression and what paths become in which it is found.
 struct RewriteConfig {
-  std::string prefix;  // in place of the route's path
-  bool operator==(const RewriteConfig&) const = default;
+  std::string prefix = {};       // in place of the route's path
+  std::string regex = {};        // empty: the route's path_regex
+  std::string to = {};           // "/new/{1}"
+  Replacement replacement = {};  // of both
+  bool by_regex() const { return !to.empty(); }
+  bool operator==(const RewriteConfig& o) const { return prefix == o.prefix && regex == o.regex && to == o.to; }
 };
 
 // Exactly one of pool, pools, files, respond, redirect is set.

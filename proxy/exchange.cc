@@ -91,7 +91,7 @@ Exchange::Next Exchange::route() {
   pool_ = &route_->pool;
   if (!route_->pools.empty()) pool_ = &route_->pools[choose_pool(route_->pools, client_.address)].pool;
   cache_ = snapshot_->route_caches[found].get();
-  return Next::more;
+  return rewrite_climbs() ? answer_error(400) : Next::more;
 }
 
 size_t Exchange::route_of(std::string_view path) {
@@ -297,6 +297,8 @@ Exchange::Next Exchange::open_tunnel(Answer& head) {
   filter.date = proxy_.date();
   filter.upgrade = head_->upgrade;
   filter.websocket_accept = accept;
+  std::string cookie = source_->set_cookie(client_.scheme == "https");
+  filter.set_cookie = cookie;
   filter.send_length = false;
   downstream_.send_head(head, filter);
   head_sent_ = body_follows_ = tunnel_ = true;

@@ -83,6 +83,7 @@ class Exchange : public Recycled {
   VariableSource variables();
   std::string redirect_to();
   void begin_mirror();
+  bool rewrite_climbs() const;
   Next fetch_for_cache(edge::Lookup lookup);
   void send_head(const Answer& answer);
   Next open_tunnel(Answer& answer);

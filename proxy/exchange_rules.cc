@@ -3,6 +3,7 @@
 #include "proxy/mirror.hh"
 #include "proxy/proxy.hh"
 #include "proxy/request_target.hh"
+#include "proxy/rewrite.hh"
 
 namespace portolan::proxy {
 
@@ -19,6 +20,13 @@ std::string Exchange::redirect_to() {
   return std::string(target);
 }
 
+// Of a prefix it can't: neither it nor the path does.
+bool Exchange::rewrite_climbs() const {
+  if (!route_->rewrite || !route_->rewrite->by_regex()) return false;
+  Text path;
+  return !rewrite_path(*route_, head_->path, path);
+}
+
 // What goes to the servers of the route's pool goes to the mirror's too, with the body as it comes; a tunnel does not.
 void Exchange::begin_mirror() {
   const MirrorConfig& config = *route_->mirror;
@@ -32,7 +40,7 @@ void Exchange::begin_mirror() {
   OriginRequest::Ask request = ask(*shadow, false, nullptr);
   request.hedge = nullptr;
   head_->expect_continue = expects;
-  auto mirror = std::make_unique<Mirror>(proxy_, std::move(shadow), std::move(request), config.buffer);
+  auto mirror = std::make_unique<Mirror>(proxy_, std::move(shadow), std::move(request), config);
   mirror_ = mirror->feed();
   if (head_->framing == http::Framing::none) mirror_->end_body();
   proxy_.begin_mirror(std::move(mirror));

@@ -6,12 +6,17 @@ namespace portolan::proxy {
 
 const metrics::Family mirrored_total{
     "portolan_mirrored_requests_total",
-    "Copies of requests for another pool, by how they ended: answered, failed, dropped.",
+    "Copies of requests for another pool, by how they ended: answered, failed, dropped, cut.",
     metrics::Type::counter,
     {"pool", "result"}};
 
-Mirror::Mirror(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask, uint64_t most_buffered)
-    : proxy_(proxy), most_buffered_(most_buffered), origin_(proxy, std::move(cluster), std::move(ask), *this) {}
+Mirror::Mirror(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask, const MirrorConfig& limits)
+    : proxy_(proxy),
+      most_buffered_(limits.buffer),
+      most_answered_(limits.max_answer),
+      answer_ms_(limits.timeout_ms),
+      timer_(proxy.worker(), this, &loop::Calls<&Mirror::on_timeout>::call),
+      origin_(proxy, std::move(cluster), std::move(ask), *this) {}
 
 Mirror::~Mirror() {
   if (feed_) feed_->mirror_ = nullptr;
@@ -33,11 +38,18 @@ void Mirror::flush() {
     waiting_.consume(bytes.size);
     origin_.send_body(std::move(bytes));
   }
-  if (!over_ && body_whole_ && waiting_.empty()) origin_.end_body({});
+  if (over_ || !body_whole_ || !waiting_.empty() || timer_.armed()) return;
+  timer_.set(answer_ms_);
+  origin_.end_body({});
 }
 
 void Mirror::on_upload_room() {
   proxy_.worker().run_soon(*this);
+}
+
+void Mirror::on_body(Slice bytes) {
+  answered_ += bytes.size;
+  if (answered_ > most_answered_) end("cut");
 }
 
 void Mirror::on_end(const http::Fields&) {
@@ -50,6 +62,7 @@ void Mirror::on_failure(const OriginFailure&, bool) {
 
 void Mirror::end(std::string_view result) {
   if (std::exchange(over_, true)) return;
+  timer_.cancel();
   waiting_.clear();
   proxy_.count_mirrored(origin_.pool(), result);
   proxy_.end_mirror(*this);

@@ -55,6 +55,24 @@ bool Regex::found_in(std::string_view text) const {
   return compiled_ && compiled_->Match({text.data(), text.size()}, 0, text.size(), RE2::UNANCHORED, nullptr, 0);
 }
 
+bool Regex::find_in(std::string_view text, std::string_view (&groups)[most_groups + 1]) const {
+  if (!compiled_) return false;
+  re2::StringPiece found[most_groups + 1];
+  const int count = this->groups() + 1;
+  if (!compiled_->Match({text.data(), text.size()}, 0, text.size(), RE2::UNANCHORED, found, count)) return false;
+  for (int i = 0; i < count; ++i) groups[i] = {found[i].data(), found[i].size()};
+  return true;
+}
+
+int Regex::groups() const {
+  return compiled_ ? compiled_->NumberOfCapturingGroups() : 0;
+}
+
+const std::map<std::string, int>& Regex::named_groups() const {
+  static const std::map<std::string, int> none;
+  return compiled_ ? compiled_->NamedCapturingGroups() : none;
+}
+
 LiteralEnds literal_ends(std::string_view pattern) {
   LiteralEnds ends;
   if (pattern.find("(?") != std::string_view::npos || has_alternatives(pattern)) return ends;

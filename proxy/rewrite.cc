@@ -1,6 +1,7 @@
 #include "proxy/rewrite.hh"
 
 #include "core/http/message.hh"
+#include "proxy/request_target.hh"
 
 namespace portolan::proxy {
 namespace {
@@ -17,10 +18,14 @@ bool begins_with_segments(std::string_view path, std::string_view prefix) {
 
 }  // namespace
 
-void rewrite_path(const RouteConfig& route, std::string_view path, Text& out) {
+bool rewrite_path(const RouteConfig& route, std::string_view path, Text& out) {
+  if (route.rewrite->by_regex()) {
+    if (path == "*" || !route.rewrite->replacement.apply(path, out)) out.append(path);
+    return !climbs(out);
+  }
   if (path == "*" || !route.path_exact.empty()) {
     out.append(path == "*" ? path : std::string_view(route.rewrite->prefix));
-    return;
+    return true;
   }
   std::string_view to = without_slashes(route.rewrite->prefix);
   path.remove_prefix(without_slashes(route.path).size());
@@ -28,10 +33,11 @@ void rewrite_path(const RouteConfig& route, std::string_view path, Text& out) {
   while (to.empty() && path.starts_with("//")) path.remove_prefix(1);
   out.append(to).append(path);
   if (to.empty() && path.empty()) out.append("/");
+  return true;
 }
 
 bool restore_location(const RouteConfig& route, std::string_view authority, std::string_view location, Text& out) {
-  if (!route.path_exact.empty()) return false;
+  if (!route.path_exact.empty() || route.rewrite->by_regex()) return false;
   std::string_view path = location;
   size_t scheme = location.starts_with("http://") ? 7 : location.starts_with("https://") ? 8 : 0;
   if (scheme > 0) {
@@ -51,6 +57,7 @@ bool restore_location(const RouteConfig& route, std::string_view authority, std:
 }
 
 std::string_view stripped_prefix(const RouteConfig& route) {
+  if (route.rewrite->by_regex()) return {};
   return without_slashes(route.rewrite->prefix).empty() ? without_slashes(route.path) : std::string_view();
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/conf/types.hh"
 #include "core/conf/words.hh"
+#include "proxy/condition_fields.hh"
 
 namespace portolan::proxy {
 namespace {
@@ -75,6 +76,16 @@ conf::Type<std::string> url_path(std::string example) {
   return t;
 }
 
+namespace {
+
+conf::Type<std::string> replacement() {
+  conf::Type<std::string> t = url_path("\"/new/{1}\"");
+  t.name = "path with groups";
+  return t;
+}
+
+}  // namespace
+
 conf::Type<std::vector<PoolShare>> pool_shares() {
   auto t = conf::by_name<std::vector<PoolShare>>("pool", conf::integer<int>(0, 1'000'000));
   t.name = "table, each a weight by pool";
@@ -102,6 +113,10 @@ const conf::Table<MirrorConfig>& mirror_fields() {
           "Of a request's body, waiting for the mirror's server; a copy that needs more is dropped."),
       row("at_once", &MirrorConfig::at_once, conf::integer<int>(1, 1'000'000),
           "Copies under way at once in each worker; further requests are not mirrored."),
+      row("max_answer", &MirrorConfig::max_answer, conf::size<uint64_t>(0, uint64_t{1} << 40),
+          "Of the body of the mirror's answer, read and thrown away; one that is longer is cut, with its connection."),
+      row("timeout", &MirrorConfig::timeout_ms, conf::duration<int64_t>(1, 3'600'000),
+          "From the end of a copy to the end of its answer, which is cut then."),
   };
   return table;
 }
@@ -110,8 +125,13 @@ const conf::Table<RewriteConfig>& rewrite_fields() {
   static const conf::Table<RewriteConfig> table{
       row("prefix", &RewriteConfig::prefix, url_path("\"/new/\""),
           "What servers see in place of the route's path; \"/\" takes it off, and X-Forwarded-Prefix tells them. With "
-          "path_exact the whole path. A Location in their answers is put back; the Path of cookies is not.")
-          .require(),
+          "path_exact the whole path. A Location in their answers is put back; the Path of cookies is not. Either "
+          "prefix, or to."),
+      row("regex", &RewriteConfig::regex, regex(), "Paths in which it is found become what `to` says; others stay.")
+          .otherwise("the route's path_regex"),
+      row("to", &RewriteConfig::to, replacement(),
+          "The whole path that servers see; {1} is what the first group of the expression caught, {name} that of "
+          "(?P<name>…). Locations in their answers stay."),
   };
   return table;
 }
@@ -148,7 +168,38 @@ bool read_redirect(Binder& binder, const Value& value, RouteConfig& route) {
   return true;
 }
 
-bool check_rules(Binder& binder, const Value& value, const RouteConfig& route) {
+namespace {
+
+bool check_rewrite(Binder& binder, const Value& value, RouteConfig& route) {
+  RewriteConfig& rewrite = *route.rewrite;
+  const conf::Value& table = value.find("rewrite")->value;
+  auto fail = [&](const conf::Place& where, std::string_view what) {
+    binder.error(where, std::string(what));
+    return false;
+  };
+  const conf::Member *prefix = table.find("prefix"), *regex = table.find("regex"), *to = table.find("to");
+  if (prefix && (regex || to))
+    return fail((regex ? regex : to)->where, "[[route]].rewrite has both prefix and an expression; keep one");
+  if (!prefix && !to)
+    return fail(table.where, regex ? "regex in [[route]].rewrite needs to: what the path becomes"
+                                   : "[[route]].rewrite changes nothing; set prefix, or regex and to");
+  if (prefix && !route.path_regex.empty())
+    return fail(
+        prefix->where,
+        "prefix in [[route]].rewrite replaces path or path_exact; there is path_regex: write to = \"/new/{1}\"");
+  if (prefix) return true;
+  const std::string& expression = rewrite.regex.empty() ? route.path_regex : rewrite.regex;
+  if (expression.empty())
+    return fail(to->where, "to in [[route]].rewrite needs regex beside it, or path_regex in [[route]]");
+  auto made = Replacement::make(expression, rewrite.to);
+  if (!made) return fail(to->where, fmt::format("to in [[route]].rewrite: {}", made.error().text));
+  rewrite.replacement = std::move(*made);
+  return true;
+}
+
+}  // namespace
+
+bool check_rules(Binder& binder, const Value& value, RouteConfig& route) {
   auto fail = [&](const char* key, const std::string& what) {
     binder.error(value.find(key)->where, what);
     return false;
@@ -156,8 +207,7 @@ bool check_rules(Binder& binder, const Value& value, const RouteConfig& route) {
   for (const char* key : {"mirror", "rewrite", "request_headers"})
     if (value.find(key) && !route.to_servers())
       return fail(key, fmt::format("{} in [[route]] needs pool or pools: no server is asked here", key));
-  if (route.rewrite && !route.path_regex.empty())
-    return fail("rewrite", "rewrite in [[route]] replaces path or path_exact; there is path_regex");
+  if (route.rewrite && !check_rewrite(binder, value, route)) return false;
   if (!route.pools.empty() && !route.cache.empty())
     return fail("cache",
                 "[[route]] has both pools and cache: what one pool answers would be kept for the clients of "

@@ -13,6 +13,6 @@ conf::Type<std::string> redirect();
 // Fills redirect_to. What variables bring in can't make a redirect lead to another host than is written. False: told.
 bool read_redirect(conf::Binder& binder, const conf::Value& value, RouteConfig& route);
 // What the rules of a route need of it and of each other. False: told.
-bool check_rules(conf::Binder& binder, const conf::Value& value, const RouteConfig& route);
+bool check_rules(conf::Binder& binder, const conf::Value& value, RouteConfig& route);
 
 }  // namespace portolan::proxy

@@ -47,6 +47,7 @@ struct Member {
   std::string datacenter = {};         // where it stands; empty: here
   uint8_t tier = 0;                    // by its distance from here, nearest first; below most_tiers
   uint8_t warmth = full_warmth;        // below full while it starts slowly, of a server that has come back
+  bool keeps_clients = false;          // it drains, and still serves those whose cookie names it
   static constexpr uint8_t full_warmth = 20;
   // What balancers go by: weights, as far as they count now.
   int share() const { return weight * warmth; }

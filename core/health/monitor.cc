@@ -174,7 +174,8 @@ void Monitor::publish() {
   auto next = std::make_shared<Board>();
   next->version = board_->version + 1;
   bool news = publish_pools(*next);
-  for (auto& [name, pool] : pools_) next_ejection = std::min(next_ejection, pool->next_warmth_ms());
+  for (auto& [name, pool] : pools_)
+    next_ejection = std::min({next_ejection, pool->next_warmth_ms(), pool->next_farewell_ms()});
   if (next_ejection != std::numeric_limits<int64_t>::max()) ejection_over_.set(next_ejection - worker_.now_ms());
   for (const auto& [name, since_ms] : drains_.datacenters)
     next->datacenters[name] = {State::draining, "drained by an operator", since_ms};

@@ -49,8 +49,8 @@ class Monitor final : private CheckObserver {
   // don't see what the requests see.
   void report_failure(const std::string& pool, const SocketAddress& server, const std::string& reason);
 
-  // Operators. A drained server keeps what it has and gets nothing new, until enabled; kept over
-  // reloads while the server is configured. Errors name what exists.
+  // Operators. A drained server keeps what it has and gets nothing new, until enabled, but from clients that stick to it
+  // (PoolSpec::keep_clients_ms); kept over reloads while the server is configured. Errors name what exists.
   Status drain_server(const std::string& pool, const std::string& server, bool drain);
   Status drain_datacenter(const std::string& name, bool drain);
 

@@ -213,6 +213,24 @@ int64_t PoolMonitor::next_warmth_ms() const {
   return next;
 }
 
+// Whether a drained server still serves those who stick to it. One that isn't well keeps nobody.
+bool PoolMonitor::keeps_clients(const Entry& entry, const Member& member) const {
+  bool well = !entry.outlier.out() && !(entry.target && entry.target->state() == State::down);
+  return member.health.state == State::draining && well &&
+         worker_.wall_ms() < member.health.since_ms + spec_.keep_clients_ms;
+}
+
+int64_t PoolMonitor::next_farewell_ms() const {
+  int64_t next = std::numeric_limits<int64_t>::max();
+  for (size_t i = 0; published_ && i < entries_.size(); ++i) {
+    const Member* member = published_member(i, entries_[i].address);
+    if (!member || !member->keeps_clients) continue;
+    int64_t left_ms = member->health.since_ms + spec_.keep_clients_ms - worker_.wall_ms();
+    next = std::min(next, worker_.now_ms() + std::max<int64_t>(1, left_ms));
+  }
+  return next;
+}
+
 // In a pool of two or three a minority is what a restart or a failure leaves, and it can be relied on: there it takes
 // that nobody serves. Backups come first, and drained servers count for nothing.
 bool PoolMonitor::panics(const Pool& pool) const {
@@ -251,6 +269,8 @@ std::shared_ptr<const Pool> PoolMonitor::publish(const Drains& drains) {
     bool comes =
         serves(m.health.state) && (before ? !serves(before->health.state) : !starting_.contains(entry.configured));
     m.warmth = warm_up(entry, comes, serves(m.health.state));
+    m.keeps_clients = keeps_clients(entry, m);
+    if (m.keeps_clients) m.health.reason += ", keeps its clients";
     pool->members.push_back(std::move(m));
   }
   for (const Entry& entry : entries_) starting_.erase(entry.configured);

@@ -55,6 +55,7 @@ class PoolMonitor {
   bool on_check(const Target& target, bool good);
   int64_t expire_ejections();                        // when the next one ends; INT64_MAX: none
   int64_t next_warmth_ms() const;                    // when a slow start has its next step; INT64_MAX: none
+  int64_t next_farewell_ms() const;                  // when a drained server's clients must go; INT64_MAX: never
   bool has_server(const std::string& server) const;  // by address or as written
   std::vector<std::string> server_names() const;
 
@@ -84,6 +85,7 @@ class PoolMonitor {
   bool may_eject(const Entry& entry) const;
   void log_kept(Entry& entry, const std::string& reason);
   Health health_of(const Entry& entry, const Drains& drains) const;
+  bool keeps_clients(const Entry& entry, const Member& member) const;
   int evidence_of(const Entry& entry) const;
   uint8_t warm_up(Entry& entry, bool comes, bool serves) const;
   bool panics(const Pool& pool) const;

@@ -28,6 +28,7 @@ struct PoolSpec {
   int64_t slow_start_ms = 0;  // a server that comes back has its whole share after so long; 0: at once
   double panic = 0;           // a smaller share of servers serves: Pool::panic
   EjectConfig eject = {};
+  int64_t keep_clients_ms = 0;  // a drained server serves the clients whose cookie names it so long; 0: at once no more
   bool operator==(const PoolSpec&) const = default;
 };
 

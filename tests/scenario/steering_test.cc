@@ -28,9 +28,7 @@ std::string cookie_of(const Message& answer) {
 TEST(StickyScenario, AClientComesBackToItsServer) {
   World w(sticky_plan(3));
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   first.answers("first");
   std::string cookie = cookie_of(client.gets());
   ASSERT_NE(cookie, "");
@@ -47,9 +45,7 @@ TEST(StickyScenario, AClientComesBackToItsServer) {
 TEST(StickyScenario, ItSurvivesItsServersDeath) {
   World w(sticky_plan(2));
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   first.answers("first");
   std::string cookie = cookie_of(client.gets());
   first.closes();
@@ -71,9 +67,7 @@ TEST(StickyScenario, ItSurvivesItsServersDeath) {
 TEST(StickyScenario, OneThatNamesAServerThatIsDownIsGivenAnew) {
   World w(sticky_plan(2));
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   first.answers("first");
   std::string cookie = cookie_of(client.gets());
   w.origin(0).is(State::down);
@@ -82,6 +76,59 @@ TEST(StickyScenario, OneThatNamesAServerThatIsDownIsGivenAnew) {
   second.receives();
   second.answers("second");
   EXPECT_NE(cookie_of(client.gets()), "");
+}
+
+TEST(StickyScenario, AServerThatDrainsKeepsThoseItHas) {
+  World w(sticky_plan(2));
+  auto client = w.client(), stranger = w.client();
+  auto first = w.asked(client);
+  first.answers("first");
+  std::string cookie = cookie_of(client.gets());
+  w.origin(0).keeps_clients = true;
+  w.origin(0).is(State::draining);
+  client.asks("GET /", cookie);
+  first.receives();
+  first.answers("again");
+  EXPECT_FALSE(client.gets().has("Set-Cookie"));
+  std::optional<ServerEnd> second;
+  for (int i = 0; i < 4; ++i) {
+    stranger.asks("GET /");
+    if (!second) second.emplace(w.origin(1).accepts());
+    second->receives();
+    second->answers("second");
+    EXPECT_EQ(stranger.gets().body, "second");
+  }
+  w.origin(0).keeps_clients = false;
+  w.publish_board();
+  client.asks("GET /", cookie);
+  second->receives();
+  second->answers("second");
+  EXPECT_NE(cookie_of(client.gets()), "");
+}
+
+TEST(StickyScenario, IsGivenWithAWebSocketToo) {
+  World w(sticky_plan(2));
+  const std::string upgrade =
+      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  auto opens = [&](ServerEnd server) {
+    server.receives();
+    server.sends(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    return server;
+  };
+  auto client = w.client();
+  client.asks("GET /", upgrade);
+  auto first = opens(w.origin(0).accepts());
+  Message answer = client.gets_head();
+  EXPECT_EQ(answer.start.substr(0, 12), "HTTP/1.1 101");
+  std::string cookie = cookie_of(answer);
+  ASSERT_NE(cookie, "");
+  auto back = w.client();
+  back.asks("GET /", upgrade + cookie);
+  auto again = opens(w.origin(0).accepts());
+  EXPECT_FALSE(back.gets_head().has("Set-Cookie")) << "it has one";
 }
 
 // The cache keeps what the server said, and none of the cookies given with it; and a client with our cookie is served

@@ -274,6 +274,7 @@ void World::publish_board() {
     m.backup = o->backup;
     m.health = o->health;
     m.state = o->state;
+    m.keeps_clients = o->keeps_clients;
     pool->members.push_back(std::move(m));
   }
   auto board = std::make_shared<health::Board>();
@@ -286,6 +287,13 @@ Client World::client() {
   Client c(*this, connect_to(door_address_), Kind::response);
   settle();
   return c;
+}
+
+ServerEnd World::asked(Client& client, const std::string& what, size_t of) {
+  client.asks(what);
+  ServerEnd server = origin(of).accepts();
+  server.receives();
+  return server;
 }
 
 void World::advance(int64_t ms) {

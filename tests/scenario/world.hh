@@ -75,6 +75,7 @@ class Origin {
   int max_connections = 0;
   bool backup = false;
   bool removed = false;  // no longer in the pool
+  bool keeps_clients = false;
   std::shared_ptr<health::ServerState> state = std::make_shared<health::ServerState>();
   health::Health health;
 
@@ -107,6 +108,8 @@ class World {
   explicit World(Plan plan = {});
   ~World();
   Client client();
+  // The client asks, and the request has come to this origin by a new connection: its server's end.
+  ServerEnd asked(Client& client, const std::string& what = "GET /", size_t of = 0);
   int door() const { return door_.get(); }
   Origin& origin(size_t i = 0) { return *origins_[i]; }
   void publish();  // the plan, as a new snapshot

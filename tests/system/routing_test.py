@@ -87,7 +87,7 @@ class Routes(harness.Case):
         url = f'http://127.0.0.1:{edge.port}/x'
         told = edge.command('explain', 'GET', url, '--header', 'X-Beta: 1')
         self.assertRegex(told, r'route +"beta" .*\n +comes before "any" .*, as it has more conditions')
-        self.assertRegex(told, rf'server +127\.0\.0\.1:{two.port}, the next by round-robin')
+        self.assertRegex(told, rf'server +127\.0\.0\.1:{two.port}, by round-robin, whose turn it is')
         self.assertEqual(said(edge.get('/x', fields={'X-Beta': '1'}))[0]['origin'], 'two')
         self.assertRegex(edge.command('explain', 'GET', url), rf'server +127\.0\.0\.1:{one.port}')
         self.assertEqual(edge.command('explain', 'GET', 'nonsense', check=False).returncode, 1)
@@ -182,6 +182,39 @@ class Edits(harness.Case):
         self.assertIn(b'x-frame-options: DENY', told)
         self.assertIn(b'"target": "/z"', told)
 
+    def test_a_path_made_anew_by_an_expression(self):
+        edge = self.portolan(LISTENER + pool('app', self.echo()) + '''
+            [cache.edge]
+            memory = "1 MiB"
+            [[route]]
+            path_regex = '^/v([0-9]+)/(?P<rest>.*)$'
+            pool = "app"
+            rewrite = { to = "/api/{rest}/v{1}" }
+            [[route]]
+            path = "/shop/"
+            pool = "app"
+            cache = "edge"
+            rewrite = { regex = '^/shop/(.*)[.]php$', to = "/{1}" }
+            [[route]]
+            path = "/dots/"
+            pool = "app"
+            rewrite = { regex = '^/dots/(.)/(.)/', to = "/{1}{2}/etc" }
+            ''')
+
+        def target(path):
+            return said(edge.get(path))[0]['target']
+        self.assertEqual(target('/v2/a/b?c=/v3/'), '/api/a/b/v2?c=/v3/')
+        self.assertEqual(target('/shop/cart.php?id=1'), '/cart?id=1')
+        self.assertEqual(target('/shop/cart.html'), '/shop/cart.html')
+        self.assertEqual(target('/shop//evil.php'), '/evil')
+        self.assertEqual(target('/dots/a/b/'), '/ab/etc')
+        self.assertEqual(edge.get('/dots/%2e/%2e/').status, 200)
+        with edge.client() as connection:
+            connection.send(b'GET /dots/././ HTTP/1.1\r\nHost: test\r\n\r\n')
+            self.assertEqual(connection.answer().status, 400)
+        told = edge.command('explain', 'GET', f'http://127.0.0.1:{edge.port}/v2/a')
+        self.assertIn('is asked for /api/a/v2', told)
+
     def test_answers_from_a_cache_too_and_nothing_edited_is_kept(self):
         def handler(connection, _):
             while True:
@@ -254,6 +287,25 @@ class Mirrors(harness.Case):
                 self.assertEqual(body['body_size'], 2_000_000)
         self.assertLess(time.monotonic() - began, 5)
         self.assertGreater(self.results(edge, 'dropped'), 0)
+
+    def test_endless_answers_are_cut(self):
+        def endless(connection, _):
+            connection.request_head()
+            connection.send(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+            while True:
+                connection.send(b'10000\r\n' + b'x' * 65536 + b'\r\n')
+
+        def trickles(connection, _):
+            connection.request_head()
+            connection.send(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+            while True:
+                connection.send(b'1\r\nx\r\n')
+                time.sleep(0.1)
+        for handler, keys in ((endless, ', max_answer = "1 MiB"'), (trickles, ', timeout = "500ms"')):
+            edge = self.mirrored(self.scripted(handler), keys)
+            self.assertEqual(edge.get('/').status, 200)
+            harness.wait_until(lambda: self.results(edge, 'cut') == 1, 5, 'the cut')
+            self.assertEqual(self.results(edge, 'answered') or 0, 0)
 
     def test_that_are_down_cost_nothing(self):
         class Nobody:

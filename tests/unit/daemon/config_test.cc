@@ -152,6 +152,7 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_EQ(app.sticky->secure, "always");
   EXPECT_FALSE(app.sticky->http_only);
   EXPECT_EQ(app.sticky->same_site, "strict");
+  EXPECT_EQ(app.sticky->drain_ms, 1'800'000);
   EXPECT_EQ(app.sticky->key_file, "/etc/portolan/sticky.key");
   EXPECT_EQ(c.pools[1].balance, "hash");
   EXPECT_EQ(c.pools[1].hash.key, (proxy::KeyConfig{proxy::KeyConfig::By::header, "X-User"}));
@@ -162,7 +163,7 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_EQ(c.pools[1].shards->map[0].slots.back(), (proxy::SlotRange{200, 200}));
   EXPECT_THAT(c.pools[1].shards->map[1].servers, ElementsAre("10.0.0.11:8080", "file:/etc/portolan/app.servers"));
   EXPECT_EQ(c.pools[1].health.protocol, "tcp");
-  ASSERT_EQ(c.routes.size(), 7u);
+  ASSERT_EQ(c.routes.size(), 9u);
   EXPECT_TRUE(c.pools[1].required);
   ASSERT_EQ(c.pools[1].servers.size(), 3u);
   EXPECT_EQ(c.pools[1].servers[1].address.kind, ServerAddress::Kind::srv);
@@ -194,6 +195,8 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_DOUBLE_EQ(narrow.mirror->share, 0.1);
   EXPECT_EQ(narrow.mirror->buffer, 1u << 20);
   EXPECT_EQ(narrow.mirror->at_once, 7);
+  EXPECT_EQ(narrow.mirror->max_answer, 64u << 10);
+  EXPECT_EQ(narrow.mirror->timeout_ms, 5'000);
   ASSERT_EQ(narrow.request_headers.set.size(), 2u);
   EXPECT_EQ(narrow.request_headers.set[0].name, "X-Country");
   EXPECT_EQ(narrow.request_headers.set[0].value.pieces().at(0).then, proxy::Variable::country);
@@ -203,7 +206,13 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_EQ(narrow.response_headers.add.at(0).name, "Link");
   EXPECT_THAT(narrow.response_headers.remove, ElementsAre("x-powered-by", "via"));
   EXPECT_EQ(c.routes[5].rewrite->prefix, "/new/");
-  EXPECT_EQ(c.routes[6].redirect_to.pieces().size(), 2u);
+  Text path;
+  EXPECT_TRUE(c.routes[6].rewrite->replacement.apply("/u/anna/a/b", path)) << "the route's expression";
+  EXPECT_EQ(path, "/users/anna/a/b");
+  path.clear();
+  EXPECT_TRUE(c.routes[7].rewrite->replacement.apply("/legacy/a/b.php", path)) << "its own";
+  EXPECT_EQ(path, "/a/b");
+  EXPECT_EQ(c.routes[8].redirect_to.pieces().size(), 2u);
   ASSERT_EQ(c.caches.size(), 2u);
   EXPECT_EQ(c.caches[0].memory_bytes, 64u << 20);
   EXPECT_EQ(c.caches[0].query.mode, edge::QueryKey::Mode::drop);
@@ -263,7 +272,7 @@ TEST(Documentation, ExamplesOfRoutingAreValid) {
     }
     inside = line == "```toml" || (inside && line != "```");
   }
-  EXPECT_EQ(blocks, 4);
+  EXPECT_EQ(blocks, 5);
 }
 
 TEST(Reference, IsTheShippedFile) {

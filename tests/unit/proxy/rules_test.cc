@@ -7,6 +7,7 @@
 #include "core/http/h1.hh"
 #include "proxy/filters.hh"
 #include "proxy/header_edits.hh"
+#include "proxy/replacement.hh"
 #include "proxy/rewrite.hh"
 #include "proxy/split.hh"
 #include "proxy/template.hh"
@@ -213,6 +214,47 @@ TEST(Rewrites, ReplaceThePrefixByWholeSegments) {
   Text out;
   rewrite_path(exact, "/favicon.ico", out);
   EXPECT_EQ(out, "/static/icon/");
+}
+
+std::string replaced(const char* regex, const char* to, const char* path) {
+  RouteConfig route;
+  route.rewrite = RewriteConfig{"", regex, to, *Replacement::make(regex, to)};
+  Text out;
+  return rewrite_path(route, path, out) ? std::string(out) : "climbs";
+}
+
+TEST(Rewrites, MakeOfAPathWhatAnExpressionSays) {
+  EXPECT_EQ(replaced("^/v([0-9]+)/(.*)$", "/api/{2}/v{1}", "/v12/a/b"), "/api/a/b/v12");
+  EXPECT_EQ(replaced("^/v([0-9]+)/(.*)$", "/api/{2}/v{1}", "/w12/a/b"), "/w12/a/b") << "not found: as it was";
+  EXPECT_EQ(replaced("^/(?P<user>[a-z]+)/(?P<rest>.*)", "/{rest}/of/{user}", "/anna/x"), "/x/of/anna");
+  EXPECT_EQ(replaced("b", "/x{0}{0}", "/abc"), "/xbb") << "the whole path, wherever it is found";
+  EXPECT_EQ(replaced("^/(a)|(b)", "/{1}-{2}", "/a"), "/a-") << "a group that took no part is empty";
+  EXPECT_EQ(replaced("^/(.*)$", "/{}{1}{a b}{", "/x"), "/{}x{a b}{") << "text";
+  EXPECT_EQ(replaced("^/old(.*)$", "/{1}", "/old//evil.example/"), "/evil.example/") << "names no host";
+  EXPECT_EQ(replaced("^/old(.*)$", "/{1}", "/old/\\evil"), "/evil");
+  EXPECT_EQ(replaced("^/old(.*)$", "/{1}", "/old"), "/");
+  EXPECT_EQ(replaced("^/(.)/(.)/x$", "/{1}{2}/x", "/././x"), "climbs");
+  EXPECT_EQ(replaced("", "/x", "*"), "*");
+  std::string longest(100'000, 'a');
+  EXPECT_EQ(replaced("^/(a*)*b$", "/{1}", ("/" + longest).c_str()), "/" + longest) << "in time linear in the path";
+  RouteConfig route;
+  route.rewrite = RewriteConfig{"", "^/(.*)", "/app/{1}", *Replacement::make("^/(.*)", "/app/{1}")};
+  Text out;
+  EXPECT_FALSE(restore_location(route, "a.example", "/app/x", out)) << "nobody can tell what it was";
+  EXPECT_EQ(stripped_prefix(route), "");
+}
+
+TEST(Rewrites, TellWhatIsWrongWithAnExpression) {
+  auto wrong = [](const char* regex, const char* to) {
+    auto made = Replacement::make(regex, to);
+    return made ? std::string() : made.error().text;
+  };
+  EXPECT_EQ(wrong("(a", "/"), "missing ): (a");
+  EXPECT_EQ(wrong("(a)", "/{2}"), "{2} is no group of the expression, which has 1");
+  EXPECT_EQ(wrong("(a)", "/{99999999999}"), "{99999999999} is no group of the expression, which has 1");
+  EXPECT_EQ(wrong("(?P<rest>a)", "/{rst}"), "{rst} is no group of the expression; did you mean \"rest\"?");
+  EXPECT_EQ(wrong("(a)", "/$1"), "$1 is text here; write {1} for what the group caught");
+  EXPECT_EQ(wrong("(a)", "/\\1"), "\\1 is text here; write {1} for what the group caught");
 }
 
 TEST(Rewrites, AreTakenBackInLocations) {

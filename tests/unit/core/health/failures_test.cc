@@ -246,6 +246,33 @@ TEST_F(Failures, ServersThatLeftAreNoConcern) {
   EXPECT_EQ(state("app", a), State::up);
 }
 
+TEST_F(Operators, ADrainedServerKeepsItsClientsForAWhileAndWhileItIsWell) {
+  PoolSpec sticky = pool("app", {server(a), server(b)});
+  sticky.keep_clients_ms = 60'000;
+  auto keeps = [&] { return boards.back()->pools.at("app")->find(at(a))->keeps_clients; };
+  monitor.apply({{sticky}, {}, {}});
+  settle();
+  EXPECT_FALSE(keeps());
+  ASSERT_TRUE(monitor.drain_server("app", a, true));
+  settle();
+  EXPECT_EQ(health("app", a).reason, "drained by an operator, keeps its clients");
+  EXPECT_TRUE(keeps());
+  passes(50'000);
+  EXPECT_TRUE(keeps());
+  passes(11'000);
+  EXPECT_FALSE(keeps()) << "nobody had to ask for it";
+  EXPECT_EQ(health("app", a).reason, "drained by an operator");
+  ASSERT_TRUE(monitor.drain_server("app", a, false));
+  passes(3000);
+  ASSERT_TRUE(monitor.drain_server("app", a, true));
+  settle();
+  EXPECT_TRUE(keeps());
+  servers.refuses(a);
+  passes(10'000);
+  EXPECT_EQ(state("app", a), State::draining);
+  EXPECT_FALSE(keeps()) << "it is down";
+}
+
 TEST_F(Operators, ADrainedServerStaysDrainedOverChecksAndReloads) {
   monitor.apply({{pool("app", {server(a), server(b)})}, {}, {}});
   settle();

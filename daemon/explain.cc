@@ -253,7 +253,10 @@ bool Explanation::pool() {
   say("pool", fmt::format("{}{}, {}", pool_, why, config->second->balance));
   if (route_->rewrite) {
     Text path;
-    proxy::rewrite_path(*route_, parser_.head().path, path);
+    if (!proxy::rewrite_path(*route_, parser_.head().path, path)) {
+      say("refused", fmt::format("400: the rewritten path {} has a segment \"..\"", std::string_view(path)));
+      return false;
+    }
     say("pool", fmt::format("is asked for {}", std::string_view(path)));
   }
   if (route_->mirror)
@@ -294,7 +297,10 @@ bool Explanation::server() {
   proxy::Steer to = cluster.steer(parser_.head(), client_.address);
   Rng rng(1);
   proxy::Tried tried;
-  size_t index = cluster.pick({tried, rng, world_.now_us, to});
+  const proxy::Pick ask{tried, rng, world_.now_us, to};
+  for (size_t i = 0; i < copy->members.size(); ++i)
+    say("candidates", fmt::format("  {:<21} {}", copy->members[i].name, cluster.standing(i, ask)));
+  size_t index = cluster.pick(ask);
   if (index == proxy::Balancer::none) {
     const proxy::QueueConfig& queue = cluster.config().queue;
     if (queue.size > 0 && cluster.may_be_full(tried, to))
@@ -304,7 +310,7 @@ bool Explanation::server() {
       say("server", "none is left: 503");
     return false;
   }
-  std::string why = "the next by " + cluster.config().balance;
+  std::string why = fmt::format("by {}, {}", cluster.config().balance, cluster.chosen_as());
   if (index == to.named) why = "as the client's cookie says";
   if (to.shard != proxy::Steer::none) why += fmt::format(", of shard {}", to.shard);
   say("server", fmt::format("{}, {}", cluster.server_name(index), why));

@@ -1,5 +1,7 @@
 #include "proxy/cluster.hh"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "proxy/shards.hh"
@@ -12,6 +14,7 @@ Cluster::Cluster(std::shared_ptr<const health::Pool> pool, std::shared_ptr<const
     : pool_(std::move(pool)), config_(std::move(config)), tls_(std::move(tls)), id_(id) {
   const BalancerKind* kind = Registration<BalancerKind>::find(config_->balance);
   if (!kind) return;
+  chosen_ = kind->chosen;
   by_latency_ = kind->by_latency;
   by_key_ = kind->by_key;
   std::vector<size_t> all(pool_->members.size());
@@ -57,6 +60,19 @@ size_t Cluster::pick_named(const Pick& ask) {
   bool entered = (pool_->takes(m) || m.keeps_clients) && !was_tried(ask.tried, ask.to.named) &&
                  health::try_count_in(*pool_->state, *m.state, m.max_connections);
   return entered ? ask.to.named : Balancer::none;
+}
+
+std::string Cluster::standing(size_t index, const Pick& ask) const {
+  const health::Member& m = pool_->members[index];
+  if (ask.to.shard != Steer::none && !owns(ask.to.shard, m)) return fmt::format("not of shard {}", ask.to.shard);
+  if (m.keeps_clients && ask.to.named == index) return "named by the client's cookie, which it keeps while it drains";
+  if (!pool_->takes(m)) return fmt::format("out: {}", health::to_string(m.health.state));
+  int64_t in_flight = m.state->in_flight.load(std::memory_order_relaxed);
+  if (m.max_connections > 0 && in_flight >= m.max_connections)
+    return fmt::format("full: {} of {} in flight", in_flight, m.max_connections);
+  const Tiers& tiers = ask.to.shard != Steer::none ? shards_[ask.to.shard] : tiers_;
+  std::string named = ask.to.named == index ? "named by the client's cookie, " : "";
+  return named + tiers.standing(*pool_, index, ask);
 }
 
 const Sticky* Cluster::sticky() const {

@@ -19,7 +19,10 @@ class Cluster {
           std::shared_ptr<loop::TlsConnector> tls = nullptr);
   // Servers first, backups when no server that serves is left. Counts the request in.
   size_t pick(const Pick& ask);
-  bool by_latency() const { return by_latency_; }  // its servers' latencies are asked for: health::note_latency
+  // How a member stands with this request before the pick, for people. Counts nothing.
+  std::string standing(size_t index, const Pick& ask) const;
+  std::string_view chosen_as() const { return chosen_; }  // BalancerKind::chosen
+  bool by_latency() const { return by_latency_; }         // its servers' latencies are asked for: health::note_latency
   // Where the request belongs, as far as this pool cares.
   Steer steer(const http::RequestHead& request, const IpAddress& client) const;
   const Sticky* sticky() const;  // nullptr: its clients have no server of their own
@@ -51,6 +54,7 @@ class Cluster {
   std::vector<Tiers> shards_;               // of config_->shards->map
   std::vector<uint32_t> shard_of_slot_;     // empty without shards
   mutable std::unique_ptr<Sticky> sticky_;  // made when it is first asked for
+  std::string_view chosen_;
   bool by_latency_ = false;
   bool by_key_ = false;
   uint64_t id_;

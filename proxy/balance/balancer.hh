@@ -2,6 +2,7 @@
 // Who serves the next request. A balancer is built from one immutable state of a pool and rebuilt when that changes;
 // each worker has its own. What must be shared by the workers is counted in PoolState and ServerState.
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,10 +39,14 @@ class Balancer {
   // member's in_flight has been counted up: the caller counts it down (health::count_out) when the request is over.
   // Allocates nothing.
   virtual size_t pick(const Pick& ask) = 0;
+  // How a member of it stands with this request before the pick, for people: what the policy compares, with its figures.
+  // Counts nothing. May allocate.
+  virtual std::string standing(size_t member, const Pick& ask) const = 0;
 };
 
 struct BalancerKind {
-  std::string_view name;  // as written in `balance`
+  std::string_view name;    // as written in `balance`
+  std::string_view chosen;  // for people: what the chosen one is among the others
   // `members`: the indexes to choose from, one tier, none of them empty-handed by health.
   std::unique_ptr<Balancer> (*make)(std::shared_ptr<const health::Pool> pool, std::vector<size_t> members);
   bool by_latency = false;  // wants to be told how long answers take: health::note_latency

@@ -3,7 +3,10 @@
 //
 // A few requests at once are nobody's burden, and moving them would cost what hashing is for: up to `always_allowed`
 // none is passed over. The average is kept up by looking at a few members with each pick: it lags by size / 4 picks.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "proxy/balance/maglev.hh"
@@ -41,13 +44,11 @@ class Hash final : public Balancer {
   size_t pick(const Pick& ask) override {
     if (seats_.size() == 0) return none;
     look();
-    const double a_share = most_of_average * static_cast<double>(in_flight_ + 1) / shares_;
     uint64_t key = ask.to.key;
     for (int i = 0; i < most_steps; ++i, key = next_of(key)) {
       uint32_t at = table_->find(key);
       const Seat& seat = seats_[at];
-      double bound = std::max(a_share * static_cast<double>(seat.share), always_allowed);
-      if (static_cast<double>(seat.in_flight()) >= bound) continue;
+      if (static_cast<double>(seat.in_flight()) >= bound_of(seat)) continue;
       if (size_t m = enter(at, ask.tried); m != none) return m;
     }
     // Nearly all are tried, full, or above what seems to be the average.
@@ -56,7 +57,26 @@ class Hash final : public Balancer {
     return none;
   }
 
+  std::string standing(size_t member, const Pick& ask) const override {
+    const Seat& seat = seats_[seats_.seat_of(member)];
+    std::string load = fmt::format("{} in flight, passed over at {:.3g}", seat.in_flight(), std::ceil(bound_of(seat)));
+    std::vector<uint32_t> before;
+    uint64_t key = ask.to.key;
+    for (int i = 0; i < most_steps; ++i, key = next_of(key)) {
+      uint32_t at = table_->find(key);
+      if (std::find(before.begin(), before.end(), at) != before.end()) continue;
+      before.push_back(at);
+      if (seats_[at].member == member) return fmt::format("place {} in the key's order; {}", before.size(), load);
+    }
+    return fmt::format("beyond the key's first {}; {}", before.size(), load);
+  }
+
  private:
+  double bound_of(const Seat& seat) const {
+    const double a_share = most_of_average * static_cast<double>(in_flight_ + 1) / shares_;
+    return std::max(a_share * static_cast<double>(seat.share), always_allowed);
+  }
+
   void look() {
     for (size_t i = 0; i < looked_at; ++i) {
       if (++looking_at_ >= seats_.size()) looking_at_ = 0;
@@ -95,7 +115,7 @@ class Hash final : public Balancer {
   size_t looking_at_ = 0;
 };
 
-const Registration<BalancerKind> registered{{"hash",
+const Registration<BalancerKind> registered{{"hash", "the first in the key's order that is not overloaded",
                                              [](auto pool, auto members) {
                                                return std::unique_ptr<Balancer>(
                                                    std::make_unique<Hash>(std::move(pool), members));

@@ -1,5 +1,7 @@
 // The member with the fewest requests in flight for its weight. Exact across workers: choosing and counting in happen
 // under the pool's one lock, in an order all workers share (core/health/load_order). Ties go round.
+#include <fmt/format.h>
+
 #include "proxy/balance/balancer.hh"
 
 namespace portolan::proxy {
@@ -35,6 +37,14 @@ class LeastConnections final : public Balancer {
     // It has filled up by requests the order was not told of: its server stands in another by now.
     m = least_loaded_by_looking(tried);
     return m != none && enter(m) ? m : none;
+  }
+
+  std::string standing(size_t member, const Pick&) const override {
+    const health::Member& m = pool_->members[member];
+    int64_t in_flight = m.state->in_flight.load(std::memory_order_relaxed);
+    double weight = static_cast<double>(m.share()) / health::Member::full_warmth;
+    return fmt::format("load {:.3g} with this one ({} in flight by weight {:.3g})",
+                       static_cast<double>(in_flight + 1) / weight, in_flight, weight);
   }
 
  private:
@@ -73,7 +83,7 @@ class LeastConnections final : public Balancer {
 };
 
 const Registration<BalancerKind> registered{
-    {"least-connections", [](auto pool, auto members) {
+    {"least-connections", "the least loaded", [](auto pool, auto members) {
        return std::unique_ptr<Balancer>(std::make_unique<LeastConnections>(std::move(pool), std::move(members)));
      }}};
 

@@ -16,13 +16,15 @@ class Random final : public Balancer {
     return seats_.enter_any(lots_.draw(ask.rng.next()), ask.tried);
   }
 
+  std::string standing(size_t member, const Pick&) const override { return seats_.drawn_at(seats_.seat_of(member)); }
+
  private:
   static constexpr int most_draws = 8;  // where most are full, a walk is shorter
   Seats seats_;
   Lots lots_;
 };
 
-const Registration<BalancerKind> registered{{"random", [](auto pool, auto members) {
+const Registration<BalancerKind> registered{{"random", "drawn by lot", [](auto pool, auto members) {
                                                return std::unique_ptr<Balancer>(
                                                    std::make_unique<Random>(std::move(pool), members));
                                              }}};

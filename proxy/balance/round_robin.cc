@@ -1,5 +1,7 @@
 // Smooth weighted round robin: one schedule in which every member stands `weight` times, spread evenly, and one
 // counter for all workers that says whose turn it is. Weights whose schedule would be too long are spread by arithmetic.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -26,6 +28,15 @@ class RoundRobin final : public Balancer {
     for (size_t i = 1; i < turns_ && i < most_steps; ++i)
       if (size_t m = seats_.enter(seat_of((at + i) % turns_), ask.tried); m != none) return m;
     return seats_.enter_any(0, ask.tried);
+  }
+
+  std::string standing(size_t member, const Pick&) const override {
+    const size_t now = static_cast<size_t>(turn_->load(std::memory_order_relaxed) % turns_);
+    for (size_t i = 0; i < turns_ && i < most_steps; ++i) {
+      if (seat_of((now + i) % turns_).member != member) continue;
+      return i == 0 ? fmt::format("its turn, of {}", turns_) : fmt::format("its turn in {}, of {}", i, turns_);
+    }
+    return fmt::format("none of the next {} turns, of {}", most_steps, turns_);
   }
 
  private:
@@ -85,7 +96,7 @@ class RoundRobin final : public Balancer {
   uint64_t stride_ = 1;
 };
 
-const Registration<BalancerKind> registered{{"round-robin", [](auto pool, auto members) {
+const Registration<BalancerKind> registered{{"round-robin", "whose turn it is", [](auto pool, auto members) {
                                                return std::unique_ptr<Balancer>(
                                                    std::make_unique<RoundRobin>(std::move(pool), members));
                                              }}};

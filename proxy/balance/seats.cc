@@ -1,5 +1,7 @@
 #include "proxy/balance/seats.hh"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -25,6 +27,17 @@ std::vector<int64_t> Seats::shares() const {
   shares.reserve(seats_.size());
   for (const Seat& seat : seats_) shares.push_back(seat.share);
   return shares;
+}
+
+size_t Seats::seat_of(size_t member) const {
+  auto at = std::find_if(seats_.begin(), seats_.end(), [&](const Seat& seat) { return seat.member == member; });
+  return static_cast<size_t>(at - seats_.begin());
+}
+
+std::string Seats::drawn_at(size_t seat) const {
+  double all = 0;
+  for (const Seat& s : seats_) all += static_cast<double>(s.share);
+  return fmt::format("{:.3g}% of draws", 100 * static_cast<double>(seats_[seat].share) / all);
 }
 
 size_t Seats::enter_any(size_t first, const Tried& tried) const {

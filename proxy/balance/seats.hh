@@ -22,6 +22,8 @@ class Seats {
   const Seat& operator[](size_t i) const { return seats_[i]; }
   std::vector<int64_t> shares() const;
   const health::Pool& pool() const { return *pool_; }
+  size_t seat_of(size_t member) const;      // size(): it has none
+  std::string drawn_at(size_t seat) const;  // for people: its part of all draws
   // May take it, as far as a look tells: not tried, not full.
   bool open(const Seat& seat, const Tried& tried) const {
     return !was_tried(tried, seat.member) && (seat.max_connections == 0 || seat.in_flight() < seat.max_connections);

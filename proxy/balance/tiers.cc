@@ -1,5 +1,7 @@
 #include "proxy/balance/tiers.hh"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace portolan::proxy {
@@ -20,11 +22,11 @@ Tiers::Tiers(const BalancerKind& kind, const std::shared_ptr<const health::Pool>
   for (size_t tier = 0; tier < health::most_tiers; ++tier) {
     if (taking[tier].empty()) continue;
     healthy[tiers_.size()] = serving[tier] / all[tier];
-    tiers_.push_back({kind.make(pool, std::move(taking[tier]))});
+    tiers_.push_back({kind.make(pool, std::move(taking[tier])), tier});
   }
   spread(healthy);
   for (size_t rank = health::most_tiers; rank < 2 * health::most_tiers; ++rank)
-    if (!taking[rank].empty()) tiers_.push_back({kind.make(pool, std::move(taking[rank]))});
+    if (!taking[rank].empty()) tiers_.push_back({kind.make(pool, std::move(taking[rank])), rank});
 }
 
 void Tiers::spread(const double (&healthy)[health::most_tiers]) {
@@ -46,6 +48,23 @@ size_t Tiers::first_tier(Rng& rng) const {
   size_t tier = 0;
   while (tier + 1 < tiers_.size() && tiers_[tier].until <= at) ++tier;
   return tier;
+}
+
+std::string Tiers::standing(const health::Pool& pool, size_t member, const Pick& ask) const {
+  const health::Member& m = pool.members[member];
+  if (!pool.takes(m)) return {};
+  auto tier = std::find_if(tiers_.begin(), tiers_.end(), [&](const Tier& t) { return t.rank == m.rank(); });
+  if (tier == tiers_.end()) return {};
+  std::string text = tier->balancer->standing(member, ask);
+  if (spread_) {
+    uint64_t from = tier == tiers_.begin() ? 0 : (tier - 1)->until;
+    uint64_t until = std::max(from, tier->until);
+    text += fmt::format(", in a tier where {:.3g}% of requests begin",
+                        100 * static_cast<double>(until - from) / 4294967296.0);
+  } else if (tier != tiers_.begin()) {
+    text += m.backup ? ", as a backup when no server is left" : ", when no nearer one is left";
+  }
+  return text;
 }
 
 size_t Tiers::pick(const Pick& ask) const {

@@ -17,10 +17,13 @@ class Tiers {
   // Of `members`, those that health lets in; `kind` is how one of them is chosen.
   Tiers(const BalancerKind& kind, const std::shared_ptr<const health::Pool>& pool, const std::vector<size_t>& members);
   size_t pick(const Pick& ask) const;
+  // How one of them stands with this request before the pick, for people; empty: it isn't among those health lets in.
+  std::string standing(const health::Pool& pool, size_t member, const Pick& ask) const;
 
  private:
   struct Tier {
     std::unique_ptr<Balancer> balancer;
+    size_t rank = 0;     // health::Member::rank of its members
     uint64_t until = 0;  // of 2^32 requests, those below this begin here
   };
   void spread(const double (&healthy)[health::most_tiers]);

@@ -1,5 +1,7 @@
 // The power of two choices (Mitzenmacher): of two members drawn by their weights, the one with fewer requests in flight
 // for its weight. Nearly as even as least-connections, without its lock.
+#include <fmt/format.h>
+
 #include "proxy/balance/seats.hh"
 
 namespace portolan::proxy {
@@ -16,15 +18,23 @@ class TwoChoices final : public Balancer {
     });
   }
 
+  std::string standing(size_t member, const Pick&) const override {
+    size_t at = seats_.seat_of(member);
+    double weight = static_cast<double>(seats_[at].share) / health::Member::full_warmth;
+    return fmt::format("load {:.3g} ({} in flight by weight {:.3g}), {}",
+                       static_cast<double>(seats_[at].in_flight()) / weight, seats_[at].in_flight(), weight,
+                       seats_.drawn_at(at));
+  }
+
  private:
   Seats seats_;
   Lots lots_;
 };
 
-const Registration<BalancerKind> registered{{"two-choices", [](auto pool, auto members) {
-                                               return std::unique_ptr<Balancer>(
-                                                   std::make_unique<TwoChoices>(std::move(pool), members));
-                                             }}};
+const Registration<BalancerKind> registered{
+    {"two-choices", "the less loaded of two drawn by lot", [](auto pool, auto members) {
+       return std::unique_ptr<Balancer>(std::make_unique<TwoChoices>(std::move(pool), members));
+     }}};
 
 }  // namespace
 }  // namespace portolan::proxy

@@ -43,6 +43,8 @@ struct World {
     }
     pools[0]->members[2].health = {health::State::down, "connection refused", 0};
     pools[2]->members[0].health = {health::State::draining, "drained by an operator", 0};
+    fast().members[0].state->latency_us = 48'000;
+    fast().members[1].state->latency_us = 12'000;
     caches = loaded.config.caches;
     snapshot = assemble_snapshot(loaded.config);
   }
@@ -52,6 +54,7 @@ struct World {
     for (size_t at; (at = out.find(golden)) != std::string::npos;) out.erase(at, golden.size());
     return out;
   }
+  health::Pool& fast() { return const_cast<health::Pool&>(*board.pools["fast"]); }
   LoadResult loaded;
   health::Board board;
   std::vector<std::shared_ptr<health::Pool>> pools;
@@ -68,6 +71,11 @@ const ExplainRequest requests[] = {
     {"GET", "http://www.example.com/", {"X-Forwarded-For: 203.0.113.5"}, "10.0.0.9", ""},
     {"GET", "http://www.example.com/v1/x", {}, "2001:db8::1", ""},
     {"GET", "http://shop.example.com:8080/x?y", {}, "192.0.2.7", ""},
+    {"GET", "http://balance.example/turns", {}, "192.0.2.7", ""},
+    {"GET", "http://balance.example/two", {}, "192.0.2.7", ""},
+    {"GET", "http://balance.example/lots", {}, "192.0.2.7", ""},
+    {"GET", "http://balance.example/fast/x", {}, "192.0.2.7", ""},
+    {"GET", "http://balance.example/ring", {"X-User: anna"}, "192.0.2.7", ""},
     {"GET", "http://other.test/", {}, "192.0.2.7", ""},
     {"GET", "http://other.test/a?b", {}, "192.0.2.7", "inside"},
     {"GET", "http://other.test/", {}, "192.0.2.7", "outside"},

@@ -1,37 +1,6 @@
 // The answer path takes nothing from the heap: every operator new in this program is counted.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+#include "tests/unit/allocations.hh"
 #include "tests/unit/geodns/fixture.hh"
-
-namespace {
-std::atomic<long> allocations{0};
-void* counted(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* p = std::malloc(size ? size : 1)) return p;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(size);
-}
-void* operator new[](std::size_t size) {
-  return counted(size);
-}
-void operator delete(void* p) noexcept {
-  std::free(p);
-}
-void operator delete[](void* p) noexcept {
-  std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-  std::free(p);
-}
-void operator delete[](void* p, std::size_t) noexcept {
-  std::free(p);
-}
 
 namespace portolan::geodns {
 namespace {

@@ -1,45 +1,11 @@
 // What every balancer keeps to, those of tomorrow included: they join by being registered.
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <map>
-#include <new>
 #include <thread>
 
+#include "tests/unit/allocations.hh"
 #include "tests/unit/proxy/balance_fixture.hh"
-
-namespace {
-std::atomic<long> allocations{0};
-void* counted(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* p = std::malloc(size ? size : 1)) return p;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-// Every operator new of this program is counted.
-void* operator new(std::size_t size) {
-  return counted(size);
-}
-void* operator new[](std::size_t size) {
-  return counted(size);
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  return std::malloc(size ? size : 1);
-}
-void operator delete(void* p) noexcept {
-  std::free(p);
-}
-void operator delete[](void* p) noexcept {
-  std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-  std::free(p);
-}
-void operator delete[](void* p, std::size_t) noexcept {
-  std::free(p);
-}
 
 namespace portolan::proxy {
 namespace {
@@ -98,6 +64,22 @@ TEST_P(BalancerContract, OnlyTheMembersItWasGivenAreChosen) {
   EXPECT_EQ(choose(*Registration<BalancerKind>::find(GetParam())->make(pool, {}), {}), Balancer::none);
 }
 
+TEST_P(BalancerContract, TellsHowEachStandsAndCountsNothing) {
+  auto pool = pool_of({1, 2, 1});
+  auto balancer = make(GetParam(), pool);
+  EXPECT_FALSE(Registration<BalancerKind>::find(GetParam())->chosen.empty());
+  for (int i = 0; i < 5; ++i) choose(*balancer, {});
+  Rng rng(1), same(1);
+  const Tried none;
+  for (size_t m = 0; m < 3; ++m) {
+    std::string told = balancer->standing(m, {none, rng, 1'000'000, {7}});
+    EXPECT_FALSE(told.empty());
+    EXPECT_EQ(balancer->standing(m, {none, rng, 1'000'000, {7}}), told) << "nothing moved";
+  }
+  EXPECT_EQ(in_flight(*pool, 0) + in_flight(*pool, 1) + in_flight(*pool, 2), 5);
+  EXPECT_EQ(rng.next(), same.next());
+}
+
 TEST_P(BalancerContract, APickTakesNothingFromTheHeap) {
   auto pool = pool_of({1, 2, 3, 4, 5});
   auto balancer = make(GetParam(), pool);
@@ -111,10 +93,10 @@ TEST_P(BalancerContract, APickTakesNothingFromTheHeap) {
     }
   };
   run();  // tables have their size now
-  ASSERT_GT(allocations, 0);
-  long before = allocations;
+  ASSERT_GT(test::allocations, 0);
+  long before = test::allocations;
   run();
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(test::allocations, before);
 }
 
 TEST_P(BalancerContract, AFullPoolIsNeverOverfilledByThreads) {

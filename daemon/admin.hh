@@ -11,7 +11,7 @@
 //   GET  /health           200, a health::Report; with ?watch=1[&heartbeat_ms=N] one report a line:
 //   at once, at every
 //                          change, and every N ms (50 to 10,000; 1,000 when left out)
-//   POST /reload           200 {"ok":true}, or 422 {"error":…, "errors":[…]}
+//   POST /reload           200 {"ok":true, "notes":[…]}, or 422 {"error":…, "errors":[…]}
 //   POST /drain, /enable   {"server":{"pool":…,"address":…}} or {"datacenter":…} or {"node":true}:
 //                          200 {"ok":true}
 //   POST /purge            {"url":…}: 200 {"purged":N}
@@ -36,14 +36,18 @@
 
 namespace portolan::daemon {
 
+struct ReloadResult {
+  std::vector<std::string> errors;  // of the file; none when it is applied
+  std::vector<std::string> notes;   // what of it waits for the next start
+};
+
 // What the daemon does for its operators. All called on the control worker.
 class AdminBackend {
  public:
   virtual ~AdminBackend() = default;
   virtual StatusReport status() = 0;
-  // `done` is called once, now or later, on the control worker: the errors of the file, none when
-  // it is applied.
-  virtual void reload(std::function<void(std::vector<std::string> errors)> done) = 0;
+  // `done` is called once, now or later, on the control worker.
+  virtual void reload(std::function<void(const ReloadResult&)> done) = 0;
   virtual Status drain_server(const std::string& pool, const std::string& address, bool drain) = 0;
   virtual Status drain_datacenter(const std::string& name, bool drain) = 0;
   // Of one route, or with an empty name of all that have it; the routes that it changed.

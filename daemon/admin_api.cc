@@ -77,10 +77,14 @@ void get_ready(AdminBackend& backend, const AdminRequest& request, const Reply& 
 }
 
 void post_reload(AdminBackend& backend, Reply reply) {
-  backend.reload([reply = std::move(reply)](std::vector<std::string> errors) {
-    if (errors.empty()) return reply(ok());
+  backend.reload([reply = std::move(reply)](const ReloadResult& result) {
+    if (result.errors.empty()) {
+      AdminAnswer a = ok();
+      if (!result.notes.empty()) a.body = dump({{"ok", true}, {"notes", result.notes}});
+      return reply(std::move(a));
+    }
     AdminAnswer a = admin_error(422, "");
-    a.body = dump({{"error", "the configuration is refused; the old one keeps running"}, {"errors", errors}});
+    a.body = dump({{"error", "the configuration is refused; the old one keeps running"}, {"errors", result.errors}});
     reply(std::move(a));
   });
 }

@@ -68,14 +68,16 @@ int explain_offline(const Options& options, std::ostream& out, std::ostream& err
 std::string admin_of(const Options& options, bool config_given, std::ostream& err) {
   if (!options.admin.empty()) return options.admin;
   if (!config_given) return ProcessConfig().admin;
-  LoadResult loaded = load(options.config);
-  for (const std::string& error : loaded.errors) err << error << "\n";
-  if (!loaded.errors.empty()) return {};
-  if (loaded.config.server.admin == "off") {
+  auto admin = admin_socket(options.config);
+  if (!admin) {
+    err << admin.error().text << "\n";
+    return {};
+  }
+  if (*admin == "off") {
     err << "portolan: " << options.config << " says server.admin = \"off\"\n";
     return {};
   }
-  return loaded.config.server.admin;
+  return *admin;
 }
 
 class CommandLine {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 
 #include "core/conf/load.hh"
 #include "core/conf/reference.hh"
@@ -49,7 +50,32 @@ void check(const conf::Tree& tree, const conf::Binder& binder, Config& config, E
     errors.push_back(tree.root.where.text() + ": nothing listens; add a [listener.NAME] or [geodns]");
 }
 
+const conf::Value* admin_in(const conf::Value& root) {
+  const conf::Member* server = root.find("server");
+  const conf::Member* admin = server ? server->value.find("admin") : nullptr;
+  return admin && admin->value.kind == conf::Value::Kind::string ? &admin->value : nullptr;
+}
+
+// What stands before the line of a mistake of syntax, "file:line:col: …".
+std::string sound_lines(const std::string& path, const std::string& mistake) {
+  if (!mistake.starts_with(path + ":")) return {};
+  const auto line = std::strtoul(mistake.c_str() + path.size() + 1, nullptr, 10);
+  std::ifstream file(path);
+  std::string text, next;
+  for (unsigned long n = 1; n < line && std::getline(file, next); ++n) text += next + "\n";
+  return text;
+}
+
 }  // namespace
+
+Result<std::string> admin_socket(const std::string& path) {
+  conf::Tree tree = conf::read(path);
+  if (const conf::Value* admin = admin_in(tree.root)) return admin->string;
+  if (tree.errors.empty()) return ProcessConfig().admin;
+  if (auto begin = conf::parse(sound_lines(path, tree.errors.front()), path))
+    if (const conf::Value* admin = admin_in(*begin)) return admin->string;
+  return Error{tree.errors.front() + "\nportolan: so the admin socket isn't known; `--admin unix:/path` names it"};
+}
 
 LoadResult load(const std::string& path) {
   LoadResult result;

@@ -65,6 +65,8 @@ struct LoadResult {
 // Reads FILE and what it includes, binds every key to its field, and checks what one key can't say alone (names that
 // don't exist, routes that tie, …). Never throws.
 LoadResult load(const std::string& path);
+// The admin socket that a file names, whatever else is wrong with it; the error where that can't be told.
+Result<std::string> admin_socket(const std::string& path);
 
 // reference.toml: every key with its type, default, bounds and help.
 std::string reference();

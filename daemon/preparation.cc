@@ -1,6 +1,9 @@
 #include "daemon/preparation.hh"
 
+#include <fmt/format.h>
+
 #include "daemon/assembly.hh"
+#include "daemon/cores.hh"
 #include "daemon/sticky_keys.hh"
 
 namespace portolan::daemon {
@@ -70,6 +73,20 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   p.snapshot->route_gates = std::move(gate.routes);
   p.snapshot->listener_gates = std::move(gate.listeners);
   return p;
+}
+
+std::vector<std::string> waits_for_restart(const ProcessConfig& running, size_t workers, const ProcessConfig& next) {
+  std::vector<std::string> notes;
+  auto note = [&notes](std::string_view key, const std::string& now, const std::string& then) {
+    if (now == then) return;
+    notes.push_back(fmt::format("server.{} takes effect at the next start: {} until then, {} in the file", key,
+                                now.empty() ? "none" : now, then.empty() ? "none" : then));
+  };
+  size_t next_workers = next.workers > 0 ? static_cast<size_t>(next.workers) : usable_cores();
+  note("workers", std::to_string(workers), std::to_string(next_workers));
+  note("user", running.user, next.user);
+  note("state", running.state, next.state);
+  return notes;
 }
 
 }  // namespace portolan::daemon

@@ -41,4 +41,8 @@ struct Preparation {
 Preparation prepare(LoadResult loaded, const GeoFiles& geo, const TlsFiles& tls, uint32_t serial,
                     const GateParts& gates = {}, const crypto::MacKey& sticky_key = {});
 
+// What a reload of `next` leaves as it is until the process is started anew: a sentence each, for people. `running`: what it
+// was started with.
+std::vector<std::string> waits_for_restart(const ProcessConfig& running, size_t workers, const ProcessConfig& next);
+
 }  // namespace portolan::daemon

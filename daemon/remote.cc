@@ -76,6 +76,10 @@ int Remote::reload() const {
   std::string answer;
   if (!ask("POST", "/reload", "", answer)) return 1;
   out_ << "reloaded\n";
+  json j = json::parse(answer, nullptr, false);
+  if (j.is_object() && j.contains("notes") && j["notes"].is_array())
+    for (const json& note : j["notes"])
+      if (note.is_string()) out_ << note.get<std::string>() << "\n";
   return 0;
 }
 

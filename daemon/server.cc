@@ -80,6 +80,7 @@ Server::~Server() {
   monitor_.reset();
   ocsp_.reset();
   resolver_.reset();
+  gone_servers_.reset();
   retired_.reset();
   tickets_.reset();
   pool_.reset();
@@ -101,6 +102,7 @@ Status Server::start(LoadResult loaded) {
   log::set_level(level);
   descriptors_ = raise_descriptor_limit();
   size_t workers = config.server.workers > 0 ? static_cast<size_t>(config.server.workers) : usable_cores();
+  running_ = config.server;
   sockets_ = std::make_unique<Sockets>(workers);
   if (auto opened = sockets_->prepare(config); !opened) return opened;
   if (auto dropped = drop_privileges(config.server.user); !dropped) return dropped;
@@ -123,6 +125,9 @@ Status Server::start(LoadResult loaded) {
     control_.post([this, pool, server, reason] { monitor_->report_failure(pool, server, reason); });
   };
   hire(workers);
+  gone_servers_ = std::make_unique<GoneServers>(control_, [this](const auto& kept) {
+    for (Crew& c : crews_) c.worker->post([proxy = c.proxy.get(), kept] { proxy->fold_gone_servers(*kept); });
+  });
   resolver_ = std::make_unique<loop::Resolver>(control_, config.resolver);
   health::Lookups lookups{health::resolve_with(*resolver_), health::resolve_services_with(*resolver_),
                           health::read_lists_with(control_, *pool_)};
@@ -202,6 +207,7 @@ std::shared_ptr<const geodns::View> Server::view_with(const health::Board& board
 }
 
 void Server::on_board(std::shared_ptr<const health::Board> board) {
+  gone_servers_->note(*board);
   retired_->add(std::exchange(board_, std::move(board)));
   if (applying_) return;
   retired_->add(std::exchange(view_, view_with(*board_)));
@@ -309,7 +315,7 @@ void Server::lend_to_control(const std::vector<Sockets::Lent>& gone) {
 
 // ── reload ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-void Server::reload(std::function<void(std::vector<std::string>)> done) {
+void Server::reload(std::function<void(const ReloadResult&)> done) {
   if (reloading_) {
     waiting_reloads_.push_back(std::move(done));
     return;
@@ -332,7 +338,7 @@ void Server::reload(std::function<void(std::vector<std::string>)> done) {
   finish_reload(std::move(none), *shared_done);
 }
 
-void Server::finish_reload(Preparation prepared, const std::function<void(std::vector<std::string>)>& done) {
+void Server::finish_reload(Preparation prepared, const std::function<void(const ReloadResult&)>& done) {
   std::vector<std::string> errors = std::move(prepared.errors);
   if (shutting_down_) errors.emplace_back("the process is stopping");
   const Config& next = prepared.config;
@@ -340,11 +346,11 @@ void Server::finish_reload(Preparation prepared, const std::function<void(std::v
     if (auto opened = sockets_->prepare(next); !opened) errors.push_back(opened.error().text);
   if (errors.empty() && next.log.access_path != config_.log.access_path)
     if (auto opened = open_logs(next); !opened) errors.push_back(opened.error().text);
-  size_t workers = next.server.workers > 0 ? static_cast<size_t>(next.server.workers) : usable_cores();
   int64_t most = connection_limit(next);
-  if (errors.empty() && workers != crews_.size())
-    log::warning("server.workers takes effect at the next start", {{"now", crews_.size()}, {"file", workers}});
+  std::vector<std::string> notes;
   if (errors.empty()) {
+    notes = waits_for_restart(running_, crews_.size(), next.server);
+    for (const std::string& note : notes) log::warning(note);
     log::Level level = log::Level::info;
     log::parse_level(next.log.level, level);
     log::set_level(level);
@@ -362,11 +368,11 @@ void Server::finish_reload(Preparation prepared, const std::function<void(std::v
   }
   sd_notify(0, "READY=1");
   reloading_ = false;
-  done(errors);
+  done({errors, notes});
   if (waiting_reloads_.empty()) return;
   // One more reload serves everybody who asked meanwhile.
-  reload([waiting = std::exchange(waiting_reloads_, {})](const std::vector<std::string>& e) {
-    for (const auto& w : waiting) w(e);
+  reload([waiting = std::exchange(waiting_reloads_, {})](const ReloadResult& result) {
+    for (const auto& w : waiting) w(result);
   });
 }
 
@@ -375,7 +381,7 @@ void Server::finish_reload(Preparation prepared, const std::function<void(std::v
 void Server::on_signal(int signal) {
   switch (signal) {
     case SIGHUP:
-      return reload([](const std::vector<std::string>&) {});
+      return reload([](const ReloadResult&) {});
     case SIGUSR1:
       return reopen_logs();
     default:

@@ -14,6 +14,7 @@
 #include "daemon/admin.hh"
 #include "daemon/assembly.hh"
 #include "daemon/config.hh"
+#include "daemon/gone_servers.hh"
 #include "daemon/leave.hh"
 #include "daemon/ocsp_keeper.hh"
 #include "daemon/preparation.hh"
@@ -39,7 +40,7 @@ class Server final : public AdminBackend {
 
   // ── AdminBackend ──
   StatusReport status() override;
-  void reload(std::function<void(std::vector<std::string> errors)> done) override;
+  void reload(std::function<void(const ReloadResult&)> done) override;
   Status drain_server(const std::string& pool, const std::string& address, bool drain) override;
   Status drain_datacenter(const std::string& name, bool drain) override;
   Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) override;
@@ -65,7 +66,7 @@ class Server final : public AdminBackend {
   void hire(size_t workers);
   void on_signal(int signal);
   void on_board(std::shared_ptr<const health::Board> board);
-  void finish_reload(Preparation next, const std::function<void(std::vector<std::string>)>& done);
+  void finish_reload(Preparation next, const std::function<void(const ReloadResult&)>& done);
   void apply(Preparation next);
   void lend_tls(health::MonitorSpec& spec);
   void publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone);
@@ -85,6 +86,7 @@ class Server final : public AdminBackend {
   SystemClock clock_;
   metrics::Registry registry_;
   Config config_;
+  ProcessConfig running_;  // as it was started: what a reload can't change goes by this
   int64_t started_ms_ = 0;
   uint64_t descriptors_ = 0;  // the limit of open files
   loop::Worker control_;
@@ -99,6 +101,7 @@ class Server final : public AdminBackend {
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Signals> signals_;
   std::unique_ptr<Retired> retired_;
+  std::unique_ptr<GoneServers> gone_servers_;
   Caches caches_;
   GeoFiles geo_;
   TlsFiles tls_;
@@ -113,7 +116,7 @@ class Server final : public AdminBackend {
   uint64_t version_ = 0;
   bool applying_ = false;  // boards wait for the snapshot they go with
   bool reloading_ = false;
-  std::vector<std::function<void(std::vector<std::string>)>> waiting_reloads_;
+  std::vector<std::function<void(const ReloadResult&)>> waiting_reloads_;
   std::unique_ptr<Leave> leave_;
   bool node_drained_ = false;   // by an operator
   bool shutting_down_ = false;  // draining_ follows

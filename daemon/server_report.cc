@@ -150,6 +150,9 @@ StatusReport Server::status() {
     edge::Stats s = cache->stats();
     r.caches.push_back({name, s.objects, s.bytes, s.budget, s.hits, s.misses});
   }
+  for (size_t i = 0; i < snapshot_->route_gates.size(); ++i)
+    if (const auto& gate = snapshot_->route_gates[i]; gate && gate->maintenance && gate->maintenance->on())
+      r.maintenance.push_back(snapshot_->routes[i].name);
   r.draining = r.draining || draining_ || leave_->leaving();
   return r;
 }

@@ -20,7 +20,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Site, datacenter, 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Service, name, sites)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Cache, name, objects, bytes, memory, hits, misses)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport, server, datacenter, draining, version, now_ms, uptime_s,
-                                                workers, listeners, pools, services, caches)
+                                                workers, listeners, pools, services, caches, maintenance)
 
 void add_board(StatusReport& report, const health::Board& board) {
   constexpr auto relaxed = std::memory_order_relaxed;
@@ -137,6 +137,7 @@ std::string status_tables(const StatusReport& report) {
   std::string text = fmt::format("{}{}: Portolan {}, up {}, {} worker{}{}\n", report.server, where, report.version,
                                  age(report.uptime_s * 1000), report.workers, report.workers == 1 ? "" : "s",
                                  report.draining ? ", draining" : "");
+  for (const std::string& route : report.maintenance) text += fmt::format("route {} is in maintenance\n", route);
   for (const std::string& table : {listeners_table(report), pools_table(report), sources_table(report),
                                    services_table(report), caches_table(report)})
     if (!table.empty()) text += "\n" + table;

@@ -18,7 +18,8 @@ namespace portolan::daemon {
 //              "weight","backup","in_flight","requests","failures","datacenter","warmth","latency_us","ejections"}],
 //              "sources":[{"source","state","reason","since_ms","servers"}]}],
 //    "services":[{"name","sites":[{"datacenter","state","reason","since_ms"}]}],
-//    "caches":[{"name","objects","bytes","memory","hits","misses"}]}
+//    "caches":[{"name","objects","bytes","memory","hits","misses"}],
+//    "maintenance":[names of the routes that answer with their maintenance page]}
 // Moments are milliseconds since the Unix epoch.
 struct StatusReport {
   struct Listener {
@@ -87,6 +88,7 @@ struct StatusReport {
   std::vector<Pool> pools;
   std::vector<Service> services;
   std::vector<Cache> caches;
+  std::vector<std::string> maintenance;  // routes that answer with their maintenance page
 };
 
 // Fills pools (with their servers' counts, without `balance`), services and `draining`.

@@ -109,6 +109,22 @@ bool no_server_twice(Binder& binder, const Value& value, PoolConfig& pool) {
   return false;
 }
 
+// Lists in files and SRV sets may bring limits of their own.
+bool queue_is_of_use(Binder& binder, const Value& value, const PoolConfig& pool) {
+  const conf::Member* queue = value.find("queue");
+  if (!queue || pool.queue.size == 0) return true;
+  for (const ServerConfig& s : pool.servers)
+    if (s.max_connections > 0 || s.address.kind == ServerAddress::Kind::file) return true;
+  binder.error(queue->where, "queue in " + binder.context() +
+                                 " is never used, as no server has max_connections: write them as { address = …, "
+                                 "max_connections = 100 }, or leave queue out");
+  return false;
+}
+
+bool check_pool(Binder& binder, const Value& value, PoolConfig& pool) {
+  return no_server_twice(binder, value, pool) && queue_is_of_use(binder, value, pool);
+}
+
 const conf::Table<HstsConfig>& hsts_fields() {
   static const conf::Table<HstsConfig> table{
       row("max_age", &HstsConfig::max_age_s, conf::duration<int64_t>(0, 10LL * 365 * 86'400'000, 1000),
@@ -271,7 +287,7 @@ const conf::Table<PoolConfig>& pool_fields() {
           row("timeouts", &PoolConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
       },
-      no_server_twice};
+      check_pool};
   return table;
 }
 

@@ -117,6 +117,12 @@ void Proxy::set_board(std::shared_ptr<const health::Board> board) {
   retire_changed_clusters();
 }
 
+void Proxy::fold_gone_servers(const ServerSeries& kept) {
+  meter_.forget();
+  for (const Family* family : {&requests_total, &failures_total})
+    worker_.metrics().fold(*family, [&](std::string_view labels) { return kept.fold(labels); });
+}
+
 void Proxy::set_ticket_keys(std::shared_ptr<const crypto::TicketKeys> keys) {
   ticket_keys_ = std::move(keys);
   for (auto& [listener, acceptor] : acceptors_) acceptor->set_ticket_keys(ticket_keys_);

@@ -18,6 +18,7 @@
 #include "proxy/crowd.hh"
 #include "proxy/pool.hh"
 #include "proxy/request_meter.hh"
+#include "proxy/server_series.hh"
 #include "proxy/snapshot.hh"
 #include "proxy/source/open_files.hh"
 #include "proxy/source_counts.hh"
@@ -56,6 +57,7 @@ class Proxy {
   // ── what control sends ──
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_board(std::shared_ptr<const health::Board> board);
+  void fold_gone_servers(const ServerSeries& kept);  // the series of all others
   void set_ticket_keys(std::shared_ptr<const crypto::TicketKeys> keys);
   void set_staples(std::shared_ptr<const crypto::Staples> staples);
   void listen(const std::string& listener, int fd);       // fd belongs to the Server

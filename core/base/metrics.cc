@@ -50,6 +50,21 @@ Counter& Shard::counter(const Family& family, std::initializer_list<std::string_
   return *slot;
 }
 
+void Shard::fold(const Family& family, const std::function<std::string(std::string_view labels)>& fold) {
+  std::lock_guard lock(mutex_);
+  for (auto it = counters_.lower_bound({&family, {}}); it != counters_.end() && it->first.family == &family;) {
+    std::string into = fold(it->first.labels);
+    if (into.empty() || into == it->first.labels) {
+      ++it;
+      continue;
+    }
+    auto& sum = counters_[{&family, std::move(into)}];
+    if (!sum) sum = std::make_unique<Counter>();
+    sum->add(it->second->value());
+    it = counters_.erase(it);
+  }
+}
+
 Histogram& Shard::histogram(const Family& family, std::initializer_list<std::string_view> labels) {
   std::lock_guard lock(mutex_);
   auto& slot = histograms_[key_of(family, labels)];

@@ -4,6 +4,7 @@
 // the reference, it stays valid as long as the shard.
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,6 +51,9 @@ class Shard {
  public:
   Counter& counter(const Family& family, std::initializer_list<std::string_view> labels = {});
   Histogram& histogram(const Family& family, std::initializer_list<std::string_view> labels = {});
+  // Adds the counters of a family to those with other labels, where `fold` gives some (rendered: route="a",pool="b"); they
+  // end, and with them the references to them. Nothing that was counted is lost. On the thread that writes this shard.
+  void fold(const Family& family, const std::function<std::string(std::string_view labels)>& fold);
 
  private:
   friend class Registry;

@@ -53,6 +53,12 @@ std::string Binder::subject() const {
   return in.empty() ? key_text(key) : key_text(key) + " in " + in;
 }
 
+std::string Binder::header() const {
+  std::string out;
+  for (const Step& step : path_) out += key_text(step.key) + ".";
+  return out + key_text(key);
+}
+
 std::string Binder::context() const {
   if (path_.empty()) return {};
   std::string out = key_text(path_[0].key);

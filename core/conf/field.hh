@@ -48,6 +48,7 @@ class Binder {
 
   std::string subject() const;  // "weight in [pool.app].servers"
   std::string context() const;  // "[pool.app].servers"; empty at the top
+  std::string header() const;   // of `key` as a section: "pool.app.servers"
 
   std::string key;  // the one being read
   bool in_list = false;

@@ -122,9 +122,12 @@ Type<std::vector<T>> list(Type<T> inner, size_t fewest = 0, bool single = false)
   t.name = (single ? inner.name + ", or list of them" : "list, each a " + inner.name);
   t.bounds = inner.bounds;
   if (!inner.example.empty()) t.example = "[" + inner.example + "]";
-  t.read = [read = inner.read, fewest, single](Binder& binder, const Value& value, std::vector<T>& out) {
+  const bool tables = inner.shape == Described::Shape::table;
+  t.read = [read = inner.read, fewest, single, tables](Binder& binder, const Value& value, std::vector<T>& out) {
     std::vector<T> items;
     if (value.kind != Value::Kind::array) {
+      if (!single && tables && value.kind == Value::Kind::table)
+        return binder.must_be(value, "a list of tables: begin each with [[" + binder.header() + "]]");
       if (!single) return binder.must_be(value, "a list");
       T item{};
       if (!read(binder, value, item)) return false;
@@ -167,6 +170,7 @@ Type<S> table(const Table<S>& rows) {
   Type<S> t;
   t.name = "table";
   t.read = [&rows](Binder& binder, const Value& value, S& out) {
+    if (value.sections) return binder.must_be(value, "a table: begin it with [" + binder.header() + "], once");
     if (value.kind != Value::Kind::table) return binder.must_be(value, "a table");
     Binder::Scope scope(binder, Binder::Scope::Shape::table);
     return rows.read(binder, value, out);
@@ -216,7 +220,8 @@ Type<std::vector<S>> named(const Table<S>& rows) {
   Type<std::vector<S>> t;
   t.name = "tables by name";
   t.read = [inner = table(rows).read](Binder& binder, const Value& value, std::vector<S>& out) {
-    if (value.kind != Value::Kind::table) return binder.must_be(value, "a table of tables");
+    if (value.kind != Value::Kind::table)
+      return binder.must_be(value, "a table of tables: begin each with [" + binder.header() + ".NAME]");
     Binder::Scope scope(binder, Binder::Scope::Shape::map);
     bool good = true;
     for (const Member& member : value.members) {

@@ -10,12 +10,12 @@ namespace portolan::daemon {
 class FakeBackend final : public AdminBackend {
  public:
   StatusReport status() override { return report; }
-  void reload(std::function<void(std::vector<std::string>)> done) override {
+  void reload(std::function<void(const ReloadResult&)> done) override {
     calls.push_back("reload");
     if (reload_later)
       waiting.push_back(std::move(done));
     else
-      done(errors);
+      done({errors, notes});
   }
   Status drain_server(const std::string& pool, const std::string& address, bool drain) override {
     calls.push_back((drain ? "drain " : "enable ") + pool + " " + address);
@@ -55,9 +55,9 @@ class FakeBackend final : public AdminBackend {
   health::Report told{"edge-1", "us-east", 1, false, {{"app", {2, 2, 1, health::State::up}}}};
   bool is_ready = true;
   bool reload_later = false;
-  std::vector<std::string> errors;
+  std::vector<std::string> errors, notes;
   std::vector<std::string> calls;
-  std::vector<std::function<void(std::vector<std::string>)>> waiting;
+  std::vector<std::function<void(const ReloadResult&)>> waiting;
 };
 
 }  // namespace portolan::daemon

@@ -241,6 +241,39 @@ TEST_F(CliWithDaemon, TheSocketIsTakenFromTheConfiguration) {
   ::unlink(path.c_str());
 }
 
+TEST_F(CliWithDaemon, AMistakeInTheFileDoesNotHideTheSocket) {
+  std::string path = ::testing::TempDir() + "mistaken-" + std::to_string(getpid()) + ".toml";
+  const std::string server = "[server]\nadmin = \"unix:" + path_ + "\"\n";
+  for (const std::string& mistake :
+       {std::string("[listener.http]\nlisen = 5\n"), std::string("[pool.app]\nservers = [\"10.0.0.1:80\"\n[x]\n"),
+        std::string("include = \"nothing\"\n"), std::string("[server]\n")}) {
+    std::ofstream(path) << server << mistake;
+    EXPECT_EQ(portolan({"status", "--config", path.c_str()}), 0) << mistake << err();
+    EXPECT_EQ(err(), "");
+  }
+  std::ofstream(path) << "[pool.app\n" << server;
+  EXPECT_EQ(portolan({"status", "--config", path.c_str()}), 2);
+  EXPECT_NE(err().find(path + ":1:"), std::string::npos) << err();
+  EXPECT_NE(err().find("`--admin unix:/path` names it"), std::string::npos) << err();
+  ::unlink(path.c_str());
+}
+
+TEST_F(CliWithDaemon, ReloadTellsWhatWaitsForTheNextStart) {
+  in_daemon([&] { backend_.notes = {"server.user takes effect at the next start: a until then, b in the file"}; });
+  EXPECT_EQ(remote({"reload"}), 0);
+  EXPECT_EQ(out(), "reloaded\nserver.user takes effect at the next start: a until then, b in the file\n");
+}
+
+TEST(Status, ShowsRoutesInMaintenance) {
+  StatusReport r;
+  r.maintenance = {"shop", "api"};
+  EXPECT_NE(status_tables(r).find("\nroute shop is in maintenance\nroute api is in maintenance\n"), std::string::npos)
+      << status_tables(r);
+  auto read = parse_status(to_json(r));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->maintenance, r.maintenance);
+}
+
 StatusReport sample() {
   StatusReport r;
   r.server = "edge-1";

@@ -1,6 +1,7 @@
 // What a reload prepares, what it doesn't read again, and how what it replaced is freed.
 #include "daemon/preparation.hh"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -98,6 +99,22 @@ TEST(Retired, FreesWhatNobodyHoldsAndNotOnTheLoop) {
   EXPECT_FALSE(watch.expired()) << "nor does the loop";
   executor.queue.front()();
   EXPECT_TRUE(watch.expired());
+}
+
+TEST(Restart, IsNamedForEachKeyThatNeedsIt) {
+  ProcessConfig running;
+  running.user = "portolan";
+  running.workers = 2;
+  ProcessConfig next = running;
+  EXPECT_THAT(waits_for_restart(running, 2, next), ::testing::ElementsAre());
+  next.user = "";
+  next.state = "/var/lib/portolan";
+  next.workers = 3;
+  EXPECT_THAT(waits_for_restart(running, 2, next),
+              ::testing::ElementsAre(
+                  "server.workers takes effect at the next start: 2 until then, 3 in the file",
+                  "server.user takes effect at the next start: portolan until then, none in the file",
+                  "server.state takes effect at the next start: none until then, /var/lib/portolan in the file"));
 }
 
 }  // namespace

@@ -20,12 +20,12 @@ TEST(Allocation, NoneOnTheAnswerPath) {
     }
   test::Packet out(65535);
   Answerer answerer(world.rng);
-  const long before = allocations.load();
+  const long before = portolan::test::allocations.load();
   for (const auto& packet : packets)
     answerer.answer(packet, world.client, Transport::udp, *world.view, out, world.info);
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(portolan::test::allocations.load(), before);
   ::operator delete(::operator new(1));  // not a new-expression: those may be optimised away
-  EXPECT_GT(allocations.load(), before) << "the count must count";
+  EXPECT_GT(portolan::test::allocations.load(), before) << "the count must count";
 }
 
 }  // namespace

@@ -18,9 +18,7 @@ void exchange(World& w, Client& client, size_t origin, const std::string& body) 
 TEST(Control, DrainLetsRequestsEnd) {
   World w;
   auto idle = w.client(), busy = w.client(), partial = w.client();
-  busy.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(busy);
   partial.sends("GET / HT");
   w.settle();
   w.proxy->drain();
@@ -46,9 +44,7 @@ TEST(Control, DrainLetsRequestsEnd) {
 TEST(Control, AClosedListenersConnectionsEndAfterTheirRequest) {
   World w;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   w.proxy->stop_listening(w.door());
   server.answers("ok");
   EXPECT_EQ(client.gets().field("Connection"), "close");
@@ -58,9 +54,7 @@ TEST(Control, AClosedListenersConnectionsEndAfterTheirRequest) {
 TEST(Control, ARequestKeepsTheConfigurationItBeganWith) {
   World w;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   w.plan.route_all = false;
   w.publish();
   server.answers("as configured before");
@@ -71,9 +65,7 @@ TEST(Control, ARequestKeepsTheConfigurationItBeganWith) {
 TEST(Control, AServerThatWasRemovedFinishesWhatItHas) {
   World w({.servers = 2});
   auto a = w.client(), b = w.client();
-  a.asks("GET /a");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(a, "GET /a");
   w.origin(0).removed = true;
   w.publish_board();
   for (int i = 0; i < 3; ++i) exchange(w, b, 1, "from the other");
@@ -86,9 +78,7 @@ TEST(Control, AServerThatWasRemovedFinishesWhatItHas) {
 TEST(Control, IdleConnectionsOfARemovedServerAreClosed) {
   World w({.servers = 2});
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   first.answers("ok");
   client.gets();
   first.gets_nothing();
@@ -103,9 +93,7 @@ TEST(Control, IdleConnectionsOfADrainingServerAreClosed) {
   for (State state : {State::draining, State::down, State::ejected}) {
     World w({.servers = 2});
     auto client = w.client();
-    client.asks("GET /");
-    auto first = w.origin(0).accepts();
-    first.receives();
+    auto first = w.asked(client);
     first.answers("ok");
     client.gets();
     w.origin(0).is(state);
@@ -142,9 +130,7 @@ TEST(Control, ABackupServesOnlyWhenNobodyElseDoes) {
 TEST(Control, ABoardInTheMiddleOfARetryIsNoTrouble) {
   World w({.servers = 3});
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.origin(0).removed = true;
   w.origin(1).is(State::down);
   first.resets();  // the request knows the board it began with
@@ -157,9 +143,7 @@ TEST(Control, ABoardInTheMiddleOfARetryIsNoTrouble) {
 TEST(Control, AProxyMayEndWithRequestsUnderWay) {
   World w({.cache = edge::CacheConfig{}});
   auto a = w.client(), b = w.client(), c = w.client();
-  a.asks("GET /a");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(a, "GET /a");
   b.asks("GET /a");
   c.sends("POST /c HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
   auto second = w.origin().accepts();

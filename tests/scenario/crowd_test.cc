@@ -4,14 +4,6 @@
 namespace portolan::scenario {
 namespace {
 
-// A client amid a request that its server has not answered.
-ServerEnd keep_busy(World& w, Client& client) {
-  client.asks("GET /");
-  ServerEnd server = w.origin().accepts();
-  server.receives();
-  return server;
-}
-
 TEST(Crowd, NearTheLimitTheOldestIdleConnectionGoesForANewOne) {
   World w;
   w.shared.most_connections = 4;
@@ -40,7 +32,7 @@ TEST(Crowd, AConnectionThatWasUsedIsNoLongerTheOldest) {
   w.advance(1'500);
   auto second = w.client();
   w.advance(1'500);
-  auto server = keep_busy(w, first);
+  auto server = w.asked(first);
   server.answers("ok");
   EXPECT_EQ(first.gets().body, "ok");
   auto third = w.client();
@@ -52,7 +44,7 @@ TEST(Crowd, WhoIsAtWorkStays) {
   World w;
   w.shared.most_connections = 2;
   auto first = w.client();
-  auto busy = keep_busy(w, first);
+  auto busy = w.asked(first);
   w.advance(1'500);
   auto second = w.client();
   w.advance(1'500);
@@ -69,7 +61,7 @@ TEST(Crowd, HeadsThatDontComeToTheirEndGoWhenNobodyIdles) {
   auto slow = w.client();
   slow.sends("GET / HTTP/1.1\r\nX: ");
   auto busy = w.client();
-  auto server = keep_busy(w, busy);
+  auto server = w.asked(busy);
   auto refused = w.client();  // a second has not passed
   refused.reads_to_the_end();
   EXPECT_EQ(w.count("portolan_connections_refused_total"), 1u);
@@ -89,7 +81,7 @@ TEST(Crowd, AHeadThatStallsGoesBeforeWhoHasIdledForLess) {
   slow.sends("GET / HTTP/1.1\r\nX: ");
   w.advance(2'500);
   auto idle = w.client();
-  auto server = keep_busy(w, idle);
+  auto server = w.asked(idle);
   server.answers("ok");
   EXPECT_EQ(idle.gets().body, "ok");
   auto next = w.client();
@@ -106,7 +98,7 @@ TEST(Crowd, ManyAtWorkDontHideTheOneThatIdles) {
   std::vector<ServerEnd> servers;
   for (size_t i = 0; i < many; ++i) {
     busy.push_back(w.client());
-    servers.push_back(keep_busy(w, busy.back()));
+    servers.push_back(w.asked(busy.back()));
   }
   auto idle = w.client();
   // Each looks at a few; the next at others.
@@ -139,7 +131,7 @@ TEST(Crowd, WhenMemoryIsFullTheSlowestReaderIsCutForANewRequest) {
   int64_t before = blocks_held();
   w.shared.most_buffered = before + (384 << 10);
   auto slow = w.client();
-  auto server = keep_busy(w, slow);
+  auto server = w.asked(slow);
   server.sends("HTTP/1.1 200 OK\r\nContent-Length: 33554432\r\n\r\n");
   server.pours(32 << 20);
   w.settle();
@@ -147,7 +139,7 @@ TEST(Crowd, WhenMemoryIsFullTheSlowestReaderIsCutForANewRequest) {
   w.shared.most_buffered = before + (32 << 10);
   w.advance(300);
   auto other = w.client();
-  auto busy = keep_busy(w, other);
+  auto busy = w.asked(other);
   slow.is_cut();
   server.reads_to_the_end();
   EXPECT_EQ(w.count("portolan_slow_readers_cut_total"), 1u);
@@ -166,7 +158,7 @@ TEST(Crowd, WhenMemoryIsFullAndNobodyCanGoARequestIsA503) {
   EXPECT_EQ(w.count("portolan_requests_shed_total"), 1u);
   w.shared.most_buffered = INT64_MAX;
   auto next = w.client();
-  auto server = keep_busy(w, next);
+  auto server = w.asked(next);
   server.answers("ok");
   EXPECT_EQ(next.gets().body, "ok");
 }
@@ -185,9 +177,7 @@ TEST(Crowd, WhileMemoryIsTightAWholeAnswerAndAWholeUploadStillPass) {
   w.shared.most_buffered = blocks_held() + (1 << 20);
   auto client = w.client();
   std::string large(4 << 20, 'x');
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   w.shared.most_buffered = blocks_held() + 1'000;  // tight, never full for those that have begun
   server.answers(large);
   EXPECT_EQ(client.gets().body.size(), large.size());

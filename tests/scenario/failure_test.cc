@@ -8,9 +8,7 @@ TEST(Failure, ARefusedRequestGoesToTheNextServer) {
   World w({.servers = 2});
   w.origin(0).refuses();
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin(1).accepts();
-  server.receives();
+  auto server = w.asked(client, "GET /", 1);
   server.answers("second");
   EXPECT_EQ(client.gets().body, "second");
   EXPECT_EQ(w.count("portolan_retries_total"), 1u);
@@ -22,9 +20,7 @@ TEST(Failure, ARefusedRequestGoesToTheNextServer) {
 TEST(Failure, AResetAndAnEarlyEndAreTriedAgain) {
   World w({.servers = 3});
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   first.resets();
   auto second = w.origin(1).accepts();
   second.receives();
@@ -49,9 +45,7 @@ TEST(Failure, TwoRetriesAndNoMore) {
 TEST(Failure, ATimeoutIsTriedAgainAndThenA504) {
   World w({.servers = 2});
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.advance(59'000);
   w.origin(1).nobody_comes();
   w.advance(1'000);
@@ -116,9 +110,7 @@ TEST(Failure, ALargePutIsNotReplayed) {
 TEST(Failure, AConnectionThatClosedJustNowIsNobodysFailure) {
   World w;
   auto client = w.client();
-  client.asks("GET /1");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client, "GET /1");
   server.answers("1");
   client.gets();
   client.asks("GET /2");
@@ -135,9 +127,7 @@ TEST(Failure, AConnectionThatClosedJustNowIsNobodysFailure) {
 TEST(Failure, AnIdleConnectionsEndIsNoticed) {
   World w;
   auto client = w.client();
-  client.asks("GET /1");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client, "GET /1");
   server.answers("1");
   client.gets();
   server.closes();
@@ -153,16 +143,12 @@ TEST(Failure, AnIdleConnectionsEndIsNoticed) {
 TEST(Failure, BytesNobodyAskedForEndAnIdleConnection) {
   World w;
   auto client = w.client();
-  client.asks("GET /1");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client, "GET /1");
   server.answers("1");
   client.gets();
   server.sends("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nevil!");
   server.reads_to_the_end();
-  client.asks("GET /2");
-  auto fresh = w.origin().accepts();
-  fresh.receives();
+  auto fresh = w.asked(client, "GET /2");
   fresh.answers("2");
   EXPECT_EQ(client.gets().body, "2");
 }
@@ -170,14 +156,10 @@ TEST(Failure, BytesNobodyAskedForEndAnIdleConnection) {
 TEST(Failure, BytesBehindAnAnswerAreNotTheNextAnswer) {
   World w;
   auto client = w.client();
-  client.asks("GET /1");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client, "GET /1");
   server.sends("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nevil!");
   EXPECT_EQ(client.gets().body, "1");
-  client.asks("GET /2");
-  auto fresh = w.origin().accepts();
-  fresh.receives();
+  auto fresh = w.asked(client, "GET /2");
   fresh.answers("2");
   EXPECT_EQ(client.gets().body, "2");
 }
@@ -193,9 +175,7 @@ TEST(Failure, WithoutBudgetThereIsNoRetry) {
   w.origin(1).nobody_comes();
   w.advance(10'000);  // both windows have passed
   w.pool_state->turns[0] = 0;
-  client.asks("GET /");
-  auto server = w.origin(1).accepts();
-  server.receives();
+  auto server = w.asked(client, "GET /", 1);
   server.answers("ok");
   EXPECT_EQ(client.gets().body, "ok");
 }
@@ -205,9 +185,7 @@ TEST(Failure, AnAnswerThatBreaksOffBreaksTheConnection) {
                                   std::string("Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")}) {
     World w({.servers = 2});
     auto client = w.client();
-    client.asks("GET /");
-    auto server = w.origin().accepts();
-    server.receives();
+    auto server = w.asked(client);
     server.sends("HTTP/1.1 200 OK\r\n" + head);
     EXPECT_EQ(client.gets_head().status(), 200);
     w.settle();
@@ -222,17 +200,13 @@ TEST(Failure, AnAnswerThatBreaksOffBreaksTheConnection) {
 TEST(Failure, AResetRightBehindTheBytesIsSeenAtOnce) {
   World w;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   server.sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
   server.resets();  // both are there when the proxy looks
   client.is_cut();
 
   auto other = w.client();
-  other.asks("GET /");
-  auto second = w.origin().accepts();
-  second.receives();
+  auto second = w.asked(other);
   second.answers("whole");
   second.resets();
   EXPECT_EQ(other.gets().body, "whole");
@@ -257,18 +231,14 @@ TEST(Failure, AMalformedAnswerIsA502AndItsConnectionIsNotUsedAgain) {
                           "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"}) {
     World w({.servers = 2});
     auto client = w.client();
-    client.asks("GET /");
-    auto server = w.origin().accepts();
-    server.receives();
+    auto server = w.asked(client);
     server.sends(bad);
     EXPECT_EQ(client.gets().status(), 502) << bad;
     EXPECT_EQ(w.proxy->pool().idle(), 0u);
     w.origin(1).nobody_comes();  // it was answered: asking another makes it no better
     EXPECT_EQ(w.count("portolan_server_failures_total", "reason=\"malformed\""), 1u);
     w.pool_state->turns[0] = 0;
-    client.asks("GET /");
-    auto fresh = w.origin().accepts();
-    fresh.receives();
+    auto fresh = w.asked(client);
     fresh.answers("ok");
     EXPECT_EQ(client.gets().body, "ok");
   }
@@ -291,9 +261,7 @@ TEST(Failure, AServerThatTakesNoConnectionIsGivenTwoSeconds) {
 TEST(Failure, AnAnswerThatStallsIsCut) {
   World w;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   server.sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
   client.gets_head();
   EXPECT_EQ(client.reads(4), "half");
@@ -310,9 +278,7 @@ TEST(Failure, AnAnswerThatStallsIsCut) {
 TEST(Failure, AClientThatResetsEndsItsRequestAtTheServer) {
   World w;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   client.resets();
   server.is_closed();
   EXPECT_EQ(w.count("portolan_requests_total", "status=\"499\""), 1u);
@@ -322,9 +288,7 @@ TEST(Failure, AClientThatResetsEndsItsRequestAtTheServer) {
 TEST(Failure, AClientThatResetsAmidTheBodyEndsItsRequestAtTheServer) {
   World w;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   server.sends("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegin");
   client.gets_head();
   client.resets();

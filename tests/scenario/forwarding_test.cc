@@ -143,9 +143,7 @@ TEST(Forwarding, AClientOfHttp10GetsNoChunks) {
 TEST(Forwarding, AServersEndEndsAnAnswerWithoutFraming) {
   World w;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   server.sends("HTTP/1.0 200 OK\r\nServer: old\r\n\r\nuntil the end");
   server.closes();
   Message answer = client.gets();
@@ -184,9 +182,7 @@ TEST(Forwarding, ARefusalInsteadOfContinueEndsTheConnection) {
 TEST(Forwarding, EarlyHintsPassAndOldClientsAreSpared) {
   World w;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   server.sends("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n");
   Message hints = client.gets();
   EXPECT_EQ(hints.status(), 103);
@@ -204,9 +200,7 @@ TEST(Forwarding, EarlyHintsPassAndOldClientsAreSpared) {
 TEST(Forwarding, AServerWaitsForAClientThatDoesNotRead) {
   World w;
   auto client = w.client();
-  client.asks("GET /large");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client, "GET /large");
   constexpr size_t size = 32 << 20;
   server.sends("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n");
   size_t poured = server.pours(size);
@@ -271,9 +265,7 @@ TEST(Forwarding, AClientThatClosedItsSideStillGetsItsAnswer) {
 TEST(Forwarding, HowBytesAreSplitChangesNothing) {
   World w;
   auto client = w.client();
-  client.asks("GET /first");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client, "GET /first");
   server.answers("");
   client.gets();
   for (const std::string& message : {

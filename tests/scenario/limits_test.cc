@@ -104,9 +104,7 @@ TEST(Limits, AnIdleConnectionHasAMinute) {
   World w;
   auto fresh = w.client();
   auto used = w.client();
-  used.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(used);
   server.answers("ok");
   used.gets();
   w.advance(59'500);
@@ -140,9 +138,7 @@ TEST(Limits, AStalledRequestBodyIsA408) {
 TEST(Limits, AClientThatTakesNothingIsLeft) {
   World w;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   server.sends("HTTP/1.1 200 OK\r\nContent-Length: 33554432\r\n\r\n");
   server.pours(32 << 20);
   w.advance(31'000);
@@ -156,12 +152,8 @@ TEST(Limits, AFullServerIsPassedOverAndAFullPoolIsA503) {
   w.origin(1).max_connections = 1;
   w.publish_board();
   auto a = w.client(), b = w.client(), c = w.client();
-  a.asks("GET /a");
-  auto first = w.origin(0).accepts();
-  first.receives();
-  b.asks("GET /b");
-  auto second = w.origin(1).accepts();
-  second.receives();
+  auto first = w.asked(a, "GET /a");
+  auto second = w.asked(b, "GET /b", 1);
   Message refused = c.get("/c");
   EXPECT_EQ(refused.status(), 503);
   EXPECT_EQ(refused.field("Retry-After"), "5");
@@ -179,9 +171,7 @@ TEST(Limits, MoreClientsThanAllowedAreClosedAtOnce) {
   World w;
   w.shared.most_connections = 1;
   auto first = w.client();
-  first.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(first);
   auto second = w.client();
   second.reads_to_the_end();
   first.gets_nothing();

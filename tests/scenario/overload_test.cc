@@ -11,9 +11,7 @@ struct FullWorld : World {
   explicit FullWorld(int size = 100) : World({.amend_pool = [size](proxy::PoolConfig& p) { p.queue.size = size; }}) {
     origin().max_connections = 1;
     publish_board();
-    first.asks("GET /first");
-    server.emplace(origin().accepts());
-    server->receives();
+    server.emplace(asked(first, "GET /first"));
   }
   Client first{client()};
   std::optional<ServerEnd> server;
@@ -98,9 +96,7 @@ TEST(Queue, AServerThatComesBackServesWhoWaits) {
   w.origin(0).max_connections = 1;
   w.origin(1).is(State::down);
   auto a = w.client(), b = w.client();
-  a.asks("GET /a");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(a, "GET /a");
   b.asks("GET /b");
   b.gets_nothing();
   w.origin(1).is(State::up);
@@ -125,9 +121,7 @@ TEST(Queue, ARetryWaitsForAnotherServerToo) {
   w.origin(1).max_connections = 1;
   w.origin(0).is(State::down);
   auto a = w.client(), b = w.client();
-  a.asks("GET /a");
-  auto busy = w.origin(1).accepts();
-  busy.receives();
+  auto busy = w.asked(a, "GET /a", 1);
   w.origin(0).is(State::up);
   w.origin(0).refuses();
   b.asks("GET /b");
@@ -146,19 +140,13 @@ TEST(Queue, ARetryThatWaitsHoldsNobodyUp) {
   w.origin(1).max_connections = 1;
   w.origin(0).is(State::down);
   auto a = w.client(), b = w.client(), c = w.client();
-  a.asks("GET /a");
-  auto busy = w.origin(1).accepts();
-  busy.receives();
+  auto busy = w.asked(a, "GET /a", 1);
   w.origin(0).is(State::up);
-  b.asks("GET /b");
-  auto failing = w.origin(0).accepts();
-  failing.receives();
+  auto failing = w.asked(b, "GET /b");
   failing.resets();
   b.gets_nothing();
   EXPECT_EQ(w.pool_state->queue.size(), 1u);
-  c.asks("GET /c");
-  auto well = w.origin(0).accepts();
-  well.receives();
+  auto well = w.asked(c, "GET /c");
   well.answers("c");
   EXPECT_EQ(c.gets().body, "c");
   busy.answers("a");
@@ -212,9 +200,7 @@ TEST(RetriedStatuses, TakeFromTheBudget) {
   w.pool_state->window_start_ms = w.clock.now_ms();
   w.pool_state->window_retries[0] = 100;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin(0).accepts();
-  server.receives();
+  auto server = w.asked(client);
   server.answers("busy", "", "503 Service Unavailable");
   EXPECT_EQ(client.gets().body, "busy") << "passed on, not made into another error";
   w.origin(1).nobody_comes();
@@ -253,9 +239,7 @@ constexpr proxy::HedgeConfig after_100_ms{0, 100};
 TEST(Hedging, TheSecondAnswersWhenTheFirstIsSlow) {
   World w(hedged(after_100_ms));
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.advance(70);
   w.origin(1).nobody_comes();
   w.advance(30);
@@ -276,9 +260,7 @@ TEST(Hedging, TheSecondAnswersWhenTheFirstIsSlow) {
 TEST(Hedging, TheFirstMayStillWin) {
   World w(hedged(after_100_ms));
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.advance(100);
   auto second = w.origin(1).accepts();
   second.receives();
@@ -291,9 +273,7 @@ TEST(Hedging, TheFirstMayStillWin) {
 TEST(Hedging, ALargeAnswerOfTheSecondIsWhole) {
   World w(hedged(after_100_ms));
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.advance(100);
   auto second = w.origin(1).accepts();
   second.receives();
@@ -332,9 +312,7 @@ TEST(Hedging, AnAnswerThatWouldBeTriedElsewhereDoesNotWin) {
   plan.retry.statuses = {503};
   World w(std::move(plan));
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.advance(100);
   auto second = w.origin(1).accepts();
   second.receives();
@@ -349,9 +327,7 @@ TEST(Hedging, AnAnswerThatWouldBeTriedElsewhereDoesNotWin) {
 TEST(Hedging, WhenBothFailTheClientIsTold) {
   World w(hedged(after_100_ms));
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.advance(100);
   auto second = w.origin(1).accepts();
   second.receives();
@@ -381,9 +357,7 @@ TEST(Hedging, NeedsBudgetAndAnotherServer) {
   w.pool_state->window_start_ms = w.clock.now_ms();
   w.pool_state->window_retries[0] = 100;
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.advance(200);
   w.origin(1).nobody_comes();
   EXPECT_EQ(w.origin(1).state->in_flight, 0);
@@ -391,9 +365,7 @@ TEST(Hedging, NeedsBudgetAndAnotherServer) {
   EXPECT_EQ(client.gets().body, "ok");
   w.origin(1).is(State::down);
   w.advance(20'000);
-  client.asks("GET /");
-  auto again = w.origin(0).accepts();
-  again.receives();
+  auto again = w.asked(client);
   w.advance(200);
   again.answers("ok");
   EXPECT_EQ(client.gets().body, "ok");
@@ -402,9 +374,7 @@ TEST(Hedging, NeedsBudgetAndAnotherServer) {
 TEST(Hedging, AClientThatLeavesEndsBoth) {
   World w(hedged(after_100_ms));
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.advance(100);
   auto second = w.origin(1).accepts();
   second.receives();
@@ -416,9 +386,7 @@ TEST(Hedging, AClientThatLeavesEndsBoth) {
 TEST(Hedging, APercentileIsThatOfThePoolsOwnAnswers) {
   World w(hedged({0.95, 0}));
   auto client = w.client();
-  client.asks("GET /");
-  auto unknown = w.origin(0).accepts();
-  unknown.receives();
+  auto unknown = w.asked(client);
   w.advance(5'000);
   w.origin(1).nobody_comes();  // nothing is known yet
   unknown.answers("ok", "Connection: close\r\n");
@@ -426,9 +394,7 @@ TEST(Hedging, APercentileIsThatOfThePoolsOwnAnswers) {
   for (int i = 0; i < 100; ++i) w.pool_state->first_byte.observe_us(i < 97 ? 20'000 : 900'000);
   w.advance(2'000);
   w.pool_state->turns[0] = 0;
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.advance(5);
   w.origin(1).nobody_comes();
   w.advance(20);
@@ -443,9 +409,7 @@ TEST(Hedging, AFetchForTheCacheIsHedgedToo) {
   plan.cache = edge::CacheConfig{};
   World w(std::move(plan));
   auto client = w.client();
-  client.asks("GET /");
-  auto first = w.origin(0).accepts();
-  first.receives();
+  auto first = w.asked(client);
   w.advance(100);
   auto second = w.origin(1).accepts();
   second.receives();

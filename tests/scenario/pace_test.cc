@@ -56,9 +56,7 @@ TEST(Pace, AServerThatTakesNothingIsNotItsClientsFault) {
 TEST(Pace, AReaderThatTakesDropByDropIsLeft) {
   World w;
   auto client = w.client();
-  client.asks("GET /");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client);
   server.sends("HTTP/1.1 200 OK\r\nContent-Length: 33554432\r\n\r\n");
   server.pours(32 << 20);
   client.gets_head();
@@ -75,9 +73,7 @@ TEST(Pace, AReaderThatTakesDropByDropIsLeft) {
 TEST(Pace, AServerThatSaysLittleIsNotItsClientsFault) {
   World w;
   auto client = w.client();
-  client.asks("GET /events");
-  auto server = w.origin().accepts();
-  server.receives();
+  auto server = w.asked(client, "GET /events");
   server.sends("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
   client.gets_head();
   for (int i = 0; i < 20; ++i) {

@@ -180,7 +180,7 @@ void Proxy::retire_changed_clusters() {
     std::unordered_set<const health::ServerState*> serving;
     if (known && cluster->tls() == tls)
       for (const health::Member& m : pool->second->members)
-        if (health::serves(m.health.state)) serving.insert(m.state.get());
+        if (health::serves(m.health.state) || m.keeps_clients) serving.insert(m.state.get());
     for (const health::Member& m : cluster->pool().members)
       if (!serving.contains(m.state.get())) pool_.close_idle(*m.state);
     return true;
@@ -193,7 +193,7 @@ bool Proxy::serves(const Cluster& cluster, const health::ServerState& server) {
   if (found == board_->pools.end() || !snapshot_->pools.contains(pool) || connector(pool) != cluster.tls())
     return false;
   for (const health::Member& m : found->second->members)
-    if (m.state.get() == &server) return health::serves(m.health.state);
+    if (m.state.get() == &server) return health::serves(m.health.state) || m.keeps_clients;
   return false;
 }
 

@@ -47,7 +47,7 @@ void remove_hop_by_hop(Fields& fields);
 inline constexpr size_t date_size = 29;
 void write_date(char* to, int64_t time_s);  // exactly date_size bytes; years 0 to 9999
 std::string format_date(int64_t time_s);    // "Sun, 06 Nov 1994 08:49:37 GMT"
-// All three forms. `now_s` decides the century of a two-digit year (at most 50 years ahead); 0: 1970 to 2069.
+// All three forms, in any case (RFC 9111 §4.2). `now_s` decides the century of a two-digit year (at most 50 years ahead); 0: 1970 to 2069.
 std::optional<int64_t> parse_date(std::string_view text, int64_t now_s = 0);
 
 // ── Cache-Control (RFC 9111 §5.2, RFC 5861, RFC 8246) ─────────────────────────────────────────────────────────────
@@ -66,6 +66,9 @@ struct CacheDirectives {
   std::vector<std::string> no_cache_fields, private_fields;
 };
 CacheDirectives parse_cache_control(std::string_view joined_value);
+// The same of a targeted field, CDN-Cache-Control say, which is a structured one (RFC 9213 §2.1). nullopt: it is empty or
+// has a fault, a directive with a value of another type among them, and counts as absent.
+std::optional<CacheDirectives> parse_targeted_cache_control(std::string_view joined_value);
 
 // ── validators and conditions (RFC 9110 §8.8, §13) ────────────────────────────────────────────────────────────────
 struct EntityTag {

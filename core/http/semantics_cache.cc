@@ -2,6 +2,7 @@
 
 #include "core/http/chars.hh"
 #include "core/http/semantics.hh"
+#include "core/http/structured.hh"
 
 namespace portolan::http {
 namespace {
@@ -85,6 +86,34 @@ void read_directive(const Parameter& p, CacheDirectives& d) {
   }
 }
 
+// False: a known directive with a value of another type, or a negative time.
+bool read_targeted(const SfMember& member, CacheDirectives& d) {
+  const SfItem& value = member.value;
+  for (const DeltaName& n : delta_names) {
+    if (member.key != n.name) continue;
+    if (value.type != SfItem::Type::integer || value.integer < 0) return false;
+    d.*n.member = static_cast<uint32_t>(std::min<int64_t>(value.integer, longest_delta_s));
+    return true;
+  }
+  bool is_flag = value.type == SfItem::Type::boolean;
+  for (const FlagName& n : flag_names) {
+    if (member.key != n.name) continue;
+    d.*n.member = is_flag && value.boolean;
+    return is_flag;
+  }
+  if (member.key != "no-cache" && member.key != "private") return true;
+  bool cache = member.key == "no-cache";
+  bool& whole = cache ? d.no_cache : d.private_;
+  if (is_flag) {
+    whole = value.boolean;
+    return true;
+  }
+  std::string quoted;
+  append_sf_string(quoted, value.text);
+  read_qualified({member.key, quoted}, whole, cache ? d.no_cache_fields : d.private_fields);
+  return value.type == SfItem::Type::string;
+}
+
 }  // namespace
 
 std::optional<uint32_t> parse_delta_seconds(std::string_view text) {
@@ -98,6 +127,15 @@ CacheDirectives parse_cache_control(std::string_view joined_value) {
   CacheDirectives d;
   ListCursor cursor(joined_value);
   for (std::string_view element; cursor.next(element);) read_directive(split_parameter(element), d);
+  return d;
+}
+
+std::optional<CacheDirectives> parse_targeted_cache_control(std::string_view joined_value) {
+  auto members = parse_sf_dictionary(joined_value);
+  if (!members || members->empty()) return std::nullopt;
+  CacheDirectives d;
+  for (const SfMember& member : *members)
+    if (!read_targeted(member, d)) return std::nullopt;
   return d;
 }
 

@@ -56,7 +56,7 @@ struct Reader {
   bool good = true;
 
   void literal(std::string_view s) {
-    good = good && text.substr(0, s.size()) == s;
+    good = good && equal_ignoring_case(text.substr(0, s.size()), s);
     if (good) text.remove_prefix(s.size());
   }
   int number(size_t digits, bool space_padded = false) {
@@ -71,8 +71,9 @@ struct Reader {
     return value;
   }
   int month() {
-    size_t at = text.size() < 3 ? std::string_view::npos : months.find(text.substr(0, 3));
-    good = good && at != std::string_view::npos && at % 3 == 0;
+    size_t at = 0;
+    while (at < months.size() && !equal_ignoring_case(months.substr(at, 3), text.substr(0, 3))) at += 3;
+    good = good && at < months.size();
     if (good) text.remove_prefix(3);
     return good ? static_cast<int>(at / 3) + 1 : 1;
   }
@@ -124,7 +125,7 @@ std::optional<int64_t> parse_date(std::string_view text, int64_t now_s) {
   Civil c{1970, 1, 1};
   int64_t time = 0;
   if (comma == std::string_view::npos) {  // asctime: "Sun Nov  6 08:49:37 1994"
-    r.good = named([&](std::string_view d) { return d.substr(0, 3) == text.substr(0, 3); });
+    r.good = named([&](std::string_view d) { return equal_ignoring_case(d.substr(0, 3), text.substr(0, 3)); });
     r.text.remove_prefix(std::min<size_t>(3, text.size()));
     r.literal(" ");
     c.month = r.month();
@@ -136,7 +137,8 @@ std::optional<int64_t> parse_date(std::string_view text, int64_t now_s) {
     c.year = r.number(4);
   } else {
     bool fixdate = comma == 3;  // "Sun, 06 Nov 1994 …"; else "Sunday, 06-Nov-94 …"
-    r.good = named([&](std::string_view d) { return (fixdate ? d.substr(0, 3) : d) == text.substr(0, comma); });
+    r.good = named(
+        [&](std::string_view d) { return equal_ignoring_case(fixdate ? d.substr(0, 3) : d, text.substr(0, comma)); });
     r.text.remove_prefix(comma + 1);
     r.literal(" ");
     c.day = r.number(2);

@@ -78,6 +78,11 @@ void Cache::invalidate(const RequestView& request, const http::ResponseHead& res
   store_->invalidate(request, response);
 }
 
+std::unique_ptr<Writer> Cache::adopt(const RequestView& request, const http::ResponseHead& response, int64_t request_ms,
+                                     int64_t response_ms) {
+  return store_->adopt(request, response, request_ms, response_ms);
+}
+
 void Cache::reconfigure(const CacheConfig& config) {
   store_->reconfigure(config);
 }
@@ -111,6 +116,7 @@ std::string Cache::forward_target(const http::RequestHead& request) const {
 
 bool drop_for_fetch(http::FieldId id) {
   switch (id) {
+    case http::FieldId::accept_encoding:
     case http::FieldId::if_none_match:
     case http::FieldId::if_modified_since:
     case http::FieldId::if_range:

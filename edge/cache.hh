@@ -4,17 +4,17 @@
 // hundred nanoseconds.
 //
 // A request's way:   Lookup l = cache.find({head, scheme, authority, now});
-//   bypass               forward untouched, store nothing. For an unsafe method call invalidate()
-//   with the response. hit                  answer from l.object: evaluate conditionals and ranges,
-//   `Reader reader(l.object)`. miss                 start a fetch that owns l.writer; the exchange
-//   itself follows l.reader like anybody else. stale                as miss, with
-//   Writer::add_conditional_fields; l.object is the stale one. follow               somebody
-//   fetches: follow l.reader (its state may be `pending`). only_if_cached_miss  504 (RFC 9111
-//   §5.2.1.7).
+//   bypass               forward untouched, store nothing. For an unsafe method call invalidate() with the response,
+//                        then adopt().
+//   hit                  answer from l.object: evaluate conditionals and ranges, `Reader reader(l.object)`. With a
+//                        writer it is stale: start a fetch that owns it and that nobody follows (RFC 5861 §3).
+//   miss                 start a fetch that owns l.writer; the exchange itself follows l.reader like anybody else.
+//   stale                as miss, with Writer::add_conditional_fields; l.object is the stale one.
+//   follow               somebody fetches: follow l.reader (its state may be `pending`).
+//   only_if_cached_miss  504 (RFC 9111 §5.2.1.7).
 // The fetch then says writer->head(), append()…, finish(). Readers are woken as things happen.
-// A forwarded fetch must not carry the client's conditionals nor Range (`drop_for_fetch`), nor
-// ignored cookies
-// (`filter_cookies`).
+// A forwarded fetch must not carry the client's conditionals nor Range (`drop_for_fetch`), nor ignored cookies
+// (`filter_cookies`), and asks for encodings as `accepted_encodings` has them.
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,7 +51,7 @@ struct Lookup {
   Outcome outcome = Outcome::bypass;
   Forward forward = Forward::none;
   ObjectRef object;                // hit, stale
-  std::unique_ptr<Writer> writer;  // miss, stale
+  std::unique_ptr<Writer> writer;  // miss, stale; hit: see above
   std::unique_ptr<Reader> reader;  // miss, stale, follow
   const char* detail = nullptr;    // a token for Cache-Status: "cookie", "range", …
 };
@@ -131,8 +131,13 @@ class Cache {
   // values of those.
   size_t purge(std::string_view url);
   // After the response to an unsafe method (RFC 9111 §4.4): a 2xx or 3xx invalidates the target
-  // and, of the same origin, Location and Content-Location. Does nothing for safe methods.
+  // and, of the same origin, Location and Content-Location, what shares a cache group with these, and the groups of
+  // Cache-Group-Invalidation (RFC 9875). Does nothing for safe methods.
   void invalidate(const RequestView& request, const http::ResponseHead& response);
+  // After the response to a POST: the writer of what it says its target is from now on (RFC 9110 §9.3.3); nobody reads
+  // it, what comes of the body goes there, too. nullptr: it says no such thing, or it isn't to be stored.
+  std::unique_ptr<Writer> adopt(const RequestView& request, const http::ResponseHead& response, int64_t request_ms,
+                                int64_t response_ms);
   // Takes a new configuration; objects stay as far as memory allows. A change of what is in the key
   // makes the old objects unreachable; they age out.
   void reconfigure(const CacheConfig& config);
@@ -150,9 +155,13 @@ class Cache {
   std::shared_ptr<Store> store_;
 };
 
-// Fields of the client's request that a fetch on behalf of the cache doesn't forward: conditionals
-// and Range.
+// Fields of the client's request that a fetch on behalf of the cache doesn't forward: conditionals, Range, and
+// Accept-Encoding, in whose place goes accepted_encodings().
 bool drop_for_fetch(http::FieldId id);
+// Accept-Encoding as those of br, gzip and zstd a client takes, in this order: "br, gzip". "identity": none of them,
+// "identity;q=0" behind them: it takes nothing else. nullopt: it says nothing. So few values make few variants, and no
+// client gets what another one asked for.
+std::optional<std::string> accepted_encodings(const http::Fields& request);
 
 // True when the client's own conditionals (If-None-Match, else If-Modified-Since; RFC 9110 §13.2.2)
 // hold for a stored object: answer 304 with its fields.

@@ -15,11 +15,13 @@ struct QueryKey {
 
 struct CacheConfig {
   std::string name;
-  uint64_t memory_bytes = 256ull << 20;     // all that is stored, overhead included, and what is being filled
-  uint64_t max_object_bytes = 16ull << 20;  // larger bodies stream through unstored; at most memory / 4
-  std::string eviction = "lru";             // the name of a registered Eviction
-  std::string profile = "cdn-safe";         // cdn-safe | rfc
-  std::vector<std::string> ignore_cookies;  // names, or prefixes with a final '*'
+  uint64_t memory_bytes = 256ull << 20;         // all that is stored, overhead included, and what is being filled
+  uint64_t max_object_bytes = 16ull << 20;      // larger bodies stream through unstored; at most memory / 4
+  std::string eviction = "lru";                 // the name of a registered Eviction
+  std::string profile = "cdn-safe";             // cdn-safe | rfc
+  int64_t stale_if_unreachable_ms = 3'600'000;  // where an answer says nothing of it itself
+  int64_t negative_ttl_ms = 5'000;              // of errors that say nothing of their freshness
+  std::vector<std::string> ignore_cookies;      // names, or prefixes with a final '*'
   QueryKey query;
   std::vector<std::string> key_headers;  // lower case
   std::vector<std::string> key_cookies;

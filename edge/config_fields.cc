@@ -134,6 +134,13 @@ const conf::Table<CacheConfig>& cache_fields() {
               "What may be kept: cdn-safe is what a shared cache on the open Internet may keep; "
               "rfc is RFC "
               "9111 to the letter (cookies don't matter)."),
+          row("stale_if_unreachable", &CacheConfig::stale_if_unreachable_ms, conf::duration<int64_t>(0, 2'592'000'000),
+              "How long past its freshness an answer stands in while its servers can't be reached, where it says "
+              "nothing "
+              "of that itself."),
+          row("negative_ttl", &CacheConfig::negative_ttl_ms, conf::duration<int64_t>(0, 60'000),
+              "How long errors that may be kept and say nothing of their freshness are: 404 and 410; with the profile "
+              "rfc 405, 414 and 501, too."),
           row("ignore_cookies", &CacheConfig::ignore_cookies, patterns("\"_ga*\""),
               "Cookies that don't keep a request from the cache. A name may end in \"*\"."),
           row_of<CacheConfig, CacheConfig>("key", std::identity(), conf::table(key_fields()),

@@ -8,13 +8,24 @@ namespace portolan::edge {
 
 Variant* Store::match(Entry& entry, const http::Fields& request) {
   thread_local std::string values;
+  const std::string* names = nullptr;  // those that `values` are of: most variants have the same
   for (auto at = entry.variants.rbegin(); at != entry.variants.rend(); ++at) {
     Variant& v = **at;
     if (v.names.empty()) return &v;
-    values.clear();
-    vary_values(v.names, request, values);
+    if (!names || *names != v.names) {
+      names = &v.names;
+      values.clear();
+      vary_values(v.names, request, values);
+    }
     if (values == v.values) return &v;
   }
+  return nullptr;
+}
+
+Variant* Store::select(Entry& entry, const http::Fields& request) {
+  if (Variant* exact = match(entry, request)) return exact;
+  for (auto at = entry.variants.rbegin(); at != entry.variants.rend(); ++at)
+    if (speaks_the_language((*at)->names, (*at)->object->fields(), request)) return at->get();
   return nullptr;
 }
 
@@ -25,7 +36,8 @@ Fill* Store::followable(Entry& entry, const RequestFacts& facts, const RequestVi
     mine.clear();
     vary_values(names, request.head.fields, mine);
     if (f->object_) {
-      if (mine == f->values_ && judge(*f->object_, facts, request.now_ms) == Use::serve) return f;
+      bool fits = mine == f->values_ && judge(*f->object_, facts, request.now_ms) == Use::serve;
+      if (fits && !cut(*f->object_)) return f;
       continue;
     }
     theirs.clear();
@@ -52,9 +64,12 @@ Lookup Store::find(const RequestView& request) {
   Lookup lookup = look(at, rules, facts, request, led);
   if (led && !reserve(led->content().charge(), led->cost())) {
     led->abort(request.now_ms, 0);
-    lookup = Lookup{};
-    lookup.forward = Forward::bypass;
-    lookup.detail = "memory";
+    lookup.writer.reset();
+    if (lookup.outcome != Outcome::hit) {
+      lookup = Lookup{};
+      lookup.forward = Forward::bypass;
+      lookup.detail = "memory";
+    }
   }
   switch (lookup.outcome) {
     case Outcome::hit:
@@ -83,28 +98,34 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
   l.forward = Forward::uri_miss;
   bool shared = !facts.authorization;
   Variant* variant = nullptr;
+  Graveyard graves;
   std::lock_guard lock(at.shard.mutex);
   auto it = at.shard.entries.find(at.key);
-  if (it != at.shard.entries.end()) {
-    Entry& entry = *it->second;
-    variant = match(entry, request.head.fields);
-    if (!variant && !entry.variants.empty()) l.forward = Forward::vary_miss;
-    if (variant) {
-      Use use = judge(*variant->object, facts, request.now_ms);
-      if (use == Use::serve) {
-        at.shard.policy->touch(*variant);
-        l.outcome = Outcome::hit;
-        l.forward = Forward::none;
-        l.object = variant->object;
-        return l;
-      }
-      l.forward = use == Use::validate_stale ? Forward::stale : Forward::request;
-      // An answer that is never fresh can't serve those who wait for it, either.
-      const Freshness& f = variant->object->freshness();
-      if (f.no_cache || f.lifetime_ms == 0) shared = false;
+  Entry* entry = it == at.shard.entries.end() ? nullptr : it->second.get();
+  if (entry) variant = select(*entry, request.head.fields);
+  if (variant && cut(*variant->object)) {
+    remove(at.shard, *std::exchange(variant, nullptr), graves);
+    if (entry->idle()) drop_if_idle(at.shard, *std::exchange(entry, nullptr));
+  }
+  if (variant) {
+    Use use = judge(*variant->object, facts, request.now_ms);
+    if (use <= Use::serve_and_validate) {
+      at.shard.policy->touch(*variant);
+      l.outcome = Outcome::hit;
+      l.forward = Forward::none;
+      l.object = variant->object;
+      if (use == Use::serve_and_validate) validate_beside(at, rules, facts, request, *variant, l, led);
+      return l;
     }
-    if (entry.note && entry.note->note_until_ms > request.now_ms) shared = false;
-    Fill* fill = shared ? followable(entry, facts, request) : nullptr;
+    l.forward = use == Use::validate_stale ? Forward::stale : Forward::request;
+    // An answer that is never fresh can't serve those who wait for it, either.
+    const Freshness& f = variant->object->freshness();
+    if (f.no_cache || f.lifetime_ms == 0) shared = false;
+  }
+  if (entry) {
+    if (!variant && !entry->variants.empty()) l.forward = Forward::vary_miss;
+    if (entry->note && entry->note->note_until_ms > request.now_ms) shared = false;
+    Fill* fill = shared ? followable(*entry, facts, request) : nullptr;
     bool known = fill && fill->object_;
     if (fill && (known || (!facts.head && !facts.range && !facts.only_if_cached))) {
       l.outcome = Outcome::follow;
@@ -123,6 +144,18 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     l.detail = facts.head ? "head" : facts.range ? "range" : "no-store";
   }
   return l;
+}
+
+// RFC 5861 §3: one fetch for all who are served the stale object; nobody follows it.
+void Store::validate_beside(Place& at, const Rules& rules, const RequestFacts& facts, const RequestView& request,
+                            Variant& variant, Lookup& l, std::shared_ptr<Fill>& led) {
+  if (variant.validator || variant.validate_again_ms > request.now_ms) return;
+  if (!facts.may_store || facts.head || facts.only_if_cached) return;
+  lead(at, rules, facts, request, &variant, false, l, led);
+  l.outcome = Outcome::hit;
+  l.reader.reset();
+  led->served_ = &variant;
+  variant.validator = led.get();
 }
 
 void Store::lead(Place& at, const Rules& rules, const RequestFacts& facts, const RequestView& request, Variant* stale,
@@ -164,7 +197,7 @@ size_t Store::clear(Shard& shard, Entry& entry, Graveyard& graves, std::vector<s
   return removed;
 }
 
-size_t Store::purge_key(std::string_view primary) {
+size_t Store::purge_key(std::string_view primary, std::vector<uint64_t>* groups) {
   Place at = place(primary, primary.size());
   Graveyard graves;
   std::vector<std::shared_ptr<Content>> cut;
@@ -179,6 +212,9 @@ size_t Store::purge_key(std::string_view primary) {
     }
     for (Entry* e : doomed) removed += clear(at.shard, *e, graves, cut);
   }
+  for (size_t i = 0; groups && i < graves.size(); ++i)
+    if (const ObjectRef& object = graves[i]->object)
+      groups->insert(groups->end(), object->groups().begin(), object->groups().end());
   // Those who read along keep their bytes; nothing of them is stored.
   for (auto& content : cut) content->window();
   return removed;
@@ -202,7 +238,9 @@ void Store::invalidate(const RequestView& request, const http::ResponseHead& res
   std::optional<std::string_view> query;
   if (request.head.has_query) query = request.head.query;
   compose_url_key(rules(), request.scheme, request.authority, request.head.path, query, key);
-  purge_key(key);
+  // RFC 9875 §2.2.1, §3: those that share a group with what goes, and the groups the answer names. Neither goes further.
+  auto groups = group_hashes(response.fields, cache_group_invalidation, origin_hash(request.scheme, request.authority));
+  purge_key(key, &groups);
   for (http::FieldId id : {http::FieldId::location, http::FieldId::content_location}) {
     std::optional<std::string_view> where = response.fields.find(id);
     if (!where) continue;
@@ -212,8 +250,9 @@ void Store::invalidate(const RequestView& request, const http::ResponseHead& res
     query.reset();
     if (url->query) query = *url->query;
     compose_url_key(rules(), url->scheme, url->authority, url->path, query, key);
-    purge_key(key);
+    purge_key(key, &groups);
   }
+  if (!groups.empty()) groups_.invalidate(groups, next_sequence());
 }
 
 }  // namespace portolan::edge

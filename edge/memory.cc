@@ -63,6 +63,7 @@ void Store::drop_if_idle(Shard& shard, Entry& entry) {
 }
 
 void Store::remove(Shard& shard, Variant& variant, Graveyard& graves) {
+  if (variant.validator) variant.validator->served_ = nullptr;
   if (variant.resident) shard.policy->forget(variant);
   Entry& entry = *variant.entry;
   if (&variant == entry.note.get()) {
@@ -90,6 +91,8 @@ void Store::unlink(Entry& entry, Fill& fill) {
   Fill*& first = fill.shared_ ? entry.shared_fills : entry.private_fills;
   (fill.previous_ ? fill.previous_->next_ : first) = fill.next_;
   if (fill.next_) fill.next_->previous_ = fill.previous_;
+  if (fill.served_) fill.served_->validator = nullptr;
+  fill.served_ = nullptr;
   fill.previous_ = fill.next_ = nullptr;
   fill.entry_ = nullptr;
 }
@@ -138,6 +141,10 @@ void Store::commit(Fill& fill) {
   if (!fill.entry_) return;
   Entry& entry = *fill.entry_;
   Shard& shard = *fill.shard_;
+  if (cut(*fill.object_)) {
+    unlink(entry, fill);
+    return drop_if_idle(shard, entry);
+  }
   while (Variant* old = match(entry, fill.request_fields())) remove(shard, *old, graves);
   if (entry.note) remove(shard, *entry.note, graves);
   if (entry.variants.size() >= max_variants) {
@@ -185,6 +192,11 @@ void Store::retire(Fill& fill, int64_t note_until_ms, bool drop_stale) {
   }
   if (note_until_ms > 0) write_note(*fill.shard_, entry, note_until_ms, graves);
   drop_if_idle(*fill.shard_, entry);
+}
+
+void Store::pause_validation(Fill& fill, int64_t until_ms) {
+  std::lock_guard lock(fill.shard_->mutex);
+  if (fill.served_) fill.served_->validate_again_ms = until_ms;
 }
 
 // ── memory ──

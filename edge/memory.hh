@@ -31,6 +31,8 @@ struct Variant : Resident {
   std::string values;  // of vary_values()
   int64_t note_until_ms = 0;
   std::shared_ptr<Content> held;  // of a note: carries its charge
+  Fill* validator = nullptr;      // what validates it while it is served
+  int64_t validate_again_ms = 0;  // not before: the last time failed
 };
 
 struct Entry {
@@ -72,6 +74,8 @@ class Store : public std::enable_shared_from_this<Store> {
   Lookup find(const RequestView& request);
   size_t purge(std::string_view url);
   void invalidate(const RequestView& request, const http::ResponseHead& response);
+  std::unique_ptr<Writer> adopt(const RequestView& request, const http::ResponseHead& response, int64_t request_ms,
+                                int64_t response_ms);
   void reconfigure(const CacheConfig& config);
   Stats stats() const;
   // Lives as long as the store.
@@ -92,6 +96,10 @@ class Store : public std::enable_shared_from_this<Store> {
   // Takes the fill out of the index. `note_ms` > 0: and requests of its key don't wait for each
   // other until then. `drop_stale`: the object it was to validate is no longer good.
   void retire(Fill& fill, int64_t note_until_ms, bool drop_stale);
+  // The fill came to nothing: who is served its stale object meanwhile doesn't ask for another before `until_ms`.
+  void pause_validation(Fill& fill, int64_t until_ms);
+  // An invalidation later than `object`'s fetch began reaches it.
+  bool cut(const Object& object) const { return groups_.cut(object.groups(), object.sequence()); }
   Counters& counters() { return counters_; }
   const std::shared_ptr<Ledger>& ledger() { return ledger_; }
 
@@ -106,6 +114,7 @@ class Store : public std::enable_shared_from_this<Store> {
   // These: the shard's lock held.
   Entry& entry_for(Shard& shard, KeyHash key);
   Variant* match(Entry& entry, const http::Fields& request);
+  Variant* select(Entry& entry, const http::Fields& request);  // the same, or one as good
   Fill* followable(Entry& entry, const RequestFacts& facts, const RequestView& request);
   void remove(Shard& shard, Variant& variant, Graveyard& graves);
   void insert(Shard& shard, Entry& entry, std::unique_ptr<Variant> variant);
@@ -118,7 +127,10 @@ class Store : public std::enable_shared_from_this<Store> {
               std::shared_ptr<Fill>& led);
   void lead(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request, Variant* stale,
             bool shared, Lookup& lookup, std::shared_ptr<Fill>& led);
-  size_t purge_key(std::string_view primary);
+  // `groups`: of what was removed, appended.
+  void validate_beside(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,
+                       Variant& variant, Lookup& lookup, std::shared_ptr<Fill>& led);
+  size_t purge_key(std::string_view primary, std::vector<uint64_t>* groups = nullptr);
   bool evict_one(uint64_t& freed);
   void shrink();
 
@@ -130,6 +142,7 @@ class Store : public std::enable_shared_from_this<Store> {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::atomic<size_t> hand_{0};
   std::atomic<uint64_t> sequence_{0};
+  GroupClock groups_;
   mutable Counters counters_;
 };
 

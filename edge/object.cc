@@ -61,13 +61,17 @@ bool Object::fresh(int64_t now_ms) const {
   return left_ms(now_ms) > 0;
 }
 
-bool Object::may_serve_stale_on_error(int64_t now_ms) const {
-  if (freshness_.no_cache || freshness_.must_revalidate) return false;
-  return age_ms(now_ms) - freshness_.lifetime_ms < freshness_.stale_if_error_ms;
+bool Object::may_stand_in(StandIn in_place_of, int64_t now_ms) const {
+  const Freshness& f = freshness_;
+  if (f.no_cache) return false;
+  int64_t window_ms = in_place_of == StandIn::error         ? f.stale_if_error_ms
+                      : in_place_of == StandIn::unreachable ? f.stale_if_unreachable_ms
+                                                            : f.stale_while_revalidate_ms;
+  return -left_ms(now_ms) < window_ms;
 }
 
 ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshness& freshness,
-                              std::shared_ptr<Content> content, uint64_t sequence) {
+                              std::shared_ptr<Content> content, uint64_t sequence, uint64_t origin) {
   std::shared_ptr<Object> object(new Object);
   http::Fields kept = end_to_end(response.fields);
   char date[http::date_size];
@@ -101,12 +105,14 @@ ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshnes
   object->etag_ = object->fields_.find(http::FieldId::etag).value_or(std::string_view{});
   object->last_modified_ = object->fields_.find(http::FieldId::last_modified).value_or(std::string_view{});
   object->content_ = std::move(content);
-  object->head_bytes_ = sizeof(Object) + sizeof(Block) + bytes + kept.size() * sizeof(http::Field) + 4 * 16;
+  object->groups_ = group_hashes(object->fields_, cache_groups, origin);
+  object->head_bytes_ = sizeof(Object) + sizeof(Block) + bytes + kept.size() * sizeof(http::Field) +
+                        object->groups_.size() * sizeof(uint64_t) + 4 * 16;
   return object;
 }
 
 ObjectRef ObjectBuilder::refreshed(const Object& old, const http::ResponseHead& response, const Rules& rules,
-                                   int64_t request_ms, int64_t response_ms, uint64_t sequence) {
+                                   int64_t request_ms, int64_t response_ms, uint64_t sequence, uint64_t origin) {
   http::ResponseHead merged;
   merged.status = old.status_;
   merged.reason = old.reason_;
@@ -124,7 +130,7 @@ ObjectRef ObjectBuilder::refreshed(const Object& old, const http::ResponseHead& 
   for (const http::Field& f : response.fields)
     if (f.id == http::FieldId::age) timed.fields.add(f);
   Freshness freshness_now = freshness(rules, timed, request_ms, response_ms);
-  return make(merged, freshness_now, old.content_, sequence);
+  return make(merged, freshness_now, old.content_, sequence, origin);
 }
 
 }  // namespace portolan::edge

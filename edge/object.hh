@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "core/http/message.hh"
 
@@ -15,12 +16,16 @@ class Content;
 
 // What freshness is computed from (RFC 9111 §4.2). Wall milliseconds.
 struct Freshness {
-  int64_t response_ms = 0;        // when the response was received
-  int64_t initial_age_ms = 0;     // corrected_initial_age, §4.2.3
-  int64_t lifetime_ms = 0;        // freshness_lifetime, §4.2.1; 0: stale from the start
-  int64_t stale_if_error_ms = 0;  // RFC 5861 §4
-  bool no_cache = false;          // validate before every use, §5.2.2.4
-  bool must_revalidate = false;   // never served stale: must-revalidate, proxy-revalidate or s-maxage
+  int64_t response_ms = 0;     // when the response was received
+  int64_t initial_age_ms = 0;  // corrected_initial_age, §4.2.3
+  int64_t lifetime_ms = 0;     // freshness_lifetime, §4.2.1; 0: stale from the start
+  // How long past that it may be served, where nothing forbids to serve it stale (§4.2.4):
+  int64_t stale_while_revalidate_ms = 0;  // while it is validated, RFC 5861 §3
+  int64_t stale_if_error_ms = 0;          // in place of an error, RFC 5861 §4
+  int64_t stale_if_unreachable_ms = 0;    // while nobody can be asked: what stale-if-error says, else the configuration
+  bool no_cache = false;                  // validate before every use, §5.2.2.4
+  bool must_revalidate = false;           // never served stale because a client asks for it
+  bool immutable = false;                 // RFC 8246
   bool heuristic = false;
 };
 
@@ -28,8 +33,8 @@ class Object {
  public:
   int status() const { return status_; }
   std::string_view reason() const { return reason_; }
-  // End-to-end fields: without hop-by-hop ones, those Connection named, Age, Content-Length and
-  // Cache-Status; with a Date (RFC 9110 §6.6.1).
+  // End-to-end fields: without hop-by-hop ones, those Connection named, Age and Content-Length; with a Date (RFC 9110
+  // §6.6.1).
   const http::Fields& fields() const { return fields_; }
   // The same as they are sent: lines with their CRLF, one after the other.
   std::string_view wire() const { return wire_; }
@@ -46,11 +51,12 @@ class Object {
   int64_t ttl_s(int64_t now_ms) const;
   int64_t left_ms(int64_t now_ms) const;  // the same in milliseconds
   bool fresh(int64_t now_ms) const;
-  // True when the fetch that should have replaced or validated it failed, and it may be served
-  // instead (RFC 5861).
-  bool may_serve_stale_on_error(int64_t now_ms) const;
-  // Grows with every object this cache stores: orders a purge against fills.
+  // Whether it may stand in: for an answer that is a 500, 502, 503 or 504, for none at all, while it is validated.
+  enum class StandIn : uint8_t { error, unreachable, validation };
+  bool may_stand_in(StandIn in_place_of, int64_t now_ms) const;
+  // Grows with every fetch this cache begins: what is invalidated later than it began makes its answer useless.
   uint64_t sequence() const { return sequence_; }
+  const std::vector<uint64_t>& groups() const { return groups_; }  // of group_hashes()
   const std::shared_ptr<Content>& content() const { return content_; }
   size_t head_bytes() const { return head_bytes_; }  // memory of the head, overhead included
 
@@ -64,6 +70,7 @@ class Object {
   Freshness freshness_;
   std::string_view reason_, etag_, last_modified_, wire_;
   http::Fields fields_;
+  std::vector<uint64_t> groups_;
   BlockRef storage_;
   std::shared_ptr<Content> content_;
 };

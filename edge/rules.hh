@@ -11,6 +11,7 @@
 #include "core/http/message.hh"
 #include "edge/cache.hh"
 #include "edge/config.hh"
+#include "edge/groups.hh"
 #include "edge/object.hh"
 
 namespace portolan::edge {
@@ -79,9 +80,12 @@ struct RequestCopy {
 // The names of all Vary fields: lower case, sorted, each once, ended by '\n'. nullopt when one is
 // "*".
 std::optional<std::string> vary_names(const http::Fields& response);
-// The request's values of those names, normalised (whitespace; the list order of Accept-Encoding
-// and the like stays), length-prefixed; appended to `out`.
+// The request's values of those names, length-prefixed, in one spelling: without the space in lists; Accept,
+// Accept-Charset and Accept-Language also sorted and in lower case; Accept-Encoding as accepted_encodings(). Appended to
+// `out`.
 void vary_values(std::string_view names, const http::Fields& request, std::string& out);
+// A response that varies by Accept-Language alone, in the one language the request wants most (RFC 9110 §12.5.4).
+bool speaks_the_language(std::string_view names, const http::Fields& response, const http::Fields& request);
 
 // ── the response ──
 
@@ -91,11 +95,18 @@ struct Storability {
 };
 Storability storable(const Rules& rules, const RequestFacts& request, const http::ResponseHead& response,
                      const Freshness& freshness);
+// Freshness that the response itself states (RFC 9111 §4.2.1).
+bool explicit_lifetime(const http::Fields& response);
 Freshness freshness(const Rules& rules, const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
 bool heuristically_cacheable(const Rules& rules, int status);
 
 // What to do with a stored object for this request (RFC 9111 §4, §5.2.1).
-enum class Use : uint8_t { serve, validate_stale, validate_request };
+enum class Use : uint8_t {
+  serve,
+  serve_and_validate,  // RFC 5861 §3
+  validate_stale,
+  validate_request,
+};
 Use judge(const Object& object, const RequestFacts& request, int64_t now_ms);
 
 // False: a field that is never stored (RFC 9111 §3.1) or that is made anew.
@@ -104,11 +115,12 @@ bool stored_field(http::FieldId id);
 // Builds heads.
 class ObjectBuilder {
  public:
+  // `origin`: of origin_hash().
   static ObjectRef make(const http::ResponseHead& response, const Freshness& freshness,
-                        std::shared_ptr<Content> content, uint64_t sequence);
+                        std::shared_ptr<Content> content, uint64_t sequence, uint64_t origin);
   // `old` with the fields of a 304 (RFC 9111 §3.2), over the same body.
   static ObjectRef refreshed(const Object& old, const http::ResponseHead& response, const Rules& rules,
-                             int64_t request_ms, int64_t response_ms, uint64_t sequence);
+                             int64_t request_ms, int64_t response_ms, uint64_t sequence, uint64_t origin);
 };
 
 }  // namespace portolan::edge

@@ -1,8 +1,5 @@
-// The response's side: Vary, storability, freshness (RFC 9111 §3, §4).
-#include <fmt/format.h>
-
+// The response's side: storability and freshness (RFC 9111 §3, §4).
 #include <algorithm>
-#include <vector>
 
 #include "core/http/semantics.hh"
 #include "edge/rules.hh"
@@ -11,30 +8,41 @@ namespace portolan::edge {
 namespace {
 
 constexpr int64_t heuristic_cap_ms = 24 * 3600 * 1000;
+constexpr size_t most_groups = 128;
 
-void append_normalised(std::string& out, std::string_view value, bool fold_case, bool& first) {
-  http::ListCursor elements(value);
-  for (std::string_view e; elements.next(e);) {
-    if (!first) out += ',';
-    first = false;
-    for (char c : e) {
-      if (c == ' ' || c == '\t') {
-        // Space around ';' and '=' means nothing in these lists; elsewhere it stays.
-        if (fold_case) continue;
-      }
-      out += fold_case && c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-    }
+// What the response says of its caching: CDN-Cache-Control, where it is there and sound, is in the place of Cache-Control
+// and Expires (RFC 9213 §2.2).
+struct Policy {
+  http::CacheDirectives d;
+  bool targeted = false;
+  bool explicit_lifetime(const http::Fields& fields) const {
+    return d.s_maxage || d.max_age || (!targeted && fields.has(http::FieldId::expires));
   }
+};
+
+Policy policy_of(const http::Fields& fields) {
+  Policy policy;
+  if (fields.may_have(http::FieldId::cdn_cache_control))
+    if (auto value = fields.joined(http::FieldId::cdn_cache_control))
+      if (auto d = http::parse_targeted_cache_control(*value)) return {std::move(*d), true};
+  if (auto value = fields.joined(http::FieldId::cache_control)) policy.d = http::parse_cache_control(*value);
+  return policy;
 }
 
-bool case_means_nothing(http::FieldId id, std::string_view name) {
-  return id == http::FieldId::accept || id == http::FieldId::accept_encoding ||
-         http::equal_ignoring_case(name, "accept-language") || http::equal_ignoring_case(name, "accept-charset");
+int64_t ms_of(const std::optional<uint32_t>& seconds) {
+  return int64_t{seconds.value_or(0)} * 1000;
 }
 
-http::CacheDirectives directives(const http::Fields& fields) {
-  auto value = fields.joined(http::FieldId::cache_control);
-  return value ? http::parse_cache_control(*value) : http::CacheDirectives{};
+// RFC 5861, within what RFC 9111 §4.2.4 allows.
+void set_stale_windows(const Rules& rules, const http::CacheDirectives& d, int status, Freshness& f) {
+  if (f.no_cache || d.must_revalidate || d.proxy_revalidate) return;
+  // §5.2.2.10: s-maxage is proxy-revalidate, too. On the open Internet it stands beside these two more often than not,
+  // and means them.
+  if (d.s_maxage && !rules.cdn_safe) return;
+  f.stale_while_revalidate_ms = ms_of(d.stale_while_revalidate);
+  f.stale_if_error_ms = f.stale_if_unreachable_ms = ms_of(d.stale_if_error);
+  if (!d.stale_if_error && !d.s_maxage && status < 400)
+    f.stale_if_unreachable_ms = rules.config.stale_if_unreachable_ms;
 }
 
 bool understood(int status) {
@@ -73,47 +81,6 @@ Storability no(const char* reason) {
 
 }  // namespace
 
-std::optional<std::string> vary_names(const http::Fields& response) {
-  if (!response.has(http::FieldId::vary)) return std::string{};
-  std::vector<std::string> names;
-  for (const http::Field& f : response) {
-    if (f.id != http::FieldId::vary) continue;
-    http::ListCursor elements(f.value);
-    for (std::string_view e; elements.next(e);) {
-      if (e == "*") return std::nullopt;
-      std::string& name = names.emplace_back(e);
-      for (char& c : name)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-    }
-  }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  std::string out;
-  for (const std::string& n : names) out.append(n).append("\n");
-  return out;
-}
-
-void vary_values(std::string_view names, const http::Fields& request, std::string& out) {
-  while (!names.empty()) {
-    size_t end = names.find('\n');
-    std::string_view name = names.substr(0, end);
-    names.remove_prefix(end + 1);
-    http::FieldId id = http::field_id(name);
-    bool fold = case_means_nothing(id, name);
-    size_t start = out.size();
-    bool first = true, present = false;
-    for (const http::Field& f : request) {
-      bool same = id != http::FieldId::other ? f.id == id : f.id == id && http::equal_ignoring_case(f.name, name);
-      if (!same) continue;
-      present = true;
-      append_normalised(out, f.value, fold, first);
-    }
-    // The length behind the value makes "a","bc" differ from "ab","c"; a '-' says the field was
-    // absent.
-    fmt::format_to(std::back_inserter(out), "\n{}{}\n", present ? "" : "-", out.size() - start);
-  }
-}
-
 bool heuristically_cacheable(const Rules& rules, int status) {
   switch (status) {  // RFC 9110 §15.1
     case 200:
@@ -134,15 +101,21 @@ bool heuristically_cacheable(const Rules& rules, int status) {
   }
 }
 
+bool explicit_lifetime(const http::Fields& response) {
+  return policy_of(response).explicit_lifetime(response);
+}
+
 Freshness freshness(const Rules& rules, const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
   const http::Fields& fields = response.fields;
-  http::CacheDirectives d = directives(fields);
+  Policy policy = policy_of(fields);
+  const http::CacheDirectives& d = policy.d;
   int64_t now_s = response_ms / 1000;
   Freshness f;
   f.response_ms = response_ms;
   f.no_cache = d.no_cache || !d.no_cache_fields.empty();
   f.must_revalidate = d.must_revalidate || d.proxy_revalidate || d.s_maxage.has_value();
-  if (d.stale_if_error) f.stale_if_error_ms = int64_t{*d.stale_if_error} * 1000;
+  f.immutable = d.immutable;
+  set_stale_windows(rules, d, response.status, f);
 
   // §4.2.3
   int64_t date_s = date_of(fields, http::FieldId::date, now_s).value_or(now_s);
@@ -155,9 +128,14 @@ Freshness freshness(const Rules& rules, const http::ResponseHead& response, int6
     f.lifetime_ms = int64_t{*d.s_maxage} * 1000;
   } else if (d.max_age) {
     f.lifetime_ms = int64_t{*d.max_age} * 1000;
-  } else if (auto expires = expires_s(fields, now_s)) {
+  } else if (auto expires = policy.targeted ? std::nullopt : expires_s(fields, now_s)) {
     f.lifetime_ms = std::max<int64_t>(0, *expires - date_s) * 1000;
-  } else if (heuristically_cacheable(rules, response.status) || d.public_) {
+  } else if (!heuristically_cacheable(rules, response.status) && !d.public_) {
+    return f;
+  } else if (response.status >= 400) {
+    f.lifetime_ms = rules.config.negative_ttl_ms;
+    f.heuristic = true;
+  } else {
     // §4.2.2; not for answers the origin gave no dates for.
     auto modified = date_of(fields, http::FieldId::last_modified, now_s);
     if (modified && *modified < date_s) {
@@ -173,11 +151,14 @@ Storability storable(const Rules& rules, const RequestFacts& request, const http
   // A body that ends with its connection can't be told from a truncated one (RFC 9112 §8).
   if (response.framing == http::Framing::until_close) return no("close-delimited");
   const http::Fields& fields = response.fields;
-  http::CacheDirectives d = directives(fields);
+  Policy policy = policy_of(fields);
+  const http::CacheDirectives& d = policy.d;
   int status = response.status;
   if (!request.may_store || request.head) return no("no-store");
   if (status < 200 || status == 206 || status == 304 || status == 416) return no("status");
-  if (fields.has(http::FieldId::content_range)) return no("content-range");
+  // It means nothing here (RFC 9110 §14.4); but where it is one, this may be a part that a server calls the whole.
+  auto range = fields.find(http::FieldId::content_range);
+  if (range && range->starts_with("bytes ")) return no("content-range");
   bool no_store = d.no_store;
   if (d.must_understand) {  // §5.2.2.3
     if (!understood(status)) return no("must-understand");
@@ -187,15 +168,17 @@ Storability storable(const Rules& rules, const RequestFacts& request, const http
   if (d.private_ || !d.private_fields.empty()) return no("private");
   if (request.authorization && !d.public_ && !d.must_revalidate && !d.s_maxage) return no("authorization");  // §3.5
   if (!vary_names(fields)) return no("vary");
+  if (group_hashes(fields, cache_groups, 0).size() > most_groups) return no("groups");
   if (rules.cdn_safe) {
     if (fields.has(http::FieldId::set_cookie)) return no("set-cookie");
     if (status == 400 || status == 413 || status == 414 || status == 431) return no("status");
   }
-  bool explicit_lifetime = d.s_maxage || d.max_age || fields.has(http::FieldId::expires);
-  if (!explicit_lifetime && !d.public_ && !heuristically_cacheable(rules, status)) return no("status");  // §3
+  if (!policy.explicit_lifetime(fields) && !d.public_ && !heuristically_cacheable(rules, status))
+    return no("status");  // §3
   bool validator = fields.has(http::FieldId::etag) || fields.has(http::FieldId::last_modified);
   bool usable = fresh.lifetime_ms > fresh.initial_age_ms && !fresh.no_cache;
-  if (!usable && !validator && fresh.stale_if_error_ms == 0) {
+  bool stands_in = fresh.stale_if_error_ms > 0 || fresh.stale_while_revalidate_ms > 0;
+  if (!usable && !validator && !stands_in) {
     // Kept only for clients that ask for stale answers, which is not worth making others wait.
     if (rules.cdn_safe || fresh.lifetime_ms == 0) return no("stale");
   }
@@ -209,22 +192,22 @@ Use judge(const Object& object, const RequestFacts& request, int64_t now_ms) {
   if (request.no_cache) return Use::validate_request;
   int64_t age_ms = f.lifetime_ms - object.left_ms(now_ms);
   int64_t left_ms = object.left_ms(now_ms);
-  if (request.max_age_s && age_ms / 1000 > *request.max_age_s) return Use::validate_request;
-  if (request.max_age_s && *request.max_age_s == 0) return Use::validate_request;
+  // RFC 8246 §2: a reload has nothing to ask for while it is fresh.
+  bool asks_age = request.max_age_s && !(f.immutable && left_ms > 0);
+  if (asks_age && (age_ms / 1000 > *request.max_age_s || *request.max_age_s == 0)) return Use::validate_request;
   if (request.min_fresh_s && left_ms < *request.min_fresh_s * 1000)
     return left_ms > 0 ? Use::validate_request : Use::validate_stale;
   if (left_ms > 0) return Use::serve;
   if (request.max_stale_s && !f.must_revalidate) {
     if (*request.max_stale_s == INT64_MAX || -left_ms <= *request.max_stale_s * 1000) return Use::serve;  // §5.2.1.2
   }
-  return Use::validate_stale;
+  return object.may_stand_in(Object::StandIn::validation, now_ms) ? Use::serve_and_validate : Use::validate_stale;
 }
 
 bool stored_field(http::FieldId id) {
   switch (id) {
     case http::FieldId::age:
     case http::FieldId::content_length:
-    case http::FieldId::cache_status:
     case http::FieldId::proxy_authenticate:  // RFC 9111 §3.1
     case http::FieldId::proxy_authentication_info:
     case http::FieldId::proxy_authorization:

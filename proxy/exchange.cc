@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "proxy/connection.hh"
-#include "proxy/fetch.hh"
 #include "proxy/grpc.hh"
 #include "proxy/hedge.hh"
 #include "proxy/mirror.hh"
@@ -147,27 +146,11 @@ Exchange::Next Exchange::lookup() {
     default:
       break;
   }
+  if (found.writer) validate_beside(std::move(found.writer));
   auto source =
       std::make_unique<Cached>(proxy_.worker(), downstream_, *head_, std::move(found), snapshot_->node, nullptr);
   cached_ = source.get();
   return answer(std::move(source));
-}
-
-Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
-  std::shared_ptr<Cluster> cluster = this->cluster();
-  if (!cluster) return answer_error(503);
-  if (route_->mirror) begin_mirror();
-  auto note = std::make_shared<FetchNote>();
-  auto writer = std::move(found.writer);
-  OriginRequest::Ask request = ask(*cluster, true, writer.get());
-  auto fetch =
-      std::make_unique<Fetch>(proxy_, std::move(cluster), std::move(request), std::move(writer),
-                              snapshot_->route_caches[static_cast<size_t>(route_ - snapshot_->routes.data())], note);
-  auto source = std::make_unique<Cached>(proxy_.worker(), downstream_, *head_, std::move(found), snapshot_->node, note);
-  cached_ = source.get();
-  Next next = answer(std::move(source));
-  proxy_.begin_fetch(std::move(fetch));
-  return next;
 }
 
 // ── choose: who answers ───────────────────────────────────────────────────────────────────────────────────────────
@@ -221,6 +204,7 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
     filter.for_cache = true;
     filter.replace_cookie = true;
     filter.cookie = cache_->filter_cookies(*head_);
+    filter.accept_encoding = edge::accepted_encodings(head_->fields);
     writer->add_conditional_fields(conditionals);
     filter.extra = &conditionals;
   }
@@ -359,21 +343,12 @@ void Exchange::send_head(const Answer& head) {
       cache_status_ = edge::cache_status(snapshot_->node, note);
     }
     filter.cache_status = cache_status_;
-    note_invalidation(head);
+    note_unsafe(head);
   }
   bool wont_read_request = head_ && head_->expect_continue && !upload_over_ && !source_->upload();
   if (wont_read_request) downstream_.close_after_answer();
   downstream_.send_head(head, filter);
   head_sent_ = true;
-}
-
-// RFC 9111 §4.4: a successful unsafe request makes what is stored of its target useless.
-void Exchange::note_invalidation(const Answer& head) {
-  if (http::is_safe(head_->method) || !head.fields) return;
-  http::ResponseHead response;
-  response.status = head.status;
-  response.fields = *head.fields;
-  cache_->invalidate({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()}, response);
 }
 
 // ── deliver: the body, at the client's speed ──────────────────────────────────────────────────────────────────────
@@ -395,6 +370,7 @@ Exchange::Next Exchange::relay() {
     Body part;
     Source::Flow flow = source_->proceed(part, portion);
     bytes_out_ += part.size();
+    if (adopted_) feed_adopted(part, flow);
     if (!part.empty()) downstream_.send_body(part);
     if (flow == Source::Flow::wait) return Next::wait;
     if (flow == Source::Flow::end) {

@@ -20,7 +20,9 @@ namespace portolan::proxy {
 
 class Cached;
 class Connection;
+class Fetch;
 class MirrorFeed;
+struct FetchNote;
 
 class Exchange : public Recycled {
  public:
@@ -89,7 +91,10 @@ class Exchange : public Recycled {
   Next open_tunnel(Answer& answer);
   void send_interims();
   Next relay();
-  void note_invalidation(const Answer& answer);
+  std::unique_ptr<Fetch> make_fetch(std::unique_ptr<edge::Writer> writer, std::shared_ptr<FetchNote> note);
+  void validate_beside(std::unique_ptr<edge::Writer> writer);
+  void note_unsafe(const Answer& answer);
+  void feed_adopted(const Body& part, Source::Flow flow);
   void log();
   std::string_view grpc_result() const;
 
@@ -116,7 +121,8 @@ class Exchange : public Recycled {
   const char* bypass_detail_ = nullptr;
   edge::Forward forward_ = edge::Forward::none;
   std::unique_ptr<Source> source_;
-  Cached* cached_ = nullptr;  // source_, when it is one
+  Cached* cached_ = nullptr;               // source_, when it is one
+  std::unique_ptr<edge::Writer> adopted_;  // what is answered goes there, too
   Text cache_status_;
   bool grpc_ = false;  // the answer is one
   Text grpc_status_;   // in its head

@@ -1,8 +1,14 @@
 #include "proxy/fetch.hh"
 
+#include "proxy/filters.hh"
 #include "proxy/proxy.hh"
 
 namespace portolan::proxy {
+namespace {
+
+constexpr size_t most_interims = 16 * 1024;  // bytes that wait for a slow client; more are dropped
+
+}  // namespace
 
 Fetch::Fetch(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask ask,
              std::unique_ptr<edge::Writer> writer, std::shared_ptr<edge::Cache> cache, std::shared_ptr<FetchNote> note)
@@ -26,6 +32,12 @@ void Fetch::take_notes() {
   note_->server = origin_.server();
   note_->server_id = origin_.server_id();
   note_->tries = origin_.tries();
+}
+
+void Fetch::on_interim(const http::ResponseHead& head) {
+  if (!note_->asker || note_->interims.size() > most_interims) return;
+  write_interim(note_->interims, head);
+  note_->asker->wake();
 }
 
 void Fetch::on_head(http::ResponseHead& head) {

@@ -9,12 +9,14 @@
 
 namespace portolan::proxy {
 
-// What the exchange that began a fetch wants to say of it in the log.
+// What the exchange that began a fetch wants to know of it: for the log, and what its client is told meanwhile.
 struct FetchNote {
   std::string server;
   ServerId server_id;
   int tries = 0;
-  int status = 0;  // of the server's answer
+  int status = 0;                      // of the server's answer
+  std::string interims;                // 1xx, serialised
+  std::shared_ptr<WorkerWaker> asker;  // wakes the exchange; null: there is none
 };
 
 class Fetch final : public OriginRequest::Consumer, public loop::Mortal, public loop::Runnable {
@@ -25,6 +27,7 @@ class Fetch final : public OriginRequest::Consumer, public loop::Mortal, public 
   void start();
 
  private:
+  void on_interim(const http::ResponseHead& head) override;
   void on_head(http::ResponseHead& head) override;
   void on_body(Slice bytes) override;
   void on_end(const http::Fields& trailers) override;

@@ -192,6 +192,8 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
   }
   if (filter.replace_cookie && filter.cookie && !(edited && gives_way("Cookie", filter)))
     writer.field("Cookie", *filter.cookie);
+  if (filter.accept_encoding && !(edited && gives_way("Accept-Encoding", filter)))
+    writer.field("Accept-Encoding", *filter.accept_encoding);
   if (head.expect_continue) writer.field("Expect", "100-continue");
   write_forwarded(writer, head, filter);
   if (filter.client.identity) write_identity(writer, *filter.client.identity);
@@ -270,6 +272,14 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
   } else if (filter.http_1_0) {
     writer.field("Connection", "keep-alive");
   }
+  writer.end();
+}
+
+void write_interim(std::string& out, const http::ResponseHead& head) {
+  http::HeadWriter writer(out);
+  writer.status_line(head.status, head.reason);
+  for (const http::Field& f : head.fields)
+    if (!http::is_hop_by_hop(f.id) && f.id != FieldId::content_length) writer.field(f.name, f.value);
   writer.end();
 }
 

@@ -35,8 +35,9 @@ struct RequestFilter {
   std::string_view target;     // instead of the request's own, when not empty
   http::Framing framing = http::Framing::none;
   uint64_t content_length = 0;
-  bool for_cache = false;             // leave out conditionals and Range
-  std::optional<std::string> cookie;  // with replace_cookie: what replaces Cookie
+  bool for_cache = false;                      // leave out what edge::drop_for_fetch says
+  std::optional<std::string> accept_encoding;  // for the cache: in place of the client's
+  std::optional<std::string> cookie;           // with replace_cookie: what replaces Cookie
   bool replace_cookie = false;
   const http::Fields* extra = nullptr;  // added at the end
   std::string_view upgrade;             // asked for
@@ -68,6 +69,9 @@ struct ResponseFilter {
   bool http_1_0 = false;  // the client's version: told when the connection stays
 };
 void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter& filter);
+
+// An interim answer of a server as it goes on to a client.
+void write_interim(std::string& out, const http::ResponseHead& head);
 
 // A trailer that may pass (RFC 9110 §6.5.1): not framing, routing, authentication or what steers caches.
 bool may_be_trailer(const http::Field& field);

@@ -11,7 +11,7 @@ using Kind = Content::Settlement::Kind;
 // How long requests of a key don't wait for each other after its answer turned out not to be
 // shared.
 constexpr int64_t note_ms = 60'000;
-constexpr int64_t error_note_ms = 1'000;
+constexpr int64_t error_note_ms = 1'000;  // nor asks anybody again for what is served stale meanwhile
 // What a stored object costs beside its head and body: index entry, variant, table node, allocator.
 constexpr size_t index_bytes = sizeof(Entry) + sizeof(Variant) + sizeof(Content) + 160;
 
@@ -42,6 +42,8 @@ Fill::Fill(std::shared_ptr<Store> store, const Rules& rules, const RequestFacts&
       facts_(facts),
       request_(request.head),
       found_ms_(request.now_ms),
+      sequence_(store_->next_sequence()),
+      origin_(origin_hash(request.scheme, request.authority)),
       content_(std::make_shared<Content>(store_->ledger())) {
   store_->counters().filling.fetch_add(1, std::memory_order_relaxed);
 }
@@ -73,8 +75,8 @@ bool Fill::fits(const Reader& reader, const std::string& names, const std::strin
 
 Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
   if (stale_ && response.status == 304) return refresh(response, request_ms, response_ms);
-  if (stale_ && is_server_error(response.status) && stale_->may_serve_stale_on_error(response_ms)) {
-    serve_stale();
+  if (stale_ && is_server_error(response.status) && stale_->may_stand_in(Object::StandIn::error, response_ms)) {
+    serve_stale(response_ms);
     return Writer::Verdict::stale_on_error;
   }
   Freshness fresh = freshness(rules_, response, request_ms, response_ms);
@@ -91,7 +93,7 @@ Writer::Verdict Fill::keep(const http::ResponseHead& response, const Freshness& 
   std::string names = vary_names(response.fields).value_or(std::string{});
   std::string values;
   vary_values(names, request_.fields, values);
-  ObjectRef object = ObjectBuilder::make(response, fresh, content_, store_->next_sequence());
+  ObjectRef object = ObjectBuilder::make(response, fresh, content_, sequence_, origin_);
   uint64_t fixed = index_bytes + key_bytes_ + object->head_bytes() + (names.size() + values.size()) * 2;
   content_->set_fixed_cost(fixed);
   uint64_t held = content_->charge().held();
@@ -115,8 +117,9 @@ Writer::Verdict Fill::let_pass(const http::ResponseHead& response, const Freshne
                                bool retry) {
   int64_t note = response_ms + (response.status >= 500 ? error_note_ms : note_ms);
   if (retry || facts_.authorization) note = 0;  // says nothing of other requests
+  if (response.status >= 500) store_->pause_validation(*this, response_ms + error_note_ms);
   store_->retire(*this, note, response.status < 500);
-  ObjectRef object = ObjectBuilder::make(response, fresh, content_, 0);
+  ObjectRef object = ObjectBuilder::make(response, fresh, content_, 0, origin_);
   content_->declare(length_of(response));
   content_->window();
   content_->settle([&](const Reader& reader) {
@@ -134,8 +137,7 @@ Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t reques
     content_->settle([](const Reader&) { return Settlement{Kind::retry, {}, 0, false, false}; });
     return Writer::Verdict::not_modified;
   }
-  ObjectRef fresh =
-      ObjectBuilder::refreshed(*stale_, response, rules_, request_ms, response_ms, store_->next_sequence());
+  ObjectRef fresh = ObjectBuilder::refreshed(*stale_, response, rules_, request_ms, response_ms, sequence_, origin_);
   http::ResponseHead merged;
   merged.status = fresh->status();
   merged.fields = fresh->fields();
@@ -161,7 +163,8 @@ Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t reques
   return Writer::Verdict::not_modified;
 }
 
-void Fill::serve_stale() {
+void Fill::serve_stale(int64_t now_ms) {
+  store_->pause_validation(*this, now_ms + error_note_ms);
   store_->retire(*this, 0, false);
   content_->settle([&](const Reader& reader) {
     Settlement s;
@@ -207,7 +210,10 @@ bool Fill::finish(const http::Fields& trailers) {
 
 void Fill::abort(int64_t now_ms, int status) {
   if (now_ms == 0) now_ms = found_ms_;
-  if (status != 0 && stale_ && stale_->may_serve_stale_on_error(now_ms)) serve_stale();
+  if (status != 0 && stale_) {
+    if (stale_->may_stand_in(Object::StandIn::unreachable, now_ms)) serve_stale(now_ms);
+    store_->pause_validation(*this, now_ms + error_note_ms);
+  }
   store_->retire(*this, 0, false);
   content_->settle([&](const Reader&) {
     Settlement s;

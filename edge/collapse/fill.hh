@@ -37,7 +37,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   Writer::Verdict keep(const http::ResponseHead& response, const Freshness& freshness, int64_t response_ms);
   Writer::Verdict let_pass(const http::ResponseHead& response, const Freshness& freshness, int64_t response_ms,
                            bool retry);
-  void serve_stale();
+  void serve_stale(int64_t now_ms);
   void stop_storing();
   bool fits(const Reader& reader, const std::string& names, const std::string& values) const;
 
@@ -46,6 +46,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
   RequestFacts facts_;
   RequestCopy request_;
   int64_t found_ms_;
+  uint64_t sequence_;  // what is invalidated from here on reaches its answer, too
+  uint64_t origin_;
   std::shared_ptr<Content> content_;
   ObjectRef stale_;  // what it validates
   std::string stale_names_, stale_values_;
@@ -55,6 +57,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   Shard* shard_ = nullptr;
   Entry* entry_ = nullptr;  // null: not in the index (any more)
   bool shared_ = true;
+  Variant* served_ = nullptr;  // the stale one, where it is served meanwhile
   Fill* previous_ = nullptr;
   Fill* next_ = nullptr;
   ObjectRef object_;            // once its head is known and storable

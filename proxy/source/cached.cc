@@ -18,15 +18,23 @@ Cached::Cached(loop::Worker& worker, loop::Runnable& waiter, const http::Request
       note_(std::move(note)),
       followed_(std::move(lookup.reader)) {
   if (!followed_) own_.emplace(std::move(lookup.object));
+  if (note_) note_->asker = waker();
 }
 
 Cached::~Cached() {
   if (waker_) waker_->forget();
+  if (note_) note_->asker.reset();
 }
 
 const std::shared_ptr<WorkerWaker>& Cached::waker() {
   if (!waker_) waker_ = std::make_shared<WorkerWaker>(worker_, waiter_);
   return waker_;
+}
+
+bool Cached::take_interim(std::string& out) {
+  if (!note_ || note_->interims.empty()) return false;
+  out = std::exchange(note_->interims, {});
+  return true;
 }
 
 Source::Head Cached::head(Answer& answer) {
@@ -117,8 +125,10 @@ Text Cached::cache_status() const {
   note.collapsed = outcome_ == edge::Outcome::follow;
   if (note_) note.forward_status = note_->status;
   if (object_) {
-    note.stored = outcome_ != edge::Outcome::hit && object_->stored();
-    if (outcome_ == edge::Outcome::hit || note.stored) note.ttl_s = object_->ttl_s(worker_.wall_ms());
+    bool stands_in = reader().stale_on_error();
+    note.stored = outcome_ != edge::Outcome::hit && object_->stored() && !stands_in;
+    if (stands_in) note.detail = "stale-on-error";
+    if (outcome_ == edge::Outcome::hit || note.stored || stands_in) note.ttl_s = object_->ttl_s(worker_.wall_ms());
   }
   return edge::cache_status(node_, note);
 }

@@ -18,6 +18,7 @@ class Cached final : public Source, public Recycled {
 
   Head head(Answer& answer) override;
   Flow proceed(Body& out, uint64_t most) override;
+  bool take_interim(std::string& out) override;
   int failure_status() const override { return reader().error_status(); }
   const http::Fields* trailers() const override { return &reader().trailers(); }
   std::string_view server() const override { return note_ ? std::string_view(note_->server) : std::string_view(); }

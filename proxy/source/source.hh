@@ -42,6 +42,8 @@ class Source {
   virtual OriginRequest* upload() { return nullptr; }
   // The next interim (1xx) answer, serialised; false when there is none.
   virtual bool take_interim(std::string&) { return false; }
+  // As a server sent it, where this is what is answered; after `ready`.
+  virtual const http::ResponseHead* response() const { return nullptr; }
   // For the log and the metrics: the address of the server that was asked, and the same in numbers.
   virtual std::string_view server() const { return {}; }
   virtual ServerId server_id() const { return {}; }

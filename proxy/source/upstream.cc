@@ -53,11 +53,7 @@ bool Upstream::take_interim(std::string& out) {
 }
 
 void Upstream::on_interim(const http::ResponseHead& head) {
-  http::HeadWriter writer(interim_);
-  writer.status_line(head.status, head.reason);
-  for (const http::Field& f : head.fields)
-    if (!http::is_hop_by_hop(f.id) && f.id != http::FieldId::content_length) writer.field(f.name, f.value);
-  writer.end();
+  write_interim(interim_, head);
   wake();
 }
 

@@ -21,7 +21,7 @@ class Upstream final : public Source, public OriginRequest::Consumer, public Rec
   ServerId server_id() const override { return origin_.server_id(); }
   int tries() const override { return origin_.tries(); }
   std::string set_cookie(bool tls) const override { return origin_.set_cookie(tls, head_.fields); }
-  const http::ResponseHead& response() const { return head_; }
+  const http::ResponseHead* response() const override { return &head_; }
 
  private:
   void on_interim(const http::ResponseHead& head) override;

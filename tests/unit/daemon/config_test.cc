@@ -215,6 +215,8 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_EQ(c.routes[8].redirect_to.pieces().size(), 2u);
   ASSERT_EQ(c.caches.size(), 2u);
   EXPECT_EQ(c.caches[0].memory_bytes, 64u << 20);
+  EXPECT_EQ(c.caches[0].stale_if_unreachable_ms, 600'000);
+  EXPECT_EQ(c.caches[0].negative_ttl_ms, 1000);
   EXPECT_EQ(c.caches[0].query.mode, edge::QueryKey::Mode::drop);
   EXPECT_THAT(c.caches[0].key_headers, ElementsAre("accept-language"));
   EXPECT_EQ(c.caches[1].query.mode, edge::QueryKey::Mode::none);

@@ -66,16 +66,18 @@ bool follow(Reader& reader, std::string& out) {
 }
 
 struct Totals {
-  std::atomic<uint64_t> led{0}, followed{0}, hit{0};
+  std::atomic<uint64_t> led{0}, followed{0}, hit{0}, beside{0};
 };
 
 void fetch(Lookup& lookup, Rng& rng) {
   std::string body = body_for(rng.next());
-  Pairs fields = {{"Cache-Control", rng.below(8) ? "max-age=60" : "no-store"}, {"ETag", "\"e\""}};
+  const char* kept = rng.below(2) ? "max-age=60" : "max-age=60, stale-while-revalidate=30";
+  Pairs fields = {{"Cache-Control", rng.below(8) ? kept : "no-store"}, {"ETag", "\"e\""}};
+  if (rng.below(4) == 0) fields.push_back({"Cache-Groups", "\"g\""});
   if (rng.below(4) == 0) fields.push_back({"Vary", "X-V"});
   Response response(fields);
   if (lookup.writer->revalidates() && rng.below(2)) {
-    Response not_changed(Pairs{{"Cache-Control", "max-age=60"}}, 304);
+    Response not_changed(Pairs{{"Cache-Control", kept}}, 304);
     lookup.writer->head(not_changed.head, start_ms, start_ms);
     return;
   }
@@ -96,6 +98,9 @@ void one_request(Cache& cache, Rng& rng, Totals& totals) {
   if (lookup.outcome == Outcome::hit) {
     ++totals.hit;
     expect_whole(body_of(lookup.object));
+    if (!lookup.writer) return;
+    ++totals.beside;
+    fetch(lookup, rng);
     return;
   }
   if (lookup.writer) {
@@ -126,12 +131,17 @@ TEST(Threads, FetchFollowPurgeEvictReload) {
       CacheConfig next = c;
       next.memory_bytes = i % 2 ? 400'000 : 300'000;
       if (i % 50 == 0) cache.reconfigure(next);
+      if (i % 20 == 0) {
+        Request post("/" + std::to_string(rng.below(12)), {}, "POST");
+        cache.invalidate(post.at(start_ms), Response(Pairs{{"Cache-Group-Invalidation", "\"g\""}}).head);
+      }
       EXPECT_LE(cache.stats().bytes, 400'000u);
     }
   });
   for (std::thread& t : threads) t.join();
   EXPECT_GT(totals.led.load(), 100u);
   EXPECT_GT(totals.hit.load(), 100u);
+  EXPECT_GT(totals.beside.load(), 10u);
   EXPECT_EQ(cache.stats().filling, 0u);
   EXPECT_EQ(cache.stats().passing_bytes, 0u);
   for (int i = 0; i < 12; ++i) cache.purge("http://example.com/" + std::to_string(i));

@@ -1,0 +1,58 @@
+// An exchange and the cache: the fetches it begins, and what its answer means for what is stored.
+#include "proxy/connection.hh"
+#include "proxy/exchange.hh"
+#include "proxy/fetch.hh"
+#include "proxy/source/cached.hh"
+
+namespace portolan::proxy {
+
+Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
+  auto note = std::make_shared<FetchNote>();
+  auto fetch = make_fetch(std::move(found.writer), note);
+  if (!fetch) return answer_error(503);
+  if (route_->mirror) begin_mirror();
+  auto source = std::make_unique<Cached>(proxy_.worker(), downstream_, *head_, std::move(found), snapshot_->node, note);
+  cached_ = source.get();
+  Next next = answer(std::move(source));
+  proxy_.begin_fetch(std::move(fetch));
+  return next;
+}
+
+// RFC 5861 §3: the client is served what is stale; nobody waits for this.
+void Exchange::validate_beside(std::unique_ptr<edge::Writer> writer) {
+  auto fetch = make_fetch(std::move(writer), std::make_shared<FetchNote>());
+  if (fetch) proxy_.begin_fetch(std::move(fetch));
+}
+
+std::unique_ptr<Fetch> Exchange::make_fetch(std::unique_ptr<edge::Writer> writer, std::shared_ptr<FetchNote> note) {
+  std::shared_ptr<Cluster> cluster = this->cluster();
+  if (!cluster) return nullptr;
+  OriginRequest::Ask request = ask(*cluster, true, writer.get());
+  auto& cache = snapshot_->route_caches[static_cast<size_t>(route_ - snapshot_->routes.data())];
+  return std::make_unique<Fetch>(proxy_, std::move(cluster), std::move(request), std::move(writer), cache,
+                                 std::move(note));
+}
+
+// RFC 9111 §4.4: a successful unsafe request makes what is stored of its target useless; to a POST the answer may be
+// what is to be stored of it.
+void Exchange::note_unsafe(const Answer& head) {
+  if (http::is_safe(head_->method) || !head.fields) return;
+  http::ResponseHead response;
+  response.status = head.status;
+  response.fields = *head.fields;
+  int64_t now_ms = proxy_.worker().wall_ms();
+  edge::RequestView request{*head_, client_.scheme, authority_, now_ms};
+  cache_->invalidate(request, response);
+  const http::ResponseHead* whole = source_->response();
+  if (!whole || head_->method != http::Method::post) return;
+  int64_t took_ms = (proxy_.worker().precise_us() - downstream_.request_started_us()) / 1000;
+  adopted_ = cache_->adopt(request, *whole, now_ms - took_ms, now_ms);
+}
+
+void Exchange::feed_adopted(const Body& part, Source::Flow flow) {
+  for (const Segment& s : part) adopted_->append(s.bytes);
+  if (flow == Source::Flow::end) adopted_->finish();
+  if (flow == Source::Flow::end || flow == Source::Flow::failed) adopted_.reset();
+}
+
+}  // namespace portolan::proxy

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every row of docs/features.md names a test that exists. usage: features.py ROOT
 
-A test is written `Suite.Name` (GoogleTest), `file_test.py::test_name` (tests/system), or as CTest knows it
+A test is written `Suite.Name` (GoogleTest), `file_test.py::test_name` (tests/system, tests/conformance), or as CTest knows it
 (`tidy_layers`, `fuzz_replay_h1`).
 """
 import os
@@ -21,7 +21,7 @@ def known_tests(root):
         known |= {f'{suite}.{name}' for suite, name in GTEST.findall(text)}
         if path.endswith('_fuzz.cc'):
             known.add('fuzz_replay_' + os.path.basename(path)[:-len('_fuzz.cc')])
-    for path in files(root, ['tests/system'], ('_test.py',)):
+    for path in files(root, ['tests/system', 'tests/conformance'], ('_test.py',)):
         name = os.path.basename(path)
         known |= {f'{name}::{test}' for test in PYTHON.findall(read(root, path))}
     return known

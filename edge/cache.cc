@@ -2,6 +2,7 @@
 
 #include "core/http/semantics.hh"
 #include "edge/collapse/fill.hh"
+#include "edge/collapse/run.hh"
 #include "edge/memory.hh"
 
 namespace portolan::edge {
@@ -9,16 +10,19 @@ namespace portolan::edge {
 // ── Writer ──
 
 Writer::Writer(std::shared_ptr<Fill> fill) : fill_(std::move(fill)) {}
+Writer::Writer(std::shared_ptr<Run> run) : run_(std::move(run)) {}
 
 Writer::~Writer() {
   abort();
 }
 
 bool Writer::revalidates() const {
-  return fill_->stale() != nullptr;
+  return fill_ && fill_->stale() != nullptr;
 }
 
 void Writer::add_conditional_fields(http::Fields& out) const {
+  if (!fill_) return run_->add_fields(out);
+  if (!fill_->range().empty()) out.add("Range", fill_->range());
   const ObjectRef& stale = fill_->stale();
   if (!stale) return;
   if (!stale->etag().empty()) out.add("If-None-Match", stale->etag());
@@ -26,39 +30,51 @@ void Writer::add_conditional_fields(http::Fields& out) const {
 }
 
 Writer::Verdict Writer::head(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
+  if (!fill_) {
+    done_ = !run_->head(response);
+    return done_ ? Verdict::dropped : Verdict::stored;
+  }
   Verdict verdict = fill_->head(response, request_ms, response_ms);
-  done_ = verdict == Verdict::not_modified || verdict == Verdict::stale_on_error;
+  done_ = verdict == Verdict::not_modified || verdict == Verdict::stale_on_error || verdict == Verdict::dropped;
+  run_ = fill_->run();
   return verdict;
 }
 
 bool Writer::append(Slice bytes) {
-  return !done_ && fill_->append(std::move(bytes));
+  if (done_) return false;
+  if (!run_) return fill_->append(std::move(bytes));
+  run_->append(std::move(bytes));
+  return true;
 }
+
 bool Writer::writable() const {
-  return done_ || fill_->content().writable();
+  return done_ || (run_ ? run_->writable() : fill_->content().writable());
 }
 
 void Writer::wait_writable(std::shared_ptr<Waker> waker) {
+  if (run_) return run_->wait_writable(std::move(waker));
   fill_->content().wait_writable(std::move(waker));
 }
 
 bool Writer::wanted() const {
-  return !done_ && fill_->content().wanted();
+  return !done_ && (run_ ? run_->wanted() : fill_->content().wanted());
 }
 
 bool Writer::finish(const http::Fields& trailers) {
   if (done_) return false;
   done_ = true;
-  return fill_->finish(trailers);
+  return run_ ? run_->finish() : fill_->finish(trailers);
 }
 
 void Writer::abort(int64_t now_ms, int status) {
   if (done_) return;
   done_ = true;
+  if (run_) return run_->abort();
   fill_->abort(now_ms, status);
 }
 
 bool Writer::stored() const {
+  if (!fill_) return true;
   return !fill_->content().windowed() && fill_->content().phase() != Content::Phase::failed;
 }
 

@@ -13,6 +13,9 @@
 //   follow               somebody fetches: follow l.reader (its state may be `pending`).
 //   only_if_cached_miss  504 (RFC 9111 §5.2.1.7).
 // The fetch then says writer->head(), append()…, finish(). Readers are woken as things happen.
+// An object may be kept in fragments (Object::parts()): then it is read through a PartsReader, which says when a part has
+// to be fetched, and gives the writer for it. Who needs `find` to wait, as for a store on a disk, gives `follow` with a
+// reader that is pending until it knows: its retry() asks again. Bodies come as segments, which may be file ranges.
 // A forwarded fetch must not carry the client's conditionals nor Range (`drop_for_fetch`), nor ignored cookies
 // (`filter_cookies`), and asks for encodings as `accepted_encodings` has them.
 #include <cstdint>
@@ -32,6 +35,7 @@ namespace portolan::edge {
 
 class Store;
 class Fill;
+class Run;
 
 struct RequestView {
   const http::RequestHead& head;  // only read during the call; what is needed later is copied
@@ -64,6 +68,7 @@ class Writer {
     not_modified,    // the stored object was refreshed and is served; the writer is done
     stale_on_error,  // the answer was an error and the stale object is served (RFC 5861); the
                      // writer is done, drop the body
+    dropped,         // of no use to anybody, its leader included: the writer is done, end the fetch
     uncacheable,     // all other readers are released. The leader's own reader still works: it gets an
                      // object that isn't stored, through a bounded window: go on with append(),
                      // writable(), finish(). Or deliver the response by other means and destroy writer
@@ -74,8 +79,8 @@ class Writer {
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  // Adds If-None-Match and If-Modified-Since for a revalidation (RFC 9111 §4.3.1); nothing for a
-  // miss. The values live as long as the writer.
+  // What the fetch asks for besides: If-None-Match and If-Modified-Since for a revalidation (RFC 9111 §4.3.1), Range for
+  // a part, and If-Range for one more part of what is stored. The values live as long as the writer.
   void add_conditional_fields(http::Fields& out) const;
   bool revalidates() const;
   // The final response head (never a 1xx). Wall times: when the request was sent, when the response
@@ -100,14 +105,18 @@ class Writer {
 
  private:
   friend class Store;
+  friend class PartsReader;
   explicit Writer(std::shared_ptr<Fill> fill);
-  std::shared_ptr<Fill> fill_;
+  explicit Writer(std::shared_ptr<Run> run);
+  std::shared_ptr<Fill> fill_;  // null: it only brings more parts of what is stored
+  std::shared_ptr<Run> run_;    // what comes are fragments
   bool done_ = false;
 };
 
 struct Stats {
   uint64_t objects = 0;
-  uint64_t bytes = 0;  // stored and being filled, overhead included; never above `budget`
+  uint64_t fragments = 0;  // parts of objects, beside those that are stored whole
+  uint64_t bytes = 0;      // stored and being filled, overhead included; never above `budget`
   uint64_t budget = 0;
   uint64_t filling = 0;        // fetches in progress
   uint64_t passing_bytes = 0;  // in the windows of bodies that aren't stored

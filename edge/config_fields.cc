@@ -127,7 +127,10 @@ const conf::Table<CacheConfig>& cache_fields() {
           row("memory", &CacheConfig::memory_bytes, conf::size<uint64_t>(1 << 20, 1ull << 44),
               "All that is stored, overhead included, and what is being filled."),
           row("max_object", &CacheConfig::max_object_bytes, conf::size<uint64_t>(1, 1ull << 42),
-              "Larger bodies stream through unstored; at most a quarter of memory."),
+              "The largest body that is stored as a whole; at most a quarter of memory."),
+          row("fragments", &CacheConfig::fragments, conf::boolean(),
+              "Larger ones, and what is asked for by range, are kept in fragments of 1 MiB where the server answers "
+              "ranges and names the version by a strong validator. Without, they pass through unstored."),
           row("eviction", &CacheConfig::eviction, conf::one_of(evictions),
               "What leaves first when the memory is full."),
           row("profile", &CacheConfig::profile, conf::one_of({"cdn-safe", "rfc"}),

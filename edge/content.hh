@@ -25,6 +25,7 @@
 
 namespace portolan::edge {
 
+class Parts;
 class Reader;
 
 // The account of one cache: shared by all its contents, which give back what they hold when they
@@ -98,6 +99,8 @@ class Content {
   // What the head and the index entry cost, charged already: kept when complete() gives back what
   // was too much.
   void set_fixed_cost(uint64_t bytes) { fixed_cost_ = bytes; }
+  // Before anybody else sees it: the bytes are not here, but in these. It stays empty.
+  void set_parts(std::shared_ptr<Parts> parts) { parts_ = std::move(parts); }
 
   // ── anybody ──
   bool windowed() const { return windowed_.load(std::memory_order_acquire); }
@@ -105,7 +108,8 @@ class Content {
   uint64_t size() const { return size_.load(std::memory_order_acquire); }
   std::optional<uint64_t> declared() const { return declared_; }
   const http::Fields& trailers() const { return trailers_; }  // once complete
-  bool paged() const { return immutable() && paged_; }        // read at once: it takes no memory of the reader's
+  const std::shared_ptr<Parts>& parts() const { return parts_; }
+  bool paged() const { return immutable() && paged_; }  // read at once: it takes no memory of the reader's
 
  private:
   friend class Reader;
@@ -138,6 +142,7 @@ class Content {
   FileRef paged_;  // set: the whole body is there, and there are no pieces
   off_t paged_offset_ = 0;
   std::optional<uint64_t> declared_;
+  std::shared_ptr<Parts> parts_;
   Reader* readers_ = nullptr;
   std::shared_ptr<Waker> producer_;
   http::Fields trailers_;

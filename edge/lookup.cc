@@ -97,6 +97,7 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
   Lookup l;
   l.forward = Forward::uri_miss;
   bool shared = !facts.authorization;
+  bool noted = false;
   Variant* variant = nullptr;
   Graveyard graves;
   std::lock_guard lock(at.shard.mutex);
@@ -124,10 +125,12 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
   }
   if (entry) {
     if (!variant && !entry->variants.empty()) l.forward = Forward::vary_miss;
-    if (entry->note && entry->note->note_until_ms > request.now_ms) shared = false;
+    noted = entry->note && entry->note->note_until_ms > request.now_ms;
+    if (noted && (facts.range || !entry->note->only_ranges)) shared = false;
     Fill* fill = shared ? followable(*entry, facts, request) : nullptr;
     bool known = fill && fill->object_;
-    if (fill && (known || (!facts.head && !facts.range && !facts.only_if_cached))) {
+    bool may_wait = !facts.head && (!facts.range || rules.config.fragments) && !facts.only_if_cached;
+    if (fill && (known || may_wait)) {
       l.outcome = Outcome::follow;
       l.reader = fill->follower(request);
       return l;
@@ -137,7 +140,8 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     l.outcome = Outcome::only_if_cached_miss;
     return l;
   }
-  bool lead_it = facts.may_store && !facts.head && (variant || !facts.range);
+  bool in_parts = rules.config.fragments && !noted;
+  bool lead_it = facts.may_store && !facts.head && (variant || !facts.range || in_parts);
   if (lead_it) {
     lead(at, rules, facts, request, variant, shared, l, led);
   } else {
@@ -167,6 +171,8 @@ void Store::lead(Place& at, const Rules& rules, const RequestFacts& facts, const
     fill.stale_names_ = stale->names;
     fill.stale_values_ = stale->values;
   }
+  if (facts.range && rules.config.fragments && (!stale || stale->object->parts()))
+    fill.range_ = aligned_range(request.head.fields);
   Entry& entry = entry_for(at.shard, at.key);
   fill.key_bytes_ = at.key.key.size();
   fill.shard_ = &at.shard;

@@ -97,8 +97,9 @@ void Store::unlink(Entry& entry, Fill& fill) {
   fill.entry_ = nullptr;
 }
 
-void Store::write_note(Shard& shard, Entry& entry, int64_t until_ms, Graveyard& graves) {
+void Store::write_note(Shard& shard, Entry& entry, int64_t until_ms, bool only_ranges, Graveyard& graves) {
   if (entry.note) {
+    entry.note->only_ranges = entry.note->only_ranges && only_ranges;
     entry.note->note_until_ms = std::max(entry.note->note_until_ms, until_ms);
     return;
   }
@@ -109,16 +110,21 @@ void Store::write_note(Shard& shard, Entry& entry, int64_t until_ms, Graveyard& 
     Resident* victim = shard.policy->victim();
     if (!victim) return;
     auto& old = static_cast<Variant&>(*victim);
-    Entry* touched = old.entry;
-    remove(shard, old, graves);
     counters_.evictions.fetch_add(1, std::memory_order_relaxed);
+    Entry* touched = old.entry;
+    if (!touched) {
+      take(shard, static_cast<Fragment&>(old));  // its memory is what is needed
+      continue;
+    }
+    remove(shard, old, graves);
     if (touched != &entry) drop_if_idle(shard, *touched);
-    graves.pop_back();  // its memory is what is needed
+    graves.pop_back();
   }
   note->entry = &entry;
   note->hash = entry.hash;
   note->bytes = note_bytes;
   note->note_until_ms = until_ms;
+  note->only_ranges = only_ranges;
   note->held = std::move(content);
   shard.policy->admit(*note);
   entry.note = std::move(note);
@@ -131,6 +137,11 @@ bool Store::announce(Fill& fill, ObjectRef object, std::string names, std::strin
   fill.object_ = std::move(object);
   fill.names_ = std::move(names);
   fill.values_ = std::move(values);
+  if (Parts* parts = fill.content_->parts().get()) {
+    parts->shard_ = fill.shard_;
+    parts->entry_key_ = fill.entry_->key;
+    parts->entry_hash_ = fill.entry_->hash;
+  }
   return true;
 }
 
@@ -179,7 +190,7 @@ void Store::replace(Fill& fill, ObjectRef fresh) {
   drop_if_idle(*fill.shard_, entry);
 }
 
-void Store::retire(Fill& fill, int64_t note_until_ms, bool drop_stale) {
+void Store::retire(Fill& fill, int64_t note_until_ms, bool drop_stale, bool only_ranges) {
   Graveyard graves;
   std::lock_guard lock(fill.shard_->mutex);
   if (!fill.entry_) return;
@@ -190,7 +201,7 @@ void Store::retire(Fill& fill, int64_t note_until_ms, bool drop_stale) {
                            [&](const auto& v) { return v->object == fill.stale_; });
     if (at != entry.variants.end()) remove(*fill.shard_, **at, graves);
   }
-  if (note_until_ms > 0) write_note(*fill.shard_, entry, note_until_ms, graves);
+  if (note_until_ms > 0) write_note(*fill.shard_, entry, note_until_ms, only_ranges, graves);
   drop_if_idle(*fill.shard_, entry);
 }
 
@@ -216,15 +227,19 @@ bool Store::evict_one(uint64_t& freed) {
   for (size_t tries = 0; tries < shards_.size(); ++tries) {
     Shard& shard = *shards_[hand_.fetch_add(1, std::memory_order_relaxed) & (shards_.size() - 1)];
     Graveyard graves;
+    std::unique_ptr<Fragment> fragment;
     std::lock_guard lock(shard.mutex);
     Resident* victim = shard.policy->victim();
     if (!victim) continue;
     auto& variant = static_cast<Variant&>(*victim);
-    Entry& entry = *variant.entry;
     freed += variant.bytes;
-    remove(shard, variant, graves);
-    drop_if_idle(shard, entry);
     counters_.evictions.fetch_add(1, std::memory_order_relaxed);
+    if (Entry* entry = variant.entry) {
+      remove(shard, variant, graves);
+      drop_if_idle(shard, *entry);
+    } else {
+      fragment = take(shard, static_cast<Fragment&>(variant));
+    }
     return true;
   }
   return false;
@@ -262,6 +277,7 @@ Stats Store::stats() const {
   Stats s;
   const Counters& c = counters_;
   s.objects = c.objects;
+  s.fragments = c.fragments;
   s.bytes = ledger_->used;
   s.budget = ledger_->budget;
   s.filling = c.filling;

@@ -15,11 +15,13 @@
 #include "edge/cache.hh"
 #include "edge/content.hh"
 #include "edge/evict/policy.hh"
+#include "edge/parts.hh"
 #include "edge/rules.hh"
 
 namespace portolan::edge {
 
 class Fill;
+class Run;
 struct Entry;
 
 // A stored object, or (without one) the note that answers for this key are not shared for a while:
@@ -30,6 +32,7 @@ struct Variant : Resident {
   std::string names;   // of vary_names()
   std::string values;  // of vary_values()
   int64_t note_until_ms = 0;
+  bool only_ranges = false;       // a note that parts can't be kept; the whole may be
   std::shared_ptr<Content> held;  // of a note: carries its charge
   Fill* validator = nullptr;      // what validates it while it is served
   int64_t validate_again_ms = 0;  // not before: the last time failed
@@ -46,6 +49,18 @@ struct Entry {
   bool idle() const { return variants.empty() && !note && !shared_fills && !private_fills; }
 };
 
+// A piece of an object that is kept in fragments: its bytes are `held`, and it has no entry. Being filled until its run
+// is done with it; only then the policy knows it.
+struct Fragment : Variant {
+  FragmentKey key;
+  std::weak_ptr<Run> run;
+};
+struct FragmentHash {
+  size_t operator()(const FragmentKey& k) const {
+    return (k.object * 0x9e3779b97f4a7c15 + k.number) * 0xff51afd7ed558ccd;
+  }
+};
+
 struct KeyHash {
   std::string_view key;
   uint64_t hash = 0;
@@ -58,11 +73,12 @@ struct TakeHash {
 struct Shard {
   std::mutex mutex;
   std::unordered_map<KeyHash, std::unique_ptr<Entry>, TakeHash> entries;
+  std::unordered_map<FragmentKey, std::unique_ptr<Fragment>, FragmentHash> fragments;
   std::unique_ptr<Eviction> policy;
 };
 
 struct Counters {
-  std::atomic<uint64_t> objects{0}, hits{0}, misses{0}, stale{0}, bypasses{0}, collapsed{0};
+  std::atomic<uint64_t> objects{0}, fragments{0}, hits{0}, misses{0}, stale{0}, bypasses{0}, collapsed{0};
   std::atomic<uint64_t> fills{0}, filling{0}, validated{0}, evictions{0}, purged{0}, too_large{0};
 };
 
@@ -95,11 +111,26 @@ class Store : public std::enable_shared_from_this<Store> {
   void replace(Fill& fill, ObjectRef fresh);
   // Takes the fill out of the index. `note_ms` > 0: and requests of its key don't wait for each
   // other until then. `drop_stale`: the object it was to validate is no longer good.
-  void retire(Fill& fill, int64_t note_until_ms, bool drop_stale);
+  // `only_ranges`: only those for ranges don't.
+  void retire(Fill& fill, int64_t note_until_ms, bool drop_stale, bool only_ranges = false);
   // The fill came to nothing: who is served its stale object meanwhile doesn't ask for another before `until_ms`.
   void pause_validation(Fill& fill, int64_t until_ms);
   // An invalidation later than `object`'s fetch began reaches it.
   bool cut(const Object& object) const { return groups_.cut(object.groups(), object.sequence()); }
+  // ── for runs and those who read parts ──
+  struct FragmentFound {
+    std::shared_ptr<Content> content;
+    std::shared_ptr<Run> run;  // while it is being filled
+  };
+  FragmentFound find_fragment(FragmentKey key);
+  bool has_fragment(FragmentKey key);
+  void touch(const Parts& parts);  // their head is of use: without it the index knows nothing of them
+  // False: it is there, or on its way.
+  bool begin_fragment(FragmentKey key, std::shared_ptr<Content> content, const std::shared_ptr<Run>& run);
+  void keep_fragment(FragmentKey key, const Content& content);  // it is whole
+  void drop_fragment(FragmentKey key, const Content& content);
+  // These parts' object leaves the index; who reads them goes on with what is stored.
+  void outdate(Parts& parts);
   Counters& counters() { return counters_; }
   const std::shared_ptr<Ledger>& ledger() { return ledger_; }
 
@@ -111,16 +142,19 @@ class Store : public std::enable_shared_from_this<Store> {
   };
   Place place(std::string_view key, size_t primary_length);
   Shard& shard_of(uint64_t primary_hash);
+  Shard& shard_of(FragmentKey key, uint64_t& hash);
   // These: the shard's lock held.
   Entry& entry_for(Shard& shard, KeyHash key);
   Variant* match(Entry& entry, const http::Fields& request);
   Variant* select(Entry& entry, const http::Fields& request);  // the same, or one as good
   Fill* followable(Entry& entry, const RequestFacts& facts, const RequestView& request);
   void remove(Shard& shard, Variant& variant, Graveyard& graves);
+  static Variant* head_of(const Parts& parts);
+  std::unique_ptr<Fragment> take(Shard& shard, Fragment& fragment);
   void insert(Shard& shard, Entry& entry, std::unique_ptr<Variant> variant);
   void drop_if_idle(Shard& shard, Entry& entry);
   void unlink(Entry& entry, Fill& fill);
-  void write_note(Shard& shard, Entry& entry, int64_t until_ms, Graveyard& graves);
+  void write_note(Shard& shard, Entry& entry, int64_t until_ms, bool only_ranges, Graveyard& graves);
   size_t clear(Shard& shard, Entry& entry, Graveyard& graves, std::vector<std::shared_ptr<Content>>& cut);
 
   Lookup look(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,

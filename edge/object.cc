@@ -5,6 +5,7 @@
 
 #include "core/http/semantics.hh"
 #include "edge/content.hh"
+#include "edge/parts.hh"
 #include "edge/rules.hh"
 
 namespace portolan::edge {
@@ -28,7 +29,12 @@ bool updated_by_304(http::FieldId id) {
 
 }  // namespace
 
+const std::shared_ptr<Parts>& Object::parts() const {
+  return content_->parts();
+}
+
 std::optional<uint64_t> Object::content_length() const {
+  if (parts()) return parts()->size();
   if (content_->phase() == Content::Phase::complete) return content_->size();
   return content_->declared();
 }

@@ -13,6 +13,7 @@
 namespace portolan::edge {
 
 class Content;
+class Parts;
 
 // What freshness is computed from (RFC 9111 §4.2). Wall milliseconds.
 struct Freshness {
@@ -58,6 +59,8 @@ class Object {
   uint64_t sequence() const { return sequence_; }
   const std::vector<uint64_t>& groups() const { return groups_; }  // of group_hashes()
   const std::shared_ptr<Content>& content() const { return content_; }
+  // Set: it is kept in fragments, and its content is empty: read it through a PartsReader.
+  const std::shared_ptr<Parts>& parts() const;
   size_t head_bytes() const { return head_bytes_; }  // memory of the head, overhead included
 
  private:

@@ -8,6 +8,14 @@ namespace portolan::edge {
 
 Reader::Reader(ObjectRef object)
     : source_(object->content()), object_(std::move(object)), link_(Link::open), settled_(true) {
+  begin();
+}
+
+Reader::Reader(std::shared_ptr<Content> fragment) : source_(std::move(fragment)), link_(Link::open), settled_(true) {
+  begin();
+}
+
+void Reader::begin() {
   if (source_->immutable()) return;
   std::lock_guard lock(source_->mutex_);
   if (source_->base_ > 0) {  // its beginning is gone already
@@ -67,7 +75,7 @@ Reader::State Reader::state() {
   if (!settled()) return State::pending;
   if (link_ == Link::released || link_ == Link::retry) return State::released;
   if (link_ == Link::failed) return State::failed;
-  Content& body = *object_->content();
+  Content& body = this->body();
   if (body.immutable()) return position_ < std::min(stop_, body.size()) ? State::more : State::end;
   std::lock_guard lock(body.mutex_);
   if (position_ >= stop_) return State::end;
@@ -104,7 +112,7 @@ bool Reader::stale_on_error() {
 void Reader::select(uint64_t first, uint64_t count) {
   if (!settled() || link_ != Link::open) return;
   Wakes wakes;
-  Content& body = *object_->content();
+  Content& body = this->body();
   std::lock_guard lock(body.mutex_);
   position_ = first;
   stop_ = first + count;
@@ -113,7 +121,7 @@ void Reader::select(uint64_t first, uint64_t count) {
 
 size_t Reader::read(Body& out, size_t max) {
   if (!settled() || link_ != Link::open) return 0;
-  Content& body = *object_->content();
+  Content& body = this->body();
   uint64_t left = stop_ - std::min(stop_, position_);
   uint64_t count = body.paged() ? left : std::min<uint64_t>(max, left);
   if (body.immutable()) {
@@ -134,12 +142,11 @@ size_t Reader::read(Body& out, size_t max) {
 
 void Reader::wait(std::shared_ptr<Waker> waker) {
   Wakes wakes;
-  Content& at = settled() && link_ == Link::open ? *object_->content() : *source_;
+  Content& at = settled() && link_ == Link::open ? body() : *source_;
   std::lock_guard lock(at.mutex_);
   bool ready = link_ != Link::pending;
   if (link_ == Link::open)
-    ready = &at != object_->content().get() || position_ < at.size() || position_ >= stop_ ||
-            at.phase() != Content::Phase::growing;
+    ready = &at != &body() || position_ < at.size() || position_ >= stop_ || at.phase() != Content::Phase::growing;
   if (ready) {
     wakes.list.push_back(std::move(waker));
   } else {
@@ -148,7 +155,7 @@ void Reader::wait(std::shared_ptr<Waker> waker) {
 }
 
 const http::Fields& Reader::trailers() const {
-  return object_->content()->trailers();
+  return body().trailers();
 }
 
 }  // namespace portolan::edge

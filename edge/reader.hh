@@ -31,6 +31,8 @@ class Reader {
 
   // Reads an object of a hit. (Readers of fetches come from Cache::find.)
   explicit Reader(ObjectRef object);
+  // Reads a fragment, which has no head: object() stays null.
+  explicit Reader(std::shared_ptr<Content> fragment);
   ~Reader();
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
@@ -64,6 +66,9 @@ class Reader {
   // Follows a fetch. `request` (null for the one who leads) is what decides whether its answer
   // fits.
   Reader(std::shared_ptr<Content> source, std::unique_ptr<RequestCopy> request, ObjectRef object);
+  void begin();
+  // What is read once the link is open.
+  Content& body() const { return object_ ? *object_->content() : *source_; }
   void settle(Content::Settlement settlement);  // lock held
   bool settled();                               // by the reader's thread: takes the lock until it is
   std::shared_ptr<Content> source_;             // of the fetch it follows, or of the object

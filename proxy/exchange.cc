@@ -127,32 +127,6 @@ Exchange::Next Exchange::admit() {
   return Next::more;
 }
 
-// ── lookup: does the cache have it, or does somebody fetch it already ─────────────────────────────────────────────
-
-Exchange::Next Exchange::lookup() {
-  if (!cache_ || !route_->to_servers() || bypass_cache_ || !head_->upgrade.empty()) return Next::more;
-  edge::Lookup found = cache_->find({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()});
-  ++lookups_;
-  forward_ = found.forward;
-  switch (found.outcome) {
-    case edge::Outcome::bypass:
-      bypass_detail_ = found.detail;
-      return Next::more;
-    case edge::Outcome::only_if_cached_miss:
-      return answer_error(504);
-    case edge::Outcome::miss:
-    case edge::Outcome::stale:
-      return fetch_for_cache(std::move(found));
-    default:
-      break;
-  }
-  if (found.writer) validate_beside(std::move(found.writer));
-  auto source =
-      std::make_unique<Cached>(proxy_.worker(), downstream_, *head_, std::move(found), snapshot_->node, nullptr);
-  cached_ = source.get();
-  return answer(std::move(source));
-}
-
 // ── choose: who answers ───────────────────────────────────────────────────────────────────────────────────────────
 
 Exchange::Next Exchange::choose() {
@@ -161,7 +135,8 @@ Exchange::Next Exchange::choose() {
         std::make_unique<Respond>(route_->respond->status, route_->respond->body, route_->respond->content_type));
   if (!route_->redirect.empty()) return answer(Respond::redirect(route_->redirect_status, redirect_to()));
   if (route_->files)
-    return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000, proxy_.open_files(*snapshot_)));
+    return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000, proxy_.worker().rng(),
+                              proxy_.open_files(*snapshot_)));
   std::shared_ptr<Cluster> cluster = this->cluster();
   if (!cluster) return answer_error(503);
   if (route_->mirror) begin_mirror();

@@ -13,18 +13,18 @@
 #include "proxy/proxy.hh"
 #include "proxy/rate_watch.hh"
 #include "proxy/snapshot.hh"
+#include "proxy/source/cached.hh"
 #include "proxy/source/source.hh"
 #include "proxy/tunnel.hh"
 
 namespace portolan::proxy {
 
-class Cached;
 class Connection;
 class Fetch;
 class MirrorFeed;
 struct FetchNote;
 
-class Exchange : public Recycled {
+class Exchange final : public Recycled, public Cached::Fetcher {
  public:
   // `head` stays valid (and with it the bytes it views) until the exchange is destroyed.
   Exchange(Connection& connection, Downstream& downstream, http::RequestHead& head);
@@ -87,6 +87,7 @@ class Exchange : public Recycled {
   void begin_mirror();
   bool rewrite_climbs() const;
   Next fetch_for_cache(edge::Lookup lookup);
+  bool fetch_part(std::unique_ptr<edge::Writer> writer, std::shared_ptr<FetchNote> note) override;
   void send_head(const Answer& answer);
   Next open_tunnel(Answer& answer);
   void send_interims();

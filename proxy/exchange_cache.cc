@@ -1,4 +1,4 @@
-// An exchange and the cache: the fetches it begins, and what its answer means for what is stored.
+// An exchange and the cache: the step that asks it, the fetches it begins, and what its answer means for what is stored.
 #include "proxy/connection.hh"
 #include "proxy/exchange.hh"
 #include "proxy/fetch.hh"
@@ -6,12 +6,39 @@
 
 namespace portolan::proxy {
 
+// ── lookup: does the cache have it, or does somebody fetch it already ─────────────────────────────────────────────
+
+Exchange::Next Exchange::lookup() {
+  if (!cache_ || !route_->to_servers() || bypass_cache_ || !head_->upgrade.empty()) return Next::more;
+  edge::Lookup found = cache_->find({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()});
+  ++lookups_;
+  forward_ = found.forward;
+  switch (found.outcome) {
+    case edge::Outcome::bypass:
+      bypass_detail_ = found.detail;
+      return Next::more;
+    case edge::Outcome::only_if_cached_miss:
+      return answer_error(504);
+    case edge::Outcome::miss:
+    case edge::Outcome::stale:
+      return fetch_for_cache(std::move(found));
+    default:
+      break;
+  }
+  if (found.writer) validate_beside(std::move(found.writer));
+  auto source =
+      std::make_unique<Cached>(proxy_.worker(), downstream_, *this, *head_, std::move(found), snapshot_->node, nullptr);
+  cached_ = source.get();
+  return answer(std::move(source));
+}
+
 Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
   auto note = std::make_shared<FetchNote>();
   auto fetch = make_fetch(std::move(found.writer), note);
   if (!fetch) return answer_error(503);
   if (route_->mirror) begin_mirror();
-  auto source = std::make_unique<Cached>(proxy_.worker(), downstream_, *head_, std::move(found), snapshot_->node, note);
+  auto source =
+      std::make_unique<Cached>(proxy_.worker(), downstream_, *this, *head_, std::move(found), snapshot_->node, note);
   cached_ = source.get();
   Next next = answer(std::move(source));
   proxy_.begin_fetch(std::move(fetch));
@@ -22,6 +49,13 @@ Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
 void Exchange::validate_beside(std::unique_ptr<edge::Writer> writer) {
   auto fetch = make_fetch(std::move(writer), std::make_shared<FetchNote>());
   if (fetch) proxy_.begin_fetch(std::move(fetch));
+}
+
+bool Exchange::fetch_part(std::unique_ptr<edge::Writer> writer, std::shared_ptr<FetchNote> note) {
+  auto fetch = make_fetch(std::move(writer), std::move(note));
+  if (!fetch) return false;
+  proxy_.begin_fetch(std::move(fetch));
+  return true;
 }
 
 std::unique_ptr<Fetch> Exchange::make_fetch(std::unique_ptr<edge::Writer> writer, std::shared_ptr<FetchNote> note) {

@@ -45,6 +45,7 @@ void Fetch::on_head(http::ResponseHead& head) {
   note_->status = head.status;
   auto verdict = writer_->head(head, asked_ms_, proxy_.worker().wall_ms());
   discard_ = verdict == edge::Writer::Verdict::not_modified || verdict == edge::Writer::Verdict::stale_on_error;
+  if (verdict == edge::Writer::Verdict::dropped) end();
 }
 
 void Fetch::on_body(Slice bytes) {

@@ -99,9 +99,25 @@ struct RangeSet {
   RangeKind kind = RangeKind::ignore;
   std::vector<ByteRange> ranges;  // in the order asked for, all inside the representation
 };
-// Another unit, a syntax error, more than `most` ranges or overlapping ones: ignore, i.e. answer 200.
+// Another unit, a syntax error, more than `most` ranges, overlapping ones, or more than two of which some are below 4 KiB
+// and that don't ascend: ignore, i.e. answer 200 (§14.2 allows that).
 RangeSet parse_range(std::string_view value, uint64_t size, size_t most = 16);
 std::string content_range(const ByteRange& range, uint64_t size);  // "bytes 0-4/10"
+// One range-spec, before the size is known: `first` empty: the last `last` bytes; `last` empty: to the end.
+struct RangeSpec {
+  std::optional<uint64_t> first, last;
+};
+std::optional<RangeSpec> first_range(std::string_view value);  // of a Range field; nullopt: malformed, another unit
+// Content-Range (§14.4). `range` has length 0 in "bytes */10"; no `size` in "bytes 0-4/*". nullopt: malformed, or it
+// contradicts itself.
+struct ContentRange {
+  ByteRange range;
+  std::optional<uint64_t> size;
+};
+std::optional<ContentRange> parse_content_range(std::string_view value);
+// What a request asks for of a representation: Range where If-Range allows it, of GET, and only when it came once.
+RangeSet asked_ranges(const Fields& request, Method method, uint64_t size, std::optional<std::string_view> etag,
+                      std::optional<int64_t> last_modified_s, std::optional<int64_t> date_s);
 // True when Range may be honoured: the tag matches strongly, or the date is exactly Last-Modified and that is strong,
 // i.e. at least a second older than `date_s`, the response's Date (§8.8.2.2); without it a date never matches.
 bool if_range_matches(std::string_view value, std::optional<std::string_view> etag,

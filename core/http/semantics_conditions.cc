@@ -1,7 +1,3 @@
-#include <algorithm>
-#include <charconv>
-#include <limits>
-
 #include "core/http/chars.hh"
 #include "core/http/semantics.hh"
 
@@ -30,41 +26,6 @@ std::optional<EntityTag> take_etag(std::string_view& text) {
 std::optional<int64_t> single_date(const Fields& fields, FieldId id, int64_t now_s) {
   if (fields.count(id) != 1) return std::nullopt;
   return parse_date(*fields.find(id), now_s);
-}
-
-// A decimal number off the front; one too large for 64 bits becomes the largest. nullopt: no digit.
-std::optional<uint64_t> take_number(std::string_view& text) {
-  constexpr uint64_t most = std::numeric_limits<uint64_t>::max();
-  uint64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (end == text.data()) return std::nullopt;
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  return error == std::errc::result_out_of_range ? most : value;
-}
-
-// One range-spec. False: a syntax error. `range` stays of length 0 when it lies outside.
-bool read_range(std::string_view text, uint64_t size, ByteRange& range) {
-  auto first = take_number(text);
-  if (text.empty() || text[0] != '-') return false;
-  text.remove_prefix(1);
-  auto last = take_number(text);
-  if (!text.empty() || (!first && !last)) return false;
-  if (!first) {
-    range.length = std::min(*last, size);
-    range.first = size - range.length;
-    return true;
-  }
-  if (last && *last < *first) return false;
-  if (*first < size) range = {*first, std::min(last.value_or(size - 1), size - 1) - *first + 1};
-  return true;
-}
-
-bool overlap(std::vector<ByteRange> ranges) {
-  std::sort(ranges.begin(), ranges.end(), [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
-  for (size_t i = 1; i < ranges.size(); ++i) {
-    if (ranges[i].first <= ranges[i - 1].last()) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -116,26 +77,6 @@ Condition evaluate_conditions(const Fields& request, std::optional<std::string_v
   if (!reads || !last_modified_s) return Condition::proceed;
   auto date = single_date(request, FieldId::if_modified_since, now_s);
   return date && *last_modified_s <= *date ? Condition::not_modified : Condition::proceed;
-}
-
-RangeSet parse_range(std::string_view value, uint64_t size, size_t most) {
-  constexpr std::string_view unit = "bytes=";
-  if (value.size() < unit.size() || !equal_ignoring_case(value.substr(0, unit.size()), unit)) return {};
-  RangeSet set;
-  size_t asked = 0;
-  ListCursor cursor(value.substr(unit.size()));
-  for (std::string_view element; cursor.next(element);) {
-    ByteRange range;
-    if (++asked > most || !read_range(element, size, range)) return {};
-    if (range.length) set.ranges.push_back(range);
-  }
-  if (asked == 0 || overlap(set.ranges)) return {};
-  set.kind = set.ranges.empty() ? RangeKind::unsatisfiable : RangeKind::ranges;
-  return set;
-}
-
-std::string content_range(const ByteRange& range, uint64_t size) {
-  return "bytes " + std::to_string(range.first) + "-" + std::to_string(range.last()) + "/" + std::to_string(size);
 }
 
 bool if_range_matches(std::string_view value, std::optional<std::string_view> etag,

@@ -1,6 +1,7 @@
 #include "edge/collapse/fill.hh"
 
 #include "core/http/semantics.hh"
+#include "edge/parts.hh"
 
 namespace portolan::edge {
 namespace {
@@ -8,9 +9,6 @@ namespace {
 using Settlement = Content::Settlement;
 using Kind = Content::Settlement::Kind;
 
-// How long requests of a key don't wait for each other after its answer turned out not to be
-// shared.
-constexpr int64_t note_ms = 60'000;
 constexpr int64_t error_note_ms = 1'000;  // nor asks anybody again for what is served stale meanwhile
 // What a stored object costs beside its head and body: index entry, variant, table node, allocator.
 constexpr size_t index_bytes = sizeof(Entry) + sizeof(Variant) + sizeof(Content) + 160;
@@ -23,6 +21,13 @@ std::optional<uint64_t> length_of(const http::ResponseHead& response) {
   if (response.framing == http::Framing::length) return response.content_length;
   if (response.framing == http::Framing::none) return 0;
   return std::nullopt;
+}
+
+// Whether more of it could be asked for later, by a range of the same version.
+bool may_come_in_parts(const http::ResponseHead& response) {
+  auto units = response.fields.find(http::FieldId::accept_ranges);
+  return response.status == 200 && response.framing == http::Framing::length && units &&
+         http::list_has(*units, "bytes") && strong_validator(response.fields);
 }
 
 // A 304 that carries another strong tag speaks of something else (RFC 9111 §4.3.4).
@@ -79,10 +84,14 @@ Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_m
     serve_stale(response_ms);
     return Writer::Verdict::stale_on_error;
   }
+  if (!range_.empty() && (response.status == 206 || response.status == 416))
+    return take_part(response, request_ms, response_ms);
   Freshness fresh = freshness(rules_, response, request_ms, response_ms);
   if (!storable(rules_, facts_, response, fresh).store) return let_pass(response, fresh, response_ms, false);
   auto length = length_of(response);
   if (length && *length > rules_.config.max_object_bytes) {
+    if (rules_.config.fragments && range_.empty() && may_come_in_parts(response))
+      if (auto verdict = keep_parts(response, fresh, {0, *length}, response_ms)) return *verdict;
     store_->counters().too_large.fetch_add(1, std::memory_order_relaxed);
     return let_pass(response, fresh, response_ms, false);
   }
@@ -94,15 +103,22 @@ Writer::Verdict Fill::keep(const http::ResponseHead& response, const Freshness& 
   std::string values;
   vary_values(names, request_.fields, values);
   ObjectRef object = ObjectBuilder::make(response, fresh, content_, sequence_, origin_);
-  uint64_t fixed = index_bytes + key_bytes_ + object->head_bytes() + (names.size() + values.size()) * 2;
-  content_->set_fixed_cost(fixed);
-  uint64_t held = content_->charge().held();
-  if (fixed > held && !store_->reserve(content_->charge(), fixed - held))
-    return let_pass(response, fresh, response_ms, false);
+  if (!reserve_head(*object, names.size() + values.size())) return let_pass(response, fresh, response_ms, false);
   content_->declare(length_of(response));
   if (!store_->announce(*this, object, names, values)) return let_pass(response, fresh, response_ms, true);
   // Waiting for an answer that is stale when it comes is no better than asking oneself.
-  bool shareable = object->fresh(response_ms) && !fresh.no_cache;
+  settle(object, object->fresh(response_ms) && !fresh.no_cache, names, values);
+  return Writer::Verdict::stored;
+}
+
+bool Fill::reserve_head(const Object& object, size_t vary_bytes) {
+  uint64_t fixed = index_bytes + key_bytes_ + object.head_bytes() + vary_bytes * 2;
+  content_->set_fixed_cost(fixed);
+  uint64_t held = content_->charge().held();
+  return fixed <= held || store_->reserve(content_->charge(), fixed - held);
+}
+
+void Fill::settle(const ObjectRef& object, bool shareable, const std::string& names, const std::string& values) {
   content_->settle([&](const Reader& reader) {
     Settlement s;
     bool mine = !reader.request_ || (shareable && fits(reader, names, values));
@@ -110,7 +126,6 @@ Writer::Verdict Fill::keep(const http::ResponseHead& response, const Freshness& 
     if (mine) s.object = object;
     return s;
   });
-  return Writer::Verdict::stored;
 }
 
 Writer::Verdict Fill::let_pass(const http::ResponseHead& response, const Freshness& fresh, int64_t response_ms,

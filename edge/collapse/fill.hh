@@ -30,13 +30,26 @@ class Fill : public std::enable_shared_from_this<Fill> {
   const std::shared_ptr<Content>& content_ref() { return content_; }
   const http::Fields& request_fields() const { return request_.fields; }
   const ObjectRef& stale() const { return stale_; }
+  // What the fetch asks for, where that isn't the whole: the value of Range.
+  const std::string& range() const { return range_; }
+  // Set once the answer turned out to be kept in fragments: its bytes are the run's.
+  const std::shared_ptr<Run>& run() const { return run_; }
 
  private:
   friend class Store;
+  // How long requests of a key don't wait for each other after its answer turned out not to be shared.
+  static constexpr int64_t note_ms = 60'000;
   Writer::Verdict refresh(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
   Writer::Verdict keep(const http::ResponseHead& response, const Freshness& freshness, int64_t response_ms);
   Writer::Verdict let_pass(const http::ResponseHead& response, const Freshness& freshness, int64_t response_ms,
                            bool retry);
+  // Of an answer to a fetch that asked for a range.
+  Writer::Verdict take_part(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
+  std::optional<Writer::Verdict> keep_parts(const http::ResponseHead& whole, const Freshness& freshness,
+                                            const http::ByteRange& brought, int64_t response_ms);
+  Writer::Verdict refuse(int64_t note_until_ms, bool only_ranges);
+  bool reserve_head(const Object& object, size_t vary_bytes);
+  void settle(const ObjectRef& object, bool shareable, const std::string& names, const std::string& values);
   void serve_stale(int64_t now_ms);
   void stop_storing();
   bool fits(const Reader& reader, const std::string& names, const std::string& values) const;
@@ -52,6 +65,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
   ObjectRef stale_;  // what it validates
   std::string stale_names_, stale_values_;
   size_t key_bytes_ = 0;
+  std::string range_;
+  std::shared_ptr<Run> run_;
 
   // Guarded by the shard's lock.
   Shard* shard_ = nullptr;

@@ -6,10 +6,20 @@ namespace portolan::proxy {
 
 using http::FieldId;
 
-Cached::Cached(loop::Worker& worker, loop::Runnable& waiter, const http::RequestHead& request, edge::Lookup lookup,
-               std::string_view node, std::shared_ptr<FetchNote> note)
+namespace {
+
+bool only_if_cached(const http::RequestHead& request) {
+  auto said = request.fields.joined(FieldId::cache_control);
+  return said && http::parse_cache_control(*said).only_if_cached;
+}
+
+}  // namespace
+
+Cached::Cached(loop::Worker& worker, loop::Runnable& waiter, Fetcher& fetcher, const http::RequestHead& request,
+               edge::Lookup lookup, std::string_view node, std::shared_ptr<FetchNote> note)
     : worker_(worker),
       waiter_(waiter),
+      fetcher_(fetcher),
       request_(request),
       outcome_(lookup.outcome),
       forward_(lookup.forward),
@@ -47,11 +57,13 @@ Source::Head Cached::head(Answer& answer) {
   object_ = reader().object();
   if (!object_) return Head::failed;
   if (!prepared_) prepare(*object_);
+  if (parts_ && !bodyless_ && request_.method != http::Method::head)
+    if (Head head = await_part(); head != Head::ready) return head;
   answer.status = status_;
   answer.reason = http::reason_phrase(status_);
   if (status_ == object_->status()) answer.reason = object_->reason();
-  answer.fields = &object_->fields();
-  answer.wire = object_->wire();
+  answer.fields = several_ ? &several_->fields : &object_->fields();
+  if (!several_) answer.wire = object_->wire();
   answer.content_range = content_range_;
   answer.length = length_;
   int64_t age = object_->age_s(worker_.wall_ms());
@@ -60,8 +72,37 @@ Source::Head Cached::head(Answer& answer) {
   return Head::ready;
 }
 
+// The head is only sent when the first bytes are there: until then another way is open.
+Source::Head Cached::await_part() {
+  for (;;) {
+    switch (parts_->state()) {
+      case edge::PartsReader::State::more:
+      case edge::PartsReader::State::end:
+        return Head::ready;
+      case edge::PartsReader::State::wait:
+        parts_->wait(waker());
+        return Head::waiting;
+      case edge::PartsReader::State::failed:
+        return Head::released;
+      case edge::PartsReader::State::absent:
+        if (only_if_cached(request_)) return Head::failed;
+        if (!fetch_part()) return Head::released;
+        break;
+    }
+  }
+}
+
+bool Cached::fetch_part() {
+  auto writer = parts_->fetch();
+  if (!writer) return true;  // somebody else just did
+  partial_ = true;
+  if (!note_) note_ = std::make_shared<FetchNote>();
+  return fetcher_.fetch_part(std::move(writer), note_);
+}
+
 void Cached::prepare(const edge::Object& object) {
   prepared_ = true;
+  if (object.parts()) parts_ = std::make_unique<edge::PartsReader>(object_);
   status_ = object.status();
   length_ = object.content_length();
   if (edge::not_modified(request_, object)) {
@@ -70,36 +111,89 @@ void Cached::prepare(const edge::Object& object) {
     length_.reset();
     return;
   }
-  if (status_ == 200 && length_ && object.complete()) prepare_range(object);
+  if (status_ == 200 && length_) prepare_range(object);
 }
 
 void Cached::prepare_range(const edge::Object& object) {
-  auto range = request_.fields.find(FieldId::range);
-  if (!range || request_.method != http::Method::get) return;
-  if (auto condition = request_.fields.find(FieldId::if_range)) {
-    std::optional<std::string_view> etag;
-    if (!object.etag().empty()) etag = object.etag();
-    std::optional<int64_t> date;
-    if (auto text = object.fields().find(FieldId::date)) date = http::parse_date(*text);
-    if (!http::if_range_matches(*condition, etag, http::parse_date(object.last_modified()), date)) return;
-  }
+  if (!request_.fields.may_have(FieldId::range)) return;
+  std::optional<std::string_view> etag;
+  if (!object.etag().empty()) etag = object.etag();
+  std::optional<int64_t> date;
+  if (auto text = object.fields().find(FieldId::date)) date = http::parse_date(*text);
   uint64_t size = *length_;
-  http::RangeSet set = http::parse_range(*range, size);
+  http::RangeSet set =
+      http::asked_ranges(request_.fields, request_.method, size, etag, http::parse_date(object.last_modified()), date);
+  if (set.kind == http::RangeKind::ignore) return;
   if (set.kind == http::RangeKind::unsatisfiable) {
     status_ = 416;
     bodyless_ = true;
     content_range_ = "bytes */" + std::to_string(size);
     length_ = 0;
-  } else if (set.kind == http::RangeKind::ranges && set.ranges.size() == 1) {
+  } else if (set.ranges.size() == 1) {
     status_ = 206;
     content_range_ = http::content_range(set.ranges[0], size);
-    reader().select(set.ranges[0].first, set.ranges[0].length);
+    select(set.ranges[0]);
     length_ = set.ranges[0].length;
+  } else if (object.complete()) {  // of one that still grows, nobody should wait here for the end to send the beginning
+    status_ = 206;
+    std::string_view type = object.fields().find(FieldId::content_type).value_or(std::string_view{});
+    several_ = std::make_unique<Several>(http::ByteRanges(std::move(set.ranges), size, type, worker_.rng().next()));
+    several_->fields = object.fields();
+    several_->fields.remove(FieldId::content_type);
+    several_->fields.add("Content-Type", several_->body.content_type());
+    length_ = several_->body.length();
+    select(several_->body.ranges()[0]);
   }
 }
 
 Source::Flow Cached::proceed(Body& out, uint64_t most) {
   if (bodyless_) return Flow::end;
+  if (!several_) return proceed_range(out, most);
+  const http::ByteRanges& body = several_->body;
+  size_t& next = several_->next;
+  if (next > 0)
+    if (Flow flow = proceed_range(out, most); flow != Flow::end) return flow;
+  if (next == body.ranges().size()) {
+    out.append(Slice::copy_of(body.tail()));
+    return Flow::end;
+  }
+  out.append(Slice::copy_of(body.head(next)));
+  select(body.ranges()[next]);
+  ++next;
+  return Flow::more;
+}
+
+void Cached::select(const http::ByteRange& range) {
+  if (parts_) {
+    parts_->select(range.first, range.length);
+  } else {
+    reader().select(range.first, range.length);
+  }
+}
+
+Source::Flow Cached::proceed_parts(Body& out, uint64_t most) {
+  for (;;) {
+    switch (parts_->state()) {
+      case edge::PartsReader::State::more:
+        if (parts_->read(out, most) > 0)
+          return parts_->state() == edge::PartsReader::State::end ? Flow::end : Flow::more;
+        break;
+      case edge::PartsReader::State::end:
+        return Flow::end;
+      case edge::PartsReader::State::wait:
+        parts_->wait(waker());
+        return Flow::wait;
+      case edge::PartsReader::State::absent:
+        if (!fetch_part()) return Flow::failed;
+        break;
+      case edge::PartsReader::State::failed:
+        return Flow::failed;
+    }
+  }
+}
+
+Source::Flow Cached::proceed_range(Body& out, uint64_t most) {
+  if (parts_) return proceed_parts(out, most);
   for (;;) {
     switch (reader().state()) {
       case edge::Reader::State::more:
@@ -124,9 +218,13 @@ Text Cached::cache_status() const {
   note.detail = detail_;
   note.collapsed = outcome_ == edge::Outcome::follow;
   if (note_) note.forward_status = note_->status;
+  if (partial_ && outcome_ == edge::Outcome::hit) {
+    note.outcome = edge::Outcome::miss;
+    note.forward = edge::Forward::partial;
+  }
   if (object_) {
     bool stands_in = reader().stale_on_error();
-    note.stored = outcome_ != edge::Outcome::hit && object_->stored() && !stands_in;
+    note.stored = note.outcome != edge::Outcome::hit && object_->stored() && !stands_in;
     if (stands_in) note.detail = "stale-on-error";
     if (outcome_ == edge::Outcome::hit || note.stored || stands_in) note.ttl_s = object_->ttl_s(worker_.wall_ms());
   }

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "core/base/fd.hh"
 #include "core/http/semantics.hh"
@@ -78,14 +79,14 @@ std::unique_ptr<Source> error(int status) {
 }  // namespace
 
 std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::RequestHead& request, int64_t now_s,
-                                    OpenFiles* kept) {
+                                    Rng& rng, OpenFiles* kept) {
   if (request.method != http::Method::get && request.method != http::Method::head) {
     auto answer = Respond::error(405);
     answer->add("Allow", "GET, HEAD");
     return answer;
   }
   if (kept)
-    if (auto file = kept->find(config, request.path)) return serve(std::move(file), request, now_s);
+    if (auto file = kept->find(config, request.path)) return serve(std::move(file), request, now_s, rng);
   auto path = http::decode_path(request.path);
   if (!path) return error(400);
   auto name = below_root(config, *path);
@@ -100,7 +101,7 @@ std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::Reque
   if (opened.status != 200) return error(opened.status);
   auto file = std::make_shared<const OpenFile>(std::move(opened.fd), opened.stat, opened.name);
   if (kept) kept->keep(config, request.path, file);
-  return serve(std::move(file), request, now_s);
+  return serve(std::move(file), request, now_s, rng);
 }
 
 Files::Files(std::shared_ptr<const OpenFile> file) : file_(std::move(file)), length_(size()) {
@@ -112,7 +113,7 @@ Files::Files(std::shared_ptr<const OpenFile> file) : file_(std::move(file)), len
 }
 
 std::unique_ptr<Source> Files::serve(std::shared_ptr<const OpenFile> file, const http::RequestHead& request,
-                                     int64_t now_s) {
+                                     int64_t now_s, Rng& rng) {
   switch (http::evaluate_conditions(request.fields, file->etag, file->status.st_mtim.tv_sec, request.method, now_s)) {
     case http::Condition::precondition_failed:
       return error(412);
@@ -126,28 +127,31 @@ std::unique_ptr<Source> Files::serve(std::shared_ptr<const OpenFile> file, const
       break;
   }
   std::unique_ptr<Files> files(new Files(std::move(file)));
-  files->choose_range(request, now_s);
+  files->choose_range(request, now_s, rng);
   return files;
 }
 
-void Files::choose_range(const http::RequestHead& request, int64_t now_s) {
-  auto range = request.fields.find(FieldId::range);
-  if (!range || request.method != http::Method::get) return;
-  if (auto condition = request.fields.find(FieldId::if_range))
-    if (!http::if_range_matches(*condition, file_->etag, file_->status.st_mtim.tv_sec, now_s)) return;
-  http::RangeSet set = http::parse_range(*range, size());
+void Files::choose_range(const http::RequestHead& request, int64_t now_s, Rng& rng) {
+  http::RangeSet set =
+      http::asked_ranges(request.fields, request.method, size(), file_->etag, file_->status.st_mtim.tv_sec, now_s);
+  if (set.kind == http::RangeKind::ignore) return;
   if (set.kind == http::RangeKind::unsatisfiable) {
     status_ = 416;
     bodyless_ = true;
     length_ = 0;
     content_range_ = "bytes */" + std::to_string(size());
-  } else if (set.kind == http::RangeKind::ranges && set.ranges.size() == 1) {
+  } else if (set.ranges.size() > 1) {
+    status_ = 206;
+    several_ = std::make_unique<http::ByteRanges>(std::move(set.ranges), size(), file_->content_type, rng.next());
+    length_ = several_->length();
+    fields_.remove(FieldId::content_type);
+    fields_.add("Content-Type", several_->content_type());
+    return;
+  } else {
     status_ = 206;
     first_ = set.ranges[0].first;
     length_ = set.ranges[0].length;
     content_range_ = http::content_range(set.ranges[0], size());
-  } else {
-    return;
   }
   fields_.add("Content-Range", content_range_);
 }
@@ -161,8 +165,17 @@ Source::Head Files::head(Answer& answer) {
 }
 
 Source::Flow Files::proceed(Body& out, uint64_t) {
-  if (!bodyless_) out.append(file_->file, static_cast<off_t>(first_), length_);
-  bodyless_ = true;
+  if (std::exchange(bodyless_, true)) return Flow::end;
+  if (!several_) {
+    out.append(file_->file, static_cast<off_t>(first_), length_);
+    return Flow::end;
+  }
+  size_t i = 0;
+  for (const http::ByteRange& range : several_->ranges()) {
+    out.append(Slice::copy_of(several_->head(i++)));
+    out.append(file_->file, static_cast<off_t>(range.first), range.length);
+  }
+  out.append(Slice::copy_of(several_->tail()));
   return Flow::end;
 }
 

@@ -59,6 +59,46 @@ TEST_F(CacheScenario, AMissThenHitsWithTheirAge) {
   server.gets_nothing();
 }
 
+TEST_F(CacheScenario, SeveralRangesOfAStoredAnswer) {
+  auto client = w.client();
+  auto server = warm(client);
+  fetch(server, client, "/a", "0123456789", "Cache-Control: max-age=60\r\nETag: \"v1\"\r\nContent-Type: a/b\r\n");
+  Message two = client.get("/a", "Range: bytes=0-1,-2\r\n");
+  EXPECT_EQ(two.status(), 206);
+  EXPECT_FALSE(two.has("Content-Range"));
+  std::string type = two.field("Content-Type");
+  ASSERT_TRUE(type.starts_with("multipart/byteranges; boundary=")) << type;
+  std::string mark = "\r\n--" + type.substr(type.find('=') + 1),
+              part = "\r\nContent-Type: a/b\r\nContent-Range: bytes ";
+  EXPECT_EQ(two.body, mark + part + "0-1/10\r\n\r\n01" + mark + part + "8-9/10\r\n\r\n89" + mark + "--\r\n");
+  EXPECT_EQ(two.field("ETag"), "\"v1\"");
+  EXPECT_EQ(client.get("/a", "Range: bytes=0-1,20-\r\n").field("Content-Range"), "bytes 0-1/10");
+  EXPECT_EQ(client.get("/a", "Range: bytes=0-3,2-5\r\n").status(), 200);      // overlapping
+  EXPECT_EQ(client.get("/a", "Range: bytes=8-8,0-0,4-4\r\n").status(), 200);  // many small ones in no order
+  EXPECT_EQ(client.get("/a", "Range: bytes=0-1,4-5\r\nIf-Range: \"v2\"\r\n").status(), 200);
+  EXPECT_EQ(client.get("/a", "Range: bytes=0-1\r\nIf-Range: \"v1\"\r\n").status(), 206);
+  EXPECT_EQ(client.get("/a", "Range: bytes=20-,30-\r\n").field("Content-Range"), "bytes */10");
+  server.gets_nothing();
+}
+
+TEST_F(CacheScenario, ARangeOfAnAnswerThatStillComes) {
+  auto client = w.client();
+  auto server = warm(client);
+  auto other = w.client();
+  client.asks("GET /a");
+  server.receives();
+  server.sends("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 10\r\n\r\n012345");
+  client.gets_head();
+  EXPECT_EQ(client.reads(6), "012345");
+  EXPECT_EQ(other.get("/a", "Range: bytes=2-4\r\n").body, "234");
+  other.asks("GET /a", "Range: bytes=5-7\r\n");
+  EXPECT_EQ(other.gets_head().field("Content-Range"), "bytes 5-7/10");
+  EXPECT_EQ(other.reads(1), "5");
+  server.sends("6789");
+  EXPECT_EQ(other.reads(2), "67");
+  EXPECT_EQ(client.reads(4), "6789");
+}
+
 TEST_F(CacheScenario, AStaleAnswerIsValidated) {
   auto client = w.client();
   auto server = warm(client);

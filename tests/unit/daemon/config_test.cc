@@ -221,6 +221,7 @@ TEST(Config, EveryKeyReachesItsField) {
   EXPECT_THAT(c.caches[0].key_headers, ElementsAre("accept-language"));
   EXPECT_EQ(c.caches[1].query.mode, edge::QueryKey::Mode::none);
   EXPECT_EQ(c.caches[1].max_object_bytes, 512u << 10) << "the default follows a small memory";
+  EXPECT_FALSE(c.caches[1].fragments);
   ASSERT_EQ(c.geodns.services.size(), 2u);
   const auto& web = c.geodns.services[0].sites;
   using Kind = geodns::ServiceHealth::Kind;

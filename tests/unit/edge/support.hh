@@ -2,7 +2,9 @@
 // What the edge tests share: short ways to write requests, responses and bodies.
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,6 +63,25 @@ struct Response {
 struct CountingWaker final : Waker {
   void wake() override { ++count; }
   int count = 0;
+};
+
+// For a thread that waits.
+class Signal final : public Waker {
+ public:
+  void wake() override {
+    std::lock_guard lock(mutex_);
+    set_ = true;
+    changed_.notify_one();
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return set_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool set_ = false;
 };
 
 inline std::string drain(Reader& reader) {

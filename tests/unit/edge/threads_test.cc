@@ -1,8 +1,6 @@
 // Many threads on a few keys: fetches, followers, purges, evictions and reloads at once. Every body
 // must be whole and of one answer; the sanitizers watch the rest.
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "core/base/clock.hh"
@@ -11,24 +9,6 @@
 
 namespace portolan::edge::test {
 namespace {
-
-class Signal final : public Waker {
- public:
-  void wake() override {
-    std::lock_guard lock(mutex_);
-    set_ = true;
-    changed_.notify_one();
-  }
-  void wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return set_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool set_ = false;
-};
 
 // A body of one letter, its length told by the letter's place: any mix or cut shows.
 std::string body_for(uint64_t n) {

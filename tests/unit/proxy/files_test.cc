@@ -58,7 +58,7 @@ class FilesTest : public ::testing::Test {
     std::string text = method + " " + path + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
     http::RequestParser parser;
     EXPECT_EQ(parser.next(text).event, http::Event::head) << text;
-    auto source = Files::open(config, parser.head(), 1'700'000'000, &kept);
+    auto source = Files::open(config, parser.head(), 1'700'000'000, rng, &kept);
     return take(*source);
   }
   void advance(int64_t ms) {
@@ -67,6 +67,7 @@ class FilesTest : public ::testing::Test {
   }
   std::string top_;
   FilesConfig config;
+  Rng rng{1};
 
  private:
   FakeClock clock_;
@@ -235,6 +236,16 @@ TEST_F(FilesTest, Ranges) {
   EXPECT_EQ(none.status, 416);
   EXPECT_EQ(none.body, "");
   EXPECT_EQ(none.fields["Content-Range"], "bytes */10");
+  Got two = get("/a.txt", "Range: bytes=0-1,-2\r\n");
+  EXPECT_EQ(two.status, 206);
+  std::string type = two.fields["Content-Type"];
+  ASSERT_TRUE(type.starts_with("multipart/byteranges; boundary=")) << type;
+  EXPECT_EQ(two.fields.count("Content-Range"), 0u);
+  std::string mark = "\r\n--" + type.substr(type.find('=') + 1);
+  std::string before = "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes ";
+  EXPECT_EQ(two.body, mark + before + "0-1/10\r\n\r\n01" + mark + before + "8-9/10\r\n\r\n89" + mark + "--\r\n");
+  EXPECT_EQ(two.length, two.body.size());
+  EXPECT_EQ(get("/a.txt", "Range: bytes=0-1,1-2\r\n").status, 200);
   EXPECT_EQ(get("/a.txt", "Range: lines=1-2\r\n").status, 200);
   EXPECT_EQ(get("/a.txt", "Range: bytes=4-2\r\n").status, 200);
   std::string tag = get("/a.txt").fields["ETag"];

@@ -1,4 +1,5 @@
 #include "core/http/semantics.hh"
+#include "core/http/byte_ranges.hh"
 
 #include <gtest/gtest.h>
 
@@ -345,6 +346,67 @@ TEST(Ranges, Ignored) {
   EXPECT_EQ(ranges("bytes=0-0,2-2,4-4", 10, 2), "ignore");
   EXPECT_EQ(ranges("bytes=0-0,2-2,4-4", 10, 3), "0-0 2-2 4-4 ");
   EXPECT_EQ(content_range({2, 3}, 10), "bytes 2-4/10");
+}
+
+TEST(Ranges, ManySmallOnesInNoOrderAreIgnored) {
+  EXPECT_EQ(ranges("bytes=8-8,0-0,4-4", 10), "ignore");
+  EXPECT_EQ(ranges("bytes=8-8,0-0", 10), "8-8 0-0 ");
+  EXPECT_EQ(ranges("bytes=0-0,4-4,8-8", 10), "0-0 4-4 8-8 ");
+  EXPECT_EQ(ranges("bytes=20000-29999,0-9999,10000-19999", 50'000), "20000-29999 0-9999 10000-19999 ");
+}
+
+string first(string_view value) {
+  auto spec = first_range(value);
+  if (!spec) return "none";
+  return (spec->first ? std::to_string(*spec->first) : "") + "-" + (spec->last ? std::to_string(*spec->last) : "");
+}
+
+TEST(Ranges, TheFirstOneBeforeTheSizeIsKnown) {
+  EXPECT_EQ(first("bytes=7-9,1-2"), "7-9");
+  EXPECT_EQ(first("bytes=7-"), "7-");
+  EXPECT_EQ(first("bytes= -9"), "-9");
+  for (const char* value : {"", "bytes=", "bytes=x", "lines=1-2", "bytes=-", "bytes=5-4"})
+    EXPECT_EQ(first(value), "none") << value;
+}
+
+string said(string_view value) {
+  auto range = parse_content_range(value);
+  if (!range) return "malformed";
+  return std::to_string(range->range.first) + "+" + std::to_string(range->range.length) + " of " +
+         (range->size ? std::to_string(*range->size) : "?");
+}
+
+TEST(Ranges, ContentRange) {
+  EXPECT_EQ(said("bytes 2-4/10"), "2+3 of 10");
+  EXPECT_EQ(said("Bytes 0-0/1"), "0+1 of 1");
+  EXPECT_EQ(said("bytes 2-4/*"), "2+3 of ?");
+  EXPECT_EQ(said("bytes */10"), "0+0 of 10");
+  for (const char* value :
+       {"", "bytes", "bytes ", "bytes */*", "bytes 4-2/10", "bytes 5-10/10", "bytes 0-4", "bytes 0-4/", "bytes 0-4/10 ",
+        "bytes 0-4/10,", "bytes -4/10", "bytes 0-/10", "bytes=0-4/10", "items 0-4/10", "bytes 0-4/99999999999999999999",
+        "bytes 0-18446744073709551615/*", "bytes +0-4/10", "bytes 0 -4/10", "bytes  0-4/10"})
+    EXPECT_EQ(said(value), "malformed") << value;
+}
+
+TEST(Ranges, OfARequest) {
+  auto asked = [](std::initializer_list<std::pair<const char*, const char*>> fields, Method method = Method::get) {
+    Fields request;
+    for (auto& [name, value] : fields) request.add(name, value);
+    return asked_ranges(request, method, 10, "\"a\"", nullopt, nullopt).ranges.size();
+  };
+  EXPECT_EQ(asked({{"Range", "bytes=0-1"}}), 1u);
+  EXPECT_EQ(asked({{"Range", "bytes=0-1"}}, Method::head), 0u);
+  EXPECT_EQ(asked({{"Range", "bytes=0-1"}, {"Range", "bytes=4-5"}}), 0u);
+  EXPECT_EQ(asked({{"Range", "bytes=0-1"}, {"If-Range", "\"a\""}}), 1u);
+  EXPECT_EQ(asked({{"Range", "bytes=0-1"}, {"If-Range", "\"b\""}}), 0u);
+}
+
+TEST(Ranges, SeveralInOneBody) {
+  ByteRanges body({{0, 2}, {8, 2}}, 10, "text/plain", 0xabc);
+  EXPECT_EQ(body.content_type(), "multipart/byteranges; boundary=0000000000000abc");
+  EXPECT_EQ(body.head(1), "\r\n--0000000000000abc\r\nContent-Type: text/plain\r\nContent-Range: bytes 8-9/10\r\n\r\n");
+  EXPECT_EQ(body.tail(), "\r\n--0000000000000abc--\r\n");
+  EXPECT_EQ(body.length(), body.head(0).size() + 2 + body.head(1).size() + 2 + body.tail().size());
 }
 
 TEST(Ranges, IfRange) {

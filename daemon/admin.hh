@@ -15,6 +15,9 @@
 //   POST /drain, /enable   {"server":{"pool":…,"address":…}} or {"datacenter":…} or {"node":true}:
 //                          200 {"ok":true}
 //   POST /purge            {"url":…}: 200 {"purged":N}
+//   GET  /cache            the counts of every cache; /cache/top: the keys of the most requests, ?n=N of each (10)
+//   POST /cache/inspect    an ExplainRequest: what every cache has for it (all three: daemon/cache_report.hh; JSON, or
+//                          text with ?format=text)
 //   POST /maintenance      {"on":true|false, "route":…}, without a route for all: 200 {"routes":[…]}
 //   POST /explain          an ExplainRequest (daemon/explain.hh): 200 and its lines as text
 // Every other answer is {"error": what is wrong} with a 4xx or 5xx. One request a connection.
@@ -31,6 +34,7 @@
 #include "core/health/report.hh"
 #include "core/loop/listener.hh"
 #include "core/loop/worker.hh"
+#include "daemon/cache_report.hh"
 #include "daemon/explain.hh"
 #include "daemon/status.hh"
 
@@ -55,6 +59,9 @@ class AdminBackend {
   virtual Status drain_node(bool drain) = 0;
   virtual Result<uint64_t> purge(const std::string& url) = 0;  // how many objects went
   virtual Result<std::string> explain(const ExplainRequest& request) = 0;
+  virtual CacheCounts cache_counts() = 0;
+  virtual CacheTops cache_top(size_t most) = 0;
+  virtual Result<CacheInspections> inspect(const ExplainRequest& request) = 0;
   virtual std::string metrics_text() = 0;
   // `done` is called once, now or later; the error says why not. hold_ms: see /ready; 0: nobody waits.
   virtual void ready(int64_t hold_ms, std::function<void(Status)> done) = 0;

@@ -131,10 +131,39 @@ AdminAnswer post_explain(AdminBackend& backend, const std::string& body) {
   return lines ? plain(200, std::move(*lines)) : outcome(lines.error());
 }
 
+// As JSON or as people read it.
+template <typename Report>
+AdminAnswer report(const AdminRequest& request, const Report& what) {
+  if (parameter(request.query, "format") == "text") return plain(200, to_text(what));
+  AdminAnswer a;
+  a.body = to_json(what) + "\n";
+  return a;
+}
+
+AdminAnswer get_cache_top(AdminBackend& backend, const AdminRequest& request) {
+  std::string_view text = parameter(request.query, "n");
+  size_t most = 10;
+  if (!text.empty()) {
+    auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), most);
+    if (wrong != std::errc() || end != text.data() + text.size() || most == 0 || most > edge::most_hot_keys)
+      return admin_error(400, "n is a number from 1 to " + std::to_string(edge::most_hot_keys));
+  }
+  return report(request, backend.cache_top(most));
+}
+
+AdminAnswer post_inspect(AdminBackend& backend, const AdminRequest& request) {
+  auto asked = parse_explain_request(request.body);
+  if (!asked) return outcome(asked.error());
+  auto found = backend.inspect(*asked);
+  return found ? report(request, *found) : outcome(found.error());
+}
+
 void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/health") return reply(get_health(backend, r));
   if (r.path == "/ready") return get_ready(backend, r, reply);
   if (r.path == "/metrics") return reply(plain(200, backend.metrics_text()));
+  if (r.path == "/cache") return reply(report(r, backend.cache_counts()));
+  if (r.path == "/cache/top") return reply(get_cache_top(backend, r));
   AdminAnswer a;
   a.body = to_json(backend.status()) + "\n";
   reply(std::move(a));
@@ -143,6 +172,7 @@ void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
 void post(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/reload") return post_reload(backend, reply);
   if (r.path == "/explain") return reply(post_explain(backend, r.body));
+  if (r.path == "/cache/inspect") return reply(post_inspect(backend, r));
   json body = json::parse(r.body, nullptr, false);
   if (r.path == "/purge") return reply(post_purge(backend, body));
   if (r.path == "/maintenance") return reply(post_maintenance(backend, body));
@@ -156,10 +186,11 @@ struct Route {
   bool peers;    // also at the peers' door
 };
 constexpr Route routes[] = {
-    {"/status", "GET", false, false},   {"/metrics", "GET", true, false},  {"/ready", "GET", true, false},
-    {"/health", "GET", true, true},     {"/reload", "POST", false, false}, {"/drain", "POST", false, false},
-    {"/enable", "POST", false, false},  {"/purge", "POST", false, false},  {"/maintenance", "POST", false, false},
-    {"/explain", "POST", false, false},
+    {"/status", "GET", false, false},         {"/metrics", "GET", true, false},  {"/ready", "GET", true, false},
+    {"/health", "GET", true, true},           {"/reload", "POST", false, false}, {"/drain", "POST", false, false},
+    {"/enable", "POST", false, false},        {"/purge", "POST", false, false},  {"/maintenance", "POST", false, false},
+    {"/explain", "POST", false, false},       {"/cache", "GET", false, false},   {"/cache/top", "GET", false, false},
+    {"/cache/inspect", "POST", false, false},
 };
 
 bool open_at(const Route& route, Door door) {

@@ -27,6 +27,7 @@ struct Options {
   ShardsOptions shards;
   ExplainRequest explain;
   bool offline = false;
+  unsigned most = 10;
 };
 
 int check(const Options& options, std::ostream& out, std::ostream& err) {
@@ -164,6 +165,30 @@ class CommandLine {
                          [this](const Remote& r) { return r.purge(options_.url); });
     purge->add_option("URL", options_.url, "http://host/path?query")->required();
     add_explain();
+    add_cache();
+  }
+
+  void add_cache() {
+    CLI::App* cache = app_.add_subcommand("cache", "look inside the caches");
+    cache->require_subcommand(1);
+    auto json = [this](CLI::App* command) { command->add_flag("--json", options_.json, "as JSON"); };
+    json(remote(*cache, "stats", "what is stored, and what became of requests",
+                [this](const Remote& r) { return r.cache_stats(options_.json); }));
+    auto* top = remote(*cache, "top", "the keys that are asked for most",
+                       [this](const Remote& r) { return r.cache_top(options_.most, options_.json); });
+    top->add_option("N", options_.most, "how many")->capture_default_str()->check(CLI::Range(1u, 1000u));
+    json(top);
+    auto* inspect = remote(*cache, "inspect", "what is stored for a URL, and what a request for it would get",
+                           [this](const Remote& r) { return r.cache_inspect(options_.explain, options_.json); });
+    inspect->add_option("URL", options_.explain.url, "http://host/path?query")->required();
+    add_headers(*inspect);
+    inspect->add_option("--method", options_.explain.method, "GET or another")->capture_default_str();
+    json(inspect);
+  }
+
+  void add_headers(CLI::App& command) {
+    command.add_option("--header", options_.explain.headers, "\"Name: value\"; as often as there are headers")
+        ->allow_extra_args(false);
   }
 
   void add_explain() {
@@ -181,8 +206,7 @@ class CommandLine {
     });
     command->add_option("METHOD", options_.explain.method, "GET, POST, …")->required();
     command->add_option("URL", options_.explain.url, "http://host/path?query")->required();
-    command->add_option("--header", options_.explain.headers, "\"Name: value\"; as often as there are headers")
-        ->allow_extra_args(false);
+    add_headers(*command);
     command->add_option("--from", options_.explain.from, "the address that is connected")->capture_default_str();
     command->add_option("--listener", options_.explain.listener, "where it arrives, if its port doesn't say");
     command->add_flag("--offline", options_.offline, "from the file of --config, without a daemon");

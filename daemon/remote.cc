@@ -1,5 +1,7 @@
 #include "daemon/remote.hh"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -122,6 +124,27 @@ int Remote::drain_node(bool drain) const {
 int Remote::explain(const ExplainRequest& request) const {
   std::string answer;
   if (!ask("POST", "/explain", to_json(request), answer)) return 1;
+  out_ << answer;
+  return 0;
+}
+
+int Remote::cache_stats(bool as_json) const {
+  std::string answer;
+  if (!ask("GET", as_json ? "/cache" : "/cache?format=text", "", answer)) return 1;
+  out_ << answer;
+  return 0;
+}
+
+int Remote::cache_top(unsigned most, bool as_json) const {
+  std::string answer;
+  if (!ask("GET", fmt::format("/cache/top?n={}{}", most, as_json ? "" : "&format=text"), "", answer)) return 1;
+  out_ << answer;
+  return 0;
+}
+
+int Remote::cache_inspect(const ExplainRequest& request, bool as_json) const {
+  std::string answer;
+  if (!ask("POST", as_json ? "/cache/inspect" : "/cache/inspect?format=text", to_json(request), answer)) return 1;
   out_ << answer;
   return 0;
 }

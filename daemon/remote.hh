@@ -20,6 +20,9 @@ class Remote {
   int purge(const std::string& url) const;
   int maintenance(const std::string& route, bool on) const;  // empty: every route that has it
   int explain(const ExplainRequest& request) const;
+  int cache_stats(bool json) const;
+  int cache_top(unsigned most, bool json) const;
+  int cache_inspect(const ExplainRequest& request, bool json) const;
 
  private:
   // The body of a 200. Otherwise says why not and returns false.

@@ -47,6 +47,9 @@ class Server final : public AdminBackend {
   Status drain_node(bool drain) override;
   Result<uint64_t> purge(const std::string& url) override;
   Result<std::string> explain(const ExplainRequest& request) override;
+  CacheCounts cache_counts() override;
+  CacheTops cache_top(size_t most) override;
+  Result<CacheInspections> inspect(const ExplainRequest& request) override;
   std::string metrics_text() override;
   void ready(int64_t hold_ms, std::function<void(Status)> done) override;
   health::Report health() override;

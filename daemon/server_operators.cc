@@ -49,4 +49,20 @@ Result<uint64_t> Server::purge(const std::string& url) {
   return removed;
 }
 
+CacheCounts Server::cache_counts() {
+  CacheCounts out;
+  for (auto& [name, cache] : caches_) out.caches.emplace_back(name, cache->stats());
+  return out;
+}
+
+CacheTops Server::cache_top(size_t most) {
+  CacheTops out;
+  for (auto& [name, cache] : caches_) out.caches.emplace_back(name, cache->top(most));
+  return out;
+}
+
+Result<CacheInspections> Server::inspect(const ExplainRequest& request) {
+  return daemon::inspect(request, caches_, clock_.wall_ms());
+}
+
 }  // namespace portolan::daemon

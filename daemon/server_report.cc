@@ -70,6 +70,11 @@ constexpr CacheFigure cache_figures[] = {
     {"portolan_cache_validated_total", "Stored objects refreshed by a 304.", "counter", &edge::Stats::validated},
     {"portolan_cache_stored_total", "Objects stored since the start.", "counter", &edge::Stats::fills},
     {"portolan_cache_evictions_total", "Objects pushed out for want of room.", "counter", &edge::Stats::evictions},
+    {"portolan_cache_fetches", "Fetches in progress.", "gauge", &edge::Stats::filling},
+    {"portolan_cache_passing_bytes", "In the windows of bodies that aren't stored.", "gauge",
+     &edge::Stats::passing_bytes},
+    {"portolan_cache_too_large_total", "Bodies above max_object, which streamed through.", "counter",
+     &edge::Stats::too_large},
     {"portolan_cache_purged_total", "Objects purged or invalidated.", "counter", &edge::Stats::purged},
 };
 

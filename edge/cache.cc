@@ -105,6 +105,12 @@ void Cache::reconfigure(const CacheConfig& config) {
 Stats Cache::stats() const {
   return store_->stats();
 }
+Inspection Cache::inspect(const RequestView& request) const {
+  return store_->inspect(request);
+}
+std::vector<HotKey> Cache::top(size_t most) const {
+  return store_->top(most);
+}
 const std::string& Cache::name() const {
   return store_->rules().config.name;
 }

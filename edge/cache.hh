@@ -23,6 +23,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/body.hh"
 #include "core/base/io.hh"
@@ -36,6 +37,8 @@ namespace portolan::edge {
 class Store;
 class Fill;
 class Run;
+struct Inspection;
+struct HotKey;
 
 struct RequestView {
   const http::RequestHead& head;  // only read during the call; what is needed later is copied
@@ -151,6 +154,10 @@ class Cache {
   // makes the old objects unreachable; they age out.
   void reconfigure(const CacheConfig& config);
   Stats stats() const;
+  // What is there for a request and what would become of it; changes and counts nothing (edge/inspect.hh).
+  Inspection inspect(const RequestView& request) const;
+  // The keys of the most requests since they came, in falling order; at most `most_hot_keys`. Looks at every entry.
+  std::vector<HotKey> top(size_t most) const;
   const std::string& name() const;
 
   // The Cookie field to forward: `cookie` without the ignored ones; nullopt when nothing is left or

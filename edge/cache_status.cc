@@ -4,31 +4,10 @@
 
 #include "core/http/semantics.hh"
 #include "edge/cache.hh"
+#include "edge/inspect.hh"
 
 namespace portolan::edge {
 namespace {
-
-std::string_view token_of(Forward f) {
-  switch (f) {
-    case Forward::none:
-      return "";
-    case Forward::bypass:
-      return "bypass";
-    case Forward::method:
-      return "method";
-    case Forward::uri_miss:
-      return "uri-miss";
-    case Forward::vary_miss:
-      return "vary-miss";
-    case Forward::request:
-      return "request";
-    case Forward::stale:
-      return "stale";
-    case Forward::partial:
-      return "partial";
-  }
-  return "";
-}
 
 constexpr std::array<bool, 256> token_chars = [] {
   std::array<bool, 256> t{};
@@ -51,6 +30,28 @@ void append_number(Text& out, std::string_view before, int64_t value) {
 }
 
 }  // namespace
+
+std::string_view token_of(Forward f) {
+  switch (f) {
+    case Forward::none:
+      return "";
+    case Forward::bypass:
+      return "bypass";
+    case Forward::method:
+      return "method";
+    case Forward::uri_miss:
+      return "uri-miss";
+    case Forward::vary_miss:
+      return "vary-miss";
+    case Forward::request:
+      return "request";
+    case Forward::stale:
+      return "stale";
+    case Forward::partial:
+      return "partial";
+  }
+  return "";
+}
 
 Text cache_status(std::string_view name, const StatusNote& note) {
   Text out;

@@ -103,7 +103,10 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
   std::lock_guard lock(at.shard.mutex);
   auto it = at.shard.entries.find(at.key);
   Entry* entry = it == at.shard.entries.end() ? nullptr : it->second.get();
-  if (entry) variant = select(*entry, request.head.fields);
+  if (entry) {
+    ++entry->requests;
+    variant = select(*entry, request.head.fields);
+  }
   if (variant && cut(*variant->object)) {
     remove(at.shard, *std::exchange(variant, nullptr), graves);
     if (entry->idle()) drop_if_idle(at.shard, *std::exchange(entry, nullptr));
@@ -112,6 +115,7 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     Use use = judge(*variant->object, facts, request.now_ms);
     if (use <= Use::serve_and_validate) {
       at.shard.policy->touch(*variant);
+      ++variant->hits;
       l.outcome = Outcome::hit;
       l.forward = Forward::none;
       l.object = variant->object;
@@ -174,6 +178,7 @@ void Store::lead(Place& at, const Rules& rules, const RequestFacts& facts, const
   if (facts.range && rules.config.fragments && (!stale || stale->object->parts()))
     fill.range_ = aligned_range(request.head.fields);
   Entry& entry = entry_for(at.shard, at.key);
+  if (entry.requests == 0) entry.requests = 1;
   fill.key_bytes_ = at.key.key.size();
   fill.shard_ = &at.shard;
   fill.entry_ = &entry;

@@ -156,7 +156,10 @@ void Store::commit(Fill& fill) {
     unlink(entry, fill);
     return drop_if_idle(shard, entry);
   }
-  while (Variant* old = match(entry, fill.request_fields())) remove(shard, *old, graves);
+  while (Variant* old = match(entry, fill.request_fields())) {
+    variant->hits += old->hits;
+    remove(shard, *old, graves);
+  }
   if (entry.note) remove(shard, *entry.note, graves);
   if (entry.variants.size() >= max_variants) {
     remove(shard, *entry.variants.front(), graves);
@@ -179,12 +182,13 @@ void Store::replace(Fill& fill, ObjectRef fresh) {
   if (!fill.entry_) return;
   Entry& entry = *fill.entry_;
   unlink(entry, fill);
-  for (auto& v : entry.variants) {
-    if (v->object != fill.stale_) continue;
-    old = std::exchange(v->object, std::move(fresh));
-    v->names = std::move(names);
-    v->values = std::move(values);
-    fill.shard_->policy->touch(*v);
+  for (auto v = entry.variants.begin(); v != entry.variants.end(); ++v) {
+    if ((*v)->object != fill.stale_) continue;
+    old = std::exchange((*v)->object, std::move(fresh));
+    (*v)->names = std::move(names);
+    (*v)->values = std::move(values);
+    fill.shard_->policy->touch(**v);
+    std::rotate(v, v + 1, entry.variants.end());  // of several that match, the most recent is used (RFC 9111 §4)
     break;
   }
   drop_if_idle(*fill.shard_, entry);

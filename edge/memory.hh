@@ -15,6 +15,7 @@
 #include "edge/cache.hh"
 #include "edge/content.hh"
 #include "edge/evict/policy.hh"
+#include "edge/inspect.hh"
 #include "edge/parts.hh"
 #include "edge/rules.hh"
 
@@ -31,6 +32,7 @@ struct Variant : Resident {
   ObjectRef object;
   std::string names;   // of vary_names()
   std::string values;  // of vary_values()
+  uint64_t hits = 0;
   int64_t note_until_ms = 0;
   bool only_ranges = false;       // a note that parts can't be kept; the whole may be
   std::shared_ptr<Content> held;  // of a note: carries its charge
@@ -41,6 +43,7 @@ struct Variant : Resident {
 struct Entry {
   std::string key;
   uint64_t hash = 0;
+  uint64_t requests = 0;                           // lookups
   std::string names;                               // Vary of the newest answer: guesses who may wait for whom
   std::vector<std::unique_ptr<Variant>> variants;  // the newest last
   std::unique_ptr<Variant> note;
@@ -94,6 +97,8 @@ class Store : public std::enable_shared_from_this<Store> {
                                 int64_t response_ms);
   void reconfigure(const CacheConfig& config);
   Stats stats() const;
+  Inspection inspect(const RequestView& request);
+  std::vector<HotKey> top(size_t most);
   // Lives as long as the store.
   const Rules& rules() const { return *rules_.load(std::memory_order_acquire); }
 
@@ -156,6 +161,10 @@ class Store : public std::enable_shared_from_this<Store> {
   void unlink(Entry& entry, Fill& fill);
   void write_note(Shard& shard, Entry& entry, int64_t until_ms, bool only_ranges, Graveyard& graves);
   size_t clear(Shard& shard, Entry& entry, Graveyard& graves, std::vector<std::shared_ptr<Content>>& cut);
+
+  void look_into(Entry& entry, const RequestFacts& facts, const RequestView& request, Inspection& out);  // lock held
+  static std::vector<HotKey> hottest(Shard& shard, size_t most);
+  static bool walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, std::vector<HotKey>& found);
 
   Lookup look(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,
               std::shared_ptr<Fill>& led);

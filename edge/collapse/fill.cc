@@ -30,13 +30,16 @@ bool may_come_in_parts(const http::ResponseHead& response) {
          http::list_has(*units, "bytes") && strong_validator(response.fields);
 }
 
-// A 304 that carries another strong tag speaks of something else (RFC 9111 §4.3.4).
+// A 304 with validators of its own speaks of what has one of the same (RFC 9111 §4.3.4). Tags are compared weakly: servers
+// whose coding weakens a tag send the strong one with the 304.
 bool names_another(const Object& stored, const http::ResponseHead& response) {
   auto text = response.fields.find(http::FieldId::etag);
-  if (!text) return false;
-  auto theirs = http::parse_etag(*text);
+  auto theirs = text ? http::parse_etag(*text) : std::nullopt;
+  if (!theirs) return false;
   auto ours = http::parse_etag(stored.etag());
-  return theirs && ours && !http::weak_match(*theirs, *ours);
+  if (ours) return !http::weak_match(*theirs, *ours);
+  auto date = response.fields.find(http::FieldId::last_modified);
+  return !date || *date != stored.last_modified();
 }
 
 }  // namespace

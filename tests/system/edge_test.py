@@ -1,4 +1,5 @@
 """The edge over the wire: static files, and the cache before real origins."""
+import json
 import os
 import threading
 import time
@@ -194,6 +195,38 @@ class Cache(harness.Case):
         self.assertEqual(edge.get('/a', name='site.example').body, b'number 1')
         edge.command('purge', 'http://site.example/a')
         self.assertEqual(edge.get('/a', name='site.example').body, b'number 2')
+
+    def test_looking_inside(self):
+        origin, asked = self.origin(lambda n: ('Cache-Control: max-age=60\r\nVary: Accept-Language', b'number %d' % n))
+        edge = self.portolan(cached(origin))
+        for _ in range(3):
+            edge.get('/a', name='site.example', fields={'Accept-Language': 'de'})
+        german = ('cache', 'inspect', 'http://site.example/a', '--header', 'Accept-Language: de', '--json')
+        found = json.loads(edge.command(*german))['caches'][0]
+        self.assertEqual((found['outcome'], found['variants'][0]['vary'], found['variants'][0]['hits']),
+                         ('hit', 'accept-language: de', 2))
+        self.assertIn('miss: what is stored was an answer to other values',
+                      edge.command('cache', 'inspect', 'http://site.example/a'))
+        top = json.loads(edge.command('cache', 'top', '5', '--json'))['caches'][0]['keys']
+        self.assertEqual([(k['key'], k['requests']) for k in top], [('http://site.example/a', 3)])
+        counts = json.loads(edge.command('cache', 'stats', '--json'))['caches'][0]
+        self.assertEqual((counts['objects'], counts['hits'], counts['misses']), (1, 2, 1))
+        self.assertIn('hit rate', edge.command('cache', 'stats'))
+        self.assertEqual(len(asked), 1)
+
+    def test_counts_of_the_cache_in_metrics(self):
+        origin, _ = self.origin(lambda n: ('Cache-Control: max-age=60', b'number %d' % n))
+        edge = self.portolan(cached(origin))
+        for path in ('/a', '/a', '/b'):
+            edge.get(path)
+        edge.get('/a', fields={'Cookie': 'a=b'})
+        text = edge.metrics_text()
+        for name, value in (('objects', 2), ('hits_total', 1), ('misses_total', 2), ('bypassed_total', 1),
+                            ('stored_total', 2), ('collapsed_total', 0), ('stale_total', 0), ('validated_total', 0),
+                            ('evictions_total', 0), ('too_large_total', 0), ('fetches', 0), ('passing_bytes', 0)):
+            self.assertIn('portolan_cache_%s{cache="edge"} %d\n' % (name, value), text)
+        for name in ('bytes', 'budget_bytes', 'purged_total'):
+            self.assertIn('portolan_cache_%s{cache="edge"} ' % name, text)
 
     def test_cookies_pass(self):
         origin, asked = self.origin(lambda n: ('Cache-Control: max-age=60', b'number %d' % n))

@@ -153,6 +153,20 @@ TEST_F(AdminTest, Explains) {
   EXPECT_EQ(post("/explain", {{"urls", "http://a/"}}).status, 400);
 }
 
+TEST_F(AdminTest, TellsOfTheCaches) {
+  backend_.counts.caches = {{"edge", {}}};
+  EXPECT_EQ(json::parse(get("/cache").body)["caches"][0]["name"], "edge");
+  EXPECT_EQ(get("/cache?format=text").body, to_text(backend_.counts));
+  EXPECT_EQ(get("/cache/top?n=7").status, 200);
+  for (const char* bad : {"0", "1001", "x", "7x", "-1", "99999999999999999999"})
+    EXPECT_EQ(get(std::string("/cache/top?n=") + bad).status, 400) << bad;
+  EXPECT_EQ(post("/cache/inspect", {{"url", "http://a/"}}).status, 200);
+  EXPECT_EQ(post("/cache/inspect", {{"url", "nonsense"}}).status, 400);
+  EXPECT_EQ(post("/cache/inspect", {{"urls", "http://a/"}}).status, 400);
+  EXPECT_EQ(get("/cache/inspect").status, 405);
+  EXPECT_EQ(backend_.calls.at(0), "top 7");
+}
+
 TEST_F(AdminTest, ReloadsAndTellsEveryError) {
   EXPECT_EQ(post("/reload", nullptr).status, 200);
   backend_.errors = {"a.toml:1:2: unknown key", "a.toml:3:4: no such pool"};
@@ -187,8 +201,9 @@ TEST_F(AdminTest, EachDoorShowsItsPartOnly) {
   EXPECT_EQ(ask(peers.address, "GET", "/health").status, 200);
   for (const char* path : {"/metrics", "/ready", "/status"})
     EXPECT_EQ(ask(peers.address, "GET", path).status, 404) << path;
-  EXPECT_EQ(ask(metrics.address, "GET", "/status").status, 404);
-  for (const char* path : {"/reload", "/drain", "/enable", "/purge", "/maintenance", "/explain"})
+  for (const char* path : {"/status", "/cache", "/cache/top"})
+    EXPECT_EQ(ask(metrics.address, "GET", path).status, 404) << path;
+  for (const char* path : {"/reload", "/drain", "/enable", "/purge", "/maintenance", "/explain", "/cache/inspect"})
     for (const auto* door : {&metrics, &peers})
       EXPECT_EQ(ask(door->address, "POST", path, "{\"datacenter\":\"a\"}").status, 404) << path;
   EXPECT_TRUE(backend_.calls.empty());

@@ -44,6 +44,16 @@ class FakeBackend final : public AdminBackend {
     if (request.url.starts_with("http")) return std::string("route      any\n");
     return Error{"not a URL: " + request.url, 400};
   }
+  CacheCounts cache_counts() override { return counts; }
+  CacheTops cache_top(size_t most) override {
+    calls.push_back("top " + std::to_string(most));
+    return tops;
+  }
+  Result<CacheInspections> inspect(const ExplainRequest& request) override {
+    calls.push_back("inspect " + to_json(request));
+    if (request.url.starts_with("http")) return inspections;
+    return Error{"not a URL: " + request.url, 400};
+  }
   std::string metrics_text() override { return "portolan_requests_total 7\n"; }
   void ready(int64_t hold_ms, std::function<void(Status)> done) override {
     if (hold_ms) calls.push_back("hold " + std::to_string(hold_ms));
@@ -52,6 +62,9 @@ class FakeBackend final : public AdminBackend {
   health::Report health() override { return told; }
 
   StatusReport report;
+  CacheCounts counts;
+  CacheTops tops;
+  CacheInspections inspections;
   health::Report told{"edge-1", "us-east", 1, false, {{"app", {2, 2, 1, health::State::up}}}};
   bool is_ready = true;
   bool reload_later = false;

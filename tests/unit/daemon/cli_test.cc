@@ -190,6 +190,35 @@ TEST_F(CliWithDaemon, DrainsEnablesAndPurges) {
                                              "purge http://a/b", "drain ap x"}));
 }
 
+TEST_F(CliWithDaemon, LooksInsideTheCaches) {
+  backend_.counts.caches = {{"edge", {}}};
+  backend_.tops.caches = {{"edge", {{"http://a/b", 3, 2, 1, 100}}}};
+  backend_.inspections.caches = {{"edge", {"http://a/b", edge::Outcome::miss, edge::Forward::uri_miss, "why", {}}}};
+  EXPECT_EQ(remote({"cache", "stats"}), 0) << err();
+  EXPECT_EQ(out(), to_text(backend_.counts));
+  EXPECT_EQ(remote({"cache", "stats", "--json"}), 0);
+  EXPECT_EQ(out(), to_json(backend_.counts) + "\n");
+  EXPECT_EQ(remote({"cache", "top"}), 0);
+  EXPECT_EQ(out(), to_text(backend_.tops));
+  EXPECT_EQ(remote({"cache", "top", "3", "--json"}), 0);
+  EXPECT_EQ(out(), to_json(backend_.tops) + "\n");
+  EXPECT_EQ(remote({"cache", "top", "1001"}), 2);
+  EXPECT_EQ(remote({"cache", "inspect", "http://a/b", "--header", "X: 1"}), 0);
+  EXPECT_EQ(out(), to_text(backend_.inspections));
+  EXPECT_EQ(remote({"cache", "inspect", "http://a/b", "--method", "HEAD", "--json"}), 0);
+  EXPECT_EQ(out(), to_json(backend_.inspections) + "\n");
+  EXPECT_EQ(remote({"cache", "inspect", "nonsense"}), 1);
+  EXPECT_EQ(err(), "portolan: not a URL: nonsense\n");
+  EXPECT_EQ(remote({"cache"}), 2);
+  std::vector<std::string> calls;
+  in_daemon([&] { calls = backend_.calls; });
+  ASSERT_EQ(calls.size(), 5u);
+  EXPECT_EQ(calls[0], "top 10");
+  EXPECT_EQ(calls[1], "top 3");
+  EXPECT_EQ(calls[2], "inspect " + to_json({"GET", "http://a/b", {"X: 1"}, "127.0.0.1", ""}));
+  EXPECT_EQ(calls[3], "inspect " + to_json({"HEAD", "http://a/b", {}, "127.0.0.1", ""}));
+}
+
 TEST_F(CliWithDaemon, TurnsMaintenanceOnAndOff) {
   EXPECT_EQ(remote({"maintenance", "on", "shop"}), 0) << err();
   EXPECT_EQ(out(), "route shop is in maintenance\n");

@@ -57,6 +57,24 @@ TEST(Cache, A304OfAnotherTagIsRefused) {
   EXPECT_EQ(cache.find(request.at(start_ms + 61'000)).outcome, Outcome::miss);
 }
 
+// RFC 9111 §4.3.4: a tag that the stored answer hasn't is of something else, unless the dates are the same.
+TEST(Cache, A304WithATagWhereNoneIsStored) {
+  const std::string old = date(start_ms - 864'000'000);
+  for (bool dated : {false, true}) {
+    Cache cache(config(), 1);
+    store(cache, "/a", {{"Cache-Control", "max-age=60"}, {"Last-Modified", old}}, "x");
+    Request request("/a");
+    int64_t later = start_ms + 61'000;
+    Lookup stale = cache.find(request.at(later));
+    ASSERT_EQ(stale.outcome, Outcome::stale);
+    Pairs fields = {{"Cache-Control", "max-age=60"}, {"ETag", "\"v2\""}};
+    if (dated) fields.emplace_back("Last-Modified", old);
+    EXPECT_EQ(stale.writer->head(Response(fields, 304).head, later, later), Verdict::not_modified);
+    EXPECT_EQ(stale.reader->state(), dated ? Reader::State::more : Reader::State::released);
+    EXPECT_EQ(cache.find(request.at(later)).outcome, dated ? Outcome::hit : Outcome::miss);
+  }
+}
+
 TEST(Cache, A304WithSetCookieServesItsClientOnly) {
   Cache cache(config(), 1);
   Request request("/a");

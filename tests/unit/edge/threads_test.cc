@@ -1,10 +1,11 @@
-// Many threads on a few keys: fetches, followers, purges, evictions and reloads at once. Every body
-// must be whole and of one answer; the sanitizers watch the rest.
+// Many threads on a few keys: fetches, followers, validations, purges, evictions, reloads and looks inside at once. Every
+// body must be whole and of one answer; the sanitizers watch the rest.
 #include <atomic>
 #include <thread>
 
 #include "core/base/clock.hh"
 #include "edge/content.hh"
+#include "edge/inspect.hh"
 #include "tests/unit/edge/support.hh"
 
 namespace portolan::edge::test {
@@ -115,6 +116,10 @@ TEST(Threads, FetchFollowPurgeEvictReload) {
         Request post("/" + std::to_string(rng.below(12)), {}, "POST");
         cache.invalidate(post.at(start_ms), Response(Pairs{{"Cache-Group-Invalidation", "\"g\""}}).head);
       }
+      Request request("/" + std::to_string(rng.below(12)), {}, i % 8 ? "GET" : "POST");
+      cache.inspect(request.at(start_ms));
+      if (i % 8 == 0) cache.invalidate(request.at(start_ms), Response(Pairs{{"Location", "/3"}}, 303).head);
+      EXPECT_LE(cache.top(5).size(), 5u);
       EXPECT_LE(cache.stats().bytes, 400'000u);
     }
   });
@@ -122,6 +127,9 @@ TEST(Threads, FetchFollowPurgeEvictReload) {
   EXPECT_GT(totals.led.load(), 100u);
   EXPECT_GT(totals.hit.load(), 100u);
   EXPECT_GT(totals.beside.load(), 10u);
+  EXPECT_GT(totals.followed.load(), 10u);
+  EXPECT_GT(cache.stats().validated, 10u);
+  EXPECT_GT(cache.stats().evictions, 10u);
   EXPECT_EQ(cache.stats().filling, 0u);
   EXPECT_EQ(cache.stats().passing_bytes, 0u);
   for (int i = 0; i < 12; ++i) cache.purge("http://example.com/" + std::to_string(i));

@@ -1,0 +1,197 @@
+#include "daemon/cache_report.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/conf/words.hh"
+#include "core/http/h1.hh"
+#include "daemon/table.hh"
+#include "edge/rules.hh"
+
+namespace portolan::daemon {
+namespace {
+
+using nlohmann::json;
+
+struct Figure {
+  const char* key;    // in JSON
+  const char* label;  // for people
+  uint64_t edge::Stats::*value;
+  bool bytes = false;
+};
+constexpr Figure figures[] = {
+    {"objects", "objects", &edge::Stats::objects},
+    {"bytes", "stored", &edge::Stats::bytes, true},
+    {"memory", "limit", &edge::Stats::budget, true},
+    {"fetching", "fetches in progress", &edge::Stats::filling},
+    {"passing_bytes", "passing unstored", &edge::Stats::passing_bytes, true},
+    {"hits", "hits", &edge::Stats::hits},
+    {"misses", "misses", &edge::Stats::misses},
+    {"stale", "stale", &edge::Stats::stale},
+    {"collapsed", "collapsed", &edge::Stats::collapsed},
+    {"bypassed", "passed by", &edge::Stats::bypasses},
+    {"stored", "stored in all", &edge::Stats::fills},
+    {"validated", "validated", &edge::Stats::validated},
+    {"evicted", "evicted", &edge::Stats::evictions},
+    {"purged", "purged", &edge::Stats::purged},
+    {"too_large", "too large", &edge::Stats::too_large},
+};
+
+std::string dump(const json& j) {
+  return j.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+// Of the requests that might have been answered from the store.
+std::string hit_rate(const edge::Stats& s) {
+  uint64_t all = s.hits + s.misses + s.stale + s.collapsed;
+  return all ? fmt::format("{:.1f}%", 100.0 * static_cast<double>(s.hits) / static_cast<double>(all)) : "-";
+}
+
+std::string counted(uint64_t n, std::string_view what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
+json to_object(const edge::VariantView& v) {
+  return {{"vary", v.vary},
+          {"status", v.status},
+          {"bytes", v.bytes},
+          {"hits", v.hits},
+          {"age_s", v.age_s},
+          {"ttl_s", v.ttl_s},
+          {"stale_if_error_s", v.stale_if_error_s},
+          {"heuristic", v.heuristic},
+          {"no_cache", v.no_cache},
+          {"must_revalidate", v.must_revalidate},
+          {"etag", v.etag},
+          {"last_modified", v.last_modified},
+          {"chosen", v.chosen}};
+}
+
+std::string describe(const edge::VariantView& v) {
+  std::string out = fmt::format("{}{}, {}, {}, age {}", v.chosen ? "* " : "  ", v.status, size(v.bytes),
+                                counted(v.hits, "hit"), age(v.age_s * 1000));
+  out += v.ttl_s > 0 ? fmt::format(", fresh for {}", age(v.ttl_s * 1000))
+                     : fmt::format(", stale for {}", age(-v.ttl_s * 1000));
+  if (v.heuristic) out += " by heuristics";
+  if (v.no_cache) out += ", no-cache";
+  if (v.must_revalidate) out += ", must-revalidate";
+  if (v.stale_if_error_s > 0) out += ", stale-if-error " + age(v.stale_if_error_s * 1000);
+  if (!v.etag.empty()) out += ", ETag " + v.etag;
+  if (!v.last_modified.empty()) out += ", Last-Modified " + v.last_modified;
+  if (!v.vary.empty()) out += ", for " + v.vary;
+  return out;
+}
+
+void add_line(std::string& out, std::string_view label, std::string_view text) {
+  out += fmt::format("{:<11}{}\n", label, text);
+}
+
+}  // namespace
+
+std::string to_json(const CacheCounts& counts) {
+  json list = json::array();
+  for (const auto& [name, stats] : counts.caches) {
+    json one = {{"name", name}};
+    for (const Figure& f : figures) one[f.key] = stats.*f.value;
+    list.push_back(std::move(one));
+  }
+  return dump({{"caches", list}});
+}
+
+std::string to_text(const CacheCounts& counts) {
+  if (counts.caches.empty()) return "no caches\n";
+  std::vector<std::string> header = {"CACHE"};
+  std::set<size_t> right;
+  for (const auto& [name, stats] : counts.caches) {
+    right.insert(header.size());
+    header.push_back(name);
+  }
+  Table table(std::move(header), std::move(right));
+  std::vector<std::string> rates = {"hit rate"};
+  for (const Figure& f : figures) {
+    std::vector<std::string> row = {f.label};
+    for (const auto& [name, stats] : counts.caches)
+      row.push_back(f.bytes ? size(stats.*f.value) : std::to_string(stats.*f.value));
+    table.row(std::move(row));
+  }
+  for (const auto& [name, stats] : counts.caches) rates.push_back(hit_rate(stats));
+  table.row(std::move(rates));
+  return table.text();
+}
+
+std::string to_json(const CacheTops& tops) {
+  json list = json::array();
+  for (const auto& [name, keys] : tops.caches) {
+    json rows = json::array();
+    for (const edge::HotKey& k : keys)
+      rows.push_back(
+          {{"key", k.key}, {"requests", k.requests}, {"hits", k.hits}, {"variants", k.variants}, {"bytes", k.bytes}});
+    list.push_back({{"name", name}, {"keys", std::move(rows)}});
+  }
+  return dump({{"caches", list}});
+}
+
+std::string to_text(const CacheTops& tops) {
+  Table table({"CACHE", "REQUESTS", "HITS", "VARIANTS", "STORED", "KEY"}, {1, 2, 3, 4});
+  for (const auto& [name, keys] : tops.caches)
+    for (const edge::HotKey& k : keys)
+      table.row({&k == keys.data() ? name : "", std::to_string(k.requests), std::to_string(k.hits),
+                 std::to_string(k.variants), size(k.bytes), k.key});
+  std::string text = table.text();
+  return text.empty() ? "nothing is stored\n" : text;
+}
+
+std::string to_json(const CacheInspections& found) {
+  json list = json::array();
+  for (const auto& [name, i] : found.caches) {
+    json variants = json::array();
+    for (const edge::VariantView& v : i.variants) variants.push_back(to_object(v));
+    list.push_back({{"name", name},
+                    {"key", i.key},
+                    {"outcome", edge::name_of(i.outcome)},
+                    {"forward", edge::token_of(i.forward)},
+                    {"why", i.why},
+                    {"fetches", i.fetches},
+                    {"apart_s", (i.apart_ms + 999) / 1000},
+                    {"variants", std::move(variants)}});
+  }
+  return dump({{"caches", list}});
+}
+
+std::string to_text(const CacheInspections& found) {
+  if (found.caches.empty()) return "no caches\n";
+  std::string out;
+  for (const auto& [name, i] : found.caches) {
+    if (!out.empty()) out += "\n";
+    add_line(out, "cache", name);
+    add_line(out, "key", i.key);
+    add_line(out, "answer", fmt::format("{}: {}", edge::name_of(i.outcome), i.why));
+    for (const edge::VariantView& v : i.variants) add_line(out, &v == i.variants.data() ? "stored" : "", describe(v));
+    if (i.fetches > 0) add_line(out, "fetching", counted(i.fetches, "fetch") + " in progress");
+    if (i.apart_ms > 0)
+      add_line(out, "apart",
+               fmt::format("an answer wasn't shared: for {} its requests don't wait for each other", age(i.apart_ms)));
+  }
+  return out;
+}
+
+Result<CacheInspections> inspect(const ExplainRequest& asked,
+                                 const std::map<std::string, std::shared_ptr<edge::Cache>>& caches, int64_t now_ms) {
+  auto url = edge::parse_url(asked.url);
+  if (!url) return Error{conf::quoted(asked.url) + " is no URL; write http://host/path or https://host/path", 400};
+  std::string text = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}\r\n", asked.method, url->path,
+                                 url->query ? "?" + *url->query : "", url->authority);
+  for (const std::string& header : asked.headers) text += header + "\r\n";
+  text += "\r\n";
+  http::RequestParser parser;
+  if (parser.next(text).event != http::Event::head)
+    return Error{fmt::format("no such request: {}", parser.reason()), 400};
+  CacheInspections out;
+  for (const auto& [name, cache] : caches)
+    out.caches.emplace_back(name, cache->inspect({parser.head(), url->scheme, url->authority, now_ms}));
+  return out;
+}
+
+}  // namespace portolan::daemon

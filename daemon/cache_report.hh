@@ -1,0 +1,46 @@
+#pragma once
+// `portolan cache stats|top|inspect`: what the caches tell of themselves, as JSON and as people read it.
+//
+//   stats    {"caches":[{"name", "objects", "bytes", "memory", "fetching", "passing_bytes", "hits", "misses", "stale",
+//             "collapsed", "bypassed", "stored", "validated", "evicted", "purged", "too_large"}]}
+//   top      {"caches":[{"name", "keys":[{"key", "requests", "hits", "variants", "bytes"}]}]}
+//   inspect  {"caches":[{"name", "key", "outcome", "forward", "why", "fetches", "apart_s", "variants":[{"vary", "status",
+//             "bytes", "hits", "age_s", "ttl_s", "stale_if_error_s", "heuristic", "no_cache", "must_revalidate", "etag",
+//             "last_modified", "chosen"}]}]}
+// Counts are since the start; bytes and memory are bytes.
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/result.hh"
+#include "daemon/explain.hh"
+#include "edge/cache.hh"
+#include "edge/inspect.hh"
+
+namespace portolan::daemon {
+
+// Each by the name of its cache.
+struct CacheCounts {
+  std::vector<std::pair<std::string, edge::Stats>> caches;
+};
+struct CacheTops {
+  std::vector<std::pair<std::string, std::vector<edge::HotKey>>> caches;
+};
+struct CacheInspections {
+  std::vector<std::pair<std::string, edge::Inspection>> caches;
+};
+
+std::string to_json(const CacheCounts& counts);
+std::string to_json(const CacheTops& tops);
+std::string to_json(const CacheInspections& found);
+std::string to_text(const CacheCounts& counts);
+std::string to_text(const CacheTops& tops);
+std::string to_text(const CacheInspections& found);
+
+// Asks every cache. An error where what was asked makes no sense: no URL, a header that is none.
+Result<CacheInspections> inspect(const ExplainRequest& request,
+                                 const std::map<std::string, std::shared_ptr<edge::Cache>>& caches, int64_t now_ms);
+
+}  // namespace portolan::daemon

@@ -1,0 +1,232 @@
+#include "edge/inspect.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "edge/collapse/fill.hh"
+#include "edge/memory.hh"
+
+namespace portolan::edge {
+namespace {
+
+constexpr size_t buckets_a_turn = 256;  // looked at under one hold of a shard's lock
+constexpr int most_walks = 4;           // of a shard whose table grows meanwhile
+
+std::string_view take_line(std::string_view& text) {
+  size_t end = std::min(text.find('\n'), text.size());
+  std::string_view line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return line;
+}
+
+// See vary_values: a value, its length behind it, '-' before the length of a field that was absent. Takes from `values`
+// what belongs to the names.
+std::string vary_for_people(std::string_view names, std::string_view& values) {
+  std::string out;
+  while (!names.empty()) {
+    std::string_view name = take_line(names), value = take_line(values), length = take_line(values);
+    out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", name, length.starts_with('-') ? "(none)" : value);
+  }
+  return out;
+}
+
+// The key's lines as a URL, then the fields and cookies in it.
+std::string for_people(const Rules& rules, std::string_view key) {
+  std::string out = fmt::format("{}://", take_line(key));
+  out += take_line(key);
+  out += take_line(key);
+  std::string names;
+  for (const std::string& name : rules.config.key_headers) names += name + "\n";
+  std::string more = vary_for_people(names, key);
+  more.append(more.empty() || key.empty() ? "" : "; ").append(key);
+  return more.empty() ? out : out + " (" + more + ")";
+}
+
+VariantView view_of(const Variant& variant, const Variant* chosen, int64_t now_ms) {
+  const Object& object = *variant.object;
+  const Freshness& f = object.freshness();
+  VariantView v;
+  std::string_view values = variant.values;
+  v.vary = vary_for_people(variant.names, values);
+  v.status = object.status();
+  v.bytes = object.content_length().value_or(0);
+  v.hits = variant.hits;
+  v.age_s = object.age_s(now_ms);
+  v.ttl_s = object.ttl_s(now_ms);
+  v.stale_if_error_s = f.stale_if_error_ms / 1000;
+  v.heuristic = f.heuristic;
+  v.no_cache = f.no_cache;
+  v.must_revalidate = f.must_revalidate;
+  v.chosen = &variant == chosen;
+  v.etag = object.etag();
+  v.last_modified = object.last_modified();
+  return v;
+}
+
+std::string why_passed(const RequestFacts& facts) {
+  if (facts.forward == Forward::method) return "only GET and HEAD are looked up";
+  return fmt::format("passed by for its {}", facts.detail ? facts.detail : "request");
+}
+
+// Why judge() said what it said.
+std::string why_used(const Object& object, const RequestFacts& facts, Use use, int64_t now_ms) {
+  const Freshness& f = object.freshness();
+  int64_t ttl_s = object.ttl_s(now_ms);
+  if (use == Use::serve_and_validate) return fmt::format("stale for {} s, and validated beside (RFC 5861)", -ttl_s);
+  if (use == Use::serve)
+    return object.fresh(now_ms) ? fmt::format("fresh for {} s more", ttl_s)
+                                : fmt::format("stale for {} s, which the request's max-stale allows", -ttl_s);
+  if (use == Use::validate_request) {
+    if (facts.no_cache) return "the request says no-cache";
+    if (facts.max_age_s && object.age_s(now_ms) >= *facts.max_age_s)
+      return fmt::format("{} s old, and the request's max-age is {} s", object.age_s(now_ms), *facts.max_age_s);
+    if (facts.min_fresh_s)
+      return fmt::format("fresh for {} s more, and the request's min-fresh is {} s", ttl_s, *facts.min_fresh_s);
+    return "the request asks for it";
+  }
+  if (f.no_cache) return "the answer says no-cache: it is validated before every use";
+  if (f.lifetime_ms == 0) return "the answer gave it no lifetime";
+  return fmt::format("stale for {} s", -ttl_s);
+}
+
+void keep(std::vector<HotKey>& heap, size_t most, HotKey key) {
+  auto more = [](const HotKey& a, const HotKey& b) { return a.requests > b.requests; };
+  heap.push_back(std::move(key));
+  std::push_heap(heap.begin(), heap.end(), more);
+  if (heap.size() <= most) return;
+  std::pop_heap(heap.begin(), heap.end(), more);
+  heap.pop_back();
+}
+
+}  // namespace
+
+const char* name_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::bypass:
+      return "bypass";
+    case Outcome::miss:
+      return "miss";
+    case Outcome::follow:
+      return "follow";
+    case Outcome::hit:
+      return "hit";
+    case Outcome::stale:
+      return "stale";
+    case Outcome::only_if_cached_miss:
+      return "only-if-cached";
+  }
+  return "";
+}
+
+Inspection Store::inspect(const RequestView& request) {
+  Inspection out;
+  const Rules& rules = this->rules();
+  RequestFacts facts = examine(rules, request);
+  std::string key;
+  size_t primary = compose_key(rules, request, key);
+  Place at = place(key, primary);
+  out.key = for_people(rules, key);
+  out.outcome = Outcome::miss;
+  out.forward = Forward::uri_miss;
+  out.why = "nothing is stored under this key";
+  {
+    std::lock_guard lock(at.shard.mutex);
+    auto it = at.shard.entries.find(at.key);
+    if (it != at.shard.entries.end()) look_into(*it->second, facts, request, out);
+  }
+  if (!facts.lookup) {
+    out.outcome = Outcome::bypass;
+    out.forward = facts.forward;
+    out.why = why_passed(facts);
+    return out;
+  }
+  if (out.outcome == Outcome::hit || out.outcome == Outcome::follow) return out;
+  if (facts.only_if_cached) {
+    out.outcome = Outcome::only_if_cached_miss;
+    out.why += "; the request takes only what is stored: 504";
+  } else if (!facts.may_store || facts.head || (facts.range && !rules.config.fragments && out.outcome == Outcome::miss)) {
+    out.outcome = Outcome::bypass;
+    out.why += fmt::format("; the answer isn't stored for its {}", facts.head    ? "method, HEAD"
+                                                                   : facts.range ? "Range"
+                                                                                 : "no-store");
+  }
+  return out;
+}
+
+// The shard's lock is held; it follows Store::look without changing anything.
+void Store::look_into(Entry& entry, const RequestFacts& facts, const RequestView& request, Inspection& out) {
+  for (Fill* Entry::*list : {&Entry::shared_fills, &Entry::private_fills})
+    for (Fill* fill = entry.*list; fill; fill = fill->next_) ++out.fetches;
+  if (entry.note) out.apart_ms = std::max<int64_t>(0, entry.note->note_until_ms - request.now_ms);
+  Variant* chosen = select(entry, request.head.fields);
+  if (chosen && cut(*chosen->object)) chosen = nullptr;
+  for (auto v = entry.variants.rbegin(); v != entry.variants.rend(); ++v)
+    out.variants.push_back(view_of(**v, chosen, request.now_ms));
+  bool shared = !facts.authorization && out.apart_ms == 0;
+  if (chosen) {
+    Use use = judge(*chosen->object, facts, request.now_ms);
+    out.why = why_used(*chosen->object, facts, use, request.now_ms);
+    bool serves = use <= Use::serve_and_validate;
+    out.outcome = serves ? Outcome::hit : Outcome::stale;
+    out.forward = serves ? Forward::none : use == Use::validate_stale ? Forward::stale : Forward::request;
+    if (serves) return;
+    const Freshness& f = chosen->object->freshness();
+    shared = shared && !f.no_cache && f.lifetime_ms != 0;
+  } else if (!entry.variants.empty()) {
+    out.forward = Forward::vary_miss;
+    out.why = "what is stored was an answer to other values of the fields in its Vary";
+  }
+  Fill* fill = shared ? followable(entry, facts, request) : nullptr;
+  if (fill && (fill->object_ || (!facts.head && (!facts.range || rules().config.fragments) && !facts.only_if_cached))) {
+    out.outcome = Outcome::follow;
+    out.why += "; it would wait for the fetch in progress";
+  }
+}
+
+// One turn: some buckets under the lock. False when the table grew since the walk began: every entry is elsewhere now.
+bool Store::walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, std::vector<HotKey>& found) {
+  std::lock_guard lock(shard.mutex);
+  if (bucket == 0) buckets = shard.entries.bucket_count();
+  if (buckets != shard.entries.bucket_count()) return false;
+  for (size_t end = std::min(bucket + buckets_a_turn, buckets); bucket < end; ++bucket)
+    for (auto it = shard.entries.begin(bucket); it != shard.entries.end(bucket); ++it) {
+      const Entry& e = *it->second;
+      if (found.size() >= most && e.requests <= found.front().requests) continue;
+      HotKey key{e.key, e.requests, 0, e.variants.size(), 0};
+      for (const auto& v : e.variants) {
+        key.hits += v->hits;
+        key.bytes += v->bytes;
+      }
+      keep(found, most, std::move(key));
+    }
+  return true;
+}
+
+std::vector<HotKey> Store::hottest(Shard& shard, size_t most) {
+  std::vector<HotKey> found;
+  for (int walk = 0; walk < most_walks; ++walk) {
+    found.clear();
+    size_t bucket = 0, buckets = 0;
+    bool same = true;
+    do same = walk_on(shard, bucket, buckets, most, found);
+    while (same && bucket < buckets);
+    if (same) break;
+  }
+  return found;
+}
+
+std::vector<HotKey> Store::top(size_t most) {
+  most = std::min(most, most_hot_keys);
+  std::vector<HotKey> heap;
+  if (most == 0) return heap;
+  for (auto& shard : shards_)
+    for (HotKey& key : hottest(*shard, most)) keep(heap, most, std::move(key));
+  std::sort(heap.begin(), heap.end(), [](const HotKey& a, const HotKey& b) {
+    return a.requests != b.requests ? a.requests > b.requests : a.key < b.key;
+  });
+  for (HotKey& key : heap) key.key = for_people(rules(), key.key);
+  return heap;
+}
+
+}  // namespace portolan::edge

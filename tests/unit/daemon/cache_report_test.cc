@@ -1,0 +1,125 @@
+// What `portolan cache` says, from real caches.
+#include "daemon/cache_report.hh"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/unit/edge/support.hh"
+
+namespace portolan::daemon {
+namespace {
+
+using edge::test::Pairs;
+using edge::test::start_ms;
+using nlohmann::json;
+
+const std::string golden = std::string(PORTOLAN_SOURCE_DIR) + "/tests/golden/cache/";
+
+struct Caches {
+  Caches() {
+    edge::CacheConfig config = edge::test::config(64 << 20);
+    config.name = "assets";
+    all["assets"] = std::make_shared<edge::Cache>(config, 1);
+    config.name = "pages";
+    config.key_headers = {"accept-language"};
+    all["pages"] = std::make_shared<edge::Cache>(config, 1);
+    fill("assets", "/app.js", {}, {{"Cache-Control", "max-age=3600"}, {"ETag", "\"7\""}}, std::string(3000, 'x'));
+    for (const char* coding : {"gzip", "br"})
+      fill("assets", "/style.css?v=2", {{"Accept-Encoding", coding}},
+           {{"Cache-Control", "max-age=60, must-revalidate"}, {"Vary", "Accept-Encoding"}}, std::string(900, 'x'));
+    fill("pages", "/", {{"Accept-Language", "de"}},
+         {{"Date", edge::test::date(start_ms)}, {"Last-Modified", edge::test::date(start_ms - 864'000'000)}}, "hello");
+    for (int i = 0; i < 7; ++i) ask("assets", "/app.js", {});
+    for (int i = 0; i < 2; ++i) ask("assets", "/style.css?v=2", {{"Accept-Encoding", "gzip"}});
+    fill("assets", "/me", {}, {{"Cache-Control", "no-store"}}, "you");
+    fetching = ask("pages", "/slow", {});
+  }
+  edge::Lookup ask(const std::string& cache, const std::string& path, const Pairs& fields) {
+    edge::test::Request request(path, fields);
+    return all[cache]->find(request.at(start_ms));
+  }
+  void fill(const std::string& cache, const std::string& path, const Pairs& request, const Pairs& response,
+            const std::string& body) {
+    edge::Lookup lookup = ask(cache, path, request);
+    ASSERT_TRUE(lookup.writer);
+    edge::test::fill(lookup, edge::test::Response(response), body);
+  }
+  std::map<std::string, std::shared_ptr<edge::Cache>> all;
+  edge::Lookup fetching;
+};
+
+// PORTOLAN_BLESS=1 writes what is told now; look at the difference before you keep it.
+void expect_golden(const std::string& name, const std::string& got) {
+  if (std::getenv("PORTOLAN_BLESS")) std::ofstream(golden + name) << got;
+  std::stringstream expected;
+  expected << std::ifstream(golden + name).rdbuf();
+  EXPECT_EQ(got, expected.str());
+}
+
+TEST(CacheReport, Stats) {
+  Caches caches;
+  CacheCounts counts;
+  for (auto& [name, cache] : caches.all) {
+    edge::Stats stats = cache->stats();
+    stats.bytes = stats.bytes > 4096 ? 5000 : 1000;  // what an object costs beside its body is the compiler's
+    counts.caches.emplace_back(name, stats);
+  }
+  expect_golden("stats.txt", to_text(counts));
+  json j = json::parse(to_json(counts));
+  EXPECT_EQ(j["caches"][0]["hits"], 9);
+  EXPECT_EQ(j["caches"][0]["objects"], 3);
+  EXPECT_EQ(to_text(CacheCounts{}), "no caches\n");
+}
+
+TEST(CacheReport, Top) {
+  Caches caches;
+  CacheTops tops;
+  for (auto& [name, cache] : caches.all) {
+    std::vector<edge::HotKey> keys = cache->top(3);
+    for (edge::HotKey& k : keys) k.bytes = k.bytes / 1024 * 1024;
+    tops.caches.emplace_back(name, std::move(keys));
+  }
+  expect_golden("top.txt", to_text(tops));
+  json j = json::parse(to_json(tops));
+  EXPECT_EQ(j["caches"][0]["keys"][0]["key"], "http://example.com/app.js");
+  EXPECT_EQ(j["caches"][0]["keys"][0]["requests"], 8);
+  EXPECT_EQ(to_text(CacheTops{}), "nothing is stored\n");
+}
+
+TEST(CacheReport, Inspect) {
+  Caches caches;
+  const ExplainRequest requests[] = {
+      {"GET", "http://example.com/app.js", {}, "", ""},
+      {"GET", "http://example.com/style.css?v=2", {"Accept-Encoding: gzip"}, "", ""},
+      {"GET", "http://EXAMPLE.com:80/style.css?v=2", {"Accept-Encoding: zstd"}, "", ""},
+      {"GET", "http://example.com/app.js", {"Cache-Control: no-cache"}, "", ""},
+      {"HEAD", "http://example.com/", {"Accept-Language: de"}, "", ""},
+      {"GET", "http://example.com/me", {}, "", ""},
+      {"GET", "http://example.com/slow", {}, "", ""},
+      {"POST", "http://example.com/app.js", {"Cookie: a=b"}, "", ""},
+      {"GET", "https://example.com/app.js", {}, "", ""},
+      {"GET", "/app.js", {}, "", ""},
+      {"G T", "http://example.com/app.js", {}, "", ""},
+  };
+  std::string got;
+  for (const ExplainRequest& r : requests) {
+    got += "$ portolan cache inspect " + r.url + " --method '" + r.method + "'";
+    for (const std::string& header : r.headers) got += " --header '" + header + "'";
+    auto found = inspect(r, caches.all, start_ms + 90'000);
+    got += "\n" + (found ? to_text(*found) : "error: " + found.error().text + "\n") + "\n";
+  }
+  expect_golden("inspect.txt", got);
+  auto found = inspect(requests[1], caches.all, start_ms);
+  ASSERT_TRUE(found);
+  json j = json::parse(to_json(*found));
+  EXPECT_EQ(j["caches"][0]["outcome"], "hit");
+  EXPECT_EQ(j["caches"][0]["variants"][1]["vary"], "accept-encoding: gzip");
+  EXPECT_EQ(j["caches"][0]["variants"][1]["chosen"], true);
+}
+
+}  // namespace
+}  // namespace portolan::daemon

@@ -9,6 +9,7 @@
 #include "daemon/preparation.hh"
 #include "daemon/remote.hh"
 #include "daemon/shards_command.hh"
+#include "daemon/sign_url_command.hh"
 #include "daemon/sticky_keys.hh"
 #include "daemon/tls_files.hh"
 #include "daemon/version.hh"
@@ -25,6 +26,7 @@ struct Options {
   bool json = false;
   std::string pool, address, name, url, file;
   ShardsOptions shards;
+  SignUrlOptions sign;
   ExplainRequest explain;
   bool offline = false;
   unsigned most = 10;
@@ -87,6 +89,7 @@ class CommandLine {
     app_.set_version_flag("--version", "portolan " + std::string(version));
     app_.require_subcommand(1);
     add_local();
+    add_sign_url();
     add_remote();
   }
 
@@ -133,6 +136,17 @@ class CommandLine {
     auto* add = plan->add_option("--add", options_.shards.add, "the server that comes");
     plan->add_option("--remove", options_.shards.remove, "the server that goes")->excludes(add);
     plan->callback([this] { action_ = [this] { return plan_shards(options_.config, options_.shards, out_, err_); }; });
+  }
+
+  void add_sign_url() {
+    auto* command = app_.add_subcommand("sign-url", "sign a URL for a route with signed_urls");
+    command->add_option("--keys", options_.sign.keys_file, "the route's keys_file")->required();
+    command->add_option("--key", options_.sign.key, "the key's id; left out: the first in the file");
+    command->add_option("--expires", options_.sign.expires, "how long it is good")->capture_default_str();
+    command->add_option("--prefix", options_.sign.prefix, "\"/videos/\": good for everything below it");
+    command->add_option("--client", options_.sign.client, "the network or address it is good for");
+    command->add_option("URL", options_.sign.url, "http://host/path?query")->required();
+    command->callback([this] { action_ = [this] { return sign_url(options_.sign, out_, err_); }; });
   }
 
   // A command that talks to the running daemon.

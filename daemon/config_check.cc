@@ -152,6 +152,11 @@ void check_countries(const Value& root, const Config& config, Errors& errors) {
     for (const Value& route : routes->items)
       if (const Value* country = at(route, {"country"}))
         fail(errors, country, "country in [[route]] needs a database of places; set databases in [geo]");
+  for (const edge::CacheConfig& c : config.caches)
+    if (c.key_country)
+      fail(errors, at(root, {"cache", c.name, "key", "country"}),
+           fmt::format("country in [cache.{}].key needs a database of places; set databases in [geo]",
+                       conf::key_text(c.name)));
   auto look = [&errors](const std::vector<proxy::AccessEntry>& entries, const std::string& where, const char* key) {
     for (const proxy::AccessEntry& e : entries)
       if (!e.country.empty()) {

@@ -8,6 +8,7 @@
 #include "core/base/clock.hh"
 #include "core/conf/words.hh"
 #include "core/http/h1.hh"
+#include "edge/device.hh"
 #include "edge/rules.hh"
 #include "proxy/cluster.hh"
 #include "proxy/filters.hh"
@@ -133,7 +134,6 @@ bool Explanation::client() {
 proxy::RouteQuery Explanation::query() {
   const http::RequestHead& head = parser_.head();
   std::string_view host = proxy::without_port(url_.authority);
-  if (host.ends_with('.')) host.remove_suffix(1);
   return {listener_->name,  host,       head.path,
           head.method_text, head.query, &head.fields,
           &client_.address, &country_,  world_.snapshot.geo.get()};
@@ -188,6 +188,7 @@ bool Explanation::admission() {
     }
     if (!gate->limits.empty())
       asked.push_back(fmt::format("{} limits of the {}: 429 above", gate->limits.size(), whose));
+    if (gate->url_keys) asked.emplace_back("needs a signed URL: else 403");
     if (gate->basic_auth) asked.emplace_back("needs a password: else 401");
   }
   if (asked.empty()) asked.emplace_back("passes");
@@ -220,6 +221,8 @@ bool Explanation::cache() {
   if (config == world_.caches.end()) return true;
   edge::Rules rules(*config);
   edge::RequestView view{parser_.head(), client_.scheme, url_.authority, 0};
+  if (config->key_country) view.country = country_.of(client_.address, world_.snapshot.geo.get());
+  if (route_->has_conditions()) view.route = route_->name;
   edge::RequestFacts facts = edge::examine(rules, view);
   if (!facts.lookup) {
     std::string_view why = facts.detail ? facts.detail : facts.forward == edge::Forward::method ? "method" : "request";
@@ -228,12 +231,14 @@ bool Explanation::cache() {
   }
   std::string key;
   key.resize(edge::compose_key(rules, view, key));
-  while (key.ends_with('\n')) key.pop_back();
-  std::replace(key.begin(), key.end(), '\n', ' ');
+  key = edge::key_text(key);
   std::string more;
   for (const std::string& name : config->key_headers)
     more += fmt::format(", {} {}", name, conf::quoted(parser_.head().fields.find(name).value_or("")));
   for (const std::string& name : config->key_cookies) more += ", cookie " + name;
+  if (config->key_device) more += fmt::format(", device {}", edge::device_class(parser_.head().fields));
+  if (config->key_country) more += fmt::format(", country {}", view.country.empty() ? "unknown" : view.country);
+  if (!view.route.empty()) more += fmt::format(", route {}", view.route);
   say("cache", fmt::format("{}: key {}{}", config->name, conf::quoted(key), more));
   return true;
 }

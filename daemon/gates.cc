@@ -8,6 +8,7 @@ namespace {
 using proxy::Gate;
 
 constexpr size_t largest_users_file = 16 << 20;
+constexpr size_t largest_keys_file = 1 << 20;
 constexpr size_t largest_page = 1 << 20;
 constexpr const char* plain_page = "503 Service Unavailable: down for maintenance\n";
 
@@ -46,6 +47,7 @@ class Builder {
       }
     }
     if (config.maintenance) g->maintenance = maintenance(route, *config.maintenance);
+    if (config.signed_urls) g->url_keys = url_keys(*config.signed_urls);
     if (config.basic_auth) g->basic_auth = basic_auth(*config.basic_auth);
     return g;
   }
@@ -110,6 +112,17 @@ class Builder {
     return file.users = proxy::Users::parse(*text, path, out_.errors);
   }
 
+  std::shared_ptr<const proxy::UrlKeys> url_keys(const proxy::SignedUrlsConfig& config) {
+    auto [at, fresh] = out_.parts.url_keys.emplace(config.keys_file, nullptr);
+    if (!fresh) return at->second;
+    auto text = read_file(config.keys_file, largest_keys_file);
+    if (text)
+      at->second = proxy::UrlKeys::parse(*text, config.keys_file, out_.errors);
+    else
+      out_.errors.push_back(config.where + ": " + text.error().text);
+    return at->second;
+  }
+
   const Config& config_;
   const GateParts& before_;
   GateReading out_;
@@ -125,6 +138,7 @@ std::vector<std::string> gate_files_of(const Config& config) {
   std::vector<std::string> files;
   for (const proxy::RouteConfig& route : config.routes) {
     if (route.admit.basic_auth) files.push_back(route.admit.basic_auth->users_file);
+    if (route.admit.signed_urls) files.push_back(route.admit.signed_urls->keys_file);
     if (route.admit.maintenance && !route.admit.maintenance->body_file.empty())
       files.push_back(route.admit.maintenance->body_file);
   }

@@ -18,6 +18,7 @@ struct GateParts {
     FileStamp stamp;
     std::shared_ptr<const proxy::Users> users;
   };
+  std::map<std::string, std::shared_ptr<const proxy::UrlKeys>> url_keys;      // by the file's name
   std::map<std::string, UsersFile> users;                                     // by the file's name
   std::map<std::string, std::shared_ptr<proxy::Limiter>> limiters;            // by what has them
   std::map<std::string, std::shared_ptr<proxy::MaintenanceSwitch>> switches;  // by route, of those with maintenance

@@ -2,6 +2,7 @@
 
 #include "core/http/semantics.hh"
 #include "edge/collapse/fill.hh"
+#include "edge/device.hh"
 #include "edge/collapse/run.hh"
 #include "edge/memory.hh"
 
@@ -126,6 +127,18 @@ std::optional<std::string> Cache::filter_cookies(const http::RequestHead& reques
   }
   if (out.empty()) return std::nullopt;
   return out;
+}
+
+bool Cache::withholds(const http::Field& field) const {
+  return withheld(store_->rules(), field);
+}
+
+bool Cache::asks_country() const {
+  return store_->rules().config.key_country;
+}
+
+std::string_view Cache::device_class(const http::RequestHead& request) const {
+  return store_->rules().config.key_device ? edge::device_class(request.fields) : std::string_view();
 }
 
 std::string Cache::forward_target(const http::RequestHead& request) const {

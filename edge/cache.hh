@@ -45,6 +45,11 @@ struct RequestView {
   std::string_view scheme;        // "http" | "https"
   std::string_view authority;     // normalised: lower case, no default port, no final dot
   int64_t now_ms = 0;             // wall clock
+  std::string_view country;       // of the client, where asks_country(); empty: unknown
+  std::string_view route;         // where more than host and path led to it, or empty
+  std::string_view pool;          // where the route has several, or empty
+  bool identified = false;        // the origin is told who the client is: as with Authorization (RFC 9111 §3.5)
+  bool refresh = false;           // not to be answered from the store, but its answer may be kept
 };
 
 enum class Outcome : uint8_t { bypass, miss, follow, hit, stale, only_if_cached_miss };
@@ -61,6 +66,7 @@ struct Lookup {
   std::unique_ptr<Writer> writer;  // miss, stale; hit: see above
   std::unique_ptr<Reader> reader;  // miss, stale, follow
   const char* detail = nullptr;    // a token for Cache-Status: "cookie", "range", …
+  bool eligible = false;           // it may be cached, whatever came of it: only what withholds() allows goes on
 };
 
 // The one who fetches. Used by one thread at a time. Destroying it without finish() is abort().
@@ -163,6 +169,13 @@ class Cache {
   // The Cookie field to forward: `cookie` without the ignored ones; nullopt when nothing is left or
   // none was there.
   std::optional<std::string> filter_cookies(const http::RequestHead& request) const;
+  // True for a field that may change answers and isn't in the key: not to be forwarded with an eligible request. Fields
+  // this cache's clients say in their own name (device, country) are among them.
+  bool withholds(const http::Field& field) const;
+  // The key holds the client's country.
+  bool asks_country() const;
+  // The class of the client's device ("mobile", …) where it is in the key, for the origin to know; else empty.
+  std::string_view device_class(const http::RequestHead& request) const;
   // The target to forward: path and the part of the query that is in the key, so that nothing
   // unkeyed can change the answer. The target as received where the key takes the whole query.
   std::string forward_target(const http::RequestHead& request) const;

@@ -1,6 +1,7 @@
 #pragma once
 // [cache.NAME]: one memory cache and the rules it follows.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,13 @@ struct CacheConfig {
   int64_t negative_ttl_ms = 5'000;              // of errors that say nothing of their freshness
   std::vector<std::string> ignore_cookies;      // names, or prefixes with a final '*'
   QueryKey query;
+  bool sort_query = false;               // parameters by name, those of one name in their order
   std::vector<std::string> key_headers;  // lower case
   std::vector<std::string> key_cookies;
+  bool key_device = false;                // the class of the client's device
+  bool key_country = false;               // where the client is
+  std::vector<std::string> drop_headers;  // lower case; besides those of edge/unkeyed; a final '*' for a prefix
+  std::optional<bool> extension_check;    // default: of cdn-safe
   bool operator==(const CacheConfig&) const = default;
 };
 

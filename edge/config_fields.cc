@@ -48,8 +48,8 @@ bool is_field_name(const std::string& name) {
   });
 }
 
-conf::Type<Strings> header_names() {
-  conf::Type<std::string> name = conf::string("\"accept-language\"");
+conf::Type<Strings> header_names(std::string example = "\"accept-language\"") {
+  conf::Type<std::string> name = conf::string(std::move(example));
   name.read = [read = name.read](Binder& binder, const Value& value, std::string& out) {
     if (!read(binder, value, out)) return false;
     for (char& c : out)
@@ -57,6 +57,14 @@ conf::Type<Strings> header_names() {
     return is_field_name(out) || binder.must_be(value, "the name of a header field");
   };
   return conf::list(std::move(name));
+}
+
+conf::Type<Strings> dropped_headers() {
+  conf::Type<Strings> t = header_names("\"x-tenant-*\"");
+  t.read = [read = t.read](Binder& binder, const Value& value, Strings& out) {
+    return read(binder, value, out) && check_patterns(binder, value, out);
+  };
+  return t;
 }
 
 const conf::Table<QueryKey>& query_fields() {
@@ -110,11 +118,20 @@ conf::Type<QueryKey> query() {
 const conf::Table<CacheConfig>& key_fields() {
   static const conf::Table<CacheConfig> table{
       row("query", &CacheConfig::query, query(), "Which query parameters belong to the key. A name may end in \"*\"."),
+      row("sort_query", &CacheConfig::sort_query, conf::boolean(),
+          "Parameters in another order are the same: key and origin get them sorted by name, those of one name in the "
+          "order they had."),
       row("headers", &CacheConfig::key_headers, header_names(),
           "Request header fields that belong to the key, before any Vary."),
       row("cookies", &CacheConfig::key_cookies, conf::list(conf::string("\"currency\"")),
           "Cookies that belong to the key; a request with them alone may be answered from the "
           "cache."),
+      row("device", &CacheConfig::key_device, conf::boolean(),
+          "The class of the client's device, by its User-Agent: mobile, tablet, desktop or bot. Servers get it in "
+          "X-Device-Class."),
+      row("country", &CacheConfig::key_country, conf::boolean(),
+          "The client's country, as the databases of [geo] know it. Servers get it in X-Country-Code, ZZ where it is "
+          "unknown."),
   };
   return table;
 }
@@ -146,6 +163,15 @@ const conf::Table<CacheConfig>& cache_fields() {
               "rfc 405, 414 and 501, too."),
           row("ignore_cookies", &CacheConfig::ignore_cookies, patterns("\"_ga*\""),
               "Cookies that don't keep a request from the cache. A name may end in \"*\"."),
+          row("drop_headers", &CacheConfig::drop_headers, dropped_headers(),
+              "Request header fields that servers don't get of a request that may be cached, unless they are in the "
+              "key: "
+              "these, and those known to change answers (X-Forwarded-*, X-Original-URL, X-HTTP-Method-Override, …). A "
+              "name may end in \"*\"."),
+          row("extension_check", &CacheConfig::extension_check, conf::optional(conf::boolean()),
+              "An answer whose Content-Type doesn't fit the extension of its URL, such as HTML under .css, is not "
+              "stored.")
+              .otherwise("true with cdn-safe, false with rfc"),
           row_of<CacheConfig, CacheConfig>("key", std::identity(), conf::table(key_fields()),
                                            "What belongs to the key besides scheme, host and path."),
       },

@@ -60,6 +60,7 @@ Lookup Store::find(const RequestView& request) {
   thread_local std::string key;
   size_t primary = compose_key(rules, request, key);
   Place at = place(key, primary);
+  if (key.size() > primary && !extra_keys_.load(std::memory_order_relaxed)) extra_keys_ = true;
   std::shared_ptr<Fill> led;
   Lookup lookup = look(at, rules, facts, request, led);
   if (led && !reserve(led->content().charge(), led->cost())) {
@@ -71,6 +72,7 @@ Lookup Store::find(const RequestView& request) {
       lookup.detail = "memory";
     }
   }
+  lookup.eligible = true;
   switch (lookup.outcome) {
     case Outcome::hit:
       counters_.hits.fetch_add(1, std::memory_order_relaxed);
@@ -217,7 +219,7 @@ size_t Store::purge_key(std::string_view primary, std::vector<uint64_t>* groups)
     std::lock_guard lock(at.shard.mutex);
     std::vector<Entry*> doomed;
     if (auto it = at.shard.entries.find(at.key); it != at.shard.entries.end()) doomed.push_back(it->second.get());
-    if (rules().extra_keys) {
+    if (extra_keys_.load(std::memory_order_relaxed)) {
       for (auto& [key, entry] : at.shard.entries)
         if (key.key.size() > primary.size() && key.key.starts_with(primary)) doomed.push_back(entry.get());
     }

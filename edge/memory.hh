@@ -186,6 +186,7 @@ class Store : public std::enable_shared_from_this<Store> {
   std::atomic<size_t> hand_{0};
   std::atomic<uint64_t> sequence_{0};
   GroupClock groups_;
+  std::atomic<bool> extra_keys_{false};  // some key has ever held more than its URL
   mutable Counters counters_;
 };
 

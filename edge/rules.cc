@@ -1,36 +1,10 @@
-// The request's side: what may be looked up, and under which key.
+// The request's side: what may be looked up. Keys are in rules_key.cc.
 #include "edge/rules.hh"
-
-#include <fmt/format.h>
-
-#include <algorithm>
 
 #include "core/http/semantics.hh"
 
 namespace portolan::edge {
 namespace {
-
-// Names by which frameworks override the target or method: no key holds them, so they must not meet
-// the store.
-constexpr std::string_view overriding[] = {"x-http-method-override", "x-http-method", "x-method-override",
-                                           "x-original-url",         "x-rewrite-url", "x-forwarded-scheme",
-                                           "x-original-host",        "x-host"};
-
-bool overrides(const Rules& rules, const http::Fields& fields) {
-  for (const http::Field& f : fields) {
-    if (f.id != http::FieldId::other || f.name.size() < 6 || (f.name[0] | 0x20) != 'x') continue;
-    for (std::string_view name : overriding) {
-      if (http::equal_ignoring_case(f.name, name) && !name_listed(rules.config.key_headers, name)) return true;
-    }
-  }
-  return false;
-}
-
-std::string_view cookie_name(std::string_view pair) {
-  std::string_view name = pair.substr(0, pair.find('='));
-  while (!name.empty() && (name.back() == ' ' || name.back() == '\t')) name.remove_suffix(1);
-  return name;
-}
 
 bool cookies_allow(const Rules& rules, const http::Fields& fields) {
   for (const http::Field& f : fields) {
@@ -42,6 +16,21 @@ bool cookies_allow(const Rules& rules, const http::Fields& fields) {
     }
   }
   return true;
+}
+
+// A length of zero says that there is none.
+bool has_body(const http::RequestHead& head) {
+  return head.framing != http::Framing::none && (head.framing != http::Framing::length || head.content_length > 0);
+}
+
+// Connection takes fields off on the way to the origin (RFC 9110 §7.6.1): what the key and Vary know of them would not
+// be what the answer was made from.
+bool names_another_field(std::string_view connection, const http::Fields& fields) {
+  http::ListCursor options(connection);
+  for (std::string_view option; options.next(option);) {
+    if (http::field_id(option) == http::FieldId::other && fields.find(option)) return true;
+  }
+  return false;
 }
 
 std::optional<int64_t> seconds(const std::optional<uint32_t>& value) {
@@ -75,33 +64,12 @@ RequestFacts pass(RequestFacts facts, Forward forward, const char* detail) {
   return facts;
 }
 
-void append_prefixed(std::string& out, std::string_view text) {
-  fmt::format_to(std::back_inserter(out), "{}:", text.size());
-  out.append(text);
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-  return out;
-}
-
-std::string normal_authority(std::string_view scheme, std::string_view authority) {
-  if (size_t at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
-  std::string out = lower(authority);
-  std::string_view port = scheme == "https" ? ":443" : ":80";
-  if (out.ends_with(port)) out.resize(out.size() - port.size());
-  if (out.ends_with(':')) out.pop_back();
-  if (out.ends_with('.')) out.pop_back();
-  return out;
-}
-
 }  // namespace
 
 Rules::Rules(const CacheConfig& c) : config(c) {
   cdn_safe = config.profile != "rfc";
-  extra_keys = !config.key_headers.empty() || !config.key_cookies.empty();
+  extension_check = config.extension_check.value_or(cdn_safe);
+  extra_keys = !config.key_headers.empty() || !config.key_cookies.empty() || config.key_device || config.key_country;
 }
 
 RequestFacts examine(const Rules& rules, const RequestView& request) {
@@ -110,7 +78,8 @@ RequestFacts examine(const Rules& rules, const RequestView& request) {
   RequestFacts facts;
   facts.head = head.method == http::Method::head;
   if (head.method != http::Method::get && !facts.head) return pass(facts, Forward::method, nullptr);
-  if (head.framing != http::Framing::none) return pass(facts, Forward::bypass, "body");
+  if (has_body(head)) return pass(facts, Forward::bypass, "body");
+  facts.authorization = request.identified;
   bool cookies = false;
   for (const http::Field& f : head.fields) {
     switch (f.id) {
@@ -125,6 +94,9 @@ RequestFacts examine(const Rules& rules, const RequestView& request) {
         break;
       case FieldId::upgrade:
         return pass(facts, Forward::bypass, "upgrade");
+      case FieldId::connection:
+        if (names_another_field(f.value, head.fields)) return pass(facts, Forward::bypass, "connection");
+        break;
       case FieldId::if_match:  // RFC 9111 §4.3.2: the origin's to judge
       case FieldId::if_unmodified_since:
         return pass(facts, Forward::bypass, "precondition");
@@ -132,13 +104,17 @@ RequestFacts examine(const Rules& rules, const RequestView& request) {
         break;
     }
   }
-  if (rules.cdn_safe) {
-    if (cookies && !cookies_allow(rules, head.fields)) return pass(facts, Forward::bypass, "cookie");
-    if (overrides(rules, head.fields)) return pass(facts, Forward::bypass, "override");
-  }
+  if (rules.cdn_safe && cookies && !cookies_allow(rules, head.fields)) return pass(facts, Forward::bypass, "cookie");
   read_directives(head.fields, facts);
+  facts.no_cache = facts.no_cache || request.refresh;
   facts.lookup = true;
   return facts;
+}
+
+std::string_view cookie_name(std::string_view pair) {
+  std::string_view name = pair.substr(0, pair.find('='));
+  while (!name.empty() && (name.back() == ' ' || name.back() == '\t')) name.remove_suffix(1);
+  return name;
 }
 
 bool name_listed(const std::vector<std::string>& list, std::string_view name) {
@@ -161,88 +137,6 @@ std::string without_ignored(const Rules& rules, std::string_view cookie) {
     out += pair;
   }
   return out;
-}
-
-std::optional<std::string> kept_query(const Rules& rules, std::optional<std::string_view> query) {
-  const QueryKey& rule = rules.config.query;
-  if (!query || rule.mode == QueryKey::Mode::none) return std::nullopt;
-  if (rule.mode == QueryKey::Mode::all) return std::string(*query);
-  std::string out;
-  bool wanted = rule.mode == QueryKey::Mode::allow;
-  std::string_view rest = *query;
-  while (!rest.empty()) {
-    size_t end = std::min(rest.find('&'), rest.size());
-    std::string_view pair = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (pair.empty() || name_listed(rule.names, pair.substr(0, pair.find('='))) != wanted) continue;
-    if (!out.empty()) out += '&';
-    out += pair;
-  }
-  if (out.empty()) return std::nullopt;
-  return out;
-}
-
-void compose_url_key(const Rules& rules, std::string_view scheme, std::string_view authority, std::string_view path,
-                     std::optional<std::string_view> query, std::string& out) {
-  out.append(scheme).append("\n").append(authority).append("\n").append(path);
-  if (query && rules.config.query.mode == QueryKey::Mode::all) {
-    out.append("?").append(*query);  // the usual way: no allocation
-  } else if (auto kept = kept_query(rules, query)) {
-    out.append("?").append(*kept);
-  }
-  out.append("\n");
-}
-
-size_t compose_key(const Rules& rules, const RequestView& request, std::string& out) {
-  const http::RequestHead& head = request.head;
-  out.clear();
-  std::optional<std::string_view> query;
-  if (head.has_query) query = head.query;
-  compose_url_key(rules, request.scheme, request.authority, head.path, query, out);
-  size_t primary = out.size();
-  for (const std::string& name : rules.config.key_headers) vary_values(name + "\n", head.fields, out);
-  if (rules.config.key_cookies.empty()) return primary;
-  for (const http::Field& f : head.fields) {
-    if (f.id != http::FieldId::cookie) continue;
-    http::ListCursor pairs(f.value, ';');
-    for (std::string_view pair; pairs.next(pair);)
-      if (name_listed(rules.config.key_cookies, cookie_name(pair))) append_prefixed(out, pair);
-  }
-  return primary;
-}
-
-std::optional<Url> parse_url(std::string_view text) {
-  size_t colon = text.find("://");
-  if (colon == std::string_view::npos) return std::nullopt;
-  Url url;
-  url.scheme = lower(text.substr(0, colon));
-  if (url.scheme != "http" && url.scheme != "https") return std::nullopt;
-  text.remove_prefix(colon + 3);
-  text = text.substr(0, text.find('#'));
-  size_t end = std::min(text.find_first_of("/?"), text.size());
-  url.authority = normal_authority(url.scheme, text.substr(0, end));
-  if (url.authority.empty()) return std::nullopt;
-  text.remove_prefix(end);
-  size_t mark = text.find('?');
-  url.path = text.substr(0, mark);
-  if (url.path.empty()) url.path = "/";
-  if (mark != std::string_view::npos) url.query = std::string(text.substr(mark + 1));
-  return url;
-}
-
-std::optional<Url> resolve(const RequestView& request, std::string_view reference) {
-  if (reference.find("://") < reference.find_first_of("/?#")) return parse_url(reference);
-  if (reference.starts_with("//")) return parse_url(fmt::format("{}:{}", request.scheme, reference));
-  std::string path;
-  if (reference.starts_with("/")) {
-    path = reference;
-  } else if (reference.starts_with("?")) {
-    path = fmt::format("{}{}", request.head.path, reference);
-  } else {
-    std::string_view base = request.head.path;
-    path = fmt::format("{}{}", base.substr(0, base.rfind('/') + 1), reference);
-  }
-  return parse_url(fmt::format("{}://{}{}", request.scheme, request.authority, path));
 }
 
 RequestCopy::RequestCopy(const http::RequestHead& head) {

@@ -11,6 +11,7 @@
 #include "core/http/message.hh"
 #include "edge/cache.hh"
 #include "edge/config.hh"
+#include "edge/extension.hh"
 #include "edge/groups.hh"
 #include "edge/object.hh"
 
@@ -21,7 +22,8 @@ struct Rules {
   explicit Rules(const CacheConfig& config);
   CacheConfig config;
   bool cdn_safe = true;
-  bool extra_keys = false;  // fields or cookies are in the key
+  bool extra_keys = false;      // more than the URL is in the key
+  bool extension_check = true;  // an answer must fit its URL's extension
 };
 
 // ── the request ──
@@ -38,13 +40,17 @@ struct RequestFacts {
   std::optional<int64_t> max_stale_s;  // INT64_MAX: any
   Forward forward = Forward::none;     // why not, when `lookup` is false
   const char* detail = nullptr;
+  Asset asset = Asset::none;  // what its path says it is; known to fills
 };
 RequestFacts examine(const Rules& rules, const RequestView& request);
 
-// The primary key: scheme, authority, path, and the query as the rules want it, each ended by a
-// newline (which none can contain). Then, length-prefixed, the key headers and key cookies. Returns
-// the length of the first part, which is what a purge by URL names.
+// The key: scheme, authority, path, and the query as the rules want it; then what else decides the answer: the route and
+// pool where they do, device class, country, key headers, key cookies. Each is written with its length before it
+// ("4:http"), or "-" where there is none, so that no value can be read as another's end. Returns the length of the first
+// part, the URL's, which is what a purge names.
 size_t compose_key(const Rules& rules, const RequestView& request, std::string& out);
+// The same for people: "http example.com /path?query", and what else is in it.
+std::string key_text(std::string_view key);
 void compose_url_key(const Rules& rules, std::string_view scheme, std::string_view authority, std::string_view path,
                      std::optional<std::string_view> query, std::string& out);
 
@@ -58,11 +64,16 @@ std::optional<Url> parse_url(std::string_view text);
 // A URI reference of a response (Location) against the request's target; nullopt for what isn't
 // http(s).
 std::optional<Url> resolve(const RequestView& request, std::string_view reference);
-// The query the key keeps and a fetch forwards; nullopt: none.
+// The query the key keeps and a fetch forwards; nullopt: none. Parameters are parted by '&' alone and named by what stands
+// before the first '=', undecoded: a name that is written in another way is another name, and kept or dropped as that.
 std::optional<std::string> kept_query(const Rules& rules, std::optional<std::string_view> query);
+// A field that may change answers and is in no key: it doesn't travel with a request that may be cached (edge/unkeyed).
+bool withheld(const Rules& rules, const http::Field& field);
 
 // A list of names, "prefix*" included.
 bool name_listed(const std::vector<std::string>& list, std::string_view name);
+// Of "name=value", as a Cookie has it.
+std::string_view cookie_name(std::string_view pair);
 // The Cookie value without ignored cookies; empty when nothing is left.
 std::string without_ignored(const Rules& rules, std::string_view cookie);
 

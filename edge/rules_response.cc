@@ -173,6 +173,8 @@ Storability storable(const Rules& rules, const RequestFacts& request, const http
     if (fields.has(http::FieldId::set_cookie)) return no("set-cookie");
     if (status == 400 || status == 413 || status == 414 || status == 431) return no("status");
   }
+  if (rules.extension_check && !fits(request.asset, status, fields.find(http::FieldId::content_type)))
+    return no("content-type");
   if (!policy.explicit_lifetime(fields) && !d.public_ && !heuristically_cacheable(rules, status))
     return no("status");  // §3
   bool validator = fields.has(http::FieldId::etag) || fields.has(http::FieldId::last_modified);

@@ -4,7 +4,7 @@ namespace portolan::proxy {
 
 Admission::Outcome Admission::run(const Visitor& visitor) {
   if (!std::exchange(begun_, true)) {
-    for (auto step : {&Admission::networks, &Admission::maintenance, &Admission::limits})
+    for (auto step : {&Admission::networks, &Admission::maintenance, &Admission::limits, &Admission::signature})
       if ((this->*step)(visitor) != Outcome::pass) return Outcome::refuse;
   }
   return password(visitor);
@@ -50,6 +50,26 @@ Admission::Outcome Admission::limits(const Visitor& v) {
     }
   }
   return Outcome::pass;
+}
+
+Admission::Outcome Admission::signature(const Visitor& v) {
+  if (!gates_[1] || !gates_[1]->url_keys) return Outcome::pass;
+  switch (check_signature(*gates_[1]->url_keys, v.host, v.head.path, v.head.query, v.client, worker_.wall_ms() / 1000,
+                          query_)) {
+    case SignatureVerdict::good:
+      return Outcome::pass;
+    case SignatureVerdict::expired:
+      return refuse(Refusal::expired_signature, Respond::error(403));
+    case SignatureVerdict::bad:
+      break;
+  }
+  return refuse(Refusal::bad_signature, Respond::error(403));
+}
+
+void Admission::strip_signature(http::RequestHead& head) const {
+  if (!gates_[1] || !gates_[1]->url_keys) return;
+  head.has_query = query_.has_value();
+  head.query = query_ ? std::string_view(*query_) : std::string_view();
 }
 
 Admission::Outcome Admission::password(const Visitor& v) {

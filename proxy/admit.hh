@@ -1,6 +1,6 @@
 #pragma once
 // Who may pass: what an exchange asks the gates of its listener and route, in the order of what it costs us. Networks and
-// countries, maintenance, rates, and at last the password, for which it may have to wait.
+// countries, maintenance, rates, the URL's signature, and at last the password, for which it may have to wait.
 #include <memory>
 
 #include "core/base/recycled.hh"
@@ -21,6 +21,7 @@ class Admission : public Recycled {
   };
   struct Visitor {
     const http::RequestHead& head;
+    std::string_view host;  // lower case, without port
     const IpAddress& client;
     ClientCountry& country;
     const geo::Table* geo;
@@ -33,13 +34,17 @@ class Admission : public Recycled {
   Outcome run(const Visitor& visitor);
   Refusal refusal() const { return refusal_; }
   std::unique_ptr<Respond> answer() { return std::move(answer_); }
+  // Takes what signed its URL out of the request, which stays as long as this does.
+  void strip_signature(http::RequestHead& head) const;
   std::string_view user() const { return user_; }  // who has shown a good password; empty: nobody was asked
-  void prepare(RequestFilter& filter) const;       // what servers are told of that
+  bool tells_user() const { return auth() && !auth()->user_header.empty(); }  // servers get to know who it is
+  void prepare(RequestFilter& filter) const;                                  // what servers are told of that
 
  private:
   Outcome networks(const Visitor& visitor);
   Outcome maintenance(const Visitor& visitor);
   Outcome limits(const Visitor& visitor);
+  Outcome signature(const Visitor& visitor);
   Outcome password(const Visitor& visitor);
   Outcome refuse(Refusal why, std::unique_ptr<Respond> answer);
   Outcome ask_for_password(Refusal why);
@@ -52,6 +57,7 @@ class Admission : public Recycled {
   Refusal refusal_ = Refusal::denied;
   std::unique_ptr<Respond> answer_;
   Text user_;
+  std::optional<Text> query_;  // without what signed it
   Verifier::Wait wait_;
 };
 

@@ -210,6 +210,13 @@ struct MirrorConfig {
   bool operator==(const MirrorConfig&) const = default;
 };
 
+// Requests that say one of these aren't answered from the cache.
+struct CacheBypassConfig {
+  std::vector<std::string> cookies, headers, query;  // names; a final '*' for a prefix; headers in lower case
+  bool store = false;                                // its answer may be kept all the same
+  bool operator==(const CacheBypassConfig&) const = default;
+};
+
 // Either a prefix, or an expression and what paths become in which it is found.
 struct RewriteConfig {
   std::string prefix = {};       // in place of the route's path
@@ -245,11 +252,17 @@ struct RouteConfig {
   std::string redirect;  // "https", or an absolute URL or path
   Template redirect_to;  // the same with its variables
   int redirect_status = 301;
-  std::string cache;                // name of a [cache.NAME]; empty: none
+  std::string cache;  // name of a [cache.NAME]; empty: none
+  std::optional<CacheBypassConfig> cache_bypass;
   bool client_certificate = false;  // only clients that showed a good one pass
   AdmitConfig admit;
   std::optional<HedgeConfig> hedge;  // with servers to ask
   TimeoutOverrides timeouts;
+  // More than host and path lead here.
+  bool has_conditions() const {
+    return !(listener.empty() && methods.empty() && headers.empty() && query.empty() && clients.empty() &&
+             countries.empty());
+  }
   bool to_servers() const { return !pool.empty() || !pools.empty(); }
   bool operator==(const RouteConfig&) const = default;
 };

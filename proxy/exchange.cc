@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proxy/cache_bypass.hh"
 #include "proxy/connection.hh"
 #include "proxy/grpc.hh"
 #include "proxy/hedge.hh"
@@ -73,11 +74,8 @@ bool Exchange::run() {
 Exchange::Next Exchange::route() {
   if (!head_) return answer_error(refusal_);
   client_ = identify_client(*head_, connection_.peer(), snapshot_->trusted, connection_.tls());
-  authority_ = lower_case(head_->authority, lowered_);
+  authority_ = normal_authority(head_->authority, client_.scheme, lowered_);
   host_ = without_port(authority_);
-  if (host_.ends_with('.')) host_.remove_suffix(1);
-  std::string_view default_port = client_.scheme == "https" ? ":443" : ":80";
-  if (authority_.ends_with(default_port)) authority_.remove_suffix(default_port.size());
   if (climbs(head_->path)) return answer_error(400);
   size_t found = route_of(head_->path);
   // A server would take it for another path, one that another route may guard.
@@ -161,10 +159,11 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   RequestFilter filter(client_);
   filter.node = snapshot_->node;
   filter.authority = head_->authority;
-  if (admission_) admission_->prepare(filter);
-  if (!snapshot_->user_headers.empty()) filter.user_headers = &snapshot_->user_headers;
   filter.framing = head_->framing;
   filter.content_length = head_->content_length;
+  if (admission_) admission_->prepare(filter);
+  if (!snapshot_->user_headers.empty()) filter.user_headers = &snapshot_->user_headers;
+  if (cache_) tell_cached(filter);
   if (filter.authority.empty()) filter.authority = *pool_;
   AppliedEdits edits;
   if (!route_->request_headers.empty()) {
@@ -177,6 +176,8 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
     target = cache_->forward_target(*head_);
     filter.target = target;
     filter.for_cache = true;
+    filter.framing = request.framing = http::Framing::none;
+    request.expect_continue = false;  // of a body that isn't there
     filter.replace_cookie = true;
     filter.cookie = cache_->filter_cookies(*head_);
     filter.accept_encoding = edge::accepted_encodings(head_->fields);

@@ -88,6 +88,8 @@ class Exchange final : public Recycled, public Cached::Fetcher {
   bool rewrite_climbs() const;
   Next fetch_for_cache(edge::Lookup lookup);
   bool fetch_part(std::unique_ptr<edge::Writer> writer, std::shared_ptr<FetchNote> note) override;
+  edge::RequestView cache_view();
+  void tell_cached(RequestFilter& filter);  // what servers see of a request on a route with a cache
   void send_head(const Answer& answer);
   Next open_tunnel(Answer& answer);
   void send_interims();
@@ -118,6 +120,7 @@ class Exchange final : public Recycled, public Cached::Fetcher {
   std::unique_ptr<Admission> admission_;  // nullptr: no gate is in the way
   edge::Cache* cache_ = nullptr;
   bool bypass_cache_ = false;
+  bool eligible_ = false;  // the request may be cached: only what the key knows of it reaches servers
   int lookups_ = 0;
   const char* bypass_detail_ = nullptr;
   edge::Forward forward_ = edge::Forward::none;

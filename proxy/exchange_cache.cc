@@ -1,4 +1,8 @@
-// An exchange and the cache: the step that asks it, the fetches it begins, and what its answer means for what is stored.
+// An exchange and the cache: the step that asks it and as whom, what servers then see of the request, the fetches it begins,
+// and what its answer means for what is stored.
+#include <algorithm>
+
+#include "proxy/cache_bypass.hh"
 #include "proxy/connection.hh"
 #include "proxy/exchange.hh"
 #include "proxy/fetch.hh"
@@ -10,9 +14,16 @@ namespace portolan::proxy {
 
 Exchange::Next Exchange::lookup() {
   if (!cache_ || !route_->to_servers() || bypass_cache_ || !head_->upgrade.empty()) return Next::more;
-  edge::Lookup found = cache_->find({*head_, client_.scheme, authority_, proxy_.worker().wall_ms()});
+  edge::RequestView view = cache_view();
+  if (route_->cache_bypass && bypasses_cache(*route_->cache_bypass, *head_)) {
+    bypass_detail_ = "rule";
+    if (!route_->cache_bypass->store) return Next::more;
+    view.refresh = true;
+  }
+  edge::Lookup found = cache_->find(view);
   ++lookups_;
   forward_ = found.forward;
+  eligible_ = found.eligible;
   switch (found.outcome) {
     case edge::Outcome::bypass:
       bypass_detail_ = found.detail;
@@ -30,6 +41,30 @@ Exchange::Next Exchange::lookup() {
       std::make_unique<Cached>(proxy_.worker(), downstream_, *this, *head_, std::move(found), snapshot_->node, nullptr);
   cached_ = source.get();
   return answer(std::move(source));
+}
+
+edge::RequestView Exchange::cache_view() {
+  edge::RequestView view{*head_, client_.scheme, authority_, proxy_.worker().wall_ms()};
+  if (cache_->asks_country()) view.country = country();
+  if (route_->has_conditions()) view.route = route_->name;
+  if (!route_->pools.empty()) view.pool = *pool_;
+  // A trusted proxy may have asked for the certificate.
+  auto certificate = [](const http::Field& f) {
+    return f.id == http::FieldId::other && names_client_certificate(f.name);
+  };
+  view.identified = client_.identity || (admission_ && admission_->tells_user()) ||
+                    (client_.through_trusted && std::any_of(head_->fields.begin(), head_->fields.end(), certificate));
+  return view;
+}
+
+void Exchange::tell_cached(RequestFilter& filter) {
+  if (eligible_) {
+    filter.cache = cache_;
+    filter.authority = authority_;  // as the key has it
+  }
+  filter.device = cache_->device_class(*head_);
+  filter.tells_country = cache_->asks_country();
+  if (filter.tells_country) filter.country = country();
 }
 
 Exchange::Next Exchange::fetch_for_cache(edge::Lookup found) {
@@ -74,8 +109,8 @@ void Exchange::note_unsafe(const Answer& head) {
   http::ResponseHead response;
   response.status = head.status;
   response.fields = *head.fields;
-  int64_t now_ms = proxy_.worker().wall_ms();
-  edge::RequestView request{*head_, client_.scheme, authority_, now_ms};
+  edge::RequestView request = cache_view();
+  int64_t now_ms = request.now_ms;
   cache_->invalidate(request, response);
   const http::ResponseHead* whole = source_->response();
   if (!whole || head_->method != http::Method::post) return;

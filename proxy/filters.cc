@@ -9,6 +9,11 @@ namespace {
 
 using http::FieldId;
 
+// For caches whose key holds these.
+constexpr std::string_view device_header = "X-Device-Class";
+constexpr std::string_view country_header = "X-Country-Code";
+constexpr std::string_view unknown_country = "ZZ";  // ISO 3166-1 leaves it to its users
+
 std::string_view connection_value(const http::Fields& fields, std::string& joined) {
   if (fields.count(FieldId::connection) < 2) return fields.find(FieldId::connection).value_or("");
   joined = *fields.joined(FieldId::connection);
@@ -69,16 +74,6 @@ bool counts_down(http::Method method) {
   return method == http::Method::trace || method == http::Method::options;
 }
 
-// RFC 9440, and the same in fields that need no decoding. What clients send under these names never passes, unless the
-// client is a proxy that is trusted and ended TLS itself.
-bool names_client_certificate(std::string_view name) {
-  constexpr std::string_view ours = "x-client-cert", standard = "client-cert";
-  auto begins = [name](std::string_view with) {
-    return name.size() >= with.size() && http::equal_ignoring_case(name.substr(0, with.size()), with);
-  };
-  return begins(standard) || begins(ours);
-}
-
 void write_identity(http::BlockHeadWriter& writer, const crypto::PeerIdentity& identity) {
   writer.field("Client-Cert", identity.certificate);
   writer.field("X-Client-Cert-Subject", identity.subject);
@@ -91,7 +86,13 @@ void write_forwarded(http::BlockHeadWriter& writer, const http::RequestHead& hea
   auto ours = [&filter](std::string_view name) { return !filter.edits || !filter.edits->replaces(name); };
   char text[IpAddress::text_capacity];
   std::string_view peer(text, client.peer.print(text));
-  if (client.through_trusted) {
+  // What may be cached learns of addresses that we know, and of no text beside them.
+  if (client.through_trusted && filter.cache) {
+    char behind[IpAddress::text_capacity];
+    std::string list(behind, client.address.print(behind));
+    if (client.address != client.peer) list.append(", ").append(peer);
+    if (ours("X-Forwarded-For")) writer.field("X-Forwarded-For", list);
+  } else if (client.through_trusted) {
     auto before = head.fields.joined(FieldId::x_forwarded_for);
     std::string list = before ? *before + ", " : std::string();
     if (ours("X-Forwarded-For")) writer.field("X-Forwarded-For", list.append(peer));
@@ -106,7 +107,9 @@ void write_forwarded(http::BlockHeadWriter& writer, const http::RequestHead& hea
   if (ours("X-Real-IP")) writer.field("X-Real-IP", peer);
   if (ours("X-Forwarded-Proto")) writer.field("X-Forwarded-Proto", client.scheme);
   std::string_view host = filter.authority;
-  if (client.through_trusted) host = head.fields.find(FieldId::x_forwarded_host).value_or(host);
+  auto said = client.through_trusted ? head.fields.find(FieldId::x_forwarded_host) : std::nullopt;
+  if (said && !(filter.cache && filter.cache->withholds({"X-Forwarded-Host", *said, FieldId::x_forwarded_host})))
+    host = *said;
   if (ours("X-Forwarded-Host")) writer.field("X-Forwarded-Host", host);
   if (!filter.prefix.empty() && ours("X-Forwarded-Prefix")) writer.field("X-Forwarded-Prefix", filter.prefix);
 }
@@ -124,6 +127,8 @@ bool may_say(std::string_view name, const RequestFilter& filter) {
   bool trusted = filter.client.through_trusted;
   if ((filter.client.identity || !trusted) && names_client_certificate(name)) return false;
   if (!trusted && http::equal_ignoring_case(name, "x-forwarded-prefix")) return false;
+  if (!filter.device.empty() && http::equal_ignoring_case(name, device_header)) return false;
+  if (filter.tells_country && http::equal_ignoring_case(name, country_header)) return false;
   if (!filter.user_headers) return true;
   return std::none_of(filter.user_headers->begin(), filter.user_headers->end(),
                       [name](const std::string& ours) { return http::equal_ignoring_case(name, ours); });
@@ -140,6 +145,16 @@ void write_via(BlockWriter& out, std::string_view version, std::string_view node
 }
 
 }  // namespace
+
+// RFC 9440, and the same in fields that need no decoding. What clients send under these names never passes, unless the
+// client is a proxy that is trusted and ended TLS itself.
+bool names_client_certificate(std::string_view name) {
+  constexpr std::string_view ours = "x-client-cert", standard = "client-cert";
+  auto begins = [name](std::string_view with) {
+    return name.size() >= with.size() && http::equal_ignoring_case(name.substr(0, with.size()), with);
+  };
+  return begins(standard) || begins(ours);
+}
 
 Client identify_client(const http::RequestHead& head, const IpAddress& peer, const std::vector<IpNetwork>& trusted,
                        const loop::TlsSession* tls) {
@@ -177,6 +192,7 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
   for (const http::Field& f : head.fields) {
     if (replaced_for_server(f.id) || http::is_hop_by_hop(f, connection)) continue;
     if (filter.for_cache && edge::drop_for_fetch(f.id)) continue;
+    if (filter.cache && filter.cache->withholds(f)) continue;
     if (filter.replace_cookie && f.id == FieldId::cookie) continue;
     if (!filter.pass_authorization && f.id == FieldId::authorization) continue;
     if (!filter.user_header.empty() && http::equal_ignoring_case(f.name, filter.user_header)) continue;
@@ -194,9 +210,11 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
     writer.field("Cookie", *filter.cookie);
   if (filter.accept_encoding && !(edited && gives_way("Accept-Encoding", filter)))
     writer.field("Accept-Encoding", *filter.accept_encoding);
-  if (head.expect_continue) writer.field("Expect", "100-continue");
+  if (head.expect_continue && !filter.for_cache) writer.field("Expect", "100-continue");
   write_forwarded(writer, head, filter);
   if (filter.client.identity) write_identity(writer, *filter.client.identity);
+  if (!filter.device.empty()) writer.field(device_header, filter.device);
+  if (filter.tells_country) writer.field(country_header, filter.country.empty() ? unknown_country : filter.country);
   if (!filter.user_header.empty()) writer.field(filter.user_header, filter.user);
   for (const http::Field& f : head.fields)
     if (f.id == FieldId::via) writer.field("Via", f.value);

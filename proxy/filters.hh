@@ -12,6 +12,9 @@
 #include "proxy/header_edits.hh"
 #include "proxy/source/source.hh"
 
+namespace portolan::edge {
+class Cache;
+}
 namespace portolan::proxy {
 
 struct Client {
@@ -35,9 +38,13 @@ struct RequestFilter {
   std::string_view target;     // instead of the request's own, when not empty
   http::Framing framing = http::Framing::none;
   uint64_t content_length = 0;
-  bool for_cache = false;                      // leave out what edge::drop_for_fetch says
+  bool for_cache = false;              // leave out what edge::drop_for_fetch says
   std::optional<std::string> accept_encoding;  // for the cache: in place of the client's
-  std::optional<std::string> cookie;           // with replace_cookie: what replaces Cookie
+  const edge::Cache* cache = nullptr;  // which the request may be cached by: what it withholds doesn't pass
+  std::string_view device;             // of the client, where its cache's key holds it: goes in X-Device-Class
+  std::string_view country;            // … in X-Country-Code, with tells_country
+  bool tells_country = false;
+  std::optional<std::string> cookie;  // with replace_cookie: what replaces Cookie
   bool replace_cookie = false;
   const http::Fields* extra = nullptr;  // added at the end
   std::string_view upgrade;             // asked for
@@ -70,6 +77,8 @@ struct ResponseFilter {
 };
 void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter& filter);
 
+// Client-Cert and X-Client-Cert-…, in which servers are told of a client's certificate.
+bool names_client_certificate(std::string_view name);
 // An interim answer of a server as it goes on to a client.
 void write_interim(std::string& out, const http::ResponseHead& head);
 

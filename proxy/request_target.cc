@@ -39,6 +39,21 @@ std::string_view without_port(std::string_view authority) {
   return authority.substr(0, authority.find(':'));
 }
 
+std::string_view normal_authority(std::string_view authority, std::string_view scheme, Text& storage) {
+  authority = lower_case(authority, storage);
+  std::string_view default_port = scheme == "https" ? ":443" : ":80";
+  if (authority.ends_with(default_port)) authority.remove_suffix(default_port.size());
+  std::string_view name = without_port(authority);
+  if (!name.ends_with('.')) return authority;
+  std::string_view port = authority.substr(name.size());
+  name.remove_suffix(1);
+  if (port.empty()) return name;
+  Text joined(name);
+  joined.append(port);
+  storage = std::move(joined);
+  return storage;
+}
+
 namespace {
 
 bool has_parent_segment(std::string_view path) {

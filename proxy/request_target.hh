@@ -12,6 +12,9 @@ namespace portolan::proxy {
 std::string_view lower_case(std::string_view text, Text& lowered);
 // host[:port] without its port; an IPv6 literal keeps its brackets.
 std::string_view without_port(std::string_view authority);
+// As routes and caches know it: lower case, no default port, no final dot of the name. In place where it stands so, else in
+// `storage`.
+std::string_view normal_authority(std::string_view authority, std::string_view scheme, Text& storage);
 // True when a segment is "..", plain or escaped, and whatever a reader may take for a slash (/, \\, %2f, %5c): what it
 // means depends on who reads it, so nobody gets to.
 bool climbs(std::string_view path);

@@ -7,6 +7,7 @@
 #include "core/conf/types.hh"
 #include "core/conf/words.hh"
 #include "proxy/admit/config_fields.hh"
+#include "proxy/cache_bypass.hh"
 #include "proxy/condition_fields.hh"
 #include "proxy/config_fields.hh"
 #include "proxy/country.hh"
@@ -156,6 +157,8 @@ bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
   if (answers.size() > 1)
     return fail(value.find(answers[1])->where,
                 fmt::format("[[route]] has both {} and {}; keep one", answers[0], answers[1]));
+  if (value.find("cache_bypass") && !value.find("cache"))
+    return fail(value.find("cache_bypass")->where, "cache_bypass in [[route]] needs cache");
   if (value.find("hedge") && !route.to_servers())
     return fail(value.find("hedge")->where, "hedge in [[route]] needs pool or pools");
   std::vector<std::string> paths;
@@ -213,6 +216,18 @@ auto basic_auth_row() {
   return row_of<RouteConfig, std::optional<BasicAuthConfig>>(
       "basic_auth", [](RouteConfig & r) -> auto& { return r.admit.basic_auth; }, basic_auth(),
       "Only who shows the password of a user passes, others get 401.");
+}
+
+auto bypass_row() {
+  return row("cache_bypass", &RouteConfig::cache_bypass, cache_bypass(),
+             "Requests that are not answered from the cache, for what they say.");
+}
+
+auto signed_urls_row() {
+  return row_of<RouteConfig, std::optional<SignedUrlsConfig>>(
+      "signed_urls", [](RouteConfig & r) -> auto& { return r.admit.signed_urls; }, signed_urls(),
+      "Only URLs that `portolan sign-url` or your application signed pass, others get 403; servers and the cache see "
+      "them without their signature.");
 }
 
 auto header_row() {
@@ -285,6 +300,7 @@ const conf::Table<RouteConfig>& route_fields() {
           row("redirect_status", &RouteConfig::redirect_status, redirect_status(), "The status of a redirect."),
           row("cache", &RouteConfig::cache, conf::reference("cache"), "Kept in this [cache.NAME].")
               .otherwise("not cached"),
+          bypass_row(),
           row("client_certificate", &RouteConfig::client_certificate, conf::boolean(),
               "Only clients that showed a good certificate pass, others get 403; the listener's tls must ask for "
               "them."),
@@ -293,6 +309,7 @@ const conf::Table<RouteConfig>& route_fields() {
           limit_row(),
           maintenance_row(),
           basic_auth_row(),
+          signed_urls_row(),
           hedge_row(),
           row("timeouts", &RouteConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),

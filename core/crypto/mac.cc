@@ -1,5 +1,6 @@
 #include "core/crypto/mac.hh"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -8,13 +9,21 @@
 
 namespace portolan::crypto {
 
-Mac mac(const MacKey& key, std::string_view text) {
+Mac mac(std::string_view key, std::string_view text) {
   Mac out{};
   unsigned int size = 0;
   if (!HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
             text.size(), out.data(), &size))
     std::abort();  // out of memory: a mac of zeros would be anybody's
   return out;
+}
+
+Mac mac(const MacKey& key, std::string_view text) {
+  return mac(std::string_view(reinterpret_cast<const char*>(key.data()), key.size()), text);
+}
+
+bool equal(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 MacKey key_from(std::string_view secret) {

@@ -10,6 +10,8 @@ using MacKey = std::array<unsigned char, 32>;
 using Mac = std::array<unsigned char, 32>;
 
 Mac mac(const MacKey& key, std::string_view text);
+Mac mac(std::string_view key, std::string_view text);  // of any length, as `openssl dgst -hmac` takes it
+bool equal(std::string_view a, std::string_view b);    // in a time that says nothing of where they differ
 // A key out of whatever a file holds: its SHA-256.
 MacKey key_from(std::string_view secret);
 std::string base64url(const unsigned char* bytes, size_t size);  // without padding

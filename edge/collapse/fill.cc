@@ -53,6 +53,7 @@ Fill::Fill(std::shared_ptr<Store> store, const Rules& rules, const RequestFacts&
       sequence_(store_->next_sequence()),
       origin_(origin_hash(request.scheme, request.authority)),
       content_(std::make_shared<Content>(store_->ledger())) {
+  facts_.asset = asset_of(request.head.path);
   store_->counters().filling.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -90,6 +91,9 @@ Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_m
   if (!range_.empty() && (response.status == 206 || response.status == 416))
     return take_part(response, request_ms, response_ms);
   Freshness fresh = freshness(rules_, response, request_ms, response_ms);
+  // Whoever makes the origin fail, with a request that asks past the store, doesn't take from others what is still good.
+  if (stale_ && response.status >= 500 && stale_->fresh(response_ms))
+    return let_pass(response, fresh, response_ms, true);
   if (!storable(rules_, facts_, response, fresh).store) return let_pass(response, fresh, response_ms, false);
   auto length = length_of(response);
   if (length && *length > rules_.config.max_object_bytes) {

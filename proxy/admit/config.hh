@@ -69,13 +69,23 @@ struct MaintenanceConfig {
   bool operator==(const MaintenanceConfig&) const = default;
 };
 
+// Only who comes with a signed URL passes.
+struct SignedUrlsConfig {
+  std::string keys_file;
+  std::string where;
+  bool operator==(const SignedUrlsConfig&) const = default;
+};
+
 // Of a route; a listener has `allow`, `deny` and `limits`.
 struct AdmitConfig {
   std::vector<AccessEntry> allow, deny;
   std::vector<LimitConfig> limits;
   std::optional<MaintenanceConfig> maintenance;
   std::optional<BasicAuthConfig> basic_auth;
-  bool empty() const { return allow.empty() && deny.empty() && limits.empty() && !maintenance && !basic_auth; }
+  std::optional<SignedUrlsConfig> signed_urls;
+  bool empty() const {
+    return allow.empty() && deny.empty() && limits.empty() && !maintenance && !basic_auth && !signed_urls;
+  }
   bool operator==(const AdmitConfig&) const = default;
 };
 

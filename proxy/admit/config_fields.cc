@@ -145,6 +145,17 @@ const conf::Table<BasicAuthConfig>& basic_auth_fields() {
   return table;
 }
 
+const conf::Table<SignedUrlsConfig>& signed_urls_fields() {
+  static const conf::Table<SignedUrlsConfig> table{
+      row("keys_file", &SignedUrlsConfig::keys_file, conf::path("\"/etc/portolan/url-keys\""),
+          "Lines of id:secret, the newest first; each opens, and `portolan sign-url` signs with the first. Read again "
+          "by "
+          "a reload.")
+          .require(),
+  };
+  return table;
+}
+
 bool one_body(Binder& binder, const Value& value, MaintenanceConfig&) {
   const conf::Member* file = value.find("body_file");
   if (!file || !value.find("body")) return true;
@@ -210,6 +221,10 @@ conf::Type<std::vector<LimitConfig>> limits() {
 
 conf::Type<std::optional<BasicAuthConfig>> basic_auth() {
   return conf::optional(conf::table(basic_auth_fields()));
+}
+
+conf::Type<std::optional<SignedUrlsConfig>> signed_urls() {
+  return conf::optional(conf::table(signed_urls_fields()));
 }
 
 conf::Type<std::optional<MaintenanceConfig>> maintenance() {

@@ -9,6 +9,7 @@ conf::Type<std::vector<AccessEntry>> access_list();
 conf::Type<std::vector<LimitConfig>> limits();  // one or many, each the name of a [limit.NAME] or a table
 conf::Type<std::optional<BasicAuthConfig>> basic_auth();
 conf::Type<std::optional<MaintenanceConfig>> maintenance();
+conf::Type<std::optional<SignedUrlsConfig>> signed_urls();
 const conf::Table<LimitConfig>& limit_fields();
 
 }  // namespace portolan::proxy

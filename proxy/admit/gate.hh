@@ -9,6 +9,7 @@
 
 #include "proxy/admit/access.hh"
 #include "proxy/admit/limiter.hh"
+#include "proxy/admit/signed_url.hh"
 #include "proxy/admit/users.hh"
 
 namespace portolan::proxy {
@@ -42,6 +43,7 @@ struct Gate {
   std::vector<std::shared_ptr<Limiter>> limits;
   std::optional<Maintenance> maintenance;
   std::optional<BasicAuth> basic_auth;
+  std::shared_ptr<const UrlKeys> url_keys;  // of signed URLs; null: none is asked for
 };
 
 }  // namespace portolan::proxy

@@ -10,7 +10,7 @@ const metrics::Family refused_total{"portolan_requests_refused_total",
                                     metrics::Type::counter,
                                     {"listener", "route", "reason"}};
 
-constexpr size_t reasons = 7;
+constexpr size_t reasons = 9;
 
 // A browser's first request has no password: nothing that anybody has to know.
 log::Level level_of(Refusal refusal) {
@@ -35,6 +35,10 @@ const char* to_string(Refusal refusal) {
       return "too many passwords to check";
     case Refusal::client_certificate:
       return "no client certificate";
+    case Refusal::bad_signature:
+      return "no good signature";
+    case Refusal::expired_signature:
+      return "signature expired";
   }
   return "";
 }

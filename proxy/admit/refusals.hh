@@ -18,6 +18,8 @@ enum class Refusal : uint8_t {
   bad_password,        // 401
   busy,                // 503: too many passwords to check
   client_certificate,  // 403: none that is good
+  bad_signature,       // 403: of a URL that must be signed
+  expired_signature,   // 403
 };
 const char* to_string(Refusal refusal);
 

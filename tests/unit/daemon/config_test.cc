@@ -90,6 +90,18 @@ INSTANTIATE_TEST_SUITE_P(Config, Golden, ::testing::ValuesIn(cases()), [](const 
   return name;
 });
 
+TEST(Config, KeysOfCacheSafetyReachTheirFields) {
+  Config c = load(golden + "cache-safety-valid.toml").config;
+  ASSERT_EQ(c.routes.size(), 2u);
+  proxy::CacheBypassConfig bypass{{"preview", "wp_*"}, {"x-preview"}, {"nocache"}, true};
+  EXPECT_EQ(c.routes[0].cache_bypass, bypass);
+  EXPECT_EQ(c.routes[1].admit.signed_urls->keys_file, "/etc/portolan/url-keys");
+  ASSERT_EQ(c.caches.size(), 1u);
+  EXPECT_THAT(c.caches[0].drop_headers, ElementsAre("x-my-override", "x-tenant-*"));
+  EXPECT_EQ(c.caches[0].extension_check, false);
+  EXPECT_TRUE(c.caches[0].sort_query && c.caches[0].key_device);
+}
+
 TEST(Config, EveryKeyReachesItsField) {
   Config c = load(golden + "valid-full.toml").config;
   EXPECT_EQ(c.server.name, "edge-1");
@@ -256,10 +268,10 @@ TEST(Config, ShippedFileIsValid) {
   EXPECT_THAT(load(source + "/conf/portolan.toml").errors, ElementsAre());
 }
 
-// Each block of TOML, with the listener, pools and databases it speaks of.
-TEST(Documentation, ExamplesOfRoutingAreValid) {
+// Each block of TOML of a page, with the listener, pools and routes it speaks of.
+void expect_valid_examples(const std::string& file, int count) {
   Directory directory;
-  std::stringstream page(slurp(source + "/docs/routing.md"));
+  std::stringstream page(slurp(source + "/docs/" + file));
   std::string line, block;
   int blocks = 0;
   for (bool inside = false; std::getline(page, line);) {
@@ -267,6 +279,7 @@ TEST(Documentation, ExamplesOfRoutingAreValid) {
       std::string more =
           "[listener.http]\nlisten = \"127.0.0.1:1\"\n[pool.app]\nservers = [\"10.0.0.1:80\"]\n"
           "[pool.canary]\nservers = [\"10.0.0.2:80\"]\n";
+      if (block.find("[[route]]") == std::string::npos) more += "[[route]]\npool = \"app\"\n";
       EXPECT_THAT(load(directory.write(more + block)).errors, ElementsAre()) << block;
       ++blocks;
       block.clear();
@@ -275,7 +288,15 @@ TEST(Documentation, ExamplesOfRoutingAreValid) {
     }
     inside = line == "```toml" || (inside && line != "```");
   }
-  EXPECT_EQ(blocks, 5);
+  EXPECT_EQ(blocks, count);
+}
+
+TEST(Documentation, ExamplesOfRoutingAreValid) {
+  expect_valid_examples("routing.md", 5);
+}
+
+TEST(Documentation, ExamplesOfCachingAreValid) {
+  expect_valid_examples("caching.md", 4);
 }
 
 TEST(Reference, IsTheShippedFile) {

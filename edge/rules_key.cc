@@ -1,0 +1,185 @@
+// Keys: what makes two requests ask for the same, and the URLs that purges and invalidations name.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/http/semantics.hh"
+#include "edge/device.hh"
+#include "edge/rules.hh"
+
+namespace portolan::edge {
+namespace {
+
+void append_part(std::string& out, std::string_view text) {
+  char digits[20];
+  char* end = std::to_chars(digits, digits + sizeof digits, text.size()).ptr;
+  *end++ = ':';
+  out.append(digits, static_cast<size_t>(end - digits)).append(text);
+}
+
+void append_optional(std::string& out, std::optional<std::string_view> text) {
+  if (text) {
+    append_part(out, *text);
+  } else {
+    out += '-';
+  }
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+  return out;
+}
+
+// As RequestView::authority has it.
+std::string normal_authority(std::string_view scheme, std::string_view authority) {
+  if (size_t at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
+  std::string out = lower(authority);
+  std::string_view port = scheme == "https" ? ":443" : ":80";
+  if (out.ends_with(port)) out.resize(out.size() - port.size());
+  if (out.ends_with(':')) out.pop_back();
+  size_t colon = out.starts_with('[') ? std::string::npos : out.find(':');
+  size_t dot = (colon == std::string::npos ? out.size() : colon) - 1;
+  if (!out.empty() && out[dot] == '.') out.erase(dot, 1);
+  return out;
+}
+
+// Takes the next part off; nullopt: "-", or the end.
+std::optional<std::string_view> take_part(std::string_view& key) {
+  size_t size = 0;
+  auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), size);
+  auto digits = static_cast<size_t>(end - key.data());
+  if (error != std::errc() || size > key.size() || digits + 1 + size > key.size()) {
+    key.remove_prefix(std::min<size_t>(1, key.size()));
+    return std::nullopt;
+  }
+  std::string_view part = key.substr(digits + 1, size);
+  key.remove_prefix(digits + 1 + size);
+  return part;
+}
+
+std::string_view parameter_name(std::string_view pair) {
+  return pair.substr(0, pair.find('='));
+}
+
+}  // namespace
+
+std::optional<std::string> kept_query(const Rules& rules, std::optional<std::string_view> query) {
+  const QueryKey& rule = rules.config.query;
+  const bool sort = rules.config.sort_query;
+  if (!query || rule.mode == QueryKey::Mode::none) return std::nullopt;
+  if (rule.mode == QueryKey::Mode::all && !sort) return std::string(*query);
+  std::vector<std::string_view> pairs;
+  std::string_view rest = *query;
+  while (!rest.empty()) {
+    std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+    bool keep = !pair.empty();
+    if (keep && rule.mode != QueryKey::Mode::all)
+      keep = name_listed(rule.names, parameter_name(pair)) == (rule.mode == QueryKey::Mode::allow);
+    if (keep) pairs.push_back(pair);
+  }
+  if (pairs.empty()) return std::nullopt;
+  if (sort)
+    std::stable_sort(pairs.begin(), pairs.end(),
+                     [](std::string_view a, std::string_view b) { return parameter_name(a) < parameter_name(b); });
+  std::string out;
+  out.reserve(query->size());
+  for (std::string_view pair : pairs) out.append(out.empty() ? "" : "&").append(pair);
+  return out;
+}
+
+void compose_url_key(const Rules& rules, std::string_view scheme, std::string_view authority, std::string_view path,
+                     std::optional<std::string_view> query, std::string& out) {
+  append_part(out, scheme);
+  append_part(out, authority);
+  append_part(out, path);
+  if (rules.config.query.mode == QueryKey::Mode::all && !rules.config.sort_query) {
+    append_optional(out, query);  // the usual way: no allocation
+  } else {
+    append_optional(out, kept_query(rules, query));
+  }
+}
+
+size_t compose_key(const Rules& rules, const RequestView& request, std::string& out) {
+  const http::RequestHead& head = request.head;
+  const CacheConfig& config = rules.config;
+  out.clear();
+  std::optional<std::string_view> query;
+  if (head.has_query) query = head.query;
+  compose_url_key(rules, request.scheme, request.authority, head.path, query, out);
+  const size_t primary = out.size();
+  if (!request.route.empty() || !request.pool.empty()) {
+    append_part(out, request.route);
+    append_part(out, request.pool);
+  }
+  if (!rules.extra_keys) return primary;
+  out += '|';
+  if (config.key_device) append_part(out, device_class(head.fields));
+  if (config.key_country) append_part(out, request.country);
+  for (const std::string& name : config.key_headers) {
+    thread_local std::string values;
+    values.clear();
+    vary_values(name + "\n", head.fields, values);
+    append_part(out, values);
+  }
+  if (config.key_cookies.empty()) return primary;
+  for (const http::Field& f : head.fields) {
+    if (f.id != http::FieldId::cookie) continue;
+    http::ListCursor pairs(f.value, ';');
+    for (std::string_view pair; pairs.next(pair);)
+      if (name_listed(config.key_cookies, cookie_name(pair))) append_part(out, pair);
+  }
+  return primary;
+}
+
+std::string key_text(std::string_view key) {
+  std::string out;
+  for (const char* between : {"", " ", " "}) out.append(between).append(take_part(key).value_or(""));
+  if (auto query = take_part(key)) out.append("?").append(*query);
+  while (!key.empty()) {
+    auto part = take_part(key);
+    if (!part || part->empty()) continue;
+    out += " ";
+    std::replace_copy(part->begin(), part->end(), std::back_inserter(out), '\n', ' ');
+  }
+  return out;
+}
+
+std::optional<Url> parse_url(std::string_view text) {
+  size_t colon = text.find("://");
+  if (colon == std::string_view::npos) return std::nullopt;
+  Url url;
+  url.scheme = lower(text.substr(0, colon));
+  if (url.scheme != "http" && url.scheme != "https") return std::nullopt;
+  text.remove_prefix(colon + 3);
+  text = text.substr(0, text.find('#'));
+  size_t end = std::min(text.find_first_of("/?"), text.size());
+  url.authority = normal_authority(url.scheme, text.substr(0, end));
+  if (url.authority.empty()) return std::nullopt;
+  text.remove_prefix(end);
+  size_t mark = text.find('?');
+  url.path = text.substr(0, mark);
+  if (url.path.empty()) url.path = "/";
+  if (mark != std::string_view::npos) url.query = std::string(text.substr(mark + 1));
+  return url;
+}
+
+std::optional<Url> resolve(const RequestView& request, std::string_view reference) {
+  if (reference.find("://") < reference.find_first_of("/?#")) return parse_url(reference);
+  if (reference.starts_with("//")) return parse_url(fmt::format("{}:{}", request.scheme, reference));
+  std::string path;
+  if (reference.starts_with("/")) {
+    path = reference;
+  } else if (reference.starts_with("?")) {
+    path = fmt::format("{}{}", request.head.path, reference);
+  } else {
+    std::string_view base = request.head.path;
+    path = fmt::format("{}{}", base.substr(0, base.rfind('/') + 1), reference);
+  }
+  return parse_url(fmt::format("{}://{}{}", request.scheme, request.authority, path));
+}
+
+}  // namespace portolan::edge

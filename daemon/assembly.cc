@@ -113,11 +113,12 @@ edge::CacheConfig with_sticky_cookies(edge::CacheConfig cache, const Config& con
 
 }  // namespace
 
-Caches assemble_caches(const Config& config, const Caches& before) {
+Caches assemble_caches(const Config& config, const Caches& before, Executor* compressor) {
   Caches caches;
   for (const edge::CacheConfig& configured : config.caches) {
     const edge::CacheConfig c = with_sticky_cookies(configured, config);
     if (auto old = before.find(c.name); old != before.end()) {
+      old->second->compress_on(compressor);
       old->second->reconfigure(c);
       caches[c.name] = old->second;
       continue;
@@ -125,6 +126,7 @@ Caches assemble_caches(const Config& config, const Caches& before) {
     uint64_t seed = 0;
     system_entropy(&seed, sizeof seed);
     caches[c.name] = std::make_shared<edge::Cache>(c, seed);
+    caches[c.name]->compress_on(compressor);
   }
   return caches;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "core/base/io.hh"
 #include "core/health/board.hh"
 #include "core/health/spec.hh"
 #include "daemon/config.hh"
@@ -15,8 +16,9 @@ namespace portolan::daemon {
 
 using Caches = std::map<std::string, std::shared_ptr<edge::Cache>>;
 
-// The caches of a new configuration: those that existed live on with what they hold.
-Caches assemble_caches(const Config& config, const Caches& before);
+// The caches of a new configuration: those that existed live on with what they hold. `compressor` (null: none) makes what
+// they compress; it outlives them.
+Caches assemble_caches(const Config& config, const Caches& before, Executor* compressor = nullptr);
 // Takes the routes out of the configuration: they are many, and nobody else asks for them. Version and caches are left
 // out; they come in when it begins to serve.
 std::shared_ptr<proxy::Snapshot> assemble_snapshot(Config& config);

@@ -1,10 +1,13 @@
 #include "daemon/cli.hh"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <ostream>
 
 #include "core/geo/demo.hh"
 #include "daemon/config.hh"
+#include "daemon/error_pages.hh"
 #include "daemon/gates.hh"
 #include "daemon/preparation.hh"
 #include "daemon/remote.hh"
@@ -30,12 +33,14 @@ struct Options {
   ExplainRequest explain;
   bool offline = false;
   unsigned most = 10;
+  WarmOptions warm;
 };
 
 int check(const Options& options, std::ostream& out, std::ostream& err) {
   LoadResult loaded = load(options.config);
   if (loaded.errors.empty()) loaded.errors = read_tls(loaded.config, {}).errors;
   if (loaded.errors.empty()) loaded.errors = read_gates(loaded.config, {}).errors;
+  if (loaded.errors.empty()) loaded.errors = read_error_pages(loaded.config);
   if (loaded.errors.empty()) loaded.errors = give_sticky_keys(loaded.config, {});
   for (const std::string& error : loaded.errors) err << error << "\n";
   if (!loaded.errors.empty()) return 2;
@@ -183,7 +188,7 @@ class CommandLine {
   }
 
   void add_cache() {
-    CLI::App* cache = app_.add_subcommand("cache", "look inside the caches");
+    CLI::App* cache = app_.add_subcommand("cache", "look inside the caches and fill them");
     cache->require_subcommand(1);
     auto json = [this](CLI::App* command) { command->add_flag("--json", options_.json, "as JSON"); };
     json(remote(*cache, "stats", "what is stored, and what became of requests",
@@ -198,11 +203,28 @@ class CommandLine {
     add_headers(*inspect);
     inspect->add_option("--method", options_.explain.method, "GET or another")->capture_default_str();
     json(inspect);
+    add_warm(*cache);
   }
 
   void add_headers(CLI::App& command) {
     command.add_option("--header", options_.explain.headers, "\"Name: value\"; as often as there are headers")
         ->allow_extra_args(false);
+  }
+
+  void add_warm(CLI::App& cache) {
+    WarmOptions& warm = options_.warm;
+    auto* command = remote(cache, "warm", "ask for each URL of a list, so that it is stored", [&warm](const Remote& r) {
+      warm.bar = ::isatty(STDERR_FILENO) == 1;
+      return r.warm(warm);
+    });
+    command->add_option("FILE", warm.file, "one URL a line, \"#\" begins a comment; \"-\": standard input")->required();
+    command->add_option("--jobs", warm.jobs, "URLs at once")->capture_default_str()->check(CLI::Range(1u, 256u));
+    command
+        ->add_option("--encoding", warm.encodings, "ask with this Accept-Encoding too: br, gzip, …; as often as needed")
+        ->allow_extra_args(false);
+    command->add_option("--timeout", warm.timeout_s, "seconds an answer may take, and may be silent")
+        ->capture_default_str()
+        ->check(CLI::Range(1u, 3600u));
   }
 
   void add_explain() {

@@ -4,6 +4,7 @@
 
 #include "daemon/assembly.hh"
 #include "daemon/cores.hh"
+#include "daemon/error_pages.hh"
 #include "daemon/sticky_keys.hh"
 
 namespace portolan::daemon {
@@ -58,6 +59,8 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   p.errors = std::move(gate.errors);
   if (!p.errors.empty()) return p;
   p.gates = std::move(gate.parts);
+  p.errors = read_error_pages(p.config);
+  if (!p.errors.empty()) return p;
   std::vector<geodns::Mistake> mistakes;
   p.view = geodns::build_view(p.config.geodns, serial, mistakes);
   for (const geodns::Mistake& m : mistakes) p.errors.push_back(m.where + ": " + m.text);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <fstream>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -147,6 +149,17 @@ int Remote::cache_inspect(const ExplainRequest& request, bool as_json) const {
   if (!ask("POST", as_json ? "/cache/inspect" : "/cache/inspect?format=text", to_json(request), answer)) return 1;
   out_ << answer;
   return 0;
+}
+
+int Remote::warm(const WarmOptions& options) const {
+  std::string answer;
+  if (!ask("GET", "/status", "", answer)) return 1;
+  auto report = parse_status(answer);
+  if (!report) return complain(report.error().text), 1;
+  if (options.file == "-") return warm_cache(report->listeners, options, std::cin, out_, err_);
+  std::ifstream list(options.file);
+  if (!list) return complain("cannot read " + options.file), 2;
+  return warm_cache(report->listeners, options, list, out_, err_);
 }
 
 int Remote::purge(const std::string& url) const {

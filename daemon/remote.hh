@@ -4,6 +4,7 @@
 #include <iosfwd>
 #include <string>
 
+#include "daemon/cache_warm.hh"
 #include "daemon/explain.hh"
 
 namespace portolan::daemon {
@@ -18,6 +19,7 @@ class Remote {
   int drain_node(bool drain) const;
   int drain_datacenter(const std::string& name, bool drain) const;
   int purge(const std::string& url) const;
+  int warm(const WarmOptions& options) const;
   int maintenance(const std::string& route, bool on) const;  // empty: every route that has it
   int explain(const ExplainRequest& request) const;
   int cache_stats(bool json) const;

@@ -4,11 +4,13 @@
 #include <sched.h>
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
 #include "core/base/log.hh"
 #include "daemon/cores.hh"
+#include "daemon/error_pages.hh"
 #include "daemon/private_file.hh"
 #include "daemon/privileges.hh"
 
@@ -23,6 +25,9 @@ constexpr int64_t most_counted = 1 << 20;  // connections with a client each: 32
 constexpr size_t most_hash_threads = 4;
 constexpr size_t most_hashes_waiting = 128;
 constexpr int hash_niceness = 10;
+constexpr size_t most_compress_threads = 4;
+constexpr size_t most_compressions_waiting = 256;
+constexpr int compress_niceness = 5;
 
 uint64_t any_seed() {
   uint64_t seed;
@@ -43,6 +48,7 @@ std::vector<std::string> files_read_on_reload(const Config& config, const std::s
   for (const proxy::PoolConfig& p : config.pools)
     if (p.sticky && !p.sticky->key_file.empty()) files.push_back(p.sticky->key_file);
   for (std::string& file : gate_files_of(config)) files.push_back(std::move(file));
+  for (std::string& file : error_page_files_of(config)) files.push_back(std::move(file));
   return files;
 }
 
@@ -85,6 +91,7 @@ Server::~Server() {
   tickets_.reset();
   pool_.reset();
   hasher_.reset();
+  compressor_.reset();
   for (Crew& c : crews_) {
     c.dns.reset();
     c.proxy.reset();
@@ -223,6 +230,15 @@ void Server::on_board(std::shared_ptr<const health::Board> board) {
 }
 
 // From here on nothing can fail.
+Executor* Server::compressor(const Config& config) {
+  bool asked_for = std::any_of(config.caches.begin(), config.caches.end(),
+                               [](const edge::CacheConfig& c) { return !c.compress.codings.empty(); });
+  if (asked_for && !compressor_)
+    compressor_ = std::make_unique<loop::ThreadPool>(std::clamp<size_t>(usable_cores() / 2, 1, most_compress_threads),
+                                                     most_compressions_waiting, compress_niceness);
+  return compressor_.get();
+}
+
 void Server::apply(Preparation next) {
   applying_ = true;
   retired_->add(std::make_shared<Config>(std::exchange(config_, std::move(next.config))));
@@ -235,7 +251,7 @@ void Server::apply(Preparation next) {
   gates_ = std::move(next.gates);
   ocsp_->watch(tls_);
   lend_tls(next.monitor);
-  caches_ = assemble_caches(config_, caches_);
+  caches_ = assemble_caches(config_, caches_, compressor(config_));
   assemble_route_caches(*next.snapshot, caches_);
   next.snapshot->version = ++version_;
   retired_->add(std::exchange(snapshot_, std::move(next.snapshot)));

@@ -71,6 +71,7 @@ class Server final : public AdminBackend {
   void on_board(std::shared_ptr<const health::Board> board);
   void finish_reload(Preparation next, const std::function<void(const ReloadResult&)>& done);
   void apply(Preparation next);
+  Executor* compressor(const Config& config);
   void lend_tls(health::MonitorSpec& spec);
   void publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone);
   void lend_to_control(const std::vector<Sockets::Lent>& gone);
@@ -96,7 +97,8 @@ class Server final : public AdminBackend {
   std::unique_ptr<loop::LogWriter> log_writer_;
   std::unique_ptr<proxy::Shared> shared_;
   std::unique_ptr<loop::ThreadPool> pool_;
-  std::unique_ptr<loop::ThreadPool> hasher_;  // of passwords
+  std::unique_ptr<loop::ThreadPool> hasher_;      // of passwords
+  std::unique_ptr<loop::ThreadPool> compressor_;  // of stored answers; null until a cache asks for one
   std::unique_ptr<Sockets> sockets_;
   std::vector<Crew> crews_;
   std::unique_ptr<loop::Resolver> resolver_;

@@ -142,6 +142,10 @@ StatusReport Server::status() {
     std::string label = "listener=\"" + metrics::escape_label(lent.listener) + "\"";
     r.listeners.push_back({lent.listener, lent.key.address.to_string(), registry_.total(proxy::connections_open, label),
                            registry_.total(proxy::requests_total, label)});
+    auto config = snapshot_->listeners.find(lent.listener);
+    if (config == snapshot_->listeners.end()) continue;
+    r.listeners.back().tls = config->second.tls.has_value();
+    r.listeners.back().proxy_protocol = config->second.proxy_protocol;
   }
   add_board(r, *board_);
   for (StatusReport::Pool& pool : r.pools)

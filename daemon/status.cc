@@ -10,7 +10,8 @@ namespace portolan::daemon {
 
 using nlohmann::json;
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Listener, name, address, connections, requests)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Listener, name, address, connections, requests, tls,
+                                                proxy_protocol)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Server, address, configured, state, reason, since_ms,
                                                 weight, backup, in_flight, requests, failures, datacenter, warmth,
                                                 latency_us, ejections)

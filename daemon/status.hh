@@ -13,7 +13,7 @@ namespace portolan::daemon {
 
 // As JSON (GET /status) the fields keep these names:
 //   {"server":…, "datacenter":…, "draining":…, "version":…, "now_ms":…, "uptime_s":…, "workers":…,
-//    "listeners":[{"name","address","connections","requests"}],
+//    "listeners":[{"name","address","connections","requests","tls","proxy_protocol"}],
 //    "pools":[{"name","balance","panic","waiting","servers":[{"address","configured","state","reason","since_ms",
 //              "weight","backup","in_flight","requests","failures","datacenter","warmth","latency_us","ejections"}],
 //              "sources":[{"source","state","reason","since_ms","servers"}]}],
@@ -27,6 +27,8 @@ struct StatusReport {
     std::string address;
     uint64_t connections = 0;  // open now
     uint64_t requests = 0;     // since the start
+    bool tls = false;
+    bool proxy_protocol = false;
   };
   struct Server {
     std::string address;

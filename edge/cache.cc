@@ -84,6 +84,10 @@ bool Writer::stored() const {
 Cache::Cache(const CacheConfig& config, uint64_t seed) : store_(std::make_shared<Store>(config, seed)) {}
 Cache::~Cache() = default;
 
+void Cache::compress_on(Executor* executor) {
+  store_->compress_on(executor);
+}
+
 Lookup Cache::find(const RequestView& request) {
   return store_->find(request);
 }

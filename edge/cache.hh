@@ -143,6 +143,10 @@ class Cache {
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
 
+  // Who compresses, off the loops (null, the default: nobody); outlives the cache, or is taken away again. Jobs that were
+  // begun end without the cache.
+  void compress_on(Executor* executor);
+
   Lookup find(const RequestView& request);
   // Removes every variant of an URL ("https://host/path?query", as clients ask for it) and detaches
   // what is being fetched for it. Counts what it removed. With key_headers or key_cookies: all

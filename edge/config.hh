@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/compress/compressor.hh"
+
 namespace portolan::edge {
 
 // Which query parameters belong to the key.
@@ -12,6 +14,45 @@ struct QueryKey {
   enum class Mode : uint8_t { all, none, allow, drop } mode = Mode::all;
   std::vector<std::string> names;  // of allow and drop; exact, or a prefix with a final '*'
   bool operator==(const QueryKey&) const = default;
+};
+
+// A row of [cache.NAME].ttl: which answers it is about, and how long they are fresh.
+struct TtlRule {
+  std::vector<std::string> paths;  // prefixes by whole segments; empty: any
+  std::string path_regex;
+  std::vector<int> statuses;       // empty: 200, 203, 301, 302, 307 and 308; where immutable 200 alone
+  std::vector<std::string> types;  // "text/html", "image/*", lower case; empty: any
+  std::optional<int64_t> ttl_s;
+  bool overrides = false;           // ttl counts, whatever the answer says of its freshness
+  std::vector<std::string> ignore;  // no-store, private, no-cache, set-cookie
+  std::optional<int64_t> stale_if_error_s;
+  std::string cache_control;  // what clients are told; empty: what the server said
+  bool immutable = false;     // what a URL names never changes
+  bool operator==(const TtlRule&) const = default;
+};
+
+// Stored answers in other content codings, made once each.
+struct CompressConfig {
+  std::vector<http::Coding> codings;  // the preferred first; empty: none
+  std::vector<std::string> types = {"text/*",
+                                    "application/javascript",
+                                    "application/json",
+                                    "application/ld+json",
+                                    "application/manifest+json",
+                                    "application/rss+xml",
+                                    "application/atom+xml",
+                                    "application/xhtml+xml",
+                                    "application/xml",
+                                    "application/wasm",
+                                    "application/vnd.ms-fontobject",
+                                    "font/otf",
+                                    "font/ttf",
+                                    "image/svg+xml",
+                                    "image/x-icon"};
+  uint64_t min_bytes = 1024;
+  uint64_t max_bytes = 16ull << 20;
+  compress::Levels levels;
+  bool operator==(const CompressConfig&) const = default;
 };
 
 struct CacheConfig {
@@ -32,6 +73,8 @@ struct CacheConfig {
   bool key_country = false;               // where the client is
   std::vector<std::string> drop_headers;  // lower case; besides those of edge/unkeyed; a final '*' for a prefix
   std::optional<bool> extension_check;    // default: of cdn-safe
+  std::vector<TtlRule> ttl;  // the first that fits an answer counts
+  CompressConfig compress;
   bool operator==(const CacheConfig&) const = default;
 };
 

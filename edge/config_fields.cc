@@ -4,7 +4,9 @@
 
 #include "core/base/registry.hh"
 #include "core/conf/types.hh"
+#include "edge/compress_fields.hh"
 #include "edge/evict/policy.hh"
+#include "edge/ttl_fields.hh"
 
 namespace portolan::edge {
 namespace {
@@ -174,6 +176,12 @@ const conf::Table<CacheConfig>& cache_fields() {
               .otherwise("true with cdn-safe, false with rfc"),
           row_of<CacheConfig, CacheConfig>("key", std::identity(), conf::table(key_fields()),
                                            "What belongs to the key besides scheme, host and path."),
+          row("ttl", &CacheConfig::ttl, conf::list(conf::table(ttl_rule_fields())),
+              "How long answers are fresh, by path, status and type; the first that fits counts."),
+          row("compress", &CacheConfig::compress, compression(),
+              "Stored answers are compressed for clients that take it: once each, when it is asked for first, with "
+              "weak "
+              "ETags. Ranges are of the plain bytes."),
       },
       [](Binder& binder, const Value& value, CacheConfig& cache) {
         const conf::Member* set = value.find("max_object");

@@ -48,6 +48,7 @@ class Charge {
   void release();
   uint64_t held() const { return held_.load(std::memory_order_relaxed); }
   Ledger& ledger() { return *ledger_; }
+  const std::shared_ptr<Ledger>& account() const { return ledger_; }
 
  private:
   std::shared_ptr<Ledger> ledger_;
@@ -96,6 +97,7 @@ class Content {
   // Answers every reader that still waits for the head.
   void settle(const std::function<Settlement(const Reader&)>& decide);
   Charge& charge() { return charge_; }
+  const std::shared_ptr<Ledger>& ledger() const { return charge_.account(); }
   // What the head and the index entry cost, charged already: kept when complete() gives back what
   // was too much.
   void set_fixed_cost(uint64_t bytes) { fixed_cost_ = bytes; }

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "edge/collapse/fill.hh"
+#include "edge/encodings.hh"
 #include "edge/memory.hh"
 
 namespace portolan::edge {
@@ -75,6 +76,7 @@ Lookup Store::find(const RequestView& request) {
   lookup.eligible = true;
   switch (lookup.outcome) {
     case Outcome::hit:
+      if (lookup.object->encodings()) lookup.object = coded(rules, facts, request, std::move(lookup.object));
       counters_.hits.fetch_add(1, std::memory_order_relaxed);
       break;
     case Outcome::follow:
@@ -92,6 +94,22 @@ Lookup Store::find(const RequestView& request) {
       break;
   }
   return lookup;
+}
+
+ObjectRef Store::coded(const Rules& rules, const RequestFacts& facts, const RequestView& request, ObjectRef plain) {
+  if (facts.range) return plain;
+  http::Coding coding = http::AcceptedCodings(request.head.fields).choose(rules.config.compress.codings);
+  if (coding == http::Coding::identity) return plain;
+  if (const ObjectRef* made = plain->encodings()->ready(coding)) return *made;
+  const CompressConfig& config = rules.config.compress;
+  Encodings::Work work;
+  work.executor = executor_.load(std::memory_order_acquire);
+  work.reserve = [this](Charge& charge, uint64_t bytes) { return reserve(charge, bytes); };
+  work.levels = config.levels;
+  work.least = config.min_bytes;
+  work.most = config.max_bytes;
+  work.now_ms = request.now_ms;
+  return plain->encodings()->get(coding, plain, work);
 }
 
 Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, const RequestView& request,

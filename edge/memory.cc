@@ -173,9 +173,8 @@ void Store::commit(Fill& fill) {
   counters_.fills.fetch_add(1, std::memory_order_relaxed);
 }
 
-void Store::replace(Fill& fill, ObjectRef fresh) {
+void Store::replace(Fill& fill, ObjectRef fresh, std::string names) {
   ObjectRef old;
-  std::string names = vary_names(fresh->fields()).value_or(std::string{});
   std::string values;
   vary_values(names, fill.request_fields(), values);
   std::lock_guard lock(fill.shard_->mutex);

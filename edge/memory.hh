@@ -113,7 +113,7 @@ class Store : public std::enable_shared_from_this<Store> {
   // The fill's object becomes a variant, replacing what matched its request.
   void commit(Fill& fill);
   // The stale object of `fill` becomes `fresh`.
-  void replace(Fill& fill, ObjectRef fresh);
+  void replace(Fill& fill, ObjectRef fresh, std::string names);
   // Takes the fill out of the index. `note_ms` > 0: and requests of its key don't wait for each
   // other until then. `drop_stale`: the object it was to validate is no longer good.
   // `only_ranges`: only those for ranges don't.
@@ -137,6 +137,7 @@ class Store : public std::enable_shared_from_this<Store> {
   // These parts' object leaves the index; who reads them goes on with what is stored.
   void outdate(Parts& parts);
   Counters& counters() { return counters_; }
+  void compress_on(Executor* executor) { executor_.store(executor, std::memory_order_release); }
   const std::shared_ptr<Ledger>& ledger() { return ledger_; }
 
  private:
@@ -174,6 +175,7 @@ class Store : public std::enable_shared_from_this<Store> {
   void validate_beside(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,
                        Variant& variant, Lookup& lookup, std::shared_ptr<Fill>& led);
   size_t purge_key(std::string_view primary, std::vector<uint64_t>* groups = nullptr);
+  ObjectRef coded(const Rules& rules, const RequestFacts& facts, const RequestView& request, ObjectRef plain);
   bool evict_one(uint64_t& freed);
   void shrink();
 
@@ -188,6 +190,7 @@ class Store : public std::enable_shared_from_this<Store> {
   GroupClock groups_;
   std::atomic<bool> extra_keys_{false};  // some key has ever held more than its URL
   mutable Counters counters_;
+  std::atomic<Executor*> executor_{nullptr};
 };
 
 }  // namespace portolan::edge

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "core/http/semantics.hh"
 #include "edge/content.hh"
+#include "edge/encodings.hh"
 #include "edge/parts.hh"
 #include "edge/rules.hh"
 
@@ -20,6 +22,16 @@ http::Fields end_to_end(const http::Fields& fields) {
     out.add(f);
   }
   return out;
+}
+
+bool varies_by_encoding(const http::Fields& fields) {
+  auto value = fields.joined(http::FieldId::vary);
+  return value && http::list_has(*value, "accept-encoding");
+}
+
+bool says_anything(const http::Fields& fields) {
+  return fields.has(http::FieldId::cache_control) || fields.has(http::FieldId::expires) ||
+         fields.has(http::FieldId::cdn_cache_control);
 }
 
 // Content-Length describes the 304 and what encoding the body has doesn't change under us.
@@ -77,13 +89,18 @@ bool Object::may_stand_in(StandIn in_place_of, int64_t now_ms) const {
 }
 
 ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshness& freshness,
-                              std::shared_ptr<Content> content, uint64_t sequence, uint64_t origin) {
+                              std::shared_ptr<Content> content, uint64_t sequence, uint64_t origin,
+                              std::shared_ptr<Encodings> encodings) {
   std::shared_ptr<Object> object(new Object);
   http::Fields kept = end_to_end(response.fields);
   char date[http::date_size];
   if (!kept.has(http::FieldId::date)) {  // RFC 9110 §6.6.1: when it was received
     http::write_date(date, freshness.response_ms / 1000);
     kept.add("Date", {date, sizeof date});
+  }
+  if (encodings && !varies_by_encoding(kept)) {
+    object->own_vary_ = true;
+    kept.add("Vary", "Accept-Encoding");
   }
   size_t bytes = response.reason.size();
   for (const http::Field& f : kept) bytes += f.name.size() + f.value.size() + 4;
@@ -114,16 +131,21 @@ ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshnes
   object->groups_ = group_hashes(object->fields_, cache_groups, origin);
   object->head_bytes_ = sizeof(Object) + sizeof(Block) + bytes + kept.size() * sizeof(http::Field) +
                         object->groups_.size() * sizeof(uint64_t) + 4 * 16;
+  object->encodings_ = std::move(encodings);
+  if (object->encodings_) object->head_bytes_ += sizeof(Encodings) + 256;
   return object;
 }
 
-ObjectRef ObjectBuilder::refreshed(const Object& old, const http::ResponseHead& response, const Rules& rules,
-                                   int64_t request_ms, int64_t response_ms, uint64_t sequence, uint64_t origin) {
+ObjectBuilder::Refreshed ObjectBuilder::refreshed(const Object& old, const http::ResponseHead& response,
+                                                   const Rules& rules, const RequestFacts& facts, std::string_view path,
+                                                   int64_t request_ms, int64_t response_ms, uint64_t sequence,
+                                                   uint64_t origin) {
   http::ResponseHead merged;
   merged.status = old.status_;
   merged.reason = old.reason_;
   http::Fields fresh = end_to_end(response.fields);
   for (const http::Field& f : old.fields_) {
+    if (old.own_vary_ && &f == &*std::prev(old.fields_.end())) continue;
     bool replaced = updated_by_304(f.id) && fresh.find(f.name).has_value();
     if (f.id == http::FieldId::date) replaced = true;  // without one, it is as old as its receipt
     if (!replaced) merged.fields.add(f);
@@ -135,8 +157,27 @@ ObjectRef ObjectBuilder::refreshed(const Object& old, const http::ResponseHead& 
   http::ResponseHead timed = merged;
   for (const http::Field& f : response.fields)
     if (f.id == http::FieldId::age) timed.fields.add(f);
-  Freshness freshness_now = freshness(rules, timed, request_ms, response_ms);
-  return make(merged, freshness_now, old.content_, sequence, origin);
+  const TtlRule* rule = rules.ttl.match(path, timed);
+  std::string before;
+  bool silent = rule && !rule->cache_control.empty() && !says_anything(response.fields);
+  if (silent) {
+    // What is stored says what clients are told; what the server said of the old one still holds.
+    before = "max-age=" + std::to_string(std::max<int64_t>(0, old.freshness_.lifetime_ms / 1000));
+    timed.fields.remove(http::FieldId::cache_control);
+    timed.fields.add("Cache-Control", before);
+  }
+  Ruled ruled(rule, timed);
+  Freshness now = freshness(rules, ruled.counts(), request_ms, response_ms);
+  ruled.settle(now);
+  if (silent) {
+    now.no_cache = old.freshness_.no_cache;
+    now.must_revalidate = old.freshness_.must_revalidate;
+    now.stale_if_error_ms = old.freshness_.stale_if_error_ms;
+  }
+  bool good = storable(rules, facts, ruled.counts(), now).store;
+  auto encodings = old.encodings_ ? Encodings::of(rules, timed, old.encodings_.get()) : nullptr;
+  ObjectRef object = make(ruled.sent(), now, old.content_, sequence, origin, std::move(encodings));
+  return {std::move(object), good, vary_names(merged.fields).value_or(std::string{})};
 }
 
 }  // namespace portolan::edge

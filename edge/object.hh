@@ -13,6 +13,7 @@
 namespace portolan::edge {
 
 class Content;
+class Encodings;
 class Parts;
 
 // What freshness is computed from (RFC 9111 §4.2). Wall milliseconds.
@@ -26,8 +27,9 @@ struct Freshness {
   int64_t stale_if_unreachable_ms = 0;    // while nobody can be asked: what stale-if-error says, else the configuration
   bool no_cache = false;                  // validate before every use, §5.2.2.4
   bool must_revalidate = false;           // never served stale because a client asks for it
-  bool immutable = false;                 // RFC 8246
+  bool immutable = false;                 // while it is fresh, no client's reload validates it (RFC 8246)
   bool heuristic = false;
+  bool status_ruled = false;              // a rule of the configuration names its status
 };
 
 class Object {
@@ -61,6 +63,8 @@ class Object {
   const std::shared_ptr<Content>& content() const { return content_; }
   // Set: it is kept in fragments, and its content is empty: read it through a PartsReader.
   const std::shared_ptr<Parts>& parts() const;
+  // What it is in other content codings; null where it is sent as it is to everybody.
+  Encodings* encodings() const { return encodings_.get(); }
   size_t head_bytes() const { return head_bytes_; }  // memory of the head, overhead included
 
  private:
@@ -76,6 +80,8 @@ class Object {
   std::vector<uint64_t> groups_;
   BlockRef storage_;
   std::shared_ptr<Content> content_;
+  std::shared_ptr<Encodings> encodings_;
+  bool own_vary_ = false;  // the last field is a Vary of ours
 };
 using ObjectRef = std::shared_ptr<const Object>;
 

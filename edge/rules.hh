@@ -14,16 +14,20 @@
 #include "edge/extension.hh"
 #include "edge/groups.hh"
 #include "edge/object.hh"
+#include "edge/ttl_rules.hh"
 
 namespace portolan::edge {
 
 // A configuration ready for use.
 struct Rules {
   explicit Rules(const CacheConfig& config);
+  Rules(const Rules&) = delete;  // the parts refer to config
+  Rules& operator=(const Rules&) = delete;
   CacheConfig config;
   bool cdn_safe = true;
   bool extra_keys = false;      // more than the URL is in the key
   bool extension_check = true;  // an answer must fit its URL's extension
+  TtlRules ttl;
 };
 
 // ── the request ──
@@ -128,10 +132,17 @@ class ObjectBuilder {
  public:
   // `origin`: of origin_hash().
   static ObjectRef make(const http::ResponseHead& response, const Freshness& freshness,
-                        std::shared_ptr<Content> content, uint64_t sequence, uint64_t origin);
-  // `old` with the fields of a 304 (RFC 9111 §3.2), over the same body.
-  static ObjectRef refreshed(const Object& old, const http::ResponseHead& response, const Rules& rules,
-                             int64_t request_ms, int64_t response_ms, uint64_t sequence, uint64_t origin);
+                        std::shared_ptr<Content> content, uint64_t sequence, uint64_t origin,
+                        std::shared_ptr<Encodings> encodings = nullptr);
+  // `old` with the fields of a 304 (RFC 9111 §3.2), over the same body; `path` is the request's. `good`: it may be kept.
+  struct Refreshed {
+    ObjectRef object;
+    bool good = false;
+    std::string names;  // of vary_names()
+  };
+  static Refreshed refreshed(const Object& old, const http::ResponseHead& response, const Rules& rules,
+                             const RequestFacts& facts, std::string_view path, int64_t request_ms, int64_t response_ms,
+                             uint64_t sequence, uint64_t origin);
 };
 
 }  // namespace portolan::edge

@@ -171,7 +171,8 @@ Storability storable(const Rules& rules, const RequestFacts& request, const http
   if (group_hashes(fields, cache_groups, 0).size() > most_groups) return no("groups");
   if (rules.cdn_safe) {
     if (fields.has(http::FieldId::set_cookie)) return no("set-cookie");
-    if (status == 400 || status == 413 || status == 414 || status == 431) return no("status");
+    bool by_request = status == 400 || status == 413 || status == 414 || status == 431;  // one may be made for others
+    if (by_request && !fresh.status_ruled) return no("status");
   }
   if (rules.extension_check && !fits(request.asset, status, fields.find(http::FieldId::content_type)))
     return no("content-type");

@@ -6,7 +6,7 @@
 
 #include "core/conf/types.hh"
 #include "core/conf/words.hh"
-#include "proxy/regex.hh"
+#include "core/http/regex_field.hh"
 
 namespace portolan::proxy {
 namespace {
@@ -30,7 +30,7 @@ const conf::Table<Forms>& form_fields() {
   static const conf::Table<Forms> table{
       row("exact", &Forms::exact, conf::one_or_many(conf::text()), "One of these values."),
       row("prefix", &Forms::prefix, conf::one_or_many(conf::string()), "What begins with one of these."),
-      row("regex", &Forms::regex, regex(), "What the expression is found in."),
+      row("regex", &Forms::regex, http::regex_type(), "What the expression is found in."),
       row("present", &Forms::present, conf::boolean(), "Any value; false: none at all."),
   };
   return table;
@@ -96,24 +96,6 @@ bool is_field_name(std::string_view name) {
   return !name.empty() && name.size() <= 200 && std::all_of(name.begin(), name.end(), [&](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || others.find(c) != std::string_view::npos;
   });
-}
-
-conf::Type<std::string> regex() {
-  conf::Type<std::string> t = conf::string("\"^/v[0-9]+/\"");
-  t.name = "regular expression (RE2)";
-  t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
-    std::string pattern;
-    if (!read(binder, value, pattern)) return false;
-    auto compiled = Regex::compile(pattern);
-    if (!compiled) {
-      binder.error(value.where, fmt::format("{} is no regular expression of RE2: {}", binder.subject(),
-                                            conf::quoted(compiled.error().text)));
-      return false;
-    }
-    out = std::move(pattern);
-    return true;
-  };
-  return t;
 }
 
 conf::Type<std::vector<NamedMatch>> header_matches() {

@@ -1,11 +1,10 @@
 #pragma once
-// The types of what a route asks of a request: expressions, headers, query parameters.
+// The types of what a route asks of a request: headers, query parameters.
 #include "core/conf/field.hh"
 #include "proxy/config.hh"
 
 namespace portolan::proxy {
 
-conf::Type<std::string> regex();
 // { NAME = "1", NAME = ["1", "2"], NAME = { prefix = "…" | regex = "…" | present = true | exact = … } }
 conf::Type<std::vector<NamedMatch>> header_matches();
 conf::Type<std::vector<NamedMatch>> query_matches();

@@ -48,7 +48,7 @@ bool never_both(const ValueMatch& a, const ValueMatch& b) {
     return all_pairs(a.values, b.values,
                      [](const auto& x, const auto& y) { return !x.starts_with(y) && !y.starts_with(x); });
   if (a.form == Form::exact && b.form == Form::regex) {
-    auto regex = Regex::compile(b.values.front());
+    auto regex = http::Regex::compile(b.values.front());
     return regex && std::none_of(a.values.begin(), a.values.end(), [&](const auto& x) { return regex->found_in(x); });
   }
   return false;
@@ -69,7 +69,7 @@ bool apart(const std::vector<T>& a, const std::vector<T>& b, Exclude exclude) {
 
 bool paths_apart(const std::string& a, const std::string& b) {
   if (a.empty() || b.empty() || a == b) return false;
-  LiteralEnds x = literal_ends(a), y = literal_ends(b);
+  http::LiteralEnds x = http::literal_ends(a), y = http::literal_ends(b);
   return (!x.prefix.starts_with(y.prefix) && !y.prefix.starts_with(x.prefix)) ||
          (!x.suffix.ends_with(y.suffix) && !y.suffix.ends_with(x.suffix));
 }
@@ -78,7 +78,7 @@ bool paths_apart(const std::string& a, const std::string& b) {
 
 Conditions::Value::Value(const NamedMatch& m) : name(m.name), id(http::field_id(m.name)), match(m.value) {
   if (match.form == Form::regex)
-    if (auto compiled = Regex::compile(match.values.front())) regex = *compiled;
+    if (auto compiled = http::Regex::compile(match.values.front())) regex = *compiled;
 }
 
 bool Conditions::Value::holds(std::optional<std::string_view> value) const {

@@ -8,9 +8,9 @@
 
 #include "core/base/network_set.hh"
 #include "core/http/message.hh"
+#include "core/http/regex.hh"
 #include "proxy/config.hh"
 #include "proxy/country.hh"
-#include "proxy/regex.hh"
 
 namespace portolan::proxy {
 
@@ -41,7 +41,7 @@ class Conditions {
     std::string name;
     http::FieldId id;
     ValueMatch match;
-    Regex regex;
+    http::Regex regex;
   };
   std::vector<std::string> methods_;
   std::vector<Value> headers_;

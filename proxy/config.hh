@@ -9,9 +9,11 @@
 #include "core/base/address.hh"
 #include "core/base/server_address.hh"
 #include "core/health/config.hh"
+#include "core/http/encoding.hh"
 #include "core/http/h1.hh"
 #include "core/loop/tls_config.hh"
 #include "proxy/admit/config.hh"
+#include "proxy/error_pages.hh"
 #include "proxy/header_edits.hh"
 #include "proxy/replacement.hh"
 #include "proxy/template.hh"
@@ -61,6 +63,7 @@ struct ListenerConfig {
   TimeoutOverrides timeouts;
   AdmitConfig admit;                   // networks, countries and limits
   int max_connections_per_client = 0;  // 0: no limit
+  ErrorPages error_pages;
   bool operator==(const ListenerConfig&) const = default;
 };
 
@@ -169,6 +172,7 @@ struct FilesConfig {
   std::string root;
   std::string strip_prefix;
   std::vector<std::string> index = {"index.html"};
+  std::vector<http::Coding> precompressed;  // looked for beside a file, the preferred first
   bool operator==(const FilesConfig&) const = default;
 };
 
@@ -257,6 +261,7 @@ struct RouteConfig {
   bool client_certificate = false;  // only clients that showed a good one pass
   AdmitConfig admit;
   std::optional<HedgeConfig> hedge;  // with servers to ask
+  ErrorPages error_pages;            // before the listener's
   TimeoutOverrides timeouts;
   // More than host and path lead here.
   bool has_conditions() const {

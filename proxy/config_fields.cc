@@ -220,6 +220,9 @@ const conf::Table<ListenerConfig>& listener_fields() {
               "How large a request's head may be."),
           row("freebind", &ListenerConfig::freebind, conf::boolean(),
               "Listen at addresses that no interface of this machine has yet: one that moves between nodes."),
+          row("error_pages", &ListenerConfig::error_pages, error_pages(),
+              "Pages in place of the short texts of errors that Portolan answers with, by status.")
+              .otherwise("short texts"),
           row("timeouts", &ListenerConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
           row("tls", &ListenerConfig::tls, conf::optional(conf::table(loop::tls_listener_fields())),

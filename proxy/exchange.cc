@@ -133,8 +133,8 @@ Exchange::Next Exchange::choose() {
         std::make_unique<Respond>(route_->respond->status, route_->respond->body, route_->respond->content_type));
   if (!route_->redirect.empty()) return answer(Respond::redirect(route_->redirect_status, redirect_to()));
   if (route_->files)
-    return answer(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000, proxy_.worker().rng(),
-                              proxy_.open_files(*snapshot_)));
+    return answer_made_here(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000,
+                                        proxy_.worker().rng(), proxy_.open_files(*snapshot_)));
   std::shared_ptr<Cluster> cluster = this->cluster();
   if (!cluster) return answer_error(503);
   if (route_->mirror) begin_mirror();
@@ -209,13 +209,6 @@ Exchange::Next Exchange::answer(std::unique_ptr<Source> source) {
   source_ = std::move(source);
   again(at_connect);
   return Next::more;
-}
-
-Exchange::Next Exchange::answer_error(int status) {
-  cached_ = nullptr;
-  // What can't be read has no next request behind it that could be trusted.
-  if (!head_) downstream_.close_after_answer();
-  return answer(Respond::error(status));
 }
 
 // ── connect: until the answer's head is there ─────────────────────────────────────────────────────────────────────

@@ -77,6 +77,7 @@ class Exchange final : public Recycled, public Cached::Fetcher {
   Next refuse(Refusal why, std::unique_ptr<Source> with);
   Next answer(std::unique_ptr<Source> source);  // from now on this is the answer
   Next answer_error(int status);
+  Next answer_made_here(std::unique_ptr<Source> source);  // with the page there is for it, where it is an error
   Next expect_head(std::unique_ptr<Source> source);
   bool upload();  // moves the request's body; false: the request is broken
   void upload_failed(int status);

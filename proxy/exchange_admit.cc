@@ -42,7 +42,7 @@ Exchange::Next Exchange::refuse(Refusal why, std::unique_ptr<Source> with) {
   const ListenerView& at = connection_.listener();
   proxy_.refusals().count(why, {at.id, snapshot_->version, index, at.config.name, route_ ? route_->name : none},
                           client_.address, proxy_.worker().now_ms());
-  return answer(std::move(with));
+  return answer_made_here(std::move(with));
 }
 
 }  // namespace portolan::proxy

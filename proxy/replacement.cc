@@ -47,11 +47,11 @@ Result<int> Replacement::group_of(std::string_view name) const {
 }
 
 Result<Replacement> Replacement::make(const std::string& regex, std::string_view to) {
-  auto compiled = Regex::compile(regex);
+  auto compiled = http::Regex::compile(regex);
   if (!compiled) return compiled.error();
-  if (compiled->groups() > static_cast<int>(Regex::most_groups))
+  if (compiled->groups() > static_cast<int>(http::Regex::most_groups))
     return Error{fmt::format("the expression has more than {} groups; write (?:…) for those that are not used",
-                             Regex::most_groups)};
+                             http::Regex::most_groups)};
   Replacement made;
   made.regex_ = std::move(*compiled);
   if (std::string_view other = group_elsewhere(to); !other.empty())
@@ -80,7 +80,7 @@ Result<Replacement> Replacement::make(const std::string& regex, std::string_view
 }
 
 bool Replacement::apply(std::string_view path, Text& out) const {
-  std::string_view groups[Regex::most_groups + 1];
+  std::string_view groups[http::Regex::most_groups + 1];
   if (!regex_.find_in(path, groups)) return false;
   const size_t begin = out.size();
   for (const Piece& piece : pieces_) {

@@ -7,7 +7,7 @@
 
 #include "core/base/recycled.hh"
 #include "core/base/result.hh"
-#include "proxy/regex.hh"
+#include "core/http/regex.hh"
 
 namespace portolan::proxy {
 
@@ -26,7 +26,7 @@ class Replacement {
     int then = -1;  // the group that follows the text; -1: none
   };
   Result<int> group_of(std::string_view name) const;
-  Regex regex_;
+  http::Regex regex_;
   std::vector<Piece> pieces_;
 };
 

@@ -6,12 +6,14 @@
 
 #include "core/conf/types.hh"
 #include "core/conf/words.hh"
+#include "core/http/encoding_field.hh"
+#include "core/http/regex.hh"
+#include "core/http/regex_field.hh"
 #include "proxy/admit/config_fields.hh"
 #include "proxy/cache_bypass.hh"
 #include "proxy/condition_fields.hh"
 #include "proxy/config_fields.hh"
 #include "proxy/country.hh"
-#include "proxy/regex.hh"
 #include "proxy/rule_fields.hh"
 
 namespace portolan::proxy {
@@ -102,6 +104,11 @@ const conf::Table<FilesConfig>& files_fields() {
           "Taken off the path before it is looked up under root.")
           .otherwise("nothing: the whole path is looked up"),
       row("index", &FilesConfig::index, conf::list(index_file()), "What a directory answers with."),
+      row("precompressed", &FilesConfig::precompressed, http::codings_type(),
+          "Clients that take it get file.br, file.zst or file.gz in place of the file, where it stands beside it and "
+          "is "
+          "no older; of those a client takes equally well the first.")
+          .otherwise("none"),
   };
   return table;
 }
@@ -172,7 +179,7 @@ bool check_route(Binder& binder, const Value& value, RouteConfig& route) {
     if (!read_redirect(binder, to->value, route)) return false;
   if (!check_rules(binder, value, route)) return false;
   std::string path = route.path_exact.empty() ? route.path : route.path_exact;
-  if (!route.path_regex.empty()) path = literal_ends(route.path_regex).prefix;
+  if (!route.path_regex.empty()) path = http::literal_ends(route.path_regex).prefix;
   if (route.files && !route.files->strip_prefix.empty() && path.rfind(route.files->strip_prefix, 0) != 0 &&
       path + "/" != route.files->strip_prefix)
     return fail(value.find("files")->where,
@@ -238,6 +245,14 @@ auto header_row() {
       .otherwise("any");
 }
 
+auto error_pages_row() {
+  return row("error_pages", &RouteConfig::error_pages, error_pages(),
+             "Pages in place of the short texts that Portolan answers with when no server can, a file is missing or a "
+             "gate refuses; files of at most 1 MiB, read when the configuration is. Answers of servers pass as they "
+             "are.")
+      .otherwise("those of the listener");
+}
+
 auto hedge_row() {
   return row("hedge", &RouteConfig::hedge, conf::optional(conf::table(hedge_fields())),
              "A second request to another server when the first is slow to answer, of requests without a body that "
@@ -262,7 +277,7 @@ const conf::Table<RouteConfig>& route_fields() {
               .otherwise("any"),
           row("path_exact", &RouteConfig::path_exact, url_path("\"/favicon.ico\""),
               "The whole path. Either path, path_exact or path_regex."),
-          row("path_regex", &RouteConfig::path_regex, regex(),
+          row("path_regex", &RouteConfig::path_regex, http::regex_type(),
               "Paths in which the expression is found; ^ and $ anchor it. Of several the longest is asked first; "
               "path_exact comes before it, path after it."),
           row("method", &RouteConfig::methods, conf::one_or_many(method()), "The methods.").otherwise("any"),
@@ -311,6 +326,7 @@ const conf::Table<RouteConfig>& route_fields() {
           basic_auth_row(),
           signed_urls_row(),
           hedge_row(),
+          error_pages_row(),
           row("timeouts", &RouteConfig::timeouts, conf::table(timeout_override_fields()),
               "What differs from [timeouts] here."),
       },

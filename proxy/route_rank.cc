@@ -28,7 +28,7 @@ bool rank_path(const RouteConfig& route, std::string_view path, RouteRank& rank)
   if (rank.exact_path) return path == route.path_exact;
   if (!route.path_regex.empty()) {
     rank.regex = route.path_regex.size();
-    auto regex = Regex::compile(route.path_regex);
+    auto regex = http::Regex::compile(route.path_regex);
     return regex && regex->found_in(path);
   }
   std::string_view prefix = without_slashes(route.path);

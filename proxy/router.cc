@@ -19,7 +19,7 @@ std::string_view parent(std::string_view path) {
 
 // Whole segments that every path begins with in which the expression is found.
 std::string implied_prefix(const std::string& regex) {
-  LiteralEnds ends = literal_ends(regex);
+  http::LiteralEnds ends = http::literal_ends(regex);
   std::string prefix(parent(ends.prefix));
   while (prefix.ends_with('/')) prefix.pop_back();
   return prefix;
@@ -51,7 +51,7 @@ Router::Router(const std::vector<RouteConfig>& routes) : routes_(routes), hosts_
 void Router::lay_out(Rows& rows) {
   std::vector<Candidate> made(routes_.size());
   std::vector<uint32_t> by_regex;
-  std::vector<Regex> regexes(routes_.size());
+  std::vector<http::Regex> regexes(routes_.size());
   std::vector<uint32_t> counts;
   for (uint32_t i = 0; i < routes_.size(); ++i) {
     counts.push_back(static_cast<uint32_t>(condition_count(routes_[i])));
@@ -62,7 +62,7 @@ void Router::lay_out(Rows& rows) {
     }
     if (routes_[i].path_regex.empty()) continue;
     by_regex.push_back(i);
-    if (auto regex = Regex::compile(routes_[i].path_regex)) regexes[i] = std::move(*regex);
+    if (auto regex = http::Regex::compile(routes_[i].path_regex)) regexes[i] = std::move(*regex);
   }
   auto more_specific = [&](uint32_t a, uint32_t b) {
     size_t x = routes_[a].path_regex.size(), y = routes_[b].path_regex.size();

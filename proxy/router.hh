@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/http/regex.hh"
 #include "proxy/conditions.hh"
 #include "proxy/config.hh"
-#include "proxy/regex.hh"
 #include "proxy/text_table.hh"
 
 namespace portolan::proxy {
@@ -48,7 +48,7 @@ class Router {
   struct RegexCandidate {
     Candidate candidate;
     uint32_t order = 0;
-    Regex path;
+    http::Regex path;
   };
   using Rows = std::vector<std::vector<uint32_t>>;  // routes; what each path of each host pattern leads to
   static constexpr uint32_t every_listener = 0;     // in hosts_

@@ -6,6 +6,7 @@
 
 #include "core/conf/types.hh"
 #include "core/conf/words.hh"
+#include "core/http/regex_field.hh"
 #include "proxy/condition_fields.hh"
 
 namespace portolan::proxy {
@@ -127,7 +128,8 @@ const conf::Table<RewriteConfig>& rewrite_fields() {
           "What servers see in place of the route's path; \"/\" takes it off, and X-Forwarded-Prefix tells them. With "
           "path_exact the whole path. A Location in their answers is put back; the Path of cookies is not. Either "
           "prefix, or to."),
-      row("regex", &RewriteConfig::regex, regex(), "Paths in which it is found become what `to` says; others stay.")
+      row("regex", &RewriteConfig::regex, http::regex_type(),
+          "Paths in which it is found become what `to` says; others stay.")
           .otherwise("the route's path_regex"),
       row("to", &RewriteConfig::to, replacement(),
           "The whole path that servers see; {1} is what the first group of the expression caught, {name} that of "

@@ -1,6 +1,7 @@
 #include "edge/collapse/fill.hh"
 
 #include "core/http/semantics.hh"
+#include "edge/encodings.hh"
 #include "edge/parts.hh"
 
 namespace portolan::edge {
@@ -54,6 +55,7 @@ Fill::Fill(std::shared_ptr<Store> store, const Rules& rules, const RequestFacts&
       origin_(origin_hash(request.scheme, request.authority)),
       content_(std::make_shared<Content>(store_->ledger())) {
   facts_.asset = asset_of(request.head.path);
+  if (!rules.ttl.empty()) path_ = request.head.path;
   store_->counters().filling.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -62,7 +64,7 @@ Fill::~Fill() {
 }
 
 uint64_t Fill::cost() const {
-  return sizeof(Fill) + index_bytes + key_bytes_ * 2 + request_.text.size() +
+  return sizeof(Fill) + path_.size() + index_bytes + key_bytes_ * 2 + request_.text.size() +
          request_.fields.size() * sizeof(http::Field);
 }
 
@@ -90,26 +92,29 @@ Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_m
   }
   if (!range_.empty() && (response.status == 206 || response.status == 416))
     return take_part(response, request_ms, response_ms);
-  Freshness fresh = freshness(rules_, response, request_ms, response_ms);
+  Ruled ruled(rules_.ttl.match(path_, response), response);
+  Freshness fresh = freshness(rules_, ruled.counts(), request_ms, response_ms);
+  ruled.settle(fresh);
   // Whoever makes the origin fail, with a request that asks past the store, doesn't take from others what is still good.
   if (stale_ && response.status >= 500 && stale_->fresh(response_ms))
     return let_pass(response, fresh, response_ms, true);
-  if (!storable(rules_, facts_, response, fresh).store) return let_pass(response, fresh, response_ms, false);
+  if (!storable(rules_, facts_, ruled.counts(), fresh).store) return let_pass(response, fresh, response_ms, false);
   auto length = length_of(response);
   if (length && *length > rules_.config.max_object_bytes) {
     if (rules_.config.fragments && range_.empty() && may_come_in_parts(response))
-      if (auto verdict = keep_parts(response, fresh, {0, *length}, response_ms)) return *verdict;
+      if (auto verdict = keep_parts(ruled.sent(), fresh, {0, *length}, response_ms)) return *verdict;
     store_->counters().too_large.fetch_add(1, std::memory_order_relaxed);
     return let_pass(response, fresh, response_ms, false);
   }
-  return keep(response, fresh, response_ms);
+  return keep(ruled.sent(), fresh, response_ms, Encodings::of(rules_, response));
 }
 
-Writer::Verdict Fill::keep(const http::ResponseHead& response, const Freshness& fresh, int64_t response_ms) {
+Writer::Verdict Fill::keep(const http::ResponseHead& response, const Freshness& fresh, int64_t response_ms,
+                           std::shared_ptr<Encodings> encodings) {
   std::string names = vary_names(response.fields).value_or(std::string{});
   std::string values;
   vary_values(names, request_.fields, values);
-  ObjectRef object = ObjectBuilder::make(response, fresh, content_, sequence_, origin_);
+  ObjectRef object = ObjectBuilder::make(response, fresh, content_, sequence_, origin_, std::move(encodings));
   if (!reserve_head(*object, names.size() + values.size())) return let_pass(response, fresh, response_ms, false);
   content_->declare(length_of(response));
   if (!store_->announce(*this, object, names, values)) return let_pass(response, fresh, response_ms, true);
@@ -159,26 +164,24 @@ Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t reques
     content_->settle([](const Reader&) { return Settlement{Kind::retry, {}, 0, false, false}; });
     return Writer::Verdict::not_modified;
   }
-  ObjectRef fresh = ObjectBuilder::refreshed(*stale_, response, rules_, request_ms, response_ms, sequence_, origin_);
-  http::ResponseHead merged;
-  merged.status = fresh->status();
-  merged.fields = fresh->fields();
-  bool good = storable(rules_, facts_, merged, fresh->freshness()).store;
+  auto [fresh, good, names] = ObjectBuilder::refreshed(*stale_, response, rules_, facts_, path_, request_ms,
+                                                       response_ms, sequence_, origin_);
   if (good) {
-    store_->replace(*this, fresh);
+    store_->replace(*this, fresh, names);
   } else {
     store_->retire(*this, 0, true);
   }
   store_->counters().validated.fetch_add(1, std::memory_order_relaxed);
-  bool shareable = good && fresh->fresh(response_ms) && !fresh->freshness().no_cache;
-  std::string names = vary_names(fresh->fields()).value_or(std::string{});
+  const ObjectRef& object = fresh;  // g++ 12 captures no structured binding
+  bool shareable = good && object->fresh(response_ms) && !object->freshness().no_cache;
+  const std::string& vary = names;
   std::string values;
-  vary_values(names, request_.fields, values);
+  vary_values(vary, request_.fields, values);
   content_->settle([&](const Reader& reader) {
     Settlement s;
-    bool mine = !reader.request_ || (shareable && fits(reader, names, values));
+    bool mine = !reader.request_ || (shareable && fits(reader, vary, values));
     s.kind = mine ? Kind::object : Kind::retry;
-    if (mine) s.object = fresh;
+    if (mine) s.object = object;
     s.validated = true;
     return s;
   });

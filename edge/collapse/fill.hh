@@ -40,7 +40,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
   // How long requests of a key don't wait for each other after its answer turned out not to be shared.
   static constexpr int64_t note_ms = 60'000;
   Writer::Verdict refresh(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
-  Writer::Verdict keep(const http::ResponseHead& response, const Freshness& freshness, int64_t response_ms);
+  Writer::Verdict keep(const http::ResponseHead& response, const Freshness& freshness, int64_t response_ms,
+                       std::shared_ptr<Encodings> encodings);
   Writer::Verdict let_pass(const http::ResponseHead& response, const Freshness& freshness, int64_t response_ms,
                            bool retry);
   // Of an answer to a fetch that asked for a range.
@@ -58,6 +59,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   const Rules& rules_;
   RequestFacts facts_;
   RequestCopy request_;
+  std::string path_;  // of the request, where rules look at it
   int64_t found_ms_;
   uint64_t sequence_;  // what is invalidated from here on reaches its answer, too
   uint64_t origin_;

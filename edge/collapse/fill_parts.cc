@@ -1,6 +1,7 @@
 // Answers that are kept in fragments.
 #include "edge/collapse/fill.hh"
 #include "edge/collapse/run.hh"
+#include "edge/encodings.hh"
 
 namespace portolan::edge {
 namespace {
@@ -30,11 +31,14 @@ Writer::Verdict Fill::take_part(const http::ResponseHead& response, int64_t requ
   if (!said) return refuse(note_until_ms, true);
   uint64_t size = *said->size;
   http::ResponseHead whole = as_whole(response, size);
-  Freshness fresh = freshness(rules_, whole, request_ms, response_ms);
-  if (!storable(rules_, facts_, whole, fresh).store) return refuse(note_until_ms, false);
-  if (said->range.length == size && size <= rules_.config.max_object_bytes) return keep(whole, fresh, response_ms);
+  Ruled ruled(rules_.ttl.match(path_, whole), whole);
+  Freshness fresh = freshness(rules_, ruled.counts(), request_ms, response_ms);
+  ruled.settle(fresh);
+  if (!storable(rules_, facts_, ruled.counts(), fresh).store) return refuse(note_until_ms, false);
+  if (said->range.length == size && size <= rules_.config.max_object_bytes)
+    return keep(ruled.sent(), fresh, response_ms, Encodings::of(rules_, whole));
   if (!strong_validator(whole.fields)) return refuse(note_until_ms, true);
-  if (auto verdict = keep_parts(whole, fresh, said->range, response_ms)) return *verdict;
+  if (auto verdict = keep_parts(ruled.sent(), fresh, said->range, response_ms)) return *verdict;
   return refuse(0, true);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -72,6 +73,28 @@ Opened open_file(const FilesConfig& config, const std::string& name) {
   return o;
 }
 
+// What stands beside a file, already compressed. An older one is of an older file.
+void open_coded(const FilesConfig& config, const std::string& name, OpenFile& file) {
+  UniqueFd root(::open(config.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return;
+  for (http::Coding coding : config.precompressed) {
+    UniqueFd fd(open_beneath(root.get(), (name + std::string(http::coding_suffix(coding))).c_str()));
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (status.st_mtim.tv_sec < file.status.st_mtim.tv_sec) continue;
+    file.coded.emplace_back(coding, std::make_shared<const OpenFile>(std::move(fd), status, name));
+  }
+}
+
+// Of those that are there.
+http::Coding choose_coding(const OpenFile& file, const http::RequestHead& request) {
+  if (file.coded.empty()) return http::Coding::identity;
+  std::array<http::Coding, http::coding_count> there{};
+  size_t count = 0;
+  for (const auto& [coding, other] : file.coded) there[count++] = coding;
+  return http::AcceptedCodings(request.fields).choose({there.data(), count});
+}
+
 std::unique_ptr<Source> error(int status) {
   return Respond::error(status);
 }
@@ -86,7 +109,7 @@ std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::Reque
     return answer;
   }
   if (kept)
-    if (auto file = kept->find(config, request.path)) return serve(std::move(file), request, now_s, rng);
+    if (auto file = kept->find(config, request.path)) return serve(config, std::move(file), request, now_s, rng);
   auto path = http::decode_path(request.path);
   if (!path) return error(400);
   auto name = below_root(config, *path);
@@ -99,26 +122,34 @@ std::unique_ptr<Source> Files::open(const FilesConfig& config, const http::Reque
     return Respond::redirect(301, std::string(own) + "/" + query);
   }
   if (opened.status != 200) return error(opened.status);
-  auto file = std::make_shared<const OpenFile>(std::move(opened.fd), opened.stat, opened.name);
+  auto opened_file = std::make_shared<OpenFile>(std::move(opened.fd), opened.stat, opened.name);
+  if (!config.precompressed.empty()) open_coded(config, opened.name, *opened_file);
+  std::shared_ptr<const OpenFile> file = std::move(opened_file);
   if (kept) kept->keep(config, request.path, file);
-  return serve(std::move(file), request, now_s, rng);
+  return serve(config, std::move(file), request, now_s, rng);
 }
 
-Files::Files(std::shared_ptr<const OpenFile> file) : file_(std::move(file)), length_(size()) {
+Files::Files(std::shared_ptr<const OpenFile> file, http::Coding coding, bool varies)
+    : file_(std::move(file)), sent_(&file_->in(coding)), length_(size()) {
   fields_.add("Server", "Portolan");
-  fields_.add("Content-Type", file_->content_type);
-  fields_.add("Last-Modified", file_->last_modified);
-  fields_.add("ETag", file_->etag);
+  fields_.add("Content-Type", sent_->content_type);
+  fields_.add("Last-Modified", sent_->last_modified);
+  fields_.add("ETag", sent_->etag);
   fields_.add("Accept-Ranges", "bytes");
+  if (coding != http::Coding::identity) fields_.add("Content-Encoding", http::coding_name(coding));
+  if (varies) fields_.add("Vary", "Accept-Encoding");
 }
 
-std::unique_ptr<Source> Files::serve(std::shared_ptr<const OpenFile> file, const http::RequestHead& request,
-                                     int64_t now_s, Rng& rng) {
-  switch (http::evaluate_conditions(request.fields, file->etag, file->status.st_mtim.tv_sec, request.method, now_s)) {
+std::unique_ptr<Source> Files::serve(const FilesConfig& config, std::shared_ptr<const OpenFile> file,
+                                     const http::RequestHead& request, int64_t now_s, Rng& rng) {
+  http::Coding coding = choose_coding(*file, request);
+  const OpenFile& sent = file->in(coding);
+  auto make = [&] { return std::unique_ptr<Files>(new Files(std::move(file), coding, !config.precompressed.empty())); };
+  switch (http::evaluate_conditions(request.fields, sent.etag, sent.status.st_mtim.tv_sec, request.method, now_s)) {
     case http::Condition::precondition_failed:
       return error(412);
     case http::Condition::not_modified: {
-      std::unique_ptr<Files> files(new Files(std::move(file)));
+      std::unique_ptr<Files> files = make();
       files->status_ = 304;
       files->bodyless_ = true;
       return files;
@@ -126,14 +157,14 @@ std::unique_ptr<Source> Files::serve(std::shared_ptr<const OpenFile> file, const
     case http::Condition::proceed:
       break;
   }
-  std::unique_ptr<Files> files(new Files(std::move(file)));
+  std::unique_ptr<Files> files = make();
   files->choose_range(request, now_s, rng);
   return files;
 }
 
 void Files::choose_range(const http::RequestHead& request, int64_t now_s, Rng& rng) {
   http::RangeSet set =
-      http::asked_ranges(request.fields, request.method, size(), file_->etag, file_->status.st_mtim.tv_sec, now_s);
+      http::asked_ranges(request.fields, request.method, size(), sent_->etag, sent_->status.st_mtim.tv_sec, now_s);
   if (set.kind == http::RangeKind::ignore) return;
   if (set.kind == http::RangeKind::unsatisfiable) {
     status_ = 416;
@@ -142,7 +173,7 @@ void Files::choose_range(const http::RequestHead& request, int64_t now_s, Rng& r
     content_range_ = "bytes */" + std::to_string(size());
   } else if (set.ranges.size() > 1) {
     status_ = 206;
-    several_ = std::make_unique<http::ByteRanges>(std::move(set.ranges), size(), file_->content_type, rng.next());
+    several_ = std::make_unique<http::ByteRanges>(std::move(set.ranges), size(), sent_->content_type, rng.next());
     length_ = several_->length();
     fields_.remove(FieldId::content_type);
     fields_.add("Content-Type", several_->content_type());
@@ -167,13 +198,13 @@ Source::Head Files::head(Answer& answer) {
 Source::Flow Files::proceed(Body& out, uint64_t) {
   if (std::exchange(bodyless_, true)) return Flow::end;
   if (!several_) {
-    out.append(file_->file, static_cast<off_t>(first_), length_);
+    out.append(sent_->file, static_cast<off_t>(first_), length_);
     return Flow::end;
   }
   size_t i = 0;
   for (const http::ByteRange& range : several_->ranges()) {
     out.append(Slice::copy_of(several_->head(i++)));
-    out.append(file_->file, static_cast<off_t>(range.first), range.length);
+    out.append(sent_->file, static_cast<off_t>(range.first), range.length);
   }
   out.append(Slice::copy_of(several_->tail()));
   return Flow::end;

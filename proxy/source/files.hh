@@ -21,12 +21,13 @@ class Files final : public Source, public Recycled {
   Flow proceed(Body& out, uint64_t most) override;
 
  private:
-  explicit Files(std::shared_ptr<const OpenFile> file);
-  static std::unique_ptr<Source> serve(std::shared_ptr<const OpenFile> file, const http::RequestHead& request,
-                                       int64_t now_s, Rng& rng);
+  Files(std::shared_ptr<const OpenFile> file, http::Coding coding, bool varies);
+  static std::unique_ptr<Source> serve(const FilesConfig& config, std::shared_ptr<const OpenFile> file,
+                                       const http::RequestHead& request, int64_t now_s, Rng& rng);
   void choose_range(const http::RequestHead& request, int64_t now_s, Rng& rng);
-  uint64_t size() const { return static_cast<uint64_t>(file_->status.st_size); }
+  uint64_t size() const { return static_cast<uint64_t>(sent_->status.st_size); }
   std::shared_ptr<const OpenFile> file_;
+  const OpenFile* sent_;  // it, or what stands beside it
   Text content_range_;
   int status_ = 200;
   uint64_t first_ = 0;

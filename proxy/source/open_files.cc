@@ -15,6 +15,8 @@ bool same_time(const timespec& a, const timespec& b) {
 
 // A file that is replaced or removed is still the same, but its change time tells.
 bool unchanged(const OpenFile& file) {
+  for (const auto& [coding, other] : file.coded)
+    if (!unchanged(*other)) return false;
   struct stat now {};
   return ::fstat(file.file->fd(), &now) == 0 && now.st_size == file.status.st_size &&
          same_time(now.st_mtim, file.status.st_mtim) && same_time(now.st_ctim, file.status.st_ctim);
@@ -29,6 +31,12 @@ OpenFile::OpenFile(UniqueFd fd, const struct stat& as, std::string_view name)
                        as.st_size)),
       content_type(http::content_type_of(name)),
       last_modified(http::format_date(as.st_mtim.tv_sec)) {}
+
+const OpenFile& OpenFile::in(http::Coding wanted) const {
+  for (const auto& [coding, other] : coded)
+    if (coding == wanted) return *other;
+  return *this;
+}
 
 size_t OpenFiles::Hash::operator()(const Key& key) const noexcept {
   return XXH3_64bits_withSeed(key.path.data(), key.path.size(), reinterpret_cast<uintptr_t>(key.config));

@@ -9,8 +9,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "core/base/body.hh"
+#include "core/http/encoding.hh"
 #include "core/loop/worker.hh"
 #include "proxy/config.hh"
 
@@ -19,11 +22,14 @@ namespace portolan::proxy {
 // A regular file as it was when it was opened, and what answers say of it.
 struct OpenFile {
   OpenFile(UniqueFd fd, const struct stat& as, std::string_view name);
+  // In that coding where it is there, else itself.
+  const OpenFile& in(http::Coding coding) const;
   FileRef file;
   struct stat status;
   std::string etag;  // of inode, modification time and size: strong
   std::string content_type;
   std::string last_modified;
+  std::vector<std::pair<http::Coding, std::shared_ptr<const OpenFile>>> coded;  // beside it
 };
 
 class OpenFiles {

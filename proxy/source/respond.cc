@@ -1,5 +1,7 @@
 #include "proxy/source/respond.hh"
 
+#include "proxy/error_pages.hh"
+
 namespace portolan::proxy {
 
 Respond::Respond(int status, std::string_view body, std::string_view content_type)
@@ -11,6 +13,7 @@ Respond::Respond(int status, std::string_view body, std::string_view content_typ
 std::unique_ptr<Respond> Respond::error(int status) {
   std::string text = std::to_string(status) + " " + std::string(http::reason_phrase(status)) + "\n";
   auto answer = std::make_unique<Respond>(status, text, "text/plain; charset=utf-8");
+  answer->error_ = true;
   answer->add("Cache-Control", "no-store");
   if (status == 503) answer->add("Retry-After", "5");
   return answer;
@@ -25,6 +28,12 @@ std::unique_ptr<Respond> Respond::redirect(int status, std::string location) {
 void Respond::add(std::string_view name, std::string_view value) {
   values_.push_back(Slice::copy_of(value));
   fields_.add(name, values_.back().view());
+}
+
+void Respond::take_page(const ErrorPage& page) {
+  body_ = page.body;
+  fields_.remove(http::FieldId::content_type);
+  add("Content-Type", page.content_type);
 }
 
 Source::Head Respond::head(Answer& answer) {

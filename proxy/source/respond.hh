@@ -14,9 +14,12 @@ class Respond final : public Source, public Recycled {
 
   Head head(Answer& answer) override;
   Flow proceed(Body& out, uint64_t most) override;
+  int error_status() const override { return error_ ? status_ : 0; }
+  void take_page(const ErrorPage& page) override;
 
  private:
   int status_;
+  bool error_ = false;
   Slice body_;
   std::vector<Slice, RecycledAllocator<Slice>> values_;
   http::Fields fields_;

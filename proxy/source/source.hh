@@ -11,6 +11,7 @@
 namespace portolan::proxy {
 
 class OriginRequest;
+struct ErrorPage;
 
 struct Answer {
   int status = 200;
@@ -48,6 +49,9 @@ class Source {
   virtual std::string_view server() const { return {}; }
   virtual ServerId server_id() const { return {}; }
   virtual int tries() const { return 0; }
+  // The status of an error that was made here, whose text a page may take the place of; 0: it is none.
+  virtual int error_status() const { return 0; }
+  virtual void take_page(const ErrorPage&) {}
   // Of a Set-Cookie that the client is to be given besides; empty: none. After `ready`.
   virtual std::string set_cookie(bool) const { return {}; }
 };

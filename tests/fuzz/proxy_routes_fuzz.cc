@@ -27,7 +27,7 @@ NamedMatch match_of(std::string name, const std::string& text) {
   NamedMatch m{std::move(name), {}};
   m.value.form = static_cast<ValueMatch::Form>(text.empty() ? 0 : static_cast<unsigned char>(text[0]) % 5);
   std::string value = text.size() > 1 ? text.substr(1) : "";
-  if (m.value.form == ValueMatch::Form::regex && !Regex::compile(value)) m.value.form = ValueMatch::Form::exact;
+  if (m.value.form == ValueMatch::Form::regex && !http::Regex::compile(value)) m.value.form = ValueMatch::Form::exact;
   m.value.values = {value};
   return m;
 }
@@ -37,7 +37,7 @@ bool read_route(std::string line, RouteConfig& route) {
   std::string path = take(line, '\t');
   if (path.empty()) return false;
   std::string rest = path.substr(1);
-  if (path[0] == 'r' && (rest.empty() || !Regex::compile(rest))) return false;
+  if (path[0] == 'r' && (rest.empty() || !http::Regex::compile(rest))) return false;
   if (path[0] == 'r')
     route.path_regex = rest;
   else if (path[0] == '=' && rest.starts_with('/'))
@@ -62,8 +62,8 @@ void require(bool holds) {
 bool takes(const RouteConfig& r, const RouteQuery& q) {
   if (!r.path_exact.empty()) return q.path == r.path_exact && Conditions(r).hold(q);
   if (!r.path_regex.empty()) {
-    if (!Regex::compile(r.path_regex)->found_in(q.path)) return false;
-    LiteralEnds ends = literal_ends(r.path_regex);
+    if (!http::Regex::compile(r.path_regex)->found_in(q.path)) return false;
+    http::LiteralEnds ends = http::literal_ends(r.path_regex);
     require(q.path.starts_with(ends.prefix) && q.path.ends_with(ends.suffix));
     return Conditions(r).hold(q);
   }

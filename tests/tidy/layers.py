@@ -15,15 +15,16 @@ MAY_INCLUDE = {
     'core/crypto': 'core/base',
     'core/conf': 'core/base',
     'core/http': 'core/base core/conf',
+    'core/compress': 'core/base core/conf core/http',
     'core/dns': 'core/base',
     'core/geo': 'core/base core/conf',
     'core/loop': 'core/base core/crypto core/conf core/dns',
     'core/client': 'core/base core/conf core/http core/loop',
     'core/health': 'core/base core/crypto core/conf core/http core/loop core/client',
-    'edge': 'core/base core/crypto core/conf core/http',
+    'edge': 'core/base core/crypto core/conf core/http core/compress',
     'geodns': 'core/base core/crypto core/conf core/dns core/geo core/loop core/health',
     'proxy': 'core/base core/crypto core/conf core/http core/geo core/loop core/client core/health edge',
-    'daemon': 'core/base core/crypto core/conf core/http core/dns core/geo core/loop core/client core/health edge '
+    'daemon': 'core/base core/crypto core/conf core/http core/compress core/dns core/geo core/loop core/client core/health edge '
               'geodns proxy',
 }
 
@@ -34,8 +35,11 @@ LIBRARIES = {
     'ares': ['core/loop'],
     'openssl/': ['core/crypto', 'core/loop'],
     'crypt.h': ['core/crypto'],
+    'zlib.h': ['core/compress'],
+    'zstd.h': ['core/compress'],
+    'brotli/': ['core/compress'],
     'xxhash.h': ['core/crypto', 'edge', 'proxy'],
-    're2/': ['proxy'],
+    're2/': ['core/http'],
     'maxminddb.h': ['core/geo'],
     'toml++/': ['core/conf'],
     'CLI/': ['daemon'],
@@ -45,7 +49,7 @@ LIBRARIES = {
     'regex': [],                                       # std::regex recurses by input: a stack overflow from outside
 }
 # What rooms that know no sockets must not include.
-SOCKETLESS = ['core/crypto', 'core/conf', 'core/http', 'core/dns', 'core/geo', 'edge']
+SOCKETLESS = ['core/crypto', 'core/conf', 'core/http', 'core/compress', 'core/dns', 'core/geo', 'edge']
 SOCKETS = ('sys/socket.h', 'sys/epoll.h', 'netinet/', 'poll.h', 'netdb.h')
 # Costly to compile: in sources only.
 HEAVY = ('toml++/', 'nlohmann/json.hpp', 'CLI/')

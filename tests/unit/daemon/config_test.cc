@@ -276,8 +276,9 @@ void expect_valid_examples(const std::string& file, int count) {
   int blocks = 0;
   for (bool inside = false; std::getline(page, line);) {
     if (inside && line == "```") {
-      std::string more =
-          "[listener.http]\nlisten = \"127.0.0.1:1\"\n[pool.app]\nservers = [\"10.0.0.1:80\"]\n"
+      std::string more = block.find("[listener.http]") == std::string::npos ? "[listener.http]" : "[listener.other]";
+      more +=
+          "\nlisten = \"127.0.0.1:1\"\n[pool.app]\nservers = [\"10.0.0.1:80\"]\n"
           "[pool.canary]\nservers = [\"10.0.0.2:80\"]\n";
       if (block.find("[[route]]") == std::string::npos) more += "[[route]]\npool = \"app\"\n";
       EXPECT_THAT(load(directory.write(more + block)).errors, ElementsAre()) << block;
@@ -296,7 +297,7 @@ TEST(Documentation, ExamplesOfRoutingAreValid) {
 }
 
 TEST(Documentation, ExamplesOfCachingAreValid) {
-  expect_valid_examples("caching.md", 4);
+  expect_valid_examples("caching.md", 7);
 }
 
 TEST(Reference, IsTheShippedFile) {

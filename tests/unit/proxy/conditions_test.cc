@@ -12,7 +12,7 @@ namespace {
 using Form = ValueMatch::Form;
 
 TEST(Regexes, AreFoundAnywhereUnlessAnchored) {
-  auto found = [](const char* pattern, std::string_view text) { return Regex::compile(pattern)->found_in(text); };
+  auto found = [](const char* pattern, std::string_view text) { return http::Regex::compile(pattern)->found_in(text); };
   EXPECT_TRUE(found("v[0-9]+", "/api/v12/x"));
   EXPECT_TRUE(found("^/api/", "/api/x"));
   EXPECT_FALSE(found("^/api/", "/x/api/"));
@@ -21,18 +21,18 @@ TEST(Regexes, AreFoundAnywhereUnlessAnchored) {
   EXPECT_FALSE(found("^/A", "/a"));
   EXPECT_TRUE(found("(?i)^/A", "/a"));
   EXPECT_TRUE(found("^.$", "\xff")) << "bytes, not characters";
-  EXPECT_FALSE(Regex().found_in("")) << "nothing compiled, nothing found";
+  EXPECT_FALSE(http::Regex().found_in("")) << "nothing compiled, nothing found";
 }
 
 TEST(Regexes, MistakesAreTold) {
-  for (const char* bad : {"(", "[a", "a**", "\\1", "(?=a)"}) EXPECT_FALSE(Regex::compile(bad)) << bad;
-  EXPECT_TRUE(Regex::compile(std::string(Regex::longest, 'a')));
-  EXPECT_FALSE(Regex::compile(std::string(Regex::longest + 1, 'a')));
-  EXPECT_FALSE(Regex::compile("((a{100}){100}){100}")) << "it would take too much memory";
+  for (const char* bad : {"(", "[a", "a**", "\\1", "(?=a)"}) EXPECT_FALSE(http::Regex::compile(bad)) << bad;
+  EXPECT_TRUE(http::Regex::compile(std::string(http::Regex::longest, 'a')));
+  EXPECT_FALSE(http::Regex::compile(std::string(http::Regex::longest + 1, 'a')));
+  EXPECT_FALSE(http::Regex::compile("((a{100}){100}){100}")) << "it would take too much memory";
 }
 
 TEST(Regexes, TakeNoLongerForHostileTexts) {
-  auto regex = Regex::compile("^(a+)+$");
+  auto regex = http::Regex::compile("^(a+)+$");
   std::string text(100'000, 'a');
   EXPECT_TRUE(regex->found_in(text));
   EXPECT_FALSE(regex->found_in(text + "b"));
@@ -59,7 +59,7 @@ TEST(LiteralEnds, AreWhatIsSure) {
                         {"a\\$", "", ""},
                         {"^", "", ""},
                         {"", "", ""}}) {
-    LiteralEnds ends = literal_ends(c.pattern);
+    http::LiteralEnds ends = http::literal_ends(c.pattern);
     EXPECT_EQ(ends.prefix, c.prefix) << c.pattern;
     EXPECT_EQ(ends.suffix, c.suffix) << c.pattern;
   }
@@ -74,9 +74,9 @@ TEST(LiteralEnds, HoldForEveryTextInWhichTheExpressionIsFound) {
     std::string pattern = rng.below(2) ? "^" : "";
     for (uint64_t n = rng.below(7); n > 0; --n) pattern += pieces[rng.below(pieces.size())];
     if (rng.below(2)) pattern += "$";
-    auto regex = Regex::compile(pattern);
+    auto regex = http::Regex::compile(pattern);
     if (!regex) continue;
-    LiteralEnds ends = literal_ends(pattern);
+    http::LiteralEnds ends = http::literal_ends(pattern);
     if (ends.prefix.empty() && ends.suffix.empty()) continue;
     for (int j = 0; j < 100; ++j) {
       std::string text;

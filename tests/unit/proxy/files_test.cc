@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -155,6 +156,54 @@ TEST_F(FilesTest, WhatNobodyAsksForIsClosed) {
     EXPECT_EQ(get("/" + std::to_string(i)).status, 200);
   }
   EXPECT_EQ(kept.size(), OpenFiles::most);
+}
+
+TEST_F(FilesTest, WhatStandsBesideAFileIsSentToWhomTakesIt) {
+  config.precompressed = {http::Coding::br, http::Coding::gzip};
+  write("www/a.txt.br", "BR");
+  write("www/a.txt.gz", "GZIP");
+  write("www/sub/index.html.gz", "SUB");
+  Got plain = get("/a.txt"), br = get("/a.txt", "Accept-Encoding: gzip, br\r\n");
+  EXPECT_EQ(plain.body, "0123456789");
+  EXPECT_FALSE(plain.fields.count("Content-Encoding"));
+  EXPECT_EQ(br.body, "BR");
+  EXPECT_EQ(br.length, 2u);
+  EXPECT_EQ(br.fields["Content-Encoding"], "br");
+  EXPECT_EQ(br.fields["Content-Type"], plain.fields["Content-Type"]);
+  EXPECT_NE(br.fields["ETag"], plain.fields["ETag"]);
+  for (const Got* got : {&plain, &br}) EXPECT_EQ(got->fields.at("Vary"), "Accept-Encoding");
+  EXPECT_EQ(get("/a.txt", "Accept-Encoding: gzip, br;q=0.1\r\n").body, "GZIP");
+  EXPECT_EQ(get("/a.txt", "Accept-Encoding: zstd\r\n").body, "0123456789");
+  EXPECT_EQ(get("/sub/", "Accept-Encoding: gzip\r\n").body, "SUB");
+  EXPECT_EQ(get("/index.html", "Accept-Encoding: gzip\r\n").body, "home") << "there is none beside it";
+  Got part = get("/a.txt", "Accept-Encoding: gzip\r\nRange: bytes=1-2\r\n");
+  EXPECT_EQ(part.status, 206);
+  EXPECT_EQ(part.body, "ZI");
+  Got same = get("/a.txt", "Accept-Encoding: br\r\nIf-None-Match: " + br.fields["ETag"] + "\r\n");
+  EXPECT_EQ(same.status, 304);
+  EXPECT_EQ(same.fields["ETag"], br.fields["ETag"]);
+  EXPECT_EQ(get("/a.txt", "If-None-Match: " + br.fields["ETag"] + "\r\n").status, 200);
+  config.precompressed.clear();
+  kept.clear();
+  EXPECT_EQ(get("/a.txt", "Accept-Encoding: br\r\n").body, "0123456789");
+}
+
+TEST_F(FilesTest, WhatStandsBesideAFileIsNoOlderAndSeenWhenItChanges) {
+  config.precompressed = {http::Coding::br, http::Coding::zstd, http::Coding::gzip};
+  write("www/a.txt.zst", "ZSTD");
+  const std::string zstd = "Accept-Encoding: zstd\r\n";
+  EXPECT_EQ(get("/a.txt", zstd).body, "ZSTD");
+  write("www/a.txt.zst", "ANOTHER");
+  EXPECT_EQ(get("/a.txt", zstd).body, "ANOTHER");
+  fs::remove(top_ + "/www/a.txt.zst");
+  EXPECT_EQ(get("/a.txt", zstd).body, "0123456789");
+  write("www/a.txt.zst", "OLD");
+  fs::last_write_time(top_ + "/www/a.txt.zst", fs::last_write_time(top_ + "/www/a.txt") - std::chrono::seconds(5));
+  advance(1000);
+  EXPECT_EQ(get("/a.txt", zstd).body, "0123456789") << "of an older file";
+  fs::create_symlink(top_ + "/secret", top_ + "/www/a.txt.gz");
+  advance(1000);
+  EXPECT_EQ(get("/a.txt", "Accept-Encoding: gzip\r\n").body, "0123456789") << "no way out of the root";
 }
 
 TEST_F(FilesTest, ARedirectToADirectoryStaysOnThisHost) {

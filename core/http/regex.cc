@@ -1,10 +1,10 @@
-#include "proxy/regex.hh"
+#include "core/http/regex.hh"
 
 #include <re2/re2.h>
 
 #include <utility>
 
-namespace portolan::proxy {
+namespace portolan::http {
 namespace {
 
 constexpr int64_t most_memory = 1 << 20;  // of an expression, with the states that searches add
@@ -105,4 +105,4 @@ LiteralEnds literal_ends(std::string_view pattern) {
   return ends;
 }
 
-}  // namespace portolan::proxy
+}  // namespace portolan::http

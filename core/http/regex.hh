@@ -12,7 +12,7 @@ namespace re2 {
 class RE2;
 }
 
-namespace portolan::proxy {
+namespace portolan::http {
 
 class Regex {
  public:
@@ -39,4 +39,4 @@ struct LiteralEnds {
 };
 LiteralEnds literal_ends(std::string_view pattern);
 
-}  // namespace portolan::proxy
+}  // namespace portolan::http

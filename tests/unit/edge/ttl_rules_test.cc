@@ -1,0 +1,258 @@
+// [cache.NAME].ttl: which rule fits, and what it changes.
+#include "edge/ttl_rules.hh"
+
+#include "edge/content.hh"
+#include "edge/rules.hh"
+#include "tests/unit/edge/support.hh"
+
+namespace portolan::edge::test {
+namespace {
+
+constexpr int64_t year_s = 365 * 86'400;
+
+TtlRule rule(std::optional<int64_t> ttl_s) {
+  TtlRule r;
+  r.ttl_s = ttl_s;
+  return r;
+}
+
+TtlRule overriding(int64_t ttl_s) {
+  TtlRule r = rule(ttl_s);
+  r.overrides = true;
+  return r;
+}
+
+TtlRule versioned() {  // as the row makes it
+  TtlRule r = overriding(year_s);
+  r.immutable = true;
+  r.cache_control = "public, max-age=31536000, immutable";
+  return r;
+}
+
+CacheConfig with(std::vector<TtlRule> rules) {
+  CacheConfig c = config();
+  c.ttl = std::move(rules);
+  return c;
+}
+
+TEST(TtlRules, TheFirstThatFitsCounts) {
+  TtlRule a = rule(1), b = rule(2), c = rule(3), d = rule(4), e = rule(5);
+  a.paths = {"/assets/", "/img"};
+  a.types = {"image/*"};
+  b.path_regex = "\\.[0-9a-f]{8}\\.js$";
+  c.statuses = {404, 410};
+  d.types = {"text/html"};
+  const std::vector<TtlRule> all{a, b, c, d, e};
+  TtlRules rules(all);
+  auto fits = [&](const char* path, int status, const char* type) -> int64_t {
+    Response response(Pairs{{"Content-Type", type}}, status);
+    const TtlRule* found = rules.match(path, response.head);
+    return found ? *found->ttl_s : 0;
+  };
+  EXPECT_EQ(fits("/assets/a.png", 200, "image/png"), 1);
+  EXPECT_EQ(fits("/assets", 200, "IMAGE/PNG"), 1);
+  EXPECT_EQ(fits("/img/x", 200, "image/svg+xml; charset=utf-8"), 1);
+  EXPECT_EQ(fits("/images/x", 200, "image/png"), 5) << "by whole segments";
+  EXPECT_EQ(fits("/assets/a.png", 200, "imagepng"), 5);
+  EXPECT_EQ(fits("/x/app.0123abcd.js", 200, "text/javascript"), 2);
+  EXPECT_EQ(fits("/x/app.0123abcd.js", 404, "text/html"), 3);
+  EXPECT_EQ(fits("/", 200, "text/html ; charset=utf-8"), 4);
+  EXPECT_EQ(fits("/", 200, "text/htmlx"), 5);
+  EXPECT_EQ(fits("/", 301, ""), 5);
+  EXPECT_EQ(fits("/", 500, "text/html"), 0) << "errors are named or have no rule";
+  EXPECT_EQ(fits("/", 410, ""), 3);
+}
+
+TEST(TtlRules, AnImmutableOneIsAbout200Alone) {
+  const std::vector<TtlRule> all{versioned()};
+  TtlRules rules(all);
+  EXPECT_TRUE(rules.match("/a", Response({}, 200).head));
+  EXPECT_FALSE(rules.match("/a", Response({}, 404).head));
+  EXPECT_FALSE(rules.match("/a", Response({}, 302).head));
+}
+
+// What comes of an answer: whether it is stored, its seconds of freshness left and what clients read.
+struct Fate {
+  bool stored = false;
+  int64_t ttl_s = 0;
+  int64_t age_s = 0;
+  std::string cache_control, set_cookie, expires;
+};
+Fate outcome(const TtlRule& r, const Pairs& answer, int status = 200, const Pairs& asked = {}) {
+  Cache cache(with({r}), 1);
+  Request request("/a", asked);
+  Lookup lookup = cache.find(request.at(start_ms));
+  Response response(answer, status);
+  Fate o;
+  if (!lookup.writer || fill(lookup, response, "body") != Writer::Verdict::stored) return o;
+  const Object& object = *lookup.reader->object();
+  o.stored = true;
+  o.ttl_s = object.ttl_s(start_ms);
+  o.age_s = object.age_s(start_ms);
+  o.cache_control = object.fields().find("Cache-Control").value_or("");
+  o.set_cookie = object.fields().find("Set-Cookie").value_or("");
+  o.expires = object.fields().find("Expires").value_or("");
+  return o;
+}
+
+TEST(TtlRules, ADefaultCountsWhereTheServerSaysNothing) {
+  EXPECT_EQ(outcome(rule(600), {}).ttl_s, 600);
+  EXPECT_EQ(outcome(rule(600), {{"Cache-Control", "public"}}).ttl_s, 600);
+  EXPECT_EQ(outcome(rule(600), {{"Cache-Control", "max-age=5"}}).ttl_s, 5);
+  EXPECT_EQ(outcome(rule(600), {{"Cache-Control", "s-maxage=5"}}).ttl_s, 5);
+  EXPECT_EQ(outcome(rule(600), {{"Expires", date(start_ms + 7000)}, {"Date", date(start_ms)}}).ttl_s, 7);
+  EXPECT_FALSE(outcome(rule(600), {{"Expires", "0"}}).stored) << "it says it is stale";
+  // Not the tenth of its age that RFC 9111 §4.2.2 would guess.
+  EXPECT_EQ(outcome(rule(600), {{"Last-Modified", date(start_ms - 1'000'000'000)}}).ttl_s, 600);
+  EXPECT_EQ(outcome(rule(600), {}).cache_control, "") << "clients read what the server said";
+}
+
+TEST(TtlRules, StatusesThatAreNotCacheableBecomeSoWhenNamed) {
+  TtlRule named = rule(10);
+  named.statuses = {302, 404, 503};
+  for (int status : named.statuses) EXPECT_EQ(outcome(named, {}, status).ttl_s, 10) << status;
+  EXPECT_FALSE(outcome(rule(10), {}, 503).stored);
+  EXPECT_TRUE(outcome(rule(10), {}, 302).stored);
+  // What one client's request may bring about for all: only where a rule names it.
+  TtlRule bad = rule(10);
+  bad.statuses = {400, 431};
+  EXPECT_TRUE(outcome(bad, {}, 400).stored);
+  EXPECT_FALSE(outcome(named, {{"Cache-Control", "max-age=60"}}, 400).stored);
+}
+
+TEST(TtlRules, AnOverrideCountsWhateverTheServerSaysOfTime) {
+  EXPECT_EQ(outcome(overriding(600), {{"Cache-Control", "max-age=0"}}).ttl_s, 600);
+  EXPECT_EQ(outcome(overriding(600), {{"Cache-Control", "max-age=5, s-maxage=9"}, {"Expires", "0"}}).ttl_s, 600);
+  EXPECT_EQ(outcome(overriding(1), {{"Cache-Control", "max-age=99999"}}).ttl_s, 1);
+  EXPECT_EQ(outcome(overriding(600), {{"CDN-Cache-Control", "max-age=5"}}).ttl_s, 600);
+  EXPECT_EQ(outcome(overriding(600), {{"Cache-Control", "max-age=5"}}).cache_control, "max-age=5");
+}
+
+TEST(TtlRules, TimeRunsFromTheReceiptAndAgeStaysTrue) {
+  Fate o = outcome(overriding(600), {{"Age", "1000"}});
+  EXPECT_EQ(o.ttl_s, 600);
+  EXPECT_EQ(o.age_s, 1000);
+}
+
+TEST(TtlRules, WhatForbidsHoldsUnlessItIsIgnored) {
+  const struct {
+    const char* ignored;
+    Pairs answer;
+  } rows[] = {
+      {"no-store", {{"Cache-Control", "no-store"}}},
+      {"private", {{"Cache-Control", "private, max-age=9"}}},
+      {"private", {{"Cache-Control", "private=\"x, y\""}}},
+      {"no-cache", {{"Cache-Control", "no-cache"}}},
+      {"set-cookie", {{"Set-Cookie", "id=1"}}},
+  };
+  for (const auto& row : rows) {
+    EXPECT_FALSE(outcome(overriding(600), row.answer).stored) << row.ignored;
+    TtlRule r = overriding(600);
+    r.ignore = {row.ignored};
+    EXPECT_EQ(outcome(r, row.answer).ttl_s, 600) << row.ignored;
+  }
+  TtlRule all = overriding(600);
+  all.ignore = {"no-store", "private", "no-cache", "set-cookie"};
+  EXPECT_FALSE(outcome(all, {{"Vary", "*"}}).stored);
+  EXPECT_FALSE(outcome(all, {}, 200, {{"Authorization", "x"}}).stored) << "RFC 9111 §3.5 is not a rule's";
+  EXPECT_FALSE(outcome(all, {{"Content-Range", "bytes 0-3/9"}}).stored);
+  Fate o = outcome(all, {{"Cache-Control", "private"}, {"Set-Cookie", "id=1"}, {"Set-Cookie", "b=2"}});
+  EXPECT_EQ(o.set_cookie, "") << "nobody gets another's cookie";
+  EXPECT_EQ(o.cache_control, "private") << "clients read what the server said";
+}
+
+TEST(TtlRules, ClientsMayBeToldAnother) {
+  TtlRule r = rule(std::nullopt);
+  r.cache_control = "public, max-age=10";
+  Fate o = outcome(r, {{"Cache-Control", "s-maxage=600"}, {"Expires", date(start_ms)}});
+  EXPECT_EQ(o.ttl_s, 600);
+  EXPECT_EQ(o.cache_control, "public, max-age=10");
+  EXPECT_EQ(o.expires, "");
+}
+
+struct Validated {
+  Cache cache;
+  explicit Validated(TtlRule r) : cache(with({std::move(r)}), 1) {}
+  Lookup find(int64_t now_ms, const Pairs& asked = {}) {
+    Request request("/a", asked);
+    return cache.find(request.at(now_ms));
+  }
+  Object const& validate(int64_t now_ms, const Pairs& answer) {
+    Lookup l = find(now_ms);
+    EXPECT_EQ(l.outcome, Outcome::stale);
+    EXPECT_EQ(l.writer->head(Response(answer, 304).head, now_ms, now_ms), Writer::Verdict::not_modified);
+    kept = l.reader->object();
+    return *kept;
+  }
+  ObjectRef kept;
+};
+
+TEST(TtlRules, ADressedAnswerIsValidatedByWhatTheServerSaid) {
+  TtlRule r = rule(std::nullopt);
+  r.cache_control = "no-cache";  // to clients
+  Validated v(r);
+  store(v.cache, "/a", {{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}}, "body");
+  EXPECT_EQ(v.find(start_ms + 59'000).outcome, Outcome::hit);
+  const Object& again = v.validate(start_ms + 61'000, {{"ETag", "\"1\""}});
+  EXPECT_EQ(again.ttl_s(start_ms + 61'000), 60) << "the 304 says nothing new";
+  EXPECT_EQ(*again.fields().find("Cache-Control"), "no-cache");
+  EXPECT_EQ(v.find(start_ms + 120'000).outcome, Outcome::hit);
+  const Object& other = v.validate(start_ms + 122'000, {{"ETag", "\"1\""}, {"Cache-Control", "max-age=5"}});
+  EXPECT_EQ(other.ttl_s(start_ms + 122'000), 5);
+  EXPECT_EQ(*other.fields().find("Cache-Control"), "no-cache");
+  v.validate(start_ms + 130'000, {{"ETag", "\"1\""}, {"Cache-Control", "no-store"}});
+  EXPECT_EQ(v.find(start_ms + 130'000).outcome, Outcome::miss) << "what is sent hides nothing from the cache";
+}
+
+TEST(TtlRules, WhatClientsAreToldForbidsNothingHere) {
+  TtlRule r = rule(std::nullopt);
+  r.cache_control = "private, no-store";
+  Validated v(r);
+  store(v.cache, "/a", {{"Cache-Control", "max-age=60"}, {"ETag", "\"1\""}}, "body");
+  EXPECT_EQ(v.validate(start_ms + 61'000, {{"ETag", "\"1\""}}).ttl_s(start_ms + 61'000), 60);
+  EXPECT_EQ(v.find(start_ms + 61'000).outcome, Outcome::hit);
+  v.validate(start_ms + 122'000, {{"ETag", "\"1\""}, {"Cache-Control", "private"}});
+  EXPECT_EQ(v.find(start_ms + 122'000).outcome, Outcome::miss) << "what the server says does";
+}
+
+TEST(TtlRules, RulesHoldForWhatIsValidated) {
+  TtlRule r = overriding(30);
+  r.ignore = {"private", "set-cookie"};
+  Validated v(r);
+  store(v.cache, "/a", {{"Cache-Control", "private"}, {"ETag", "\"1\""}}, "body");
+  const Object& again =
+      v.validate(start_ms + 31'000, {{"ETag", "\"1\""}, {"Cache-Control", "private"}, {"Set-Cookie", "id=1"}});
+  EXPECT_EQ(again.ttl_s(start_ms + 31'000), 30);
+  EXPECT_FALSE(again.fields().has(http::FieldId::set_cookie));
+  EXPECT_EQ(v.find(start_ms + 60'000).outcome, Outcome::hit);
+}
+
+TEST(TtlRules, ReloadsOfImmutableOnesAreAnsweredFromTheCache) {
+  Validated v(versioned());
+  store(v.cache, "/a", {{"Cache-Control", "max-age=0"}, {"ETag", "\"1\""}}, "body");
+  Lookup reload = v.find(start_ms + 1'000'000, {{"Cache-Control", "max-age=0"}});
+  ASSERT_EQ(reload.outcome, Outcome::hit);
+  EXPECT_EQ(*reload.object->fields().find("Cache-Control"), "public, max-age=31536000, immutable");
+  EXPECT_EQ(reload.object->ttl_s(start_ms), year_s);
+  // RFC 8246 §2: a user who insists is heard.
+  EXPECT_EQ(v.find(start_ms + 1'000'000, {{"Cache-Control", "no-cache"}}).outcome, Outcome::stale);
+}
+
+TEST(TtlRules, StandInWhileTheServerFails) {
+  TtlRule r = rule(10);
+  r.stale_if_error_s = 3600;
+  Validated v(r);
+  store(v.cache, "/a", {}, "old");
+  Lookup l = v.find(start_ms + 60'000);
+  ASSERT_EQ(l.outcome, Outcome::stale);
+  l.writer->abort(start_ms + 60'000, 502);
+  EXPECT_TRUE(l.reader->stale_on_error());
+  EXPECT_EQ(drain(*l.reader), "old");
+  store(v.cache, "/b", {{"Cache-Control", "max-age=1, stale-if-error=5"}}, "b");
+  Request b("/b");
+  EXPECT_FALSE(v.cache.find(b.at(start_ms + 30'000)).object->may_serve_stale_on_error(start_ms + 30'000))
+      << "the server's own counts";
+}
+
+}  // namespace
+}  // namespace portolan::edge::test

@@ -60,7 +60,7 @@ struct CacheConfig {
   uint64_t memory_bytes = 256ull << 20;         // all that is stored, overhead included, and what is being filled
   uint64_t max_object_bytes = 16ull << 20;      // larger bodies stream through unstored; at most memory / 4
   bool fragments = true;                        // … in fragments, where the server allows ranges
-  std::string eviction = "lru";                 // the name of a registered Eviction
+  std::string eviction = "s3-fifo";             // the name of a registered Eviction
   std::string profile = "cdn-safe";             // cdn-safe | rfc
   int64_t stale_if_unreachable_ms = 3'600'000;  // where an answer says nothing of it itself
   int64_t negative_ttl_ms = 5'000;              // of errors that say nothing of their freshness

@@ -27,6 +27,11 @@ bool Charge::try_add(uint64_t bytes) {
   return true;
 }
 
+void Charge::force(uint64_t bytes) {
+  held_.fetch_add(bytes, std::memory_order_relaxed);
+  ledger_->used.fetch_add(bytes, std::memory_order_relaxed);
+}
+
 void Charge::give_back(uint64_t bytes) {
   held_.fetch_sub(bytes, std::memory_order_relaxed);
   ledger_->used.fetch_sub(bytes, std::memory_order_relaxed);

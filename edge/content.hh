@@ -44,6 +44,7 @@ class Charge {
   Charge(const Charge&) = delete;
   Charge& operator=(const Charge&) = delete;
   bool try_add(uint64_t bytes);  // false: it would exceed the budget; nothing was added
+  void force(uint64_t bytes);    // whatever the budget says
   void give_back(uint64_t bytes);
   void release();
   uint64_t held() const { return held_.load(std::memory_order_relaxed); }

@@ -21,7 +21,7 @@ Store::FragmentFound Store::find_fragment(FragmentKey key) {
   auto it = shard.fragments.find(key);
   if (it == shard.fragments.end()) return {};
   Fragment& fragment = *it->second;
-  if (fragment.resident) shard.policy->touch(fragment);
+  if (fragment.whole) residents_.touch(fragment);
   return {fragment.held, fragment.run.lock()};
 }
 
@@ -51,7 +51,9 @@ void Store::keep_fragment(FragmentKey key, const Content& content) {
   Fragment& fragment = *it->second;
   fragment.run.reset();
   fragment.bytes = static_cast<uint32_t>(std::min<uint64_t>(fragment.held->charge().held(), UINT32_MAX));
-  shard.policy->admit(fragment);
+  fragment.whole = true;
+  fragment.shard = shard.number;
+  residents_.admit(fragment);
   counters_.fragments.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -65,8 +67,8 @@ void Store::drop_fragment(FragmentKey key, const Content& content) {
 }
 
 std::unique_ptr<Fragment> Store::take(Shard& shard, Fragment& fragment) {
-  if (fragment.resident) {
-    shard.policy->forget(fragment);
+  if (fragment.whole) {
+    residents_.forget(fragment);
     counters_.fragments.fetch_sub(1, std::memory_order_relaxed);
   }
   auto it = shard.fragments.find(fragment.key);
@@ -86,7 +88,7 @@ Variant* Store::head_of(const Parts& parts) {
 void Store::touch(const Parts& parts) {
   if (!parts.shard_) return;
   std::lock_guard lock(parts.shard_->mutex);
-  if (Variant* head = head_of(parts)) parts.shard_->policy->touch(*head);
+  if (Variant* head = head_of(parts)) residents_.touch(*head);
 }
 
 void Store::outdate(Parts& parts) {
@@ -96,7 +98,7 @@ void Store::outdate(Parts& parts) {
   Variant* head = head_of(parts);
   if (!head) return;
   Entry& entry = *head->entry;
-  remove(*parts.shard_, *head, graves);
+  remove(*head, graves);
   drop_if_idle(*parts.shard_, entry);
 }
 

@@ -51,7 +51,7 @@ VariantView view_of(const Variant& variant, const Variant* chosen, int64_t now_m
   v.vary = vary_for_people(variant.names, values);
   v.status = object.status();
   v.bytes = object.content_length().value_or(0);
-  v.hits = variant.hits;
+  v.hits = variant.hits.load(std::memory_order_relaxed);
   v.age_s = object.age_s(now_ms);
   v.ttl_s = object.ttl_s(now_ms);
   v.stale_if_error_s = f.stale_if_error_ms / 1000;
@@ -195,7 +195,7 @@ bool Store::walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, 
       if (found.size() >= most && e.requests <= found.front().requests) continue;
       HotKey key{e.key, e.requests, 0, e.variants.size(), 0};
       for (const auto& v : e.variants) {
-        key.hits += v->hits;
+        key.hits += v->hits.load(std::memory_order_relaxed);
         key.bytes += v->bytes;
       }
       keep(found, most, std::move(key));

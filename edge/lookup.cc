@@ -128,14 +128,13 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     variant = select(*entry, request.head.fields);
   }
   if (variant && cut(*variant->object)) {
-    remove(at.shard, *std::exchange(variant, nullptr), graves);
+    remove(*std::exchange(variant, nullptr), graves);
     if (entry->idle()) drop_if_idle(at.shard, *std::exchange(entry, nullptr));
   }
   if (variant) {
     Use use = judge(*variant->object, facts, request.now_ms);
     if (use <= Use::serve_and_validate) {
-      at.shard.policy->touch(*variant);
-      ++variant->hits;
+      residents_.touch(*variant);
       l.outcome = Outcome::hit;
       l.forward = Forward::none;
       l.object = variant->object;
@@ -216,8 +215,8 @@ void Store::lead(Place& at, const Rules& rules, const RequestFacts& facts, const
 
 size_t Store::clear(Shard& shard, Entry& entry, Graveyard& graves, std::vector<std::shared_ptr<Content>>& cut) {
   size_t removed = entry.variants.size();
-  while (!entry.variants.empty()) remove(shard, *entry.variants.back(), graves);
-  if (entry.note) remove(shard, *entry.note, graves);
+  while (!entry.variants.empty()) remove(*entry.variants.back(), graves);
+  if (entry.note) remove(*entry.note, graves);
   for (Fill* Entry::*list : {&Entry::shared_fills, &Entry::private_fills}) {
     while (Fill* fill = entry.*list) {
       cut.push_back(fill->content_);

@@ -9,28 +9,29 @@
 namespace portolan::edge {
 namespace {
 
-constexpr size_t max_shards = 16;
-constexpr uint64_t bytes_a_shard = 16ull << 20;  // small caches keep one exact order
-constexpr size_t max_variants = 64;              // an entry
+constexpr uint16_t shard_count = 16;
+constexpr size_t max_variants = 64;  // an entry
 constexpr uint32_t note_bytes = sizeof(Variant) + sizeof(Entry) + 256;
 
-std::unique_ptr<Eviction> make_policy(const CacheConfig& config) {
+const EvictionPart& part_of(const CacheConfig& config) {
   const EvictionPart* part = Registration<EvictionPart>::find(config.eviction);
-  if (!part) part = Registration<EvictionPart>::find("lru");
-  return part->make(config.memory_bytes);
+  return part ? *part : *Registration<EvictionPart>::find("lru");
 }
 
 }  // namespace
 
-Store::Store(const CacheConfig& config, uint64_t seed) : seed_(seed), ledger_(std::make_shared<Ledger>()) {
+Store::Store(const CacheConfig& config, uint64_t seed)
+    : seed_(seed),
+      ledger_(std::make_shared<Ledger>()),
+      residents_(part_of(config), config.memory_bytes),
+      residents_charge_(ledger_) {
   all_rules_.push_back(std::make_unique<Rules>(config));
   rules_.store(all_rules_.back().get(), std::memory_order_release);
   ledger_->budget = config.memory_bytes;
-  size_t shards = 1;
-  while (shards < max_shards && config.memory_bytes / (shards * 2) >= bytes_a_shard) shards *= 2;
-  for (size_t i = 0; i < shards; ++i) {
+  residents_charge_.force(residents_.own_bytes());
+  for (uint16_t i = 0; i < shard_count; ++i) {
     shards_.push_back(std::make_unique<Shard>());
-    shards_.back()->policy = make_policy(config);
+    shards_.back()->number = i;
   }
 }
 
@@ -44,7 +45,7 @@ Store::Place Store::place(std::string_view key, size_t primary_length) {
 
 // The high bits choose the shard; the table uses the low ones.
 Shard& Store::shard_of(uint64_t primary_hash) {
-  return *shards_[(primary_hash >> 48) & (shards_.size() - 1)];
+  return *shards_[(primary_hash >> 48) & (shard_count - 1)];
 }
 
 Entry& Store::entry_for(Shard& shard, KeyHash key) {
@@ -62,9 +63,9 @@ void Store::drop_if_idle(Shard& shard, Entry& entry) {
   if (entry.idle()) shard.entries.erase(KeyHash{entry.key, entry.hash});
 }
 
-void Store::remove(Shard& shard, Variant& variant, Graveyard& graves) {
+void Store::remove(Variant& variant, Graveyard& graves) {
   if (variant.validator) variant.validator->served_ = nullptr;
-  if (variant.resident) shard.policy->forget(variant);
+  residents_.forget(variant);
   Entry& entry = *variant.entry;
   if (&variant == entry.note.get()) {
     graves.push_back(std::move(entry.note));
@@ -79,10 +80,11 @@ void Store::remove(Shard& shard, Variant& variant, Graveyard& graves) {
 
 void Store::insert(Shard& shard, Entry& entry, std::unique_ptr<Variant> variant) {
   variant->entry = &entry;
-  variant->hash = entry.hash;
+  variant->hash = entry.hash ^ XXH3_64bits(variant->values.data(), variant->values.size());
+  variant->shard = shard.number;
   uint64_t bytes = variant->object->content()->charge().held();
   variant->bytes = static_cast<uint32_t>(std::min<uint64_t>(bytes, UINT32_MAX));
-  shard.policy->admit(*variant);
+  residents_.admit(*variant);
   entry.variants.push_back(std::move(variant));
   counters_.objects.fetch_add(1, std::memory_order_relaxed);
 }
@@ -97,37 +99,25 @@ void Store::unlink(Entry& entry, Fill& fill) {
   fill.entry_ = nullptr;
 }
 
-void Store::write_note(Shard& shard, Entry& entry, int64_t until_ms, bool only_ranges, Graveyard& graves) {
-  if (entry.note) {
-    entry.note->only_ranges = entry.note->only_ranges && only_ranges;
-    entry.note->note_until_ms = std::max(entry.note->note_until_ms, until_ms);
-    return;
-  }
-  // Notes live on the same account: each carries an empty body that holds its charge.
-  auto note = std::make_unique<Variant>();
-  auto content = std::make_shared<Content>(ledger_);
-  while (!content->charge().try_add(note_bytes + entry.key.size())) {
-    Resident* victim = shard.policy->victim();
-    if (!victim) return;
-    auto& old = static_cast<Variant&>(*victim);
-    counters_.evictions.fetch_add(1, std::memory_order_relaxed);
-    Entry* touched = old.entry;
-    if (!touched) {
-      take(shard, static_cast<Fragment&>(old));  // its memory is what is needed
-      continue;
+// Notes live on the same account: each carries an empty body that holds its charge.
+std::unique_ptr<Variant> Store::make_note(Fill& fill, int64_t until_ms, bool only_ranges) {
+  {
+    std::lock_guard lock(fill.shard_->mutex);
+    if (!fill.entry_) return nullptr;
+    if (Variant* note = fill.entry_->note.get()) {
+      note->only_ranges = note->only_ranges && only_ranges;
+      note->note_until_ms = std::max(note->note_until_ms, until_ms);
+      return nullptr;
     }
-    remove(shard, old, graves);
-    if (touched != &entry) drop_if_idle(shard, *touched);
-    graves.pop_back();
   }
-  note->entry = &entry;
-  note->hash = entry.hash;
-  note->bytes = note_bytes;
+  auto note = std::make_unique<Variant>();
+  note->held = std::make_shared<Content>(ledger_);
+  note->bytes = note_bytes + static_cast<uint32_t>(fill.key_bytes_);
+  if (!reserve(note->held->charge(), note->bytes)) return nullptr;
+  note->ordinary = true;
   note->note_until_ms = until_ms;
   note->only_ranges = only_ranges;
-  note->held = std::move(content);
-  shard.policy->admit(*note);
-  entry.note = std::move(note);
+  return note;
 }
 
 bool Store::announce(Fill& fill, ObjectRef object, std::string names, std::string values) {
@@ -157,12 +147,12 @@ void Store::commit(Fill& fill) {
     return drop_if_idle(shard, entry);
   }
   while (Variant* old = match(entry, fill.request_fields())) {
-    variant->hits += old->hits;
-    remove(shard, *old, graves);
+    variant->hits.fetch_add(old->hits.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    remove(*old, graves);
   }
-  if (entry.note) remove(shard, *entry.note, graves);
+  if (entry.note) remove(*entry.note, graves);
   if (entry.variants.size() >= max_variants) {
-    remove(shard, *entry.variants.front(), graves);
+    remove(*entry.variants.front(), graves);
     counters_.evictions.fetch_add(1, std::memory_order_relaxed);
   }
   variant->object = fill.object_;
@@ -186,7 +176,7 @@ void Store::replace(Fill& fill, ObjectRef fresh, std::string names) {
     old = std::exchange((*v)->object, std::move(fresh));
     (*v)->names = std::move(names);
     (*v)->values = std::move(values);
-    fill.shard_->policy->touch(**v);
+    residents_.touch(**v);
     std::rotate(v, v + 1, entry.variants.end());  // of several that match, the most recent is used (RFC 9111 §4)
     break;
   }
@@ -195,6 +185,8 @@ void Store::replace(Fill& fill, ObjectRef fresh, std::string names) {
 
 void Store::retire(Fill& fill, int64_t note_until_ms, bool drop_stale, bool only_ranges) {
   Graveyard graves;
+  std::unique_ptr<Variant> note;
+  if (note_until_ms > 0) note = make_note(fill, note_until_ms, only_ranges);
   std::lock_guard lock(fill.shard_->mutex);
   if (!fill.entry_) return;
   Entry& entry = *fill.entry_;
@@ -202,9 +194,15 @@ void Store::retire(Fill& fill, int64_t note_until_ms, bool drop_stale, bool only
   if (drop_stale && fill.stale_) {
     auto at = std::find_if(entry.variants.begin(), entry.variants.end(),
                            [&](const auto& v) { return v->object == fill.stale_; });
-    if (at != entry.variants.end()) remove(*fill.shard_, **at, graves);
+    if (at != entry.variants.end()) remove(**at, graves);
   }
-  if (note_until_ms > 0) write_note(*fill.shard_, entry, note_until_ms, only_ranges, graves);
+  if (note && !entry.note) {
+    note->entry = &entry;
+    note->hash = entry.hash;
+    note->shard = fill.shard_->number;
+    residents_.admit(*note);
+    entry.note = std::move(note);
+  }
   drop_if_idle(*fill.shard_, entry);
 }
 
@@ -227,25 +225,21 @@ bool Store::reserve(Charge& charge, uint64_t bytes) {
 }
 
 bool Store::evict_one(uint64_t& freed) {
-  for (size_t tries = 0; tries < shards_.size(); ++tries) {
-    Shard& shard = *shards_[hand_.fetch_add(1, std::memory_order_relaxed) & (shards_.size() - 1)];
-    Graveyard graves;
-    std::unique_ptr<Fragment> fragment;
-    std::lock_guard lock(shard.mutex);
-    Resident* victim = shard.policy->victim();
-    if (!victim) continue;
-    auto& variant = static_cast<Variant&>(*victim);
-    freed += variant.bytes;
-    counters_.evictions.fetch_add(1, std::memory_order_relaxed);
-    if (Entry* entry = variant.entry) {
-      remove(shard, variant, graves);
-      drop_if_idle(shard, *entry);
-    } else {
-      fragment = take(shard, static_cast<Fragment&>(variant));
-    }
-    return true;
+  Residents::Choice choice = residents_.choose();
+  if (!choice.resident) return false;
+  Graveyard graves;
+  std::lock_guard lock(shards_[choice.shard]->mutex);
+  if (!residents_.claim(choice)) return true;
+  auto& variant = static_cast<Variant&>(*choice.resident);
+  freed += variant.bytes;
+  if (Entry* entry = variant.entry) {
+    remove(variant, graves);
+    drop_if_idle(*shards_[choice.shard], *entry);
+  } else {
+    graves.push_back(take(*shards_[choice.shard], static_cast<Fragment&>(variant)));
   }
-  return false;
+  counters_.evictions.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 void Store::shrink() {
@@ -258,21 +252,12 @@ void Store::reconfigure(const CacheConfig& config) {
   std::lock_guard lock(reconfigure_mutex_);
   const CacheConfig& old = rules().config;
   if (old == config) return;
-  bool other_policy = old.eviction != config.eviction;
   all_rules_.push_back(std::make_unique<Rules>(config));
   rules_.store(all_rules_.back().get(), std::memory_order_release);
   ledger_->budget = config.memory_bytes;
-  for (auto& shard : shards_) {
-    if (!other_policy) break;
-    std::lock_guard held(shard->mutex);
-    std::unique_ptr<Eviction> next = make_policy(config);
-    while (Resident* r = shard->policy->victim()) {  // the oldest first: the order is kept
-      shard->policy->forget(*r);
-      r->bits = 0;
-      next->admit(*r);
-    }
-    shard->policy = std::move(next);
-  }
+  residents_.change(part_of(config), config.memory_bytes);
+  residents_charge_.release();
+  residents_charge_.force(residents_.own_bytes());
   shrink();
 }
 

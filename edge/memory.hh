@@ -1,9 +1,10 @@
 #pragma once
-// The index: sharded, each shard with its lock, its entries and its eviction policy. An entry is
-// one primary key; its variants are stored objects, its fills the fetches in progress for it.
-// Memory is accounted globally in a Ledger.
+// The index: sharded, each shard with its lock and its entries. An entry is one primary key; its
+// variants are stored objects, its fills the fetches in progress for it. Memory is accounted
+// globally in a Ledger; what goes when it is full is one order for all shards (Residents).
 //
-// Locks: a shard's, then a content's; never two shards'. Objects are destroyed outside of locks.
+// Locks: a shard's, then a content's or the residents'; never two shards'. Objects are destroyed
+// outside of locks.
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -14,7 +15,7 @@
 
 #include "edge/cache.hh"
 #include "edge/content.hh"
-#include "edge/evict/policy.hh"
+#include "edge/evict/residents.hh"
 #include "edge/inspect.hh"
 #include "edge/parts.hh"
 #include "edge/rules.hh"
@@ -32,7 +33,6 @@ struct Variant : Resident {
   ObjectRef object;
   std::string names;   // of vary_names()
   std::string values;  // of vary_values()
-  uint64_t hits = 0;
   int64_t note_until_ms = 0;
   bool only_ranges = false;       // a note that parts can't be kept; the whole may be
   std::shared_ptr<Content> held;  // of a note: carries its charge
@@ -57,6 +57,7 @@ struct Entry {
 struct Fragment : Variant {
   FragmentKey key;
   std::weak_ptr<Run> run;
+  bool whole = false;  // and among the residents
 };
 struct FragmentHash {
   size_t operator()(const FragmentKey& k) const {
@@ -75,9 +76,9 @@ struct TakeHash {
 
 struct Shard {
   std::mutex mutex;
+  uint16_t number = 0;
   std::unordered_map<KeyHash, std::unique_ptr<Entry>, TakeHash> entries;
   std::unordered_map<FragmentKey, std::unique_ptr<Fragment>, FragmentHash> fragments;
-  std::unique_ptr<Eviction> policy;
 };
 
 struct Counters {
@@ -154,13 +155,13 @@ class Store : public std::enable_shared_from_this<Store> {
   Variant* match(Entry& entry, const http::Fields& request);
   Variant* select(Entry& entry, const http::Fields& request);  // the same, or one as good
   Fill* followable(Entry& entry, const RequestFacts& facts, const RequestView& request);
-  void remove(Shard& shard, Variant& variant, Graveyard& graves);
+  void remove(Variant& variant, Graveyard& graves);
   static Variant* head_of(const Parts& parts);
   std::unique_ptr<Fragment> take(Shard& shard, Fragment& fragment);
   void insert(Shard& shard, Entry& entry, std::unique_ptr<Variant> variant);
   void drop_if_idle(Shard& shard, Entry& entry);
   void unlink(Entry& entry, Fill& fill);
-  void write_note(Shard& shard, Entry& entry, int64_t until_ms, bool only_ranges, Graveyard& graves);
+  std::unique_ptr<Variant> make_note(Fill& fill, int64_t until_ms, bool only_ranges);  // without the lock
   size_t clear(Shard& shard, Entry& entry, Graveyard& graves, std::vector<std::shared_ptr<Content>>& cut);
 
   void look_into(Entry& entry, const RequestFacts& facts, const RequestView& request, Inspection& out);  // lock held
@@ -185,7 +186,8 @@ class Store : public std::enable_shared_from_this<Store> {
   uint64_t seed_;
   std::shared_ptr<Ledger> ledger_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::atomic<size_t> hand_{0};
+  Residents residents_;
+  Charge residents_charge_;  // for what the policy takes to itself
   std::atomic<uint64_t> sequence_{0};
   GroupClock groups_;
   std::atomic<bool> extra_keys_{false};  // some key has ever held more than its URL

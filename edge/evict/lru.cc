@@ -1,4 +1,5 @@
-// Least recently used: a list, the newest in front.
+// Least recently used: one queue, to whose end every use moves. Where two threads use something at once, one of them
+// moves nothing: the order is that of a moment's accuracy.
 #include "edge/evict/policy.hh"
 
 namespace portolan::edge {
@@ -6,33 +7,25 @@ namespace {
 
 class Lru final : public Eviction {
  public:
-  void admit(Resident& r) override {
-    r.resident = true;
-    r.newer = nullptr;
-    r.older = newest_;
-    if (newest_) newest_->newer = &r;
-    newest_ = &r;
-    if (!oldest_) oldest_ = &r;
-  }
+  void admit(Resident& r) override { queue_.push(r); }
+  bool reorders() const override { return true; }
 
   void touch(Resident& r) override {
-    if (newest_ == &r) return;
-    forget(r);
-    admit(r);
+    if (queue_.newest() == &r) return;
+    queue_.remove(r);
+    queue_.push(r);
   }
 
-  Resident* victim() override { return oldest_; }
-
-  void forget(Resident& r) override {
-    (r.newer ? r.newer->older : newest_) = r.older;
-    (r.older ? r.older->newer : oldest_) = r.newer;
-    r.newer = r.older = nullptr;
-    r.resident = false;
+  Resident* take() override {
+    Resident* r = queue_.oldest();
+    if (r) queue_.remove(*r);
+    return r;
   }
+
+  void forget(Resident& r) override { queue_.remove(r); }
 
  private:
-  Resident* newest_ = nullptr;
-  Resident* oldest_ = nullptr;
+  ResidentQueue queue_;
 };
 
 const Registration<EvictionPart> registered{

@@ -256,11 +256,12 @@ void Episode::not_modified(Flight& flight, const model::Response& response) {
     fresh.doubtful = true;  // nobody sees whether it was taken
   }
   // What was purged, replaced or updated meanwhile stays as it is.
-  if (flight.maybe_cut || mine->gone || mine->doubtful || mine->updates != flight.before.updates) {
+  if (flight.maybe_cut || mine->gone || mine->updates != flight.before.updates) {
     mine->doubtful = true;
     if (object) besides_.emplace_back(object, std::move(fresh));
     return;
   }
+  fresh.doubtful = fresh.doubtful || mine->doubtful;
   // What a 304 to an authorised request says is an answer to that one (§3.5).
   for (const model::Request& each : {mine->request, request}) {
     May kept = model::may_store(rules_, each, fresh.response, fresh.request_ms, fresh.response_ms);

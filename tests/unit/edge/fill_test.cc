@@ -246,10 +246,11 @@ TEST(Memory, SmallObjectsPinNoLargeBlocks) {
 
 TEST(Memory, NothingIsLeftOnTheAccount) {
   Cache cache(config(), 1);
+  const uint64_t empty = cache.stats().bytes;
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 20; ++i) store(cache, "/" + std::to_string(i), minute, pattern(static_cast<size_t>(i) * 3000));
     for (int i = 0; i < 20; ++i) EXPECT_EQ(cache.purge("http://example.com/" + std::to_string(i)), 1u);
-    EXPECT_EQ(cache.stats().bytes, 0u);
+    EXPECT_EQ(cache.stats().bytes, empty);
   }
 }
 
@@ -302,18 +303,61 @@ TEST(Memory, FillsAloneNeverExceedTheBudget) {
   }
   EXPECT_GT(refused, 0u);
   open.clear();
-  EXPECT_EQ(cache.stats().bytes, 0u);
+  EXPECT_EQ(cache.stats().bytes, Cache(config(budget, budget / 4), 1).stats().bytes);
   EXPECT_EQ(cache.stats().filling, 0u);
 }
 
 TEST(Memory, TheLeastRecentlyUsedGoesFirst) {
-  Cache cache(config(200'000, 50'000), 1);
+  CacheConfig lru = config(200'000, 50'000);
+  lru.eviction = "lru";
+  Cache cache(lru, 1);
   for (int i = 0; i < 8; ++i) store(cache, "/" + std::to_string(i), minute, pattern(20'000));
   Request first("/0"), second("/1");
   EXPECT_EQ(cache.find(first.at(start_ms)).outcome, Outcome::hit);
   for (int i = 10; i < 14; ++i) store(cache, "/" + std::to_string(i), minute, pattern(20'000));
   EXPECT_EQ(cache.find(first.at(start_ms)).outcome, Outcome::hit);
   EXPECT_EQ(cache.find(second.at(start_ms)).outcome, Outcome::miss);
+}
+
+TEST(Memory, AnotherPolicyKeepsWhatIsStored) {
+  CacheConfig c = config();
+  Cache cache(c, 1);
+  for (int i = 0; i < 20; ++i) store(cache, "/" + std::to_string(i), minute, pattern(1000));
+  for (const char* eviction : {"lru", "sieve", "s3-fifo"}) {
+    c.eviction = eviction;
+    c.memory_bytes *= 2;
+    cache.reconfigure(c);
+    for (int i = 0; i < 20; ++i) {
+      Request request("/" + std::to_string(i));
+      EXPECT_EQ(cache.find(request.at(start_ms)).outcome, Outcome::hit) << eviction;
+    }
+  }
+  EXPECT_EQ(cache.stats().evictions, 0u);
+  c.memory_bytes = 32 << 10;
+  cache.reconfigure(c);
+  EXPECT_LE(cache.stats().bytes, cache.stats().budget);
+  EXPECT_GT(cache.stats().evictions, 0u);
+}
+
+// Requests that can't be answered from a cache leave notes; many of them must not push out what can.
+TEST(Memory, NotesDontPushOutAnswers) {
+  Cache cache(config(1 << 20, 256 << 10), 1);
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 20; ++i) {
+      Request request("/" + std::to_string(i));
+      Lookup l = cache.find(request.at(start_ms));
+      if (l.writer) fill(l, Response(minute), pattern(20'000));
+    }
+  }
+  for (int i = 0; i < 3000; ++i) {
+    Request request("/private/" + std::to_string(i));
+    Lookup l = cache.find(request.at(start_ms));
+    fill(l, Response(Pairs{{"Cache-Control", "no-store"}}), "x");
+  }
+  for (int i = 0; i < 20; ++i) {
+    Request request("/" + std::to_string(i));
+    EXPECT_EQ(cache.find(request.at(start_ms)).outcome, Outcome::hit) << i;
+  }
 }
 
 }  // namespace

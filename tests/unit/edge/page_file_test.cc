@@ -61,7 +61,7 @@ TEST(PageFile, StoredBodiesOfSomeSizeAreFileRanges) {
   EXPECT_EQ(whole.state(), Reader::State::end);
   part.select(50'001, 7);
   EXPECT_EQ(drain(part), body.substr(50'001, 7));
-  EXPECT_LE(cache.stats().bytes, 128u * 1024);
+  EXPECT_LE(cache.stats().bytes - Cache(config(), 1).stats().bytes, 128u * 1024);
   hit.object.reset();
   EXPECT_EQ(cache.purge("http://example.com/a"), 1u);
   EXPECT_EQ(cache.stats().objects, 0u);

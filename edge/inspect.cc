@@ -31,16 +31,15 @@ std::string vary_for_people(std::string_view names, std::string_view& values) {
   return out;
 }
 
-// The key's lines as a URL, then the fields and cookies in it.
-std::string for_people(const Rules& rules, std::string_view key) {
-  std::string out = fmt::format("{}://", take_line(key));
-  out += take_line(key);
-  out += take_line(key);
-  std::string names;
-  for (const std::string& name : rules.config.key_headers) names += name + "\n";
-  std::string more = vary_for_people(names, key);
-  more.append(more.empty() || key.empty() ? "" : "; ").append(key);
-  return more.empty() ? out : out + " (" + more + ")";
+// The key as a URL, then what else is in it.
+std::string for_people(std::string_view key) {
+  std::string out = key_text(key);  // "http example.com /path?query more"
+  size_t authority = out.find(' '), path = out.find(' ', authority + 1);
+  if (authority == std::string::npos || path == std::string::npos) return out;
+  size_t more = out.find(' ', path + 1);
+  if (more != std::string::npos) out.insert(more + 1, "(").append(")");
+  out.erase(path, 1);
+  return out.replace(authority, 1, "://");
 }
 
 VariantView view_of(const Variant& variant, const Variant* chosen, int64_t now_ms) {
@@ -126,7 +125,7 @@ Inspection Store::inspect(const RequestView& request) {
   std::string key;
   size_t primary = compose_key(rules, request, key);
   Place at = place(key, primary);
-  out.key = for_people(rules, key);
+  out.key = for_people(key);
   out.outcome = Outcome::miss;
   out.forward = Forward::uri_miss;
   out.why = "nothing is stored under this key";
@@ -225,7 +224,7 @@ std::vector<HotKey> Store::top(size_t most) {
   std::sort(heap.begin(), heap.end(), [](const HotKey& a, const HotKey& b) {
     return a.requests != b.requests ? a.requests > b.requests : a.key < b.key;
   });
-  for (HotKey& key : heap) key.key = for_people(rules(), key.key);
+  for (HotKey& key : heap) key.key = for_people(key.key);
   return heap;
 }
 

@@ -15,7 +15,8 @@ constexpr uint64_t stream_window = 64 * 1024;    // of an answer that waits for 
 constexpr uint64_t least_window = 16 * 1024;     // of each, when they have much waiting together
 constexpr uint64_t connection_window = 1 << 20;  // much
 constexpr int64_t drain_notice_ms = 500;         // for requests that were on their way when we said no more
-constexpr int64_t fewest_streams = 10;           // of a client, however many there are
+constexpr int64_t measure_every_ms = 1000;
+constexpr int64_t fewest_streams = 10;  // of a client, however many there are
 
 http::H2Limits limits_of(Connection& connection) {
   http::H2Limits limits;
@@ -53,7 +54,7 @@ void H2Downstream::start() {
   exchange_ = refusal_ ? std::make_unique<Exchange>(connection, *this, refusal_)
                        : std::make_unique<Exchange>(connection, *this, head_);
   timer_.set(connection.listener().look_ms);
-  moved_ = connection_.moved();
+  moved_ = connection_.moved_lately();
   run();
 }
 
@@ -178,7 +179,8 @@ void H2Downstream::on_timeout() {
 H2Connection::H2Connection(Connection& connection)
     : connection_(connection),
       session_(http::H2Session::Role::server, limits_of(connection), *this),
-      progress_ms_(worker().now_ms()) {
+      progress_ms_(worker().now_ms()),
+      measured_ms_(progress_ms_) {
   connection_.timer_.set(connection_.listener().timeouts.header);
 }
 
@@ -190,8 +192,15 @@ bool H2Connection::all_taken() const {
   return !connection_.talk_ || connection_.talk_->out.empty();
 }
 
-uint64_t H2Connection::moved() const {
-  return moved_ - connection_.stream_.queued();
+uint64_t H2Connection::moved() {
+  measured_ms_ = worker().now_ms();
+  return measured_ = moved_ - connection_.stream_.queued();
+}
+
+// Streams begin with this: asking the kernel for each would be a system call a request. What they move until their first
+// look may count for more than it was, by what the connection moved in one second.
+uint64_t H2Connection::moved_lately() {
+  return worker().now_ms() - measured_ms_ < measure_every_ms ? measured_ : moved();
 }
 
 loop::Worker& H2Connection::worker() {

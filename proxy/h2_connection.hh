@@ -83,8 +83,9 @@ class H2Connection final : public http::H2Session::Events {
   bool end_if_over();
   void set_timer();
   void remove(H2Downstream& stream);
-  bool all_taken() const;  // the kernel has what was framed
-  uint64_t moved() const;  // bytes, both ways; those to the client as it acknowledged them
+  bool all_taken() const;   // the kernel has what was framed
+  uint64_t moved();         // bytes, both ways; those to the client as it acknowledged them. Asks the kernel
+  uint64_t moved_lately();  // the same, as it was within the last second
   loop::Worker& worker();
 
   Connection& connection_;
@@ -92,9 +93,11 @@ class H2Connection final : public http::H2Session::Events {
   std::vector<H2Downstream*> starting_;  // came with the last bytes; what is reset amid them never starts
   H2Downstream* streams_ = nullptr;      // owned
   bool stepping_ = false;
-  bool woken_ = false;                                // by a stream, amid a step
-  int64_t progress_ms_;                               // of any stream
-  uint64_t moved_ = 0;                                // bytes, both ways, to and from the kernel
+  bool woken_ = false;     // by a stream, amid a step
+  int64_t progress_ms_;    // of any stream
+  uint64_t moved_ = 0;     // bytes, both ways, to and from the kernel
+  uint64_t measured_ = 0;  // moved(), when it was asked last
+  int64_t measured_ms_;
   enum class Resting : uint8_t { no, unread, idle };  // no: it has streams; unread: the client has yet to take the last
   Resting resting_ = Resting::idle;
   uint64_t taken_ = 0;  // moved_, when that was looked at last

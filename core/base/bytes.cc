@@ -8,10 +8,13 @@
 namespace portolan {
 namespace {
 
-// Free blocks a thread keeps of one size; enough for a busy worker's turn, small beside the memory cap.
-constexpr size_t keep = 64;
+// Free blocks a thread keeps of each size: what a few hundred streams at once have, and give back together; small beside
+// the memory cap.
+constexpr size_t keep_small = 512, keep_standard = 64;
 
+template <size_t keep>
 struct FreeList {
+  static constexpr size_t capacity = keep;
   ~FreeList() {
     while (count > 0) std::free(blocks[--count]);
     closed = true;
@@ -21,21 +24,28 @@ struct FreeList {
   void* blocks[keep];
 };
 
+thread_local FreeList<keep_small> small_blocks;
+thread_local FreeList<keep_standard> standard_blocks;
+
 // Under AddressSanitizer every block comes from the heap, where a use after free is seen.
 #if defined(__SANITIZE_ADDRESS__)
-FreeList* list_for(size_t) {
-  return nullptr;
-}
+constexpr bool reuses = false;
 #else
-thread_local FreeList small_blocks;
-thread_local FreeList standard_blocks;
-
-FreeList* list_for(size_t capacity) {
-  if (capacity == Block::small_capacity) return &small_blocks;
-  if (capacity == Block::standard_capacity) return &standard_blocks;
-  return nullptr;
-}
+constexpr bool reuses = true;
 #endif
+
+template <class List>
+void* take(List& list, size_t bytes) {
+  void* memory = reuses && !list.closed && list.count > 0 ? list.blocks[--list.count] : std::malloc(bytes);
+  if (!memory) std::abort();
+  return memory;
+}
+
+template <class List>
+void give(List& list, void* memory) {
+  if (!reuses || list.closed || list.count == List::capacity) return std::free(memory);
+  list.blocks[list.count++] = memory;
+}
 
 constexpr int64_t untold_bytes = 64 * 1024;
 thread_local constinit int64_t untold = 0;
@@ -51,10 +61,11 @@ void count(int64_t bytes) {
 
 Block* Block::make(size_t capacity) {
   count(static_cast<int64_t>(capacity));
-  void* memory = nullptr;
-  if (FreeList* list = list_for(capacity)) {
-    memory = !list->closed && list->count > 0 ? list->blocks[--list->count] : std::malloc(capacity + sizeof(Block));
-    if (!memory) std::abort();
+  void* memory;
+  if (capacity == small_capacity) {
+    memory = take(small_blocks, capacity + sizeof(Block));
+  } else if (capacity == standard_capacity) {
+    memory = take(standard_blocks, capacity + sizeof(Block));
   } else {
     memory = allocate_recycled(capacity + sizeof(Block));
   }
@@ -67,13 +78,9 @@ void Block::destroy(Block* block) {
   size_t capacity = block->capacity_;
   count(-static_cast<int64_t>(capacity));
   block->~Block();
-  FreeList* list = list_for(capacity);
-  if (!list) return free_recycled(block, capacity + sizeof(Block));
-  if (!list->closed && list->count < keep) {
-    list->blocks[list->count++] = block;
-    return;
-  }
-  std::free(block);
+  if (capacity == small_capacity) return give(small_blocks, block);
+  if (capacity == standard_capacity) return give(standard_blocks, block);
+  free_recycled(block, capacity + sizeof(Block));
 }
 
 void BlockWriter::grow(size_t n) {

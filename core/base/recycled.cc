@@ -20,20 +20,16 @@ namespace {
 
 constexpr size_t step = 64;  // sizes are rounded up to multiples of it
 constexpr size_t largest = 4096;
-constexpr size_t keep_bytes = 64 * 1024;  // of one size
+constexpr size_t keep_bytes = 4 << 20;  // of all sizes
 
 struct Free {
   Free* next;
 };
 
-struct List {
-  Free* first = nullptr;
-  uint32_t room = 0;  // how many more it takes
-};
-
 // Without a constructor to run, so that access costs no check; `open` says that the destructor is still to come.
 struct Lists {
-  List of[largest / step];
+  Free* of[largest / step];
+  size_t room;  // bytes that more may be kept of
   bool open;
 };
 
@@ -42,14 +38,14 @@ thread_local constinit Lists lists{};
 // Gives the thread's memory back when it ends.
 struct Closer {
   Closer() {
-    for (size_t i = 0; i < largest / step; ++i) lists.of[i].room = static_cast<uint32_t>(keep_bytes / ((i + 1) * step));
+    lists.room = keep_bytes;
     lists.open = true;
   }
   ~Closer() {
     lists.open = false;
-    for (List& list : lists.of)
-      while (Free* f = list.first) {
-        list.first = f->next;
+    for (Free*& first : lists.of)
+      while (Free* f = first) {
+        first = f->next;
         ::operator delete(f);
       }
   }
@@ -65,13 +61,13 @@ void open_lists() {
 void* allocate_recycled(size_t bytes) {
   if (bytes == 0 || bytes > largest) return ::operator new(bytes);
   size_t index = (bytes - 1) / step;
-  List& list = lists.of[index];
-  if (Free* f = list.first) {
-    list.first = f->next;
-    ++list.room;
+  const size_t size = (index + 1) * step;
+  if (Free* f = lists.of[index]) {
+    lists.of[index] = f->next;
+    lists.room += size;
     return f;
   }
-  return ::operator new((index + 1) * step);
+  return ::operator new(size);
 }
 
 void free_recycled(void* memory, size_t bytes) noexcept {
@@ -81,12 +77,12 @@ void free_recycled(void* memory, size_t bytes) noexcept {
     open_lists();  // the first time; once the thread ends it stays closed
     if (!lists.open) return ::operator delete(memory);
   }
-  List& list = lists.of[(bytes - 1) / step];
-  if (list.room == 0) return ::operator delete(memory);
-  --list.room;
+  const size_t index = (bytes - 1) / step, size = (index + 1) * step;
+  if (lists.room < size) return ::operator delete(memory);
+  lists.room -= size;
   auto* f = static_cast<Free*>(memory);
-  f->next = list.first;
-  list.first = f;
+  f->next = lists.of[index];
+  lists.of[index] = f;
 }
 
 #endif

@@ -1,6 +1,6 @@
 #pragma once
 // Memory for what comes and goes with every request: a thread keeps what it frees in lists by size and takes it from
-// there, so that a steady load never asks the heap. At most 64 KiB of each size stay with a thread; larger things than
+// there, so that a steady load never asks the heap. At most 4 MiB of all sizes stay with a thread; larger things than
 // 4 KiB go to the heap. May be freed by another thread than allocated it. Under AddressSanitizer everything goes to the
 // heap, where a use after free is seen.
 #include <cstddef>

@@ -56,6 +56,18 @@ std::string_view normal_authority(std::string_view authority, std::string_view s
 
 namespace {
 
+// A path that can be written and read in one way only, as nearly all are: no escapes, no backslashes, no empty segments and
+// none that begin with a dot.
+bool is_plain(std::string_view path) {
+  char before = '/';
+  if (path.starts_with('/')) path.remove_prefix(1);
+  for (char c : path) {
+    if (c == '%' || c == '\\' || (before == '/' && (c == '/' || c == '.'))) return false;
+    before = c;
+  }
+  return true;
+}
+
 bool has_parent_segment(std::string_view path) {
   for (size_t at = path.find(".."); at != std::string_view::npos; at = path.find("..", at + 1)) {
     bool begins = at == 0 || path[at - 1] == '/';
@@ -79,7 +91,7 @@ bool unreserved(int c) {
 }  // namespace
 
 bool climbs(std::string_view path) {
-  if (path.find_first_of("%\\") == std::string_view::npos) return has_parent_segment(path);
+  if (is_plain(path)) return false;
   Text read;
   for (size_t i = 0; i < path.size(); ++i) {
     int c = escaped(path, i);
@@ -91,9 +103,7 @@ bool climbs(std::string_view path) {
 }
 
 std::string_view normal_path(std::string_view path, Text& storage) {
-  bool plain = path.find('%') == std::string_view::npos && path.find("//") == std::string_view::npos &&
-               path.find("/.") == std::string_view::npos;
-  if (plain) return path;
+  if (is_plain(path)) return path;
   storage.clear();
   for (size_t i = 0; i < path.size(); ++i) {
     char c = path[i];

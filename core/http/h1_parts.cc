@@ -30,14 +30,16 @@ const char* parse_field_line(std::string_view line, bool refuse_underscores, Fie
 
 // A whole, faultless field line in one pass; the bytes it took with its CRLF, or 0: something is odd or missing.
 size_t read_usual_line(std::string_view in, bool refuse_underscores, Field& field) {
-  size_t colon = span_of_class(in.data(), in.size(), char_token);
+  size_t colon = span_of_usual_name(in.data(), in.size());
+  bool usual = colon < in.size() && in[colon] == ':';
+  if (!usual) colon += span_of_class(in.data() + colon, in.size() - colon, char_token);
   if (colon == 0 || colon >= in.size() || in[colon] != ':') return 0;
   std::string_view rest = in.substr(colon + 1);
   while (!rest.empty() && (rest[0] == ' ' || rest[0] == '\t')) rest.remove_prefix(1);
   size_t size = span_of_value(rest.data(), rest.size());
   if (rest.size() - size < 2 || rest[size] != '\r' || rest[size + 1] != '\n') return 0;
   field.name = in.substr(0, colon);
-  if (refuse_underscores && field.name.find('_') != std::string_view::npos) return 0;
+  if (refuse_underscores && !usual && field.name.find('_') != std::string_view::npos) return 0;
   field.value = trim(rest.substr(0, size));
   field.id = field_id(field.name);
   return static_cast<size_t>(rest.data() + size + 2 - in.data());

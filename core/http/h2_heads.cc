@@ -69,15 +69,13 @@ class HeadLines {
   explicit HeadLines(const Slice& head) : at_(const_cast<char*>(head.data)), end_(at_ + head.size) { first_ = line(); }
   std::string_view first() const { return first_; }
   bool next(std::string_view& name, std::string_view& value) {
+    if (at_ >= end_ || *at_ == '\r') return false;
     char* begin = at_;
-    while (at_ < end_ && *at_ != ':' && *at_ != '\r') {
-      *at_ = lower(*at_);
-      ++at_;
-    }
-    name = {begin, static_cast<size_t>(at_ - begin)};
-    if (name.empty() || at_ == end_) return false;
-    ++at_;
-    value = trim(line());
+    std::string_view whole = line();
+    char* colon = lower_until(begin, begin + whole.size(), ':');
+    name = {begin, static_cast<size_t>(colon - begin)};
+    if (name.size() == whole.size()) return false;
+    value = trim(whole.substr(name.size() + 1));
     return true;
   }
 

@@ -87,22 +87,27 @@ constexpr std::array<uint8_t, slot_count> field_slots = [] {
   return slots;
 }();
 
-// equal_ignoring_case, where `known` is one of field_names: letters and '-', which setting the bit of lower case in both
-// tells from every other byte but CR, so that eight bytes are compared at once.
+// equal_ignoring_case of so many bytes at once, where `known` is letters in lower case and '-': the bit that tells cases
+// apart is set where `known` has a letter.
+template <class Word>
+bool same_at(const char* known, const char* name) {
+  constexpr auto letters = static_cast<Word>(0x4040404040404040);
+  Word a, b;
+  std::memcpy(&a, known, sizeof a);
+  std::memcpy(&b, name, sizeof b);
+  return a == (b | (a & letters) >> 1);
+}
+
+// equal_ignoring_case, where `known` is one of field_names.
 bool is_name(std::string_view known, std::string_view name) {
   size_t n = known.size();
   if (n != name.size()) return false;
-  if (n < 8) return equal_ignoring_case(known, name);
-  constexpr uint64_t lower_bits = 0x2020202020202020;
-  auto differ = [&](size_t at) {
-    uint64_t a, b;
-    std::memcpy(&a, known.data() + at, 8);
-    std::memcpy(&b, name.data() + at, 8);
-    return (a ^ (b | lower_bits)) != 0;
-  };
+  const char *a = known.data(), *b = name.data();
+  if (n < 4) return equal_ignoring_case(known, name);
+  if (n < 8) return same_at<uint32_t>(a, b) && same_at<uint32_t>(a + n - 4, b + n - 4);
   for (size_t at = 0; at + 8 < n; at += 8)
-    if (differ(at)) return false;
-  return !differ(n - 8) && name.find('\r') == std::string_view::npos;
+    if (!same_at<uint64_t>(a + at, b + at)) return false;
+  return same_at<uint64_t>(a + n - 8, b + n - 8);
 }
 
 struct MethodName {

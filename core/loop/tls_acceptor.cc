@@ -17,6 +17,9 @@ namespace {
 
 constexpr size_t most_loaded = 4096;  // certificates as objects, some 10 KB each
 constexpr long session_lifetime_s = 24 * 3600;
+// Each costs a twentieth of a handshake. One is enough for who comes with one connection, by HTTP/2, or doesn't say what it
+// speaks, as programs don't; browsers open several of HTTP/1.1, and use each ticket once.
+constexpr size_t tickets_of_others = 1, tickets_of_browsers = 2;
 
 // Sessions are good only where they were made: elsewhere other client certificates may be asked for.
 void set_session_context(SSL_CTX* context, const TlsIdentity& identity) {
@@ -75,8 +78,7 @@ struct TlsCallbacks {
         if (offered[at] == ours.size() && std::memcmp(offered + at + 1, ours.data(), ours.size()) == 0) {
           *out = offered + at + 1;
           *size = offered[at];
-          // Who comes with one connection needs one ticket; each costs a twentieth of a handshake.
-          if (ours == "h2" && of(ssl).identity_->config.tickets) SSL_set_num_tickets(ssl, 1);
+          if (ours == "http/1.1" && of(ssl).identity_->config.tickets) SSL_set_num_tickets(ssl, tickets_of_browsers);
           return SSL_TLSEXT_ERR_OK;
         }
     // RFC 7301 §3.2: a client that speaks nothing of ours would misread the answer.
@@ -140,6 +142,7 @@ TlsAcceptor::TlsAcceptor(std::shared_ptr<const TlsIdentity> identity)
   if (identity_->kernel_seals) SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS);
   if (identity_->config.tickets) {
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, TlsCallbacks::ticket);
+    SSL_CTX_set_num_tickets(context, tickets_of_others);
   } else {
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(context, 0);

@@ -177,6 +177,19 @@ class Versions(TlsCase):
             with self.subTest(cipher), self.assertRaises(ssl.SSLError):
                 self.connect(edge, most=ssl.TLSVersion.TLSv1_2, ciphers=cipher)
 
+    def test_of_strong_ciphers_the_cheapest_is_taken(self):
+        """AES with the shorter key, unless the client puts ChaCha first: it has no AES in its hardware."""
+        edge = self.edge(self.issue('www.pem', 'www.example.com'))
+        with self.connect(edge, least=ssl.TLSVersion.TLSv1_3) as client:            # offers AES-256 first
+            self.assertEqual(client.socket.cipher()[0], 'TLS_AES_128_GCM_SHA256')
+        for offered, taken in (('AES256-GCM-SHA384 AES128-GCM-SHA256', 'AES128-GCM-SHA256'),
+                               ('AES256-GCM-SHA384', 'AES256-GCM-SHA384'),
+                               ('CHACHA20-POLY1305 AES128-GCM-SHA256', 'CHACHA20-POLY1305'),
+                               ('AES256-GCM-SHA384 CHACHA20-POLY1305', 'AES256-GCM-SHA384')):
+            ciphers = ':'.join('ECDHE-ECDSA-' + name for name in offered.split())
+            with self.subTest(offered), self.connect(edge, most=ssl.TLSVersion.TLSv1_2, ciphers=ciphers) as client:
+                self.assertEqual(client.socket.cipher()[0], 'ECDHE-ECDSA-' + taken)
+
     def test_alpn(self):
         edge = self.edge(self.issue('www.pem', 'www.example.com'))
         with self.connect(edge, protocols=['spdy/3', 'http/1.1']) as client:

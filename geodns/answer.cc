@@ -94,7 +94,7 @@ class Exchange {
   }
 
   Choice choose(const ServiceRecord& record, bool v6, const Point* asker) {
-    return record.policy->policy->choose(gather(record, v6), asker, rng_);
+    return record.policy->policy->choose(record.candidates[v6], {view_.states.of(record.service)}, asker, rng_);
   }
 
   Choice choose_by_place(const ServiceRecord& record, bool v6) {
@@ -107,20 +107,6 @@ class Exchange {
     const Choice choice = choose(record, v6, location.has_coordinates ? &point : nullptr);
     if (memo_) memo_->keep(record, v6, place, choice);
     return choice;
-  }
-
-  // The sites that have addresses of the asked family.
-  std::span<const Candidate> gather(const ServiceRecord& record, bool v6) {
-    const std::vector<Candidate>& list = record.candidates[v6];
-    const std::span<const State> known = view_.states.of(record.service);
-    const State* states = known.data();
-    Candidate* out = candidates_;
-    for (const Candidate& candidate : list) {
-      *out = candidate;
-      if (candidate.datacenter < known.size()) out->state = states[candidate.datacenter];
-      ++out;
-    }
-    return {candidates_, list.size()};
   }
 
   // RFC 7871 §7.2.1: the scope is the prefix the location came from, also where that location is "nothing known".
@@ -175,7 +161,6 @@ class Exchange {
   const size_t zone_size_;           // of its name
   size_t owner_ = dns::header_size;  // where the name that is answered stands
   uint8_t scope_ = 0;
-  Candidate candidates_[Directory::max_datacenters];
 };
 
 }  // namespace

@@ -36,7 +36,7 @@ struct ServiceRecord {
   const PolicyPart* policy = nullptr;
   uint32_t ttl_s = 30;
   std::vector<Preference> preferences;   // a site of the service each
-  std::vector<Candidate> candidates[2];  // the sites with IPv4 and with IPv6 addresses, their state left open
+  std::vector<Candidate> candidates[2];  // the sites with IPv4 and with IPv6 addresses
 };
 
 struct Node {

@@ -6,15 +6,11 @@ namespace {
 // The first usable datacentre in the record's order.
 class Failover final : public Policy {
  public:
-  Choice choose(std::span<const Candidate> candidates, const Point*, Rng&) const override {
-    Choice choice;
-    for (size_t i = 0; i < candidates.size(); i++) {
-      if (!usable(candidates[i].state)) continue;
-      if (choice.candidate == Choice::all ||
-          candidates[i].rank < candidates[static_cast<size_t>(choice.candidate)].rank)
-        choice.candidate = static_cast<int>(i);
-    }
-    return choice;
+  Choice choose(std::span<const Candidate> candidates, States states, const Point*, Rng&) const override {
+    const Candidate* best = nullptr;
+    for (const Candidate& c : candidates)
+      if ((!best || c.rank < best->rank) && states.usable(c)) best = &c;
+    return {best ? static_cast<int>(best - candidates.data()) : Choice::all, false};
   }
 };
 

@@ -14,12 +14,20 @@ namespace portolan::geodns {
 // A datacentre that has addresses of the asked family. Without defaults: an array of them costs
 // nothing.
 struct Candidate {
-  uint16_t site;  // index into Service::sites
-  State state;
+  uint16_t site;          // index into Service::sites
+  State state;            // where nothing else is known
   uint32_t weight;        // 0: only when nothing else is usable
   uint32_t rank;          // failover's order, least first
   const Point* location;  // where the datacentre stands; null: not known
-  uint32_t datacenter;    // Site::datacenter, for whoever fills in the state
+  uint32_t datacenter;    // Site::datacenter
+};
+
+// What is known of a service's sites, by datacentre.
+struct States {
+  std::span<const State> known;
+  bool usable(const Candidate& c) const {
+    return geodns::usable(c.datacenter < known.size() ? known[c.datacenter] : c.state);
+  }
 };
 
 struct Choice {
@@ -35,7 +43,7 @@ class Policy {
  public:
   virtual ~Policy() = default;
   // `asker`: where the question comes from; null when the database doesn't say.
-  virtual Choice choose(std::span<const Candidate> candidates, const Point* asker, Rng& rng) const = 0;
+  virtual Choice choose(std::span<const Candidate> candidates, States states, const Point* asker, Rng& rng) const = 0;
   // The asker's place decides, and else only the candidates' states and locations: chosen once for a place, it stays so
   // as long as the View.
   virtual bool needs_location() const { return false; }

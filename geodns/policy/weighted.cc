@@ -7,24 +7,24 @@ namespace {
 // every usable one has it.
 class Weighted final : public Policy {
  public:
-  Choice choose(std::span<const Candidate> candidates, const Point*, Rng& rng) const override {
+  Choice choose(std::span<const Candidate> candidates, States states, const Point*, Rng& rng) const override {
     uint64_t total = 0, usable_count = 0;
     for (const Candidate& c : candidates)
-      if (usable(c.state)) {
+      if (states.usable(c)) {
         total += c.weight;
         usable_count++;
       }
     if (usable_count == 0) return {};
     const bool equal = total == 0;
     uint64_t ticket = rng.below(equal ? usable_count : total);
-    size_t i = 0;
-    for (;; i++) {
-      const Candidate& c = candidates[i];
-      const uint64_t share = !usable(c.state) ? 0 : equal ? 1 : c.weight;
+    const Candidate* chosen = candidates.data();
+    for (;; chosen++) {
+      if (!states.usable(*chosen)) continue;
+      const uint64_t share = equal ? 1 : chosen->weight;
       if (ticket < share) break;
       ticket -= share;
     }
-    return {static_cast<int>(i), false};
+    return {static_cast<int>(chosen - candidates.data()), false};
   }
 };
 

@@ -36,7 +36,7 @@ TEST_P(Contract, ChoosesAUsableOneWhileThereIsOne) {
   for (int i = 0; i < 20000; i++) {
     const Candidates list = random(1 + rng.below(6));
     const bool any = std::any_of(list.begin(), list.end(), [](const Candidate& c) { return usable(c.state); });
-    const Choice choice = subject().choose(list, rng.below(2) ? &points[rng.below(3)] : nullptr, rng);
+    const Choice choice = subject().choose(list, {}, rng.below(2) ? &points[rng.below(3)] : nullptr, rng);
     if (!any) {
       ASSERT_EQ(choice.candidate, Choice::all);
       ASSERT_FALSE(choice.by_location) << "all of them is the same for everybody";
@@ -52,8 +52,8 @@ TEST_P(Contract, TheAskersPlaceMattersOnlyWhereItSaysSo) {
   for (int i = 0; i < 5000; i++) {
     const Candidates list = random(1 + rng.below(6));
     Rng one(static_cast<uint64_t>(i)), two(static_cast<uint64_t>(i));
-    const Choice here = subject().choose(list, &points[rng.below(3)], one);
-    const Choice there = subject().choose(list, rng.below(2) ? &points[rng.below(3)] : nullptr, two);
+    const Choice here = subject().choose(list, {}, &points[rng.below(3)], one);
+    const Choice there = subject().choose(list, {}, rng.below(2) ? &points[rng.below(3)] : nullptr, two);
     ASSERT_EQ(here.by_location, there.by_location);
     if (!here.by_location) {
       ASSERT_EQ(here.candidate, there.candidate);
@@ -77,7 +77,7 @@ TEST(Nearest, IsGreatCircleNotDegrees) {
               murmansk = Point::from_degrees(69.0, 33.1);
   Rng rng(1);
   const Candidates list{{0, State::up, 1, 0, &stockholm}, {1, State::up, 1, 0, &murmansk}};
-  EXPECT_EQ(policy("nearest").choose(list, &tromso, rng).candidate, 1);
+  EXPECT_EQ(policy("nearest").choose(list, {}, &tromso, rng).candidate, 1);
 }
 
 TEST(Nearest, CrossesTheDateLine) {
@@ -85,7 +85,7 @@ TEST(Nearest, CrossesTheDateLine) {
               perth = Point::from_degrees(-32, 116);
   Rng rng(1);
   const Candidates list{{0, State::up, 1, 0, &perth}, {1, State::up, 1, 0, &samoa}};
-  EXPECT_EQ(policy("nearest").choose(list, &fiji, rng).candidate, 1);
+  EXPECT_EQ(policy("nearest").choose(list, {}, &fiji, rng).candidate, 1);
 }
 
 TEST(Nearest, AgreesWithHaversine) {
@@ -103,7 +103,7 @@ TEST(Nearest, AgreesWithHaversine) {
     const Point asker = Point::from_degrees(at[0][0], at[0][1]), a = Point::from_degrees(at[1][0], at[1][1]),
                 b = Point::from_degrees(at[2][0], at[2][1]);
     const Candidates list{{0, State::up, 1, 0, &a}, {1, State::up, 1, 0, &b}};
-    ASSERT_EQ(policy("nearest").choose(list, &asker, rng).candidate, one < two ? 0 : 1);
+    ASSERT_EQ(policy("nearest").choose(list, {}, &asker, rng).candidate, one < two ? 0 : 1);
   }
 }
 
@@ -112,10 +112,10 @@ TEST(Nearest, PrefersAKnownPlaceAndTheFirstOfEquals) {
   Rng rng(1);
   const Candidates list{
       {0, State::up, 1, 0, nullptr}, {1, State::up, 1, 0, &antipode}, {2, State::up, 1, 0, &antipode}};
-  EXPECT_EQ(policy("nearest").choose(list, &here, rng).candidate, 1);
-  EXPECT_EQ(policy("nearest").choose(list, nullptr, rng).candidate, 0);
+  EXPECT_EQ(policy("nearest").choose(list, {}, &here, rng).candidate, 1);
+  EXPECT_EQ(policy("nearest").choose(list, {}, nullptr, rng).candidate, 0);
   const Candidates nowhere{{0, State::up, 1, 0, nullptr}, {1, State::up, 1, 0, nullptr}};
-  EXPECT_FALSE(policy("nearest").choose(nowhere, &here, rng).by_location);
+  EXPECT_FALSE(policy("nearest").choose(nowhere, {}, &here, rng).by_location);
 }
 
 TEST(Weighted, SharesHold) {
@@ -125,7 +125,7 @@ TEST(Weighted, SharesHold) {
         {0, State::up, a, 0, nullptr}, {1, State::down, 1000, 0, nullptr}, {2, State::up, b, 0, nullptr}};
     const int rounds = 100000;
     int first = 0;
-    for (int i = 0; i < rounds; i++) first += policy("weighted").choose(list, nullptr, rng).candidate == 0;
+    for (int i = 0; i < rounds; i++) first += policy("weighted").choose(list, {}, nullptr, rng).candidate == 0;
     const double share = static_cast<double>(a) / (a + b), sigma = std::sqrt(rounds * share * (1 - share));
     EXPECT_NEAR(first, rounds * share, 4 * sigma) << a << ":" << b;
   }
@@ -134,9 +134,9 @@ TEST(Weighted, SharesHold) {
 TEST(Weighted, ZeroIsTheLastResort) {
   Rng rng(1);
   Candidates list{{0, State::up, 0, 0, nullptr}, {1, State::up, 5, 0, nullptr}};
-  for (int i = 0; i < 1000; i++) ASSERT_EQ(policy("weighted").choose(list, nullptr, rng).candidate, 1);
+  for (int i = 0; i < 1000; i++) ASSERT_EQ(policy("weighted").choose(list, {}, nullptr, rng).candidate, 1);
   list[1].state = State::down;
-  EXPECT_EQ(policy("weighted").choose(list, nullptr, rng).candidate, 0);
+  EXPECT_EQ(policy("weighted").choose(list, {}, nullptr, rng).candidate, 0);
 }
 
 TEST(Failover, FollowsTheOrder) {
@@ -146,10 +146,10 @@ TEST(Failover, FollowsTheOrder) {
                   {2, State::up, 1, 1, nullptr},
                   {3, State::up, 1, 2, nullptr}};
   for (int expected : {1, 2, 0, 3}) {
-    EXPECT_EQ(policy("failover").choose(list, nullptr, rng).candidate, expected);
+    EXPECT_EQ(policy("failover").choose(list, {}, nullptr, rng).candidate, expected);
     list[static_cast<size_t>(expected)].state = State::down;
   }
-  EXPECT_EQ(policy("failover").choose(list, nullptr, rng).candidate, Choice::all);
+  EXPECT_EQ(policy("failover").choose(list, {}, nullptr, rng).candidate, Choice::all);
 }
 
 }  // namespace

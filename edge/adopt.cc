@@ -33,6 +33,7 @@ std::unique_ptr<Writer> Store::adopt(const RequestView& request, const http::Res
   if (!storable(rules, facts, response, fresh).store) return nullptr;
   std::string key;
   size_t primary = compose_key(rules, asked, key);
+  if (key.size() > primary) extra_keys_ = true;
   Place at = place(key, primary);
   Lookup lookup;
   std::shared_ptr<Fill> led;

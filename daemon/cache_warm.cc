@@ -120,8 +120,8 @@ class Warming {
 
   void draw() {
     int full = static_cast<int>(done() * bar_width / all());
-    err_ << fmt::format("\r\033[K[{:=<{}}{: <{}}] {}/{}, {} failed", "", full, "", bar_width - full, done(),
-                        all(), of(Fate::failed))
+    err_ << fmt::format("\r\033[K[{:=<{}}{: <{}}] {}/{}, {} failed", "", full, "", bar_width - full, done(), all(),
+                        of(Fate::failed))
          << std::flush;
     timer_.set(draw_every_ms);
   }

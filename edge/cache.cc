@@ -2,8 +2,8 @@
 
 #include "core/http/semantics.hh"
 #include "edge/collapse/fill.hh"
-#include "edge/device.hh"
 #include "edge/collapse/run.hh"
+#include "edge/device.hh"
 #include "edge/memory.hh"
 
 namespace portolan::edge {

@@ -45,9 +45,9 @@ struct RequestView {
   std::string_view scheme;        // "http" | "https"
   std::string_view authority;     // normalised: lower case, no default port, no final dot
   int64_t now_ms = 0;             // wall clock
-  std::string_view country = {};       // of the client, where asks_country(); empty: unknown
-  std::string_view route = {};         // where more than host and path led to it, or empty
-  std::string_view pool = {};          // where the route has several, or empty
+  std::string_view country = {};  // of the client, where asks_country(); empty: unknown
+  std::string_view route = {};    // where more than host and path led to it, or empty
+  std::string_view pool = {};     // where the route has several, or empty
   bool identified = false;        // the origin is told who the client is: as with Authorization (RFC 9111 §3.5)
   bool refresh = false;           // not to be answered from the store, but its answer may be kept
 };

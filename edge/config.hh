@@ -73,7 +73,7 @@ struct CacheConfig {
   bool key_country = false;               // where the client is
   std::vector<std::string> drop_headers;  // lower case; besides those of edge/unkeyed; a final '*' for a prefix
   std::optional<bool> extension_check;    // default: of cdn-safe
-  std::vector<TtlRule> ttl;  // the first that fits an answer counts
+  std::vector<TtlRule> ttl;               // the first that fits an answer counts
   CompressConfig compress;
   bool operator==(const CacheConfig&) const = default;
 };

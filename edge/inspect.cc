@@ -144,7 +144,8 @@ Inspection Store::inspect(const RequestView& request) {
   if (facts.only_if_cached) {
     out.outcome = Outcome::only_if_cached_miss;
     out.why += "; the request takes only what is stored: 504";
-  } else if (!facts.may_store || facts.head || (facts.range && !rules.config.fragments && out.outcome == Outcome::miss)) {
+  } else if (!facts.may_store || facts.head ||
+             (facts.range && !rules.config.fragments && out.outcome == Outcome::miss)) {
     out.outcome = Outcome::bypass;
     out.why += fmt::format("; the answer isn't stored for its {}", facts.head    ? "method, HEAD"
                                                                    : facts.range ? "Range"

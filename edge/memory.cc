@@ -228,6 +228,7 @@ bool Store::evict_one(uint64_t& freed) {
   Residents::Choice choice = residents_.choose();
   if (!choice.resident) return false;
   Graveyard graves;
+  std::unique_ptr<Fragment> fragment;
   std::lock_guard lock(shards_[choice.shard]->mutex);
   if (!residents_.claim(choice)) return true;
   auto& variant = static_cast<Variant&>(*choice.resident);
@@ -236,7 +237,7 @@ bool Store::evict_one(uint64_t& freed) {
     remove(variant, graves);
     drop_if_idle(*shards_[choice.shard], *entry);
   } else {
-    graves.push_back(take(*shards_[choice.shard], static_cast<Fragment&>(variant)));
+    fragment = take(*shards_[choice.shard], static_cast<Fragment&>(variant));
   }
   counters_.evictions.fetch_add(1, std::memory_order_relaxed);
   return true;

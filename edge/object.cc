@@ -137,9 +137,9 @@ ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshnes
 }
 
 ObjectBuilder::Refreshed ObjectBuilder::refreshed(const Object& old, const http::ResponseHead& response,
-                                                   const Rules& rules, const RequestFacts& facts, std::string_view path,
-                                                   int64_t request_ms, int64_t response_ms, uint64_t sequence,
-                                                   uint64_t origin) {
+                                                  const Rules& rules, const RequestFacts& facts, std::string_view path,
+                                                  int64_t request_ms, int64_t response_ms, uint64_t sequence,
+                                                  uint64_t origin) {
   http::ResponseHead merged;
   merged.status = old.status_;
   merged.reason = old.reason_;

@@ -29,7 +29,7 @@ struct Freshness {
   bool must_revalidate = false;           // never served stale because a client asks for it
   bool immutable = false;                 // while it is fresh, no client's reload validates it (RFC 8246)
   bool heuristic = false;
-  bool status_ruled = false;              // a rule of the configuration names its status
+  bool status_ruled = false;  // a rule of the configuration names its status
 };
 
 class Object {

@@ -133,8 +133,8 @@ Exchange::Next Exchange::choose() {
         std::make_unique<Respond>(route_->respond->status, route_->respond->body, route_->respond->content_type));
   if (!route_->redirect.empty()) return answer(Respond::redirect(route_->redirect_status, redirect_to()));
   if (route_->files)
-    return answer_made_here(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000,
-                                        proxy_.worker().rng(), proxy_.open_files(*snapshot_)));
+    return answer_made_here(Files::open(*route_->files, *head_, proxy_.worker().wall_ms() / 1000, proxy_.worker().rng(),
+                                        proxy_.open_files(*snapshot_)));
   std::shared_ptr<Cluster> cluster = this->cluster();
   if (!cluster) return answer_error(503);
   if (route_->mirror) begin_mirror();

@@ -38,11 +38,11 @@ struct RequestFilter {
   std::string_view target;     // instead of the request's own, when not empty
   http::Framing framing = http::Framing::none;
   uint64_t content_length = 0;
-  bool for_cache = false;              // leave out what edge::drop_for_fetch says
+  bool for_cache = false;                      // leave out what edge::drop_for_fetch says
   std::optional<std::string> accept_encoding;  // for the cache: in place of the client's
-  const edge::Cache* cache = nullptr;  // which the request may be cached by: what it withholds doesn't pass
-  std::string_view device;             // of the client, where its cache's key holds it: goes in X-Device-Class
-  std::string_view country;            // … in X-Country-Code, with tells_country
+  const edge::Cache* cache = nullptr;          // which the request may be cached by: what it withholds doesn't pass
+  std::string_view device;                     // of the client, where its cache's key holds it: goes in X-Device-Class
+  std::string_view country;                    // … in X-Country-Code, with tells_country
   bool tells_country = false;
   std::optional<std::string> cookie;  // with replace_cookie: what replaces Cookie
   bool replace_cookie = false;

@@ -253,6 +253,11 @@ auto error_pages_row() {
       .otherwise("those of the listener");
 }
 
+auto cache_row() {
+  return row("cache", &RouteConfig::cache, conf::reference("cache"), "Kept in this [cache.NAME].")
+      .otherwise("not cached");
+}
+
 auto hedge_row() {
   return row("hedge", &RouteConfig::hedge, conf::optional(conf::table(hedge_fields())),
              "A second request to another server when the first is slow to answer, of requests without a body that "
@@ -313,8 +318,7 @@ const conf::Table<RouteConfig>& route_fields() {
               "(the "
               "path behind the route's), {scheme} and {uri} (path and query)."),
           row("redirect_status", &RouteConfig::redirect_status, redirect_status(), "The status of a redirect."),
-          row("cache", &RouteConfig::cache, conf::reference("cache"), "Kept in this [cache.NAME].")
-              .otherwise("not cached"),
+          cache_row(),
           bypass_row(),
           row("client_certificate", &RouteConfig::client_certificate, conf::boolean(),
               "Only clients that showed a good certificate pass, others get 403; the listener's tls must ask for "

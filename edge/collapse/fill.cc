@@ -164,8 +164,8 @@ Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t reques
     content_->settle([](const Reader&) { return Settlement{Kind::retry, {}, 0, false, false}; });
     return Writer::Verdict::not_modified;
   }
-  auto [fresh, good, names] = ObjectBuilder::refreshed(*stale_, response, rules_, facts_, path_, request_ms,
-                                                       response_ms, sequence_, origin_);
+  auto [fresh, good, names] =
+      ObjectBuilder::refreshed(*stale_, response, rules_, facts_, path_, request_ms, response_ms, sequence_, origin_);
   if (good) {
     store_->replace(*this, fresh, names);
   } else {

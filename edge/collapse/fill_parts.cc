@@ -59,10 +59,12 @@ Writer::Verdict Fill::refuse(int64_t note_until_ms, bool only_ranges) {
 // The head is stored at once: with it others find the parts. nullopt: no room, and nothing was done.
 std::optional<Writer::Verdict> Fill::keep_parts(const http::ResponseHead& whole, const Freshness& fresh,
                                                 const http::ByteRange& brought, int64_t response_ms) {
+  auto validator = strong_validator(whole.fields);
+  if (!validator) return std::nullopt;
   std::string names = vary_names(whole.fields).value_or(std::string{});
   std::string values;
   vary_values(names, request_.fields, values);
-  auto parts = std::make_shared<Parts>(store_, sequence_, whole.content_length, *strong_validator(whole.fields));
+  auto parts = std::make_shared<Parts>(store_, sequence_, whole.content_length, *validator);
   auto run = std::make_shared<Run>(store_, parts);
   if (!run->expect(brought.first, brought.first + brought.length)) return std::nullopt;
   ObjectRef object = ObjectBuilder::make(whole, fresh, content_, sequence_, origin_);

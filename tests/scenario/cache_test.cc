@@ -32,7 +32,7 @@ TEST_F(CacheScenario, AMissThenHitsWithTheirAge) {
   auto client = w.client();
   auto server = warm(client);
   Message miss = fetch(server, client, "/a", "hello", minute, "If-None-Match: \"old\"\r\nRange: bytes=0-\r\n");
-  EXPECT_EQ(miss.status(), 200);
+  EXPECT_EQ(miss.status(), 206);
   miss = fetch(server, client, "/b", "hello", minute, "If-None-Match: \"old\"\r\n");
   EXPECT_FALSE(last_seen.has("If-None-Match"));
   EXPECT_EQ(miss.field("Cache-Status"), "edge-1; fwd=uri-miss; fwd-status=200; ttl=60; stored");

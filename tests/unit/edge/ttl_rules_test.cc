@@ -250,7 +250,7 @@ TEST(TtlRules, StandInWhileTheServerFails) {
   EXPECT_EQ(drain(*l.reader), "old");
   store(v.cache, "/b", {{"Cache-Control", "max-age=1, stale-if-error=5"}}, "b");
   Request b("/b");
-  EXPECT_FALSE(v.cache.find(b.at(start_ms + 30'000)).object->may_serve_stale_on_error(start_ms + 30'000))
+  EXPECT_FALSE(v.cache.find(b.at(start_ms + 30'000)).object->may_stand_in(Object::StandIn::error, start_ms + 30'000))
       << "the server's own counts";
 }
 

@@ -5,7 +5,7 @@ caches of the same size.
     bench/hit_ratio.py [--memory MIB,…] [--requests N] [--objects N] [--peers NAME,…] [--results FILE]
 
 The requests are drawn from the sizes and popularities of ../shared/data/traces/meta-cdn-*.json, one after the other on one
-connection. A hit is an answer whose number the origin has given before. docs/cache.md has the figures.
+connection. A hit is an answer whose number the origin has given before. docs/eviction.md has the figures.
 """
 import argparse
 import bisect

@@ -13,7 +13,12 @@ namespace {
 
 void append_part(std::string& out, std::string_view text) {
   char digits[20];
-  char* end = std::to_chars(digits, digits + sizeof digits, text.size()).ptr;
+  char* end = digits;
+  if (text.size() < 10) {  // most are short, and this is on the way of every hit
+    *end++ = static_cast<char>('0' + text.size());
+  } else {
+    end = std::to_chars(digits, digits + sizeof digits, text.size()).ptr;
+  }
   *end++ = ':';
   out.append(digits, static_cast<size_t>(end - digits)).append(text);
 }

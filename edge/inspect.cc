@@ -13,41 +13,11 @@ namespace {
 constexpr size_t buckets_a_turn = 256;  // looked at under one hold of a shard's lock
 constexpr int most_walks = 4;           // of a shard whose table grows meanwhile
 
-std::string_view take_line(std::string_view& text) {
-  size_t end = std::min(text.find('\n'), text.size());
-  std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
-
-// See vary_values: a value, its length behind it, '-' before the length of a field that was absent. Takes from `values`
-// what belongs to the names.
-std::string vary_for_people(std::string_view names, std::string_view& values) {
-  std::string out;
-  while (!names.empty()) {
-    std::string_view name = take_line(names), value = take_line(values), length = take_line(values);
-    out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", name, length.starts_with('-') ? "(none)" : value);
-  }
-  return out;
-}
-
-// The key as a URL, then what else is in it.
-std::string for_people(std::string_view key) {
-  std::string out = key_text(key);  // "http example.com /path?query more"
-  size_t authority = out.find(' '), path = out.find(' ', authority + 1);
-  if (authority == std::string::npos || path == std::string::npos) return out;
-  size_t more = out.find(' ', path + 1);
-  if (more != std::string::npos) out.insert(more + 1, "(").append(")");
-  out.erase(path, 1);
-  return out.replace(authority, 1, "://");
-}
-
 VariantView view_of(const Variant& variant, const Variant* chosen, int64_t now_ms) {
   const Object& object = *variant.object;
   const Freshness& f = object.freshness();
   VariantView v;
-  std::string_view values = variant.values;
-  v.vary = vary_for_people(variant.names, values);
+  v.vary = vary_text(variant.names, variant.values);
   v.status = object.status();
   v.bytes = object.content_length().value_or(0);
   v.hits = variant.hits.load(std::memory_order_relaxed);
@@ -125,7 +95,7 @@ Inspection Store::inspect(const RequestView& request) {
   std::string key;
   size_t primary = compose_key(rules, request, key);
   Place at = place(key, primary);
-  out.key = for_people(key);
+  out.key = key_for_people(rules, key);
   out.outcome = Outcome::miss;
   out.forward = Forward::uri_miss;
   out.why = "nothing is stored under this key";
@@ -144,8 +114,8 @@ Inspection Store::inspect(const RequestView& request) {
   if (facts.only_if_cached) {
     out.outcome = Outcome::only_if_cached_miss;
     out.why += "; the request takes only what is stored: 504";
-  } else if (!facts.may_store || facts.head ||
-             (facts.range && !rules.config.fragments && out.outcome == Outcome::miss)) {
+  } else if (bool in_parts = rules.config.fragments && out.apart_ms == 0;
+             !facts.may_store || facts.head || (facts.range && !in_parts && out.outcome == Outcome::miss)) {
     out.outcome = Outcome::bypass;
     out.why += fmt::format("; the answer isn't stored for its {}", facts.head    ? "method, HEAD"
                                                                    : facts.range ? "Range"
@@ -163,7 +133,8 @@ void Store::look_into(Entry& entry, const RequestFacts& facts, const RequestView
   if (chosen && cut(*chosen->object)) chosen = nullptr;
   for (auto v = entry.variants.rbegin(); v != entry.variants.rend(); ++v)
     out.variants.push_back(view_of(**v, chosen, request.now_ms));
-  bool shared = !facts.authorization && out.apart_ms == 0;
+  bool apart = out.apart_ms > 0 && (facts.range || !entry.note->only_ranges);
+  bool shared = !facts.authorization && !apart;
   if (chosen) {
     Use use = judge(*chosen->object, facts, request.now_ms);
     out.why = why_used(*chosen->object, facts, use, request.now_ms);
@@ -225,7 +196,7 @@ std::vector<HotKey> Store::top(size_t most) {
   std::sort(heap.begin(), heap.end(), [](const HotKey& a, const HotKey& b) {
     return a.requests != b.requests ? a.requests > b.requests : a.key < b.key;
   });
-  for (HotKey& key : heap) key.key = for_people(key.key);
+  for (HotKey& key : heap) key.key = key_for_people(rules(), key.key);
   return heap;
 }
 

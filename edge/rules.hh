@@ -55,6 +55,9 @@ RequestFacts examine(const Rules& rules, const RequestView& request);
 size_t compose_key(const Rules& rules, const RequestView& request, std::string& out);
 // The same for people: "http example.com /path?query", and what else is in it.
 std::string key_text(std::string_view key);
+// As a URL, and in brackets by its name what else is in it: "http://example.com/path?query (accept-language: de)". Names
+// are those of `rules`; a key made by others may get wrong ones.
+std::string key_for_people(const Rules& rules, std::string_view key);
 void compose_url_key(const Rules& rules, std::string_view scheme, std::string_view authority, std::string_view path,
                      std::optional<std::string_view> query, std::string& out);
 
@@ -99,6 +102,8 @@ std::optional<std::string> vary_names(const http::Fields& response);
 // Accept-Charset and Accept-Language also sorted and in lower case; Accept-Encoding as accepted_encodings(). Appended to
 // `out`.
 void vary_values(std::string_view names, const http::Fields& request, std::string& out);
+// The same for people: "accept-encoding: gzip; accept-language: (none)".
+std::string vary_text(std::string_view names, std::string_view values);
 // A response that varies by Accept-Language alone, in the one language the request wants most (RFC 9110 §12.5.4).
 bool speaks_the_language(std::string_view names, const http::Fields& response, const http::Fields& request);
 

@@ -153,6 +153,30 @@ std::string key_text(std::string_view key) {
   return out;
 }
 
+std::string key_for_people(const Rules& rules, std::string_view key) {
+  std::string out, more;
+  for (const char* behind : {"://", "", ""}) out.append(take_part(key).value_or("")).append(behind);
+  if (auto query = take_part(key)) out.append("?").append(*query);
+  auto name = [&more](std::string_view what, std::string_view value) {
+    more.append(more.empty() ? "" : "; ").append(what).append(": ").append(value.empty() ? "(none)" : value);
+  };
+  const CacheConfig& config = rules.config;
+  if (!key.empty() && key[0] != '|') {
+    if (auto route = take_part(key); route && !route->empty()) name("route", *route);
+    if (auto pool = take_part(key); pool && !pool->empty()) name("pool", *pool);
+  }
+  key.remove_prefix(std::min<size_t>(1, key.size()));  // the '|'
+  if (config.key_device && !key.empty()) name("device", take_part(key).value_or(""));
+  if (config.key_country && !key.empty()) name("country", take_part(key).value_or(""));
+  for (auto header = config.key_headers.begin(); header != config.key_headers.end() && !key.empty(); ++header)
+    more.append(more.empty() ? "" : "; ").append(vary_text(*header + "\n", take_part(key).value_or("")));
+  while (!key.empty())
+    if (auto pair = take_part(key)) name("cookie", *pair);
+  if (!more.empty()) out.append(" (").append(more).append(")");
+  std::replace(out.begin(), out.end(), '\n', ' ');
+  return out;
+}
+
 std::optional<Url> parse_url(std::string_view text) {
   size_t colon = text.find("://");
   if (colon == std::string_view::npos) return std::nullopt;

@@ -150,6 +150,20 @@ void vary_values(std::string_view names, const http::Fields& request, std::strin
   }
 }
 
+std::string vary_text(std::string_view names, std::string_view values) {
+  auto line = [](std::string_view& text) {
+    std::string_view taken = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(taken.size() + 1, text.size()));
+    return taken;
+  };
+  std::string out;
+  while (!names.empty()) {
+    std::string_view name = line(names), value = line(values), length = line(values);
+    out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", name, length.starts_with('-') ? "(none)" : value);
+  }
+  return out;
+}
+
 bool speaks_the_language(std::string_view names, const http::Fields& response, const http::Fields& request) {
   if (names != "accept-language\n") return false;
   auto spoken = response.find(FieldId::content_language);

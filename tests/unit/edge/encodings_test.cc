@@ -205,6 +205,7 @@ TEST_F(EncodingsTest, WithoutRoomOrHandsThePlainBytesGo) {
 }
 
 TEST_F(EncodingsTest, LiveAndDieWithThePlainAnswer) {
+  uint64_t empty = cache.stats().bytes;  // what the eviction policy remembers
   store(cache, "/a", text, plain);
   uint64_t before = cache.stats().bytes;
   hit(br);
@@ -213,7 +214,7 @@ TEST_F(EncodingsTest, LiveAndDieWithThePlainAnswer) {
   EXPECT_GT(with, before + 1000) << "they are on the account";
   EXPECT_LT(with, before + plain.size() / 2) << "and what was reserved too much is given back";
   EXPECT_EQ(cache.purge("http://example.com/a"), 1u);
-  EXPECT_EQ(cache.stats().bytes, 0u);
+  EXPECT_EQ(cache.stats().bytes, empty);
 }
 
 TEST_F(EncodingsTest, StayInTheBudget) {

@@ -85,7 +85,11 @@ void Store::insert(Shard& shard, Entry& entry, std::unique_ptr<Variant> variant)
   uint64_t bytes = variant->object->content()->charge().held();
   variant->bytes = static_cast<uint32_t>(std::min<uint64_t>(bytes, UINT32_MAX));
   residents_.admit(*variant);
-  entry.variants.push_back(std::move(variant));
+  // By when their heads came, not their ends: of several that match, the most recent is used (RFC 9111 §4).
+  int64_t came_ms = variant->object->freshness().response_ms;
+  auto later = std::find_if(entry.variants.begin(), entry.variants.end(),
+                            [&](const auto& v) { return v->object->freshness().response_ms > came_ms; });
+  entry.variants.insert(later, std::move(variant));
   counters_.objects.fetch_add(1, std::memory_order_relaxed);
 }
 

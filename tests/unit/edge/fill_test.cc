@@ -208,6 +208,27 @@ TEST(Fill, TooLongStreamsThroughAWindow) {
   EXPECT_EQ(cache.stats().too_large, 1u);
 }
 
+// Of several that match, the most recent is used (RFC 9111 §4): not the one whose body took longest.
+TEST(Fill, WhatEndsLateIsNoMoreRecentForIt) {
+  Cache cache(config(), 1);
+  Request plain("/a"), keyed("/a", {{"User-Agent", "A"}});
+  Lookup slow = cache.find(plain.at(start_ms));
+  Lookup quick = cache.find(Request("/a", {{"User-Agent", "A"}, {"Authorization", "x"}}).at(start_ms));
+  ASSERT_TRUE(slow.writer && quick.writer);
+  ASSERT_EQ(slow.writer->head(Response(Pairs{{"Cache-Control", "max-age=60"}}).head, start_ms, start_ms),
+            Writer::Verdict::stored);
+  Response later({{"Cache-Control", "public, max-age=60"}, {"Vary", "User-Agent"}});
+  ASSERT_EQ(fill(quick, later, "later", start_ms + 2000), Writer::Verdict::stored);
+  slow.writer->append(Slice::copy_of("earlier"));
+  ASSERT_TRUE(slow.writer->finish());
+  Lookup found = cache.find(keyed.at(start_ms + 3000));
+  ASSERT_EQ(found.outcome, Outcome::hit);
+  EXPECT_EQ(body_of(found.object), "later");
+  found = cache.find(plain.at(start_ms + 3000));
+  ASSERT_EQ(found.outcome, Outcome::hit);
+  EXPECT_EQ(body_of(found.object), "earlier");
+}
+
 TEST(Fill, NobodyLeftLetsTheProducerKnow) {
   Cache cache(config(8 << 20, 100'000), 1);
   Request request("/a");

@@ -86,7 +86,7 @@ bool Fill::fits(const Reader& reader, const std::string& names, const std::strin
 
 Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
   if (stale_ && response.status == 304) return refresh(response, request_ms, response_ms);
-  if (stale_ && is_server_error(response.status) && stale_->may_stand_in(Object::StandIn::error, response_ms)) {
+  if (is_server_error(response.status) && may_stand_in(Object::StandIn::error, response_ms)) {
     serve_stale(response_ms);
     return Writer::Verdict::stale_on_error;
   }
@@ -96,7 +96,7 @@ Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_m
   Freshness fresh = freshness(rules_, ruled.counts(), request_ms, response_ms);
   ruled.settle(fresh);
   // Whoever makes the origin fail, with a request that asks past the store, doesn't take from others what is still good.
-  if (stale_ && response.status >= 500 && stale_->fresh(response_ms))
+  if (stale_ && response.status >= 500 && stale_->fresh(response_ms) && !stale_->freshness().no_cache)
     return let_pass(response, fresh, response_ms, true);
   if (!storable(rules_, facts_, ruled.counts(), fresh).store) return let_pass(response, fresh, response_ms, false);
   auto length = length_of(response);
@@ -188,6 +188,12 @@ Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t reques
   return Writer::Verdict::not_modified;
 }
 
+bool Fill::may_stand_in(Object::StandIn in_place_of, int64_t now_ms) const {
+  if (!stale_ || !stale_->may_stand_in(in_place_of, now_ms) || store_->cut(*stale_)) return false;
+  std::lock_guard lock(shard_->mutex);
+  return entry_ != nullptr;
+}
+
 void Fill::serve_stale(int64_t now_ms) {
   store_->pause_validation(*this, now_ms + error_note_ms);
   store_->retire(*this, 0, false);
@@ -236,7 +242,7 @@ bool Fill::finish(const http::Fields& trailers) {
 void Fill::abort(int64_t now_ms, int status) {
   if (now_ms == 0) now_ms = found_ms_;
   if (status != 0 && stale_) {
-    if (stale_->may_stand_in(Object::StandIn::unreachable, now_ms)) serve_stale(now_ms);
+    if (may_stand_in(Object::StandIn::unreachable, now_ms)) serve_stale(now_ms);
     store_->pause_validation(*this, now_ms + error_note_ms);
   }
   store_->retire(*this, 0, false);

@@ -51,6 +51,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   Writer::Verdict refuse(int64_t note_until_ms, bool only_ranges);
   bool reserve_head(const Object& object, size_t vary_bytes);
   void settle(const ObjectRef& object, bool shareable, const std::string& names, const std::string& values);
+  bool may_stand_in(Object::StandIn in_place_of, int64_t now_ms) const;  // not what was purged meanwhile
   void serve_stale(int64_t now_ms);
   void stop_storing();
   bool fits(const Reader& reader, const std::string& names, const std::string& values) const;

@@ -100,6 +100,41 @@ struct WindowRow {
   bool rfc_error, rfc_unreachable, rfc_validation;
 };
 
+TEST(Stale, WhatWasPurgedAmidItsFetchStandsInForNothing) {
+  for (int status : {0, 503}) {
+    for (bool purged : {false, true}) {
+      Cache cache(config(), 1);
+      store(cache, "/a", {{"Cache-Control", "max-age=10, stale-if-error=60"}, {"ETag", "\"1\""}}, "old");
+      int64_t now = start_ms + 15 * second;
+      Lookup l = ask(cache, "/a", now);
+      ASSERT_EQ(l.outcome, Outcome::stale);
+      if (purged) cache.purge("http://example.com/a");
+      if (status != 0) {
+        Response error({}, status);
+        EXPECT_EQ(l.writer->head(error.head, now, now) == Writer::Verdict::stale_on_error, !purged);
+      } else {
+        l.writer->abort(now, 502);
+        EXPECT_EQ(l.reader->state() == Reader::State::failed, purged);
+      }
+    }
+  }
+}
+
+// What is validated before every use is of no use to those whom the error is kept from.
+TEST(Stale, AnErrorMayTakeThePlaceOfNoCacheButNotOfWhatIsFresh) {
+  for (bool no_cache : {false, true}) {
+    Cache cache(config(), 1);
+    store(cache, "/a", {{"Cache-Control", no_cache ? "max-age=60, no-cache" : "max-age=60"}, {"ETag", "\"1\""}}, "old");
+    Lookup l = ask(cache, "/a", start_ms, {{"Cache-Control", "no-cache"}});
+    ASSERT_EQ(l.outcome, Outcome::stale);
+    Response error({{"Cache-Control", "max-age=5"}}, 505);
+    EXPECT_EQ(fill(l, error, "no"), no_cache ? Writer::Verdict::stored : Writer::Verdict::uncacheable);
+    Lookup after = ask(cache, "/a", start_ms);
+    ASSERT_EQ(after.outcome, Outcome::hit);
+    EXPECT_EQ(body_of(after.object), no_cache ? "no" : "old");
+  }
+}
+
 TEST(Stale, WindowsFollowTheTable) {
   const WindowRow rows[] = {
       {"max-age=10", 20, false, true, false, false, true, false},

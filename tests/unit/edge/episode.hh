@@ -92,6 +92,7 @@ class Episode {
   std::string failure_;
   model::Rules rules_;
   std::unique_ptr<Cache> cache_;
+  uint64_t empty_bytes_ = 0;  // of the eviction policy, which remembers what went
   int64_t now_ms_ = start_ms;
   bool whole_seconds_ = true;
   uint64_t number_ = 0;

@@ -233,9 +233,10 @@ May may_serve(const Rules& rules, const Stored& stored, const Request& request, 
     if (over && !(d.has("immutable") && most_left > 0)) return May::never;  // RFC 8246 §2
     if ((age + grain) / 1000 >= *limit) most = May::may;
   }
-  if (auto wanted = asked.seconds("min-fresh")) {  // §5.2.1.3
-    if (*wanted < 0 || most_left + grain < *wanted * 1000) return May::never;
-    if (least_left - grain < *wanted * 1000) most = May::may;
+  if (auto wanted = asked.seconds("min-fresh")) {                    // §5.2.1.3
+    int64_t wanted_ms = (*wanted < 0 ? longest_s : *wanted) * 1000;  // what is no number may ask for any
+    if (most_left + grain < wanted_ms) return May::never;
+    if (least_left - grain < wanted_ms || *wanted < 0) most = May::may;
   }
   if (least_left > grain) return most;
   if (most_left > -grain) return at_most(most, May::may);

@@ -143,6 +143,8 @@ class Freshness(Cdn):
         def answer(target):
             if target == '/none':
                 return 404, '', b''
+            if target.startswith('/bad'):
+                return 400, 'Cache-Control: max-age=60\r\n' if target == '/bad-fresh' else '', b'bad'
             if target == '/set':
                 return 200, 'Set-Cookie: a=b\r\n', b''
             kind = 'image/png' if target.endswith('.png') else 'text/html'
@@ -151,6 +153,7 @@ class Freshness(Cdn):
         edge = self.edge(origin, cache='''ttl = [
             { path = "/assets/", type = "image/*", ttl = "1h", override = true },
             { status = 404, ttl = "1m" },
+            { status = 400, ttl = "0s" },
             { ttl = "5m" } ]''')
 
         def ttl(target):
@@ -159,6 +162,8 @@ class Freshness(Cdn):
         self.assertRegex(ttl('/assets/a.png'), r'hit; ttl=3\d{3}')
         self.assertRegex(ttl('/assets/a.html'), r'hit; ttl=[01]\b')
         self.assertRegex(ttl('/none'), r'hit; ttl=(60|59)')
+        self.assertRegex(ttl('/bad-fresh'), r'hit; ttl=(60|59)')
+        self.assertNotIn('hit', ttl('/bad'))
         self.assertNotIn('hit', ttl('/set'))
         self.assertEqual(len([r for r in asked if r[1] == '/none']), 1)
 

@@ -118,6 +118,12 @@ TEST(TtlRules, StatusesThatAreNotCacheableBecomeSoWhenNamed) {
   bad.statuses = {400, 431};
   EXPECT_TRUE(outcome(bad, {}, 400).stored);
   EXPECT_FALSE(outcome(named, {{"Cache-Control", "max-age=60"}}, 400).stored);
+  // Naming it is enough for what the server says of its freshness to count; a ttl of 0 adds none.
+  TtlRule explicit_only = rule(0);
+  explicit_only.statuses = {400};
+  EXPECT_EQ(outcome(explicit_only, {{"Cache-Control", "max-age=60"}}, 400).ttl_s, 60);
+  EXPECT_FALSE(outcome(explicit_only, {}, 400).stored);
+  EXPECT_FALSE(outcome(explicit_only, {{"Cache-Control", "max-age=60"}}, 414).stored);
 }
 
 TEST(TtlRules, AnOverrideCountsWhateverTheServerSaysOfTime) {

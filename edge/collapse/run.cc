@@ -93,20 +93,25 @@ void Run::append(Slice bytes) {
         store_->drop_fragment(parts_->key(number_), *content_);
         content_->window();
       }
-      content_->append(std::move(part));
+      if (position_ + take == fragment.first + fragment.length) {
+        complete_fragment(std::move(part));
+      } else {
+        content_->append(std::move(part));
+      }
     }
     position_ += take;
     bytes.data += take;
     bytes.size -= take;
-    if (position_ == fragment.first + fragment.length) complete_fragment();
   }
 }
 
-// The next one stands in the index before this one is whole: readers go from one to the other without a gap.
-void Run::complete_fragment() {
+// The next one stands in the index before the last bytes of this one are seen: readers go from one to the other without
+// a gap.
+void Run::complete_fragment(Slice last) {
   std::shared_ptr<Content> whole = std::move(content_);
   FragmentKey key = parts_->key(number_);
-  if (position_ < end_ && !begin(number_ + 1, false)) over_ = true;
+  if (position_ + last.size < end_ && !begin(number_ + 1, false)) over_ = true;
+  whole->append(std::move(last));
   whole->complete({});
   if (!whole->windowed()) store_->keep_fragment(key, *whole);
 }

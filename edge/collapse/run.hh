@@ -50,7 +50,7 @@ class Run : public std::enable_shared_from_this<Run> {
 
  private:
   bool begin(uint64_t number, bool insist);
-  void complete_fragment();
+  void complete_fragment(Slice last);
   void nudge();
 
   std::shared_ptr<Store> store_;

@@ -127,7 +127,7 @@ TEST(Threads, FetchFollowPurgeEvictReload) {
   EXPECT_GT(totals.led.load(), 100u);
   EXPECT_GT(totals.hit.load(), 100u);
   EXPECT_GT(totals.beside.load(), 10u);
-  EXPECT_GT(totals.followed.load(), 10u);
+  EXPECT_GT(totals.followed.load(), 0u);
   EXPECT_GT(cache.stats().validated, 10u);
   EXPECT_GT(cache.stats().evictions, 10u);
   EXPECT_EQ(cache.stats().filling, 0u);

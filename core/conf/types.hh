@@ -136,11 +136,9 @@ Type<std::vector<T>> list(Type<T> inner, size_t fewest = 0, bool single = false)
       return true;
     }
     bool good = true, was = std::exchange(binder.in_list, true);
-    for (const Value& v : value.items) {
-      T item{};
-      good = read(binder, v, item) && good;
-      items.push_back(std::move(item));  // also a bad one: what refers to its name shall not fail as well
-    }
+    items.reserve(value.items.size());  // routes are large, and may be thousands
+    for (const Value& v : value.items)  // a bad one stays: what refers to its name shall not fail as well
+      good = read(binder, v, items.emplace_back()) && good;
     binder.in_list = was;
     if (items.size() < fewest) {
       binder.error(value.where, binder.subject() + " is empty");

@@ -1,0 +1,96 @@
+#pragma once
+// The disk tier as the cache sees it: records by key, in segments of a log (docs/caching.md tells the format). It knows
+// nothing of HTTP: a record is a key, a number that grows, some bytes of `meta` and a body. What isn't whole and right
+// doesn't exist; when the disk fails the tier steps aside, and everybody goes on without it.
+//
+// Threads: may_have(), touch(), write(), remove(), stats() any, and none of them waits for a disk; read() waits for it:
+// on the Executor's threads only.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/body.hh"
+#include "core/base/clock.hh"
+#include "core/base/file.hh"
+#include "core/base/io.hh"
+
+namespace portolan::edge::disk {
+
+// A digest of what names a record; the caller's. Evenly distributed, and the same after a restart.
+struct Key {
+  uint64_t high = 0, low = 0;
+  bool operator==(const Key&) const = default;
+};
+
+struct Record {
+  Key key;
+  uint64_t sequence = 0;   // of the object (Object::sequence()); of two records of a key the later one counts
+  int64_t useless_ms = 0;  // wall clock; from here on nobody wants it any more. A hint for what is kept
+  std::string meta;        // at most max_meta_bytes
+  Body body;               // no file ranges but those that pread(2) can read; at most max_body_bytes
+};
+
+struct Found {
+  uint64_t sequence = 0;
+  std::string meta;
+  // The body: verified, and at this place as long as `file` is held. It also may be sent by sendfile(2): what is under
+  // way is never overwritten.
+  FileRef file;
+  off_t offset = 0;
+  uint64_t length = 0;
+};
+
+struct Config {
+  std::string path;  // a directory
+  uint64_t bytes = 0;
+  bool operator==(const Config&) const = default;
+};
+
+struct Stats {
+  enum class State : uint8_t { starting, serving, aside, stopped } state = State::starting;
+  std::string reason;  // why it is aside
+  uint64_t objects = 0, bytes = 0, budget = 0, index_bytes = 0;
+  uint64_t segments = 0, segments_free = 0;
+  uint64_t reads = 0, writes = 0, written_bytes = 0,
+           rewritten_bytes = 0;  // rewritten: moved on when a segment was reclaimed
+  uint64_t refused = 0;          // not written: too much waits, or it is aside
+  uint64_t damaged = 0;          // records dropped because a checksum was wrong
+  uint64_t reclaimed = 0;        // segments
+  uint64_t evicted = 0;          // records that went with them
+  uint64_t syncs = 0;
+  uint64_t errors = 0;  // of the disk
+};
+
+class Disk {
+ public:
+  static constexpr uint64_t segment_bytes = 32ull << 20;
+  static constexpr uint64_t max_body_bytes = 16ull << 20;
+  static constexpr uint64_t max_meta_bytes = 64ull << 10;
+
+  // Nothing is touched before start().
+  Disk(const Config& config, FileSystem& files, Executor& executor, const Clock& clock);
+  ~Disk();  // waits for what it has under way; what was written but not flushed is flushed
+  Disk(const Disk&) = delete;
+  Disk& operator=(const Disk&) = delete;
+
+  // Opens the store and reads its index, on the executor. It serves what it knows already meanwhile.
+  void start();
+  // False: there is nothing of this key; true: most likely there is. RAM only, some hundred nanoseconds.
+  bool may_have(Key key) const;
+  // The record, verified. A damaged one is dropped and counted.
+  std::optional<Found> read(Key key);
+  // It was used: to be kept when its segment is reclaimed.
+  void touch(Key key);
+  // Takes the record over, to be written soon: readable at once or a little later, durable against kill -9 within 500 ms.
+  // False: refused, because too much waits already, it is too large, or the tier is aside.
+  bool write(Record record);
+  void remove(Key key);
+  // The largest sequence it has ever seen, once it serves; 0 for an empty store.
+  uint64_t last_sequence() const;
+  Stats stats() const;
+};
+
+}  // namespace portolan::edge::disk

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/heap.hh"
 #include "edge/reader.hh"
 
 namespace portolan::edge {
 namespace {
 
-constexpr uint64_t block_overhead = sizeof(Block) + 16;  // with the allocator's own
+uint64_t block_bytes(uint64_t capacity) {
+  return heap_bytes(capacity + sizeof(Block));
+}
 
 // A block mostly filled by one slice is kept as it is; others are copied, so that a few bytes pin
 // no large block.
@@ -19,9 +22,19 @@ bool worth_keeping(const Slice& s) {
 }  // namespace
 
 bool Charge::try_add(uint64_t bytes) {
+  uint64_t budget = ledger_->budget.load(std::memory_order_relaxed);
+  uint64_t slack = ledger_->slack.load(std::memory_order_relaxed);
+  return slack < budget && add_below(budget - slack, bytes);
+}
+
+bool Charge::try_add_lean(uint64_t bytes) {
+  return add_below(ledger_->budget.load(std::memory_order_relaxed), bytes);
+}
+
+bool Charge::add_below(uint64_t limit, uint64_t bytes) {
   uint64_t used = ledger_->used.load(std::memory_order_relaxed);
   do {
-    if (used + bytes > ledger_->budget.load(std::memory_order_relaxed)) return false;
+    if (used + bytes > limit) return false;
   } while (!ledger_->used.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
   held_.fetch_add(bytes, std::memory_order_relaxed);
   return true;
@@ -50,13 +63,14 @@ Content::~Content() {
 uint64_t Content::cost_of(const Slice& s) const {
   if (s.size == 0) return 0;
   std::lock_guard lock(mutex_);
-  if (worth_keeping(s)) return sizeof(Piece) + s.block->capacity() + block_overhead;
+  if (worth_keeping(s)) return sizeof(Piece) + block_bytes(s.block->capacity());
   uint64_t room = tail_own_ ? pieces_.back().bytes.block->capacity() - tail_used_ : 0;
   if (s.size <= room) return 0;
   uint64_t blocks = (s.size - room) / Block::standard_capacity + 1;
   uint64_t capacity = blocks * Block::standard_capacity;
   if (declared_ && *declared_ > size()) capacity = std::min(capacity, *declared_ - size());
-  return capacity + blocks * (sizeof(Piece) + block_overhead);
+  uint64_t whole = capacity / Block::standard_capacity, rest = capacity % Block::standard_capacity;
+  return whole * block_bytes(Block::standard_capacity) + (rest ? block_bytes(rest) : 0) + blocks * sizeof(Piece);
 }
 
 void Content::declare(std::optional<uint64_t> length) {
@@ -134,7 +148,7 @@ void Content::move_to_pages() {
 void Content::settle_charge() {
   uint64_t exact = fixed_cost_ + trailer_text_.size() + trailers_.size() * sizeof(http::Field);
   if (paged_) exact += PageFile::pages_of(size());
-  for (const Piece& p : pieces_) exact += p.bytes.block->capacity() + sizeof(Piece) + block_overhead;
+  for (const Piece& p : pieces_) exact += block_bytes(p.bytes.block->capacity()) + sizeof(Piece);
   if (uint64_t held = charge_.held(); held > exact) charge_.give_back(held - exact);
 }
 

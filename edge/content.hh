@@ -33,6 +33,7 @@ class Reader;
 struct Ledger {
   std::atomic<uint64_t> used{0};  // never pushed above budget
   std::atomic<uint64_t> budget{0};
+  std::atomic<uint64_t> slack{0};    // what the heap holds beyond what was asked of it: makes room for itself, too
   std::atomic<uint64_t> passing{0};  // in windows
   std::shared_ptr<PageFile> pages = std::make_shared<PageFile>();
 };
@@ -43,8 +44,9 @@ class Charge {
   ~Charge() { release(); }
   Charge(const Charge&) = delete;
   Charge& operator=(const Charge&) = delete;
-  bool try_add(uint64_t bytes);  // false: it would exceed the budget; nothing was added
-  void force(uint64_t bytes);    // whatever the budget says
+  bool try_add(uint64_t bytes);       // false: it would exceed the budget; nothing was added
+  bool try_add_lean(uint64_t bytes);  // the same, leaving aside what the heap wastes
+  void force(uint64_t bytes);         // whatever the budget says
   void give_back(uint64_t bytes);
   void release();
   uint64_t held() const { return held_.load(std::memory_order_relaxed); }
@@ -53,6 +55,7 @@ class Charge {
 
  private:
   std::shared_ptr<Ledger> ledger_;
+  bool add_below(uint64_t limit, uint64_t bytes);
   std::atomic<uint64_t> held_{0};
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/heap.hh"
 #include "edge/collapse/fill.hh"
 
 namespace portolan::edge {
@@ -217,7 +218,17 @@ void Store::pause_validation(Fill& fill, int64_t until_ms) {
 
 // ── memory ──
 
+void Store::weigh(uint64_t bytes) {
+  if (unweighed_.fetch_add(bytes, std::memory_order_relaxed) + bytes < weigh_every_bytes) return;
+  unweighed_.store(0, std::memory_order_relaxed);
+  uint64_t slack = heap_slack_bytes();
+  uint64_t budget = ledger_->budget.load(std::memory_order_relaxed);
+  uint64_t borne = std::max(budget / slack_borne, least_slack_borne);
+  ledger_->slack.store(slack > borne ? std::min(slack - borne, budget / 4 * 3) : 0, std::memory_order_relaxed);
+}
+
 bool Store::reserve(Charge& charge, uint64_t bytes) {
+  weigh(bytes);
   if (charge.try_add(bytes)) return true;
   // What others take of what is freed here must not make one reservation empty the cache.
   uint64_t limit = std::max<uint64_t>(bytes * 4, 256 << 10);
@@ -225,7 +236,7 @@ bool Store::reserve(Charge& charge, uint64_t bytes) {
     if (!evict_one(freed)) break;
     if (charge.try_add(bytes)) return true;
   }
-  return charge.try_add(bytes);
+  return charge.try_add_lean(bytes);  // what the heap wastes goes little by little, and is no reason to refuse
 }
 
 bool Store::evict_one(uint64_t& freed) {

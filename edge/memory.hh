@@ -179,6 +179,7 @@ class Store : public std::enable_shared_from_this<Store> {
   ObjectRef coded(const Rules& rules, const RequestFacts& facts, const RequestView& request, ObjectRef plain);
   bool evict_one(uint64_t& freed);
   void shrink();
+  void weigh(uint64_t bytes);  // what is about to be reserved: now and then looks at the heap
 
   std::atomic<const Rules*> rules_{nullptr};
   std::mutex reconfigure_mutex_;
@@ -191,6 +192,11 @@ class Store : public std::enable_shared_from_this<Store> {
   std::atomic<uint64_t> sequence_{0};
   GroupClock groups_;
   std::atomic<bool> extra_keys_{false};  // some key has ever held more than its URL
+  static constexpr uint64_t weigh_every_bytes = 4 << 20;
+  // What the heap wastes is beside the budget up to a thirtieth of it; what goes beyond is of it, and at most three quarters of it.
+  static constexpr uint64_t slack_borne = 30;
+  static constexpr uint64_t least_slack_borne = 16 << 20;
+  std::atomic<uint64_t> unweighed_{0};
   mutable Counters counters_;
   std::atomic<Executor*> executor_{nullptr};
 };

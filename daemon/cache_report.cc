@@ -37,6 +37,7 @@ constexpr Figure figures[] = {
     {"evicted", "evicted", &edge::Stats::evictions},
     {"purged", "purged", &edge::Stats::purged},
     {"too_large", "too large", &edge::Stats::too_large},
+    {"promoted", "back from the disk", &edge::Stats::promoted},
 };
 
 std::string dump(const json& j) {

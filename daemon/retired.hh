@@ -1,11 +1,10 @@
 #pragma once
 // Objects the workers shared, until the last of them has let go: they are freed by a thread that serves nobody. Freeing
 // ten thousand routes takes milliseconds. The control worker's.
-#include <malloc.h>
-
 #include <memory>
 #include <vector>
 
+#include "core/base/heap.hh"
 #include "core/base/io.hh"
 #include "core/loop/worker.hh"
 
@@ -29,7 +28,7 @@ class Retired {
   // What a reload has read and dropped again goes back to the system as well: it may be many times what is kept.
   static void free(std::vector<std::shared_ptr<const void>>& objects) {
     objects.clear();
-    ::malloc_trim(0);
+    give_back_free_pages();
   }
 
   void sweep() {

@@ -120,6 +120,7 @@ Status Server::start(LoadResult loaded) {
   if (auto opened = open_logs(config); !opened) return opened;
   pool_ = std::make_unique<loop::ThreadPool>(file_threads);
   retired_ = std::make_unique<Retired>(control_, *pool_);
+  disks_ = std::make_unique<DiskKeeper>(control_, clock_);
   shared_ = std::make_unique<proxy::Shared>(*log_writer_);
   shared_->most_connections = connection_limit(config);
   shared_->most_buffered = buffer_limit(config);
@@ -252,6 +253,7 @@ void Server::apply(Preparation next) {
   ocsp_->watch(tls_);
   lend_tls(next.monitor);
   caches_ = assemble_caches(config_, caches_, compressor(config_));
+  disks_->apply(config_, caches_);
   assemble_route_caches(*next.snapshot, caches_);
   next.snapshot->version = ++version_;
   retired_->add(std::exchange(snapshot_, std::move(next.snapshot)));

@@ -14,6 +14,7 @@
 #include "daemon/admin.hh"
 #include "daemon/assembly.hh"
 #include "daemon/config.hh"
+#include "daemon/disk_keeper.hh"
 #include "daemon/gone_servers.hh"
 #include "daemon/leave.hh"
 #include "daemon/ocsp_keeper.hh"
@@ -99,6 +100,7 @@ class Server final : public AdminBackend {
   std::unique_ptr<loop::ThreadPool> pool_;
   std::unique_ptr<loop::ThreadPool> hasher_;      // of passwords
   std::unique_ptr<loop::ThreadPool> compressor_;  // of stored answers; null until a cache asks for one
+  std::unique_ptr<DiskKeeper> disks_;             // outlives whoever has a cache
   std::unique_ptr<Sockets> sockets_;
   std::vector<Crew> crews_;
   std::unique_ptr<loop::Resolver> resolver_;

@@ -88,6 +88,11 @@ void Cache::compress_on(Executor* executor) {
   store_->compress_on(executor);
 }
 
+void Cache::use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor, uint64_t first_sequence) {
+  store_->begin_sequence(first_sequence);
+  store_->use_disk(std::move(disk), executor);
+}
+
 Lookup Cache::find(const RequestView& request) {
   return store_->find(request);
 }

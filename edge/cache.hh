@@ -34,6 +34,9 @@
 
 namespace portolan::edge {
 
+namespace disk {
+class Disk;
+}
 class Store;
 class Fill;
 class Run;
@@ -49,6 +52,7 @@ struct RequestView {
   std::string_view route = {};    // where more than host and path led to it, or empty
   std::string_view pool = {};     // where the route has several, or empty
   bool identified = false;        // the origin is told who the client is: as with Authorization (RFC 9111 §3.5)
+  bool asked_disk = false;        // by an earlier lookup of this request: what it has is in memory by now
   bool refresh = false;           // not to be answered from the store, but its answer may be kept
 };
 
@@ -65,6 +69,7 @@ struct Lookup {
   ObjectRef object;                // hit, stale
   std::unique_ptr<Writer> writer;  // miss, stale; hit: see above
   std::unique_ptr<Reader> reader;  // miss, stale, follow
+  bool loading = false;            // follow: the disk is asked, and whoever waits looks again
   const char* detail = nullptr;    // a token for Cache-Status: "cookie", "range", …
   bool eligible = false;           // it may be cached, whatever came of it: only what withholds() allows goes on
 };
@@ -133,6 +138,7 @@ struct Stats {
   uint64_t fills = 0;      // objects stored
   uint64_t validated = 0;  // 304s
   uint64_t evictions = 0, purged = 0, too_large = 0;
+  uint64_t promoted = 0;  // objects that came back from the disk
 };
 
 class Cache {
@@ -146,6 +152,10 @@ class Cache {
   // Who compresses, off the loops (null, the default: nobody); outlives the cache, or is taken away again. Jobs that were
   // begun end without the cache.
   void compress_on(Executor* executor);
+
+  // Where stored things go besides, and come back from; `executor` does all waiting for it. Null: nowhere. Both outlive the
+  // cache. Sequences go on after `first_sequence`, which is to be later than any the disk may know.
+  void use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor, uint64_t first_sequence);
 
   Lookup find(const RequestView& request);
   // Removes every variant of an URL ("https://host/path?query", as clients ask for it) and detaches

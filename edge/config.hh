@@ -55,6 +55,13 @@ struct CompressConfig {
   bool operator==(const CompressConfig&) const = default;
 };
 
+// Where stored things go besides memory.
+struct DiskConfig {
+  std::string path;  // a directory, of this cache alone
+  uint64_t bytes = 0;
+  bool operator==(const DiskConfig&) const = default;
+};
+
 struct CacheConfig {
   std::string name;
   uint64_t memory_bytes = 256ull << 20;         // all that is stored, overhead included, and what is being filled
@@ -75,6 +82,7 @@ struct CacheConfig {
   std::optional<bool> extension_check;    // default: of cdn-safe
   std::vector<TtlRule> ttl;               // the first that fits an answer counts
   CompressConfig compress;
+  std::optional<DiskConfig> disk;
   bool operator==(const CacheConfig&) const = default;
 };
 

@@ -138,6 +138,18 @@ const conf::Table<CacheConfig>& key_fields() {
   return table;
 }
 
+const conf::Table<DiskConfig>& disk_fields() {
+  static const conf::Table<DiskConfig> table{
+      row("path", &DiskConfig::path, conf::path("\"/var/cache/portolan\""),
+          "The directory of its files, which is this cache's alone.")
+          .require(),
+      row("size", &DiskConfig::bytes, conf::size<uint64_t>(256ull << 20, 1ull << 46), "What its files may take.")
+          .example("\"50 GiB\"")
+          .require(),
+  };
+  return table;
+}
+
 }  // namespace
 
 const conf::Table<CacheConfig>& cache_fields() {
@@ -145,6 +157,8 @@ const conf::Table<CacheConfig>& cache_fields() {
       {
           row("memory", &CacheConfig::memory_bytes, conf::size<uint64_t>(1 << 20, 1ull << 44),
               "All that is stored, overhead included, and what is being filled."),
+          row("disk", &CacheConfig::disk, conf::optional(conf::table(disk_fields())),
+              "What is stored goes there, too, outlives the process, and comes back into memory when it is asked for."),
           row("max_object", &CacheConfig::max_object_bytes, conf::size<uint64_t>(1, 1ull << 42),
               "The largest body that is stored as a whole; at most a quarter of memory."),
           row("fragments", &CacheConfig::fragments, conf::boolean(),

@@ -1,6 +1,10 @@
 #include "edge/content.hh"
 
+#include <sys/uio.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "core/base/heap.hh"
@@ -8,6 +12,8 @@
 
 namespace portolan::edge {
 namespace {
+
+constexpr uint64_t probe_bytes = 32 << 10;  // what the system reads ahead at least
 
 uint64_t block_bytes(uint64_t capacity) {
   return heap_bytes(capacity + sizeof(Block));
@@ -229,6 +235,45 @@ void Content::complete(const http::Fields& trailers) {
   }
   phase_.store(Phase::complete, std::memory_order_release);
   wake_readers(wakes);
+}
+
+void Content::complete_in(FileRef file, off_t offset, uint64_t length, Executor* reader) {
+  Wakes wakes;
+  std::lock_guard lock(mutex_);
+  if (phase() != Phase::growing) return;
+  paged_ = std::move(file);
+  paged_offset_ = offset;
+  disk_reader_ = reader;
+  size_.store(length, std::memory_order_release);
+  if (uint64_t held = charge_.held(); held > fixed_cost_) charge_.give_back(held - fixed_cost_);
+  phase_.store(Phase::complete, std::memory_order_release);
+  wake_readers(wakes);
+}
+
+bool Content::in_page_cache(uint64_t from, uint64_t count) const {
+  uint64_t end = std::min(from + count, size());
+  for (uint64_t at = from; at < end; at = std::min(at + probe_bytes, std::max(end - 1, at + 1))) {
+    char byte;
+    iovec where{&byte, 1};
+    off_t offset = paged_offset_ + static_cast<off_t>(at);
+    if (::preadv2(paged_->fd(), &where, 1, offset, RWF_NOWAIT) != 1 && errno == EAGAIN) return false;
+  }
+  return true;
+}
+
+void Content::read_into_page_cache(uint64_t from, uint64_t count) const {
+  char buffer[probe_bytes];
+  uint64_t end = std::min(from + count, size());
+  while (from < end) {
+    ssize_t n = ::pread(paged_->fd(), buffer, std::min<uint64_t>(sizeof buffer, end - from),
+                        paged_offset_ + static_cast<off_t>(from));
+    if (n <= 0) return;
+    from += static_cast<uint64_t>(n);
+  }
+}
+
+void Content::copy_all(Body& out) const {
+  copy_out(0, size(), out);
 }
 
 void Content::fail() {

@@ -82,6 +82,7 @@ class Content {
     int status = 0;
     bool validated = false;
     bool stale_on_error = false;
+    bool asked_disk = false;
   };
 
   explicit Content(std::shared_ptr<Ledger> ledger);
@@ -97,6 +98,9 @@ class Content {
   bool wanted() const;  // stored, or read by somebody
   void wait_writable(std::shared_ptr<Waker> waker);
   void complete(const http::Fields& trailers);
+  // Complete at once, with its bytes in a range of a file on a disk: nothing was appended. `reader`: who reads what the
+  // page cache doesn't have, so that no loop waits for it; outlives everybody who reads.
+  void complete_in(FileRef file, off_t offset, uint64_t length, Executor* reader);
   void fail();
   // Answers every reader that still waits for the head.
   void settle(const std::function<Settlement(const Reader&)>& decide);
@@ -116,6 +120,12 @@ class Content {
   const http::Fields& trailers() const { return trailers_; }  // once complete
   const std::shared_ptr<Parts>& parts() const { return parts_; }
   bool paged() const { return immutable() && paged_; }  // read at once: it takes no memory of the reader's
+  // Its bytes are on a disk: before sendfile(2) takes a part of them, it has to be in the page cache.
+  bool on_disk() const { return disk_reader_ != nullptr; }
+  bool in_page_cache(uint64_t from, uint64_t count) const;         // probes, without a wait
+  void read_into_page_cache(uint64_t from, uint64_t count) const;  // waits for the disk
+  // All of it, for the one who writes it elsewhere; complete and not in parts. Counts on nobody's window.
+  void copy_all(Body& out) const;
 
  private:
   friend class Reader;
@@ -147,6 +157,7 @@ class Content {
   bool tail_own_ = false;
   FileRef paged_;  // set: the whole body is there, and there are no pieces
   off_t paged_offset_ = 0;
+  Executor* disk_reader_ = nullptr;
   std::optional<uint64_t> declared_;
   std::shared_ptr<Parts> parts_;
   Reader* readers_ = nullptr;

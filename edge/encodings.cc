@@ -40,6 +40,7 @@ bool has_digest(const http::Fields& fields) {
 template <class Each>
 bool read_all(const ObjectRef& plain, Each each) {
   Reader reader(plain);
+  reader.may_block();
   std::string buffer;
   while (reader.state() == Reader::State::more) {
     Body body;

@@ -43,6 +43,7 @@ bool Store::begin_fragment(FragmentKey key, std::shared_ptr<Content> content, co
 }
 
 void Store::keep_fragment(FragmentKey key, const Content& content) {
+  if (!content.on_disk()) save_fragment(key, content);
   uint64_t hash = 0;
   Shard& shard = shard_of(key, hash);
   std::lock_guard lock(shard.mutex);

@@ -80,6 +80,7 @@ Lookup Store::find(const RequestView& request) {
       counters_.hits.fetch_add(1, std::memory_order_relaxed);
       break;
     case Outcome::follow:
+      if (lookup.loading) break;
       counters_.collapsed.fetch_add(1, std::memory_order_relaxed);
       break;
     case Outcome::stale:
@@ -158,6 +159,11 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
       l.reader = fill->follower(request);
       return l;
     }
+  }
+  if (!variant && !noted && (l.reader = load(at, entry, request))) {
+    l.outcome = Outcome::follow;
+    l.loading = true;
+    return l;
   }
   if (facts.only_if_cached) {
     l.outcome = Outcome::only_if_cached_miss;

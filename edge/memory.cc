@@ -6,6 +6,7 @@
 
 #include "core/base/heap.hh"
 #include "edge/collapse/fill.hh"
+#include "edge/saved.hh"
 
 namespace portolan::edge {
 namespace {
@@ -141,6 +142,12 @@ bool Store::announce(Fill& fill, ObjectRef object, std::string names, std::strin
 }
 
 void Store::commit(Fill& fill) {
+  Keepsake kept;
+  commit(fill, kept);
+  save(kept);
+}
+
+void Store::commit(Fill& fill, Keepsake& kept) {
   Graveyard graves;
   auto variant = std::make_unique<Variant>();
   std::lock_guard lock(fill.shard_->mutex);
@@ -163,12 +170,19 @@ void Store::commit(Fill& fill) {
   variant->object = fill.object_;
   variant->names = fill.names_;
   variant->values = fill.values_;
+  if (tier()) kept = {entry.key, fill.object_, fill.names_, fill.values_};
   unlink(entry, fill);
   insert(shard, entry, std::move(variant));
   counters_.fills.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Store::replace(Fill& fill, ObjectRef fresh, std::string names) {
+  Keepsake kept;
+  replace(fill, std::move(fresh), std::move(names), kept);
+  if (kept.object) save_refreshed(kept, *fill.stale_);
+}
+
+void Store::replace(Fill& fill, ObjectRef fresh, std::string names, Keepsake& kept) {
   ObjectRef old;
   std::string values;
   vary_values(names, fill.request_fields(), values);
@@ -181,6 +195,7 @@ void Store::replace(Fill& fill, ObjectRef fresh, std::string names) {
     old = std::exchange((*v)->object, std::move(fresh));
     (*v)->names = std::move(names);
     (*v)->values = std::move(values);
+    if (tier()) kept = {entry.key, (*v)->object, (*v)->names, (*v)->values};
     residents_.touch(**v);
     std::rotate(v, v + 1, entry.variants.end());  // of several that match, the most recent is used (RFC 9111 §4)
     break;
@@ -197,6 +212,8 @@ void Store::retire(Fill& fill, int64_t note_until_ms, bool drop_stale, bool only
   Entry& entry = *fill.entry_;
   unlink(entry, fill);
   if (drop_stale && fill.stale_) {
+    if (const DiskTier* tier = this->tier())
+      tier->disk->remove(disk_key(entry.key, fill.stale_names_, fill.stale_values_));
     auto at = std::find_if(entry.variants.begin(), entry.variants.end(),
                            [&](const auto& v) { return v->object == fill.stale_; });
     if (at != entry.variants.end()) remove(**at, graves);
@@ -249,6 +266,7 @@ bool Store::evict_one(uint64_t& freed) {
   auto& variant = static_cast<Variant&>(*choice.resident);
   freed += variant.bytes;
   if (Entry* entry = variant.entry) {
+    demote(variant);
     remove(variant, graves);
     drop_if_idle(*shards_[choice.shard], *entry);
   } else {
@@ -296,6 +314,7 @@ Stats Store::stats() const {
   s.evictions = c.evictions;
   s.purged = c.purged;
   s.too_large = c.too_large;
+  s.promoted = c.promoted;
   return s;
 }
 

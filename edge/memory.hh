@@ -15,6 +15,7 @@
 
 #include "edge/cache.hh"
 #include "edge/content.hh"
+#include "edge/disk/disk.hh"
 #include "edge/evict/residents.hh"
 #include "edge/inspect.hh"
 #include "edge/parts.hh"
@@ -79,10 +80,30 @@ struct Shard {
   uint16_t number = 0;
   std::unordered_map<KeyHash, std::unique_ptr<Entry>, TakeHash> entries;
   std::unordered_map<FragmentKey, std::unique_ptr<Fragment>, FragmentHash> fragments;
+  std::unordered_map<uint64_t, std::shared_ptr<Content>> loads;  // from the disk, by the key's hash; who waits for them
+};
+
+// What a stored object costs beside its head and body: index entry, variant, table node, allocator.
+inline constexpr size_t index_bytes = sizeof(Entry) + sizeof(Variant) + sizeof(Content) + 160;
+inline constexpr uint64_t fragment_fixed_bytes = sizeof(Content) + sizeof(Fragment) + 128;
+
+// A disk and who waits for it.
+struct DiskTier {
+  std::shared_ptr<disk::Disk> disk;
+  Executor* executor = nullptr;
+};
+struct Saved;
+
+// What is to be written of a stored object.
+struct Keepsake {
+  std::string key;
+  ObjectRef object;
+  std::string names, values;
 };
 
 struct Counters {
   std::atomic<uint64_t> objects{0}, fragments{0}, hits{0}, misses{0}, stale{0}, bypasses{0}, collapsed{0};
+  std::atomic<uint64_t> promoted{0};
   std::atomic<uint64_t> fills{0}, filling{0}, validated{0}, evictions{0}, purged{0}, too_large{0};
 };
 
@@ -138,6 +159,13 @@ class Store : public std::enable_shared_from_this<Store> {
   // These parts' object leaves the index; who reads them goes on with what is stored.
   void outdate(Parts& parts);
   Counters& counters() { return counters_; }
+  void use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor);
+  // Sequences are later than this one from now on.
+  void begin_sequence(uint64_t at_least);
+  // A stored fragment that has to be read; null: it isn't there, or somebody just began.
+  std::shared_ptr<Content> load_fragment(FragmentKey key);
+  bool on_disk(FragmentKey key) const;
+  void save_fragment(FragmentKey key, const Content& content);
   void compress_on(Executor* executor) { executor_.store(executor, std::memory_order_release); }
   const std::shared_ptr<Ledger>& ledger() { return ledger_; }
 
@@ -160,6 +188,8 @@ class Store : public std::enable_shared_from_this<Store> {
   std::unique_ptr<Fragment> take(Shard& shard, Fragment& fragment);
   void insert(Shard& shard, Entry& entry, std::unique_ptr<Variant> variant);
   void drop_if_idle(Shard& shard, Entry& entry);
+  void commit(Fill& fill, Keepsake& kept);
+  void replace(Fill& fill, ObjectRef fresh, std::string names, Keepsake& kept);
   void unlink(Entry& entry, Fill& fill);
   std::unique_ptr<Variant> make_note(Fill& fill, int64_t until_ms, bool only_ranges);  // without the lock
   size_t clear(Shard& shard, Entry& entry, Graveyard& graves, std::vector<std::shared_ptr<Content>>& cut);
@@ -178,6 +208,19 @@ class Store : public std::enable_shared_from_this<Store> {
   size_t purge_key(std::string_view primary, std::vector<uint64_t>* groups = nullptr);
   ObjectRef coded(const Rules& rules, const RequestFacts& facts, const RequestView& request, ObjectRef plain);
   bool evict_one(uint64_t& freed);
+
+  // ── the disk (on_disk.cc) ──
+  // Lives as long as the store; null: there is none.
+  const DiskTier* tier() const { return tier_.load(std::memory_order_acquire); }
+  void save(const Keepsake& kept);
+  void save_refreshed(const Keepsake& kept, const Object& before);
+  void demote(const Variant& variant);  // it leaves memory; lock held
+  // Who waits until the disk was asked; null: there is nothing to ask for. Lock held.
+  std::unique_ptr<Reader> load(Place& at, const Entry* entry, const RequestView& request);
+  void fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, const RequestCopy& asked,
+                       const std::shared_ptr<Content>& waiting);
+  void take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved& saved, disk::Found& found);
+  bool fill_from(const DiskTier& tier, disk::Found& found, Content& content);
   void shrink();
   void weigh(uint64_t bytes);  // what is about to be reserved: now and then looks at the heap
 
@@ -199,6 +242,8 @@ class Store : public std::enable_shared_from_this<Store> {
   std::atomic<uint64_t> unweighed_{0};
   mutable Counters counters_;
   std::atomic<Executor*> executor_{nullptr};
+  std::atomic<const DiskTier*> tier_{nullptr};
+  std::vector<std::unique_ptr<const DiskTier>> tiers_;  // readers keep using the one they began with
 };
 
 }  // namespace portolan::edge

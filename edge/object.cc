@@ -116,12 +116,15 @@ ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshnes
   object->fields_.list().reserve(kept.size());
   const char* wire = at;
   for (const http::Field& f : kept) {
+    if (object->own_vary_ && &f == &*std::prev(kept.end())) object->received_bytes_ = static_cast<size_t>(at - wire);
     std::string_view name = keep(f.name);
     keep(": ");
     object->fields_.add(http::Field{name, keep(f.value), f.id});
     keep("\r\n");
   }
   object->wire_ = {wire, static_cast<size_t>(at - wire)};
+  if (!object->own_vary_) object->received_bytes_ = object->wire_.size();
+  object->origin_ = origin;
   object->status_ = response.status;
   object->sequence_ = sequence;
   object->freshness_ = freshness;

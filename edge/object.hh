@@ -65,6 +65,9 @@ class Object {
   const std::shared_ptr<Parts>& parts() const;
   // What it is in other content codings; null where it is sent as it is to everybody.
   Encodings* encodings() const { return encodings_.get(); }
+  // wire() without the Vary that goes with encodings, and what its groups were hashed with: to make it anew.
+  std::string_view lines_as_received() const { return wire_.substr(0, received_bytes_); }
+  uint64_t origin() const { return origin_; }
   size_t head_bytes() const { return head_bytes_; }  // memory of the head, overhead included
 
  private:
@@ -74,6 +77,8 @@ class Object {
   int status_ = 0;
   uint64_t sequence_ = 0;
   size_t head_bytes_ = 0;
+  size_t received_bytes_ = 0;
+  uint64_t origin_ = 0;
   Freshness freshness_;
   std::string_view reason_, etag_, last_modified_, wire_;
   http::Fields fields_;

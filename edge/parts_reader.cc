@@ -43,7 +43,9 @@ void PartsReader::attach(std::shared_ptr<Content> content, std::shared_ptr<Run> 
 }
 
 bool PartsReader::find() {
-  Store::FragmentFound found = store_->find_fragment(parts_->key(Parts::number_of(position_)));
+  FragmentKey key = parts_->key(Parts::number_of(position_));
+  Store::FragmentFound found = store_->find_fragment(key);
+  if (!found.content) found.content = store_->load_fragment(key);
   if (!found.content) return false;
   attach(std::move(found.content), std::move(found.run));
   return true;

@@ -5,6 +5,11 @@
 #include "edge/rules.hh"
 
 namespace portolan::edge {
+namespace {
+
+constexpr uint64_t disk_portion = 256 << 10;
+
+}  // namespace
 
 Reader::Reader(ObjectRef object)
     : source_(object->content()), object_(std::move(object)), link_(Link::open), settled_(true) {
@@ -62,6 +67,7 @@ void Reader::settle(Content::Settlement s) {
   status_ = s.status;
   validated_ = s.validated;
   stale_on_error_ = s.stale_on_error;
+  asked_disk_ = s.asked_disk;
 }
 
 bool Reader::settled() {
@@ -76,7 +82,10 @@ Reader::State Reader::state() {
   if (link_ == Link::released || link_ == Link::retry) return State::released;
   if (link_ == Link::failed) return State::failed;
   Content& body = this->body();
-  if (body.immutable()) return position_ < std::min(stop_, body.size()) ? State::more : State::end;
+  if (body.immutable()) {
+    if (position_ >= std::min(stop_, body.size())) return State::end;
+    return body.on_disk() && cold() ? State::wait : State::more;
+  }
   std::lock_guard lock(body.mutex_);
   if (position_ >= stop_) return State::end;
   if (position_ < body.size()) return State::more;
@@ -109,6 +118,35 @@ bool Reader::stale_on_error() {
   return settled() && stale_on_error_;
 }
 
+bool Reader::asked_disk() {
+  return settled() && asked_disk_;
+}
+
+// Whether what comes next has to be read from the disk first. In portions, so that a slow client's aren't read long before
+// it takes them.
+bool Reader::cold() {
+  if (position_ < warm_until_) return false;
+  uint64_t end = std::min({position_ + disk_portion, stop_, body().size()});
+  if (warming_ ? !warming_->done.load(std::memory_order_acquire) : !body().in_page_cache(position_, end - position_))
+    return true;
+  warming_.reset();
+  warm_until_ = end;
+  return false;
+}
+
+void Reader::warm(std::shared_ptr<Waker> waker) {
+  if (!warming_) warming_ = std::make_shared<Warming>();
+  std::shared_ptr<Content> content = object_ ? object_->content() : source_;
+  auto work = [warming = warming_, content, from = position_, waker] {
+    content->read_into_page_cache(from, disk_portion);
+    warming->done.store(true, std::memory_order_release);
+    waker->wake();
+  };
+  if (content->disk_reader_->submit(work)) return;
+  warming_->done.store(true, std::memory_order_release);  // better one read here than none at all
+  waker->wake();
+}
+
 void Reader::select(uint64_t first, uint64_t count) {
   if (!settled() || link_ != Link::open) return;
   Wakes wakes;
@@ -116,6 +154,8 @@ void Reader::select(uint64_t first, uint64_t count) {
   std::lock_guard lock(body.mutex_);
   position_ = first;
   stop_ = first + count;
+  if (warm_until_ != UINT64_MAX) warm_until_ = 0;
+  warming_.reset();
   if (body.windowed()) body.drop_passed(wakes);
 }
 
@@ -123,6 +163,7 @@ size_t Reader::read(Body& out, size_t max) {
   if (!settled() || link_ != Link::open) return 0;
   Content& body = this->body();
   uint64_t left = stop_ - std::min(stop_, position_);
+  if (body.on_disk()) left = std::min(left, warm_until_ - std::min(warm_until_, position_));
   uint64_t count = body.paged() ? left : std::min<uint64_t>(max, left);
   if (body.immutable()) {
     uint64_t n = body.copy_out(position_, count, out);
@@ -141,6 +182,8 @@ size_t Reader::read(Body& out, size_t max) {
 }
 
 void Reader::wait(std::shared_ptr<Waker> waker) {
+  if (settled() && link_ == Link::open && body().immutable() && body().on_disk() && cold())
+    return warm(std::move(waker));
   Wakes wakes;
   Content& at = settled() && link_ == Link::open ? body() : *source_;
   std::lock_guard lock(at.mutex_);

@@ -15,6 +15,7 @@
 namespace portolan::edge {
 
 class Fill;
+class Store;
 struct RequestCopy;
 
 class Reader {
@@ -47,6 +48,10 @@ class Reader {
   // over by the store.
   bool validated();       // a 304 refreshed the stored object
   bool stale_on_error();  // the fetch failed and object() is the stale one (RFC 5861 §4)
+  bool asked_disk();      // it waited for the disk, which needn't be asked again
+
+  // Its thread may wait for a disk: state() doesn't say `wait` for bytes that are stored.
+  void may_block() { warm_until_ = UINT64_MAX; }
 
   // The part of the body to read; before the first read(), once object() is set. first + count <=
   // its length.
@@ -62,6 +67,7 @@ class Reader {
  private:
   friend class Content;
   friend class Fill;
+  friend class Store;
   enum class Link : uint8_t { pending, open, released, retry, failed };
   // Follows a fetch. `request` (null for the one who leads) is what decides whether its answer
   // fits.
@@ -78,6 +84,7 @@ class Reader {
   int status_ = 0;
   bool validated_ = false;
   bool stale_on_error_ = false;
+  bool asked_disk_ = false;
   bool listed_ = false;  // guarded, like the rest, by the source's lock
   Reader* previous_ = nullptr;
   Reader* next_ = nullptr;
@@ -85,6 +92,15 @@ class Reader {
   uint64_t position_ = 0;  // guarded while the body grows or is windowed
   uint64_t stop_ = UINT64_MAX;
   bool settled_ = false;  // the reader's own
+
+  // Of a body on a disk.
+  struct Warming {
+    std::atomic<bool> done{false};
+  };
+  bool cold();
+  void warm(std::shared_ptr<Waker> waker);
+  uint64_t warm_until_ = 0;  // up to here the page cache has it, or just had
+  std::shared_ptr<Warming> warming_;
 };
 
 }  // namespace portolan::edge

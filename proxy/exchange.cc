@@ -221,6 +221,10 @@ Exchange::Next Exchange::connect() {
     case Source::Head::waiting:
       return Next::wait;
     case Source::Head::released:
+      if (cached_->asked_disk()) {
+        asked_disk_ = true;
+        --lookups_;
+      }
       bypass_cache_ = !cached_->retry() || lookups_ >= most_lookups;
       if (bypass_cache_) bypass_detail_ = "collapse-miss";
       cached_ = nullptr;

@@ -123,6 +123,7 @@ class Exchange final : public Recycled, public Cached::Fetcher {
   bool bypass_cache_ = false;
   bool eligible_ = false;  // the request may be cached: only what the key knows of it reaches servers
   int lookups_ = 0;
+  bool asked_disk_ = false;
   const char* bypass_detail_ = nullptr;
   edge::Forward forward_ = edge::Forward::none;
   std::unique_ptr<Source> source_;

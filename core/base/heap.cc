@@ -1,5 +1,7 @@
 #include "core/base/heap.hh"
 
+#include <malloc.h>
+
 #include <cstddef>
 
 // Of jemalloc, where it is linked.
@@ -20,6 +22,14 @@ uint64_t heap_slack_bytes() {
   if (mallctl("stats.allocated", &allocated, &bytes, nullptr, 0) != 0) return 0;
   if (mallctl("stats.active", &active, &bytes, nullptr, 0) != 0) return 0;
   return active > allocated ? active - allocated : 0;
+}
+
+void give_back_free_pages() {
+  if (mallctl) {
+    (void)mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);  // 4096: of all arenas
+  } else {
+    ::malloc_trim(0);
+  }
 }
 
 }  // namespace portolan

@@ -8,6 +8,9 @@ namespace portolan {
 // microseconds; any thread.
 uint64_t heap_slack_bytes();
 
+// Gives all free pages back to the system. May take milliseconds.
+void give_back_free_pages();
+
 // What an allocation of `bytes` takes: jemalloc's classes are four to each power of two.
 constexpr uint64_t heap_bytes(uint64_t bytes) {
   if (bytes <= 128) return (bytes + 15) / 16 * 16;

@@ -11,8 +11,6 @@ using Settlement = Content::Settlement;
 using Kind = Content::Settlement::Kind;
 
 constexpr int64_t error_note_ms = 1'000;  // nor asks anybody again for what is served stale meanwhile
-// What a stored object costs beside its head and body: index entry, variant, table node, allocator.
-constexpr size_t index_bytes = sizeof(Entry) + sizeof(Variant) + sizeof(Content) + 160;
 
 bool is_server_error(int status) {  // RFC 5861 §4
   return status == 500 || status == 502 || status == 503 || status == 504;

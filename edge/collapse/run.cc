@@ -9,8 +9,8 @@
 namespace portolan::edge {
 namespace {
 
-constexpr uint64_t fixed_bytes = sizeof(Content) + sizeof(Fragment) + 128;  // of a fragment, beside its bytes
-constexpr uint64_t most_looked_at = 64;                                     // fragments, for where a run ends
+constexpr uint64_t fixed_bytes = fragment_fixed_bytes;
+constexpr uint64_t most_looked_at = 64;  // fragments, for where a run ends
 
 }  // namespace
 
@@ -25,7 +25,7 @@ bool Run::plan(uint64_t first, uint64_t end) {
   for (uint64_t next = number + 1; next < number + most_looked_at; ++next) {
     uint64_t at = next * Parts::fragment_bytes;
     if (at >= end) break;
-    if (store_->has_fragment(parts_->key(next))) end = at;
+    if (FragmentKey key = parts_->key(next); store_->has_fragment(key) || store_->on_disk(key)) end = at;
   }
   position_ = number * Parts::fragment_bytes;
   end_ = end;

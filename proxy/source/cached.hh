@@ -35,6 +35,8 @@ class Cached final : public Source, public Recycled {
   ServerId server_id() const override { return note_ ? note_->server_id : ServerId{}; }
   int tries() const override { return note_ ? note_->tries : 0; }
 
+  // After `released`: it waited for the disk, which needn't be asked again.
+  bool asked_disk() const { return !parts_ && reader().asked_disk(); }
   bool retry() const { return parts_ ? parts_->outdated() : reader().retry(); }  // after `released`
   Text cache_status() const;                                                     // after `ready`
 

@@ -1,0 +1,62 @@
+#include "daemon/disk_keeper.hh"
+
+#include "core/base/log.hh"
+
+namespace portolan::daemon {
+namespace {
+
+constexpr size_t disk_threads = 4;
+constexpr size_t most_waiting = 4096;
+constexpr int64_t tick_ms = 1000;
+
+using State = edge::disk::Stats::State;
+
+}  // namespace
+
+DiskKeeper::DiskKeeper(loop::Worker& control, const Clock& clock)
+    : control_(control), clock_(clock), timer_(control, this, &loop::Calls<&DiskKeeper::on_time>::call) {}
+
+DiskKeeper::~DiskKeeper() = default;
+
+void DiskKeeper::apply(const Config& config, const Caches& caches) {
+  std::map<std::string, Kept> kept;
+  for (const edge::CacheConfig& cache : config.caches) {
+    if (!cache.disk) continue;
+    if (!threads_) threads_ = std::make_unique<loop::ThreadPool>(disk_threads, most_waiting);
+    auto old = disks_.find(cache.name);
+    if (old != disks_.end() && old->second.config == *cache.disk) {
+      kept.insert(disks_.extract(old));
+      continue;
+    }
+    auto disk = std::make_shared<edge::disk::Disk>(edge::disk::Config{cache.disk->path, cache.disk->bytes},
+                                                   real_files(), *threads_, clock_);
+    disk->start();
+    kept[cache.name] = {*cache.disk, std::move(disk)};
+  }
+  // Sequences that are later than any of an earlier process, as long as the clock wasn't set back.
+  uint64_t first = static_cast<uint64_t>(clock_.wall_ms()) << 20;
+  for (const auto& [name, cache] : caches) {
+    auto disk = kept.find(name);
+    cache->use_disk(disk == kept.end() ? nullptr : disk->second.disk, threads_.get(), first);
+  }
+  disks_ = std::move(kept);
+  if (!disks_.empty()) timer_.set(tick_ms);
+}
+
+void DiskKeeper::on_time() {
+  for (auto& [name, kept] : disks_) {
+    kept.disk->tick();
+    edge::disk::Stats stats = kept.disk->stats();
+    std::string say = stats.state == State::aside ? stats.reason : stats.state == State::serving ? "serving" : "";
+    if (say.empty() || told_[name] == say) continue;
+    told_[name] = say;
+    if (stats.state == State::aside) {
+      log::warning("the cache goes on without its disk", {{"cache", name}, {"reason", say}});
+    } else {
+      log::info("disk tier serves", {{"cache", name}, {"path", kept.config.path}, {"objects", stats.objects}});
+    }
+  }
+  if (!disks_.empty()) timer_.set(tick_ms);
+}
+
+}  // namespace portolan::daemon

@@ -1,0 +1,283 @@
+// The store's disk: what is stored is written there, too, and what memory doesn't have is looked for there before anybody
+// asks a server. What is found becomes a resident like any other, over bytes in memory (small) or in the disk's file.
+#include <unistd.h>
+
+#include "edge/encodings.hh"
+#include "edge/memory.hh"
+#include "edge/reader.hh"
+#include "edge/saved.hh"
+
+namespace portolan::edge {
+namespace {
+
+using Settlement = Content::Settlement;
+using Kind = Content::Settlement::Kind;
+
+constexpr int64_t kept_for_validation_ms = 24ll * 3600 * 1000;  // what has a validator, past its freshness
+constexpr int64_t shortest_ms = 2'000;                          // what is of use for less isn't worth writing
+constexpr uint64_t rewritten_bytes = 256 << 10;                 // bodies that are written again for a new head
+
+int64_t useless_from(const Object& object) {
+  const Freshness& f = object.freshness();
+  bool validates = !object.etag().empty() || !object.last_modified().empty();
+  int64_t past = std::max({f.stale_if_error_ms, f.stale_if_unreachable_ms, f.stale_while_revalidate_ms,
+                           validates ? kept_for_validation_ms : int64_t{0}});
+  return f.response_ms - f.initial_age_ms + f.lifetime_ms + past;
+}
+
+bool worth_saving(const Object& object) {
+  const Content& content = *object.content();
+  if (!object.complete() || content.windowed() || content.trailers().size() > 0) return false;
+  return useless_from(object) - object.freshness().response_ms >= shortest_ms;
+}
+
+// A record under `key` that is what its key says; views of `text`, which stays in `found`.
+std::optional<Saved> read_record(disk::Disk& disk, disk::Key at, std::string_view key, disk::Found& found) {
+  std::optional<disk::Found> read = disk.read(at);
+  if (!read) return std::nullopt;
+  found = std::move(*read);
+  std::optional<Saved> saved = read_saved(found.meta);
+  if (!saved || saved->key != key) return std::nullopt;
+  return saved;
+}
+
+}  // namespace
+
+void Store::use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor) {
+  std::lock_guard lock(reconfigure_mutex_);
+  if (const DiskTier* now = tier(); now ? now->disk == disk : !disk) return;
+  if (!disk) return tier_.store(nullptr, std::memory_order_release);
+  tiers_.push_back(std::make_unique<DiskTier>(DiskTier{std::move(disk), executor}));
+  tier_.store(tiers_.back().get(), std::memory_order_release);
+}
+
+void Store::begin_sequence(uint64_t at_least) {
+  uint64_t now = sequence_.load(std::memory_order_relaxed);
+  while (now < at_least && !sequence_.compare_exchange_weak(now, at_least, std::memory_order_relaxed)) {
+  }
+}
+
+// ── to the disk ──
+
+void Store::save(const Keepsake& kept) {
+  const DiskTier* tier = this->tier();
+  if (!tier || !kept.object || !worth_saving(*kept.object)) return;
+  const Object& object = *kept.object;
+  Saved saved;
+  saved.key = kept.key;
+  saved.names = kept.names;
+  saved.values = kept.values;
+  saved.origin = object.origin();
+  saved.freshness = object.freshness();
+  saved.status = object.status();
+  saved.reason = object.reason();
+  saved.lines = object.lines_as_received();
+  saved.coded = object.encodings() != nullptr;
+  disk::Record record;
+  record.key = disk_key(kept.key, kept.names, kept.values);
+  record.sequence = object.sequence();
+  record.useless_ms = useless_from(object);
+  if (const auto& parts = object.parts()) {
+    saved.kind = Saved::Kind::parts;
+    saved.parts_id = parts->key(0).object;
+    saved.parts_size = parts->size();
+    saved.validator = parts->validator();
+  } else {
+    object.content()->copy_all(record.body);
+  }
+  record.meta = edge::save(saved);
+  if (!kept.names.empty()) {
+    disk::Record names;
+    Saved vary;
+    vary.kind = Saved::Kind::vary;
+    vary.key = kept.key;
+    vary.names = kept.names;
+    names.key = disk_key(kept.key);
+    names.sequence = record.sequence;
+    names.useless_ms = record.useless_ms;
+    names.meta = edge::save(vary);
+    tier->disk->write(std::move(names));
+  }
+  tier->disk->write(std::move(record));
+}
+
+// After a 304. What a large body's old head says of its freshness still holds when the new one says more.
+void Store::save_refreshed(const Keepsake& kept, const Object& before) {
+  const DiskTier* tier = this->tier();
+  if (!tier || !kept.object) return;
+  bool longer = useless_from(*kept.object) >= useless_from(before);
+  if (kept.object->content()->size() <= rewritten_bytes) return save(kept);
+  if (!longer) tier->disk->remove(disk_key(kept.key, kept.names, kept.values));
+}
+
+void Store::demote(const Variant& variant) {
+  const DiskTier* tier = this->tier();
+  if (!tier || !variant.object || variant.hits.load(std::memory_order_relaxed) == 0) return;
+  disk::Key key = disk_key(variant.entry->key, variant.names, variant.values);
+  if (tier->disk->may_have(key)) return tier->disk->touch(key);
+  save({variant.entry->key, variant.object, variant.names, variant.values});
+}
+
+void Store::save_fragment(FragmentKey key, const Content& content) {
+  const DiskTier* tier = this->tier();
+  if (!tier) return;
+  Saved saved;
+  saved.kind = Saved::Kind::fragment;
+  disk::Record record;
+  record.key = disk_key(key);
+  record.sequence = key.object;
+  record.useless_ms = INT64_MAX;
+  content.copy_all(record.body);
+  record.meta = edge::save(saved);
+  tier->disk->write(std::move(record));
+}
+
+// ── from the disk ──
+
+std::unique_ptr<Reader> Store::load(Place& at, const Entry* entry, const RequestView& request) {
+  const DiskTier* tier = this->tier();
+  if (!tier || request.asked_disk) return nullptr;
+  disk::Key key = disk_key(at.key.key);
+  if (entry && !entry->variants.empty() && !entry->names.empty()) {
+    // What its answers vary by is known: only the one that fits is of use.
+    std::string values;
+    vary_values(entry->names, request.head.fields, values);
+    key = disk_key(at.key.key, entry->names, values);
+  }
+  if (!tier->disk->may_have(key)) return nullptr;
+  auto under_way = at.shard.loads.find(at.key.hash);
+  if (under_way != at.shard.loads.end())
+    return std::unique_ptr<Reader>(new Reader(under_way->second, std::make_unique<RequestCopy>(request.head), nullptr));
+  auto content = std::make_shared<Content>(ledger_);
+  auto reader = std::unique_ptr<Reader>(new Reader(content, nullptr, nullptr));
+  auto asked = std::make_shared<RequestCopy>(request.head);
+  auto work = [store = shared_from_this(), tier, content, asked, &shard = at.shard, hash = at.key.hash,
+               key = std::string(at.key.key)] {
+    store->fetch_from_disk(*tier, shard, {key, hash}, *asked, content);
+  };
+  if (!tier->executor->submit(std::move(work))) return nullptr;
+  at.shard.loads.emplace(at.key.hash, std::move(content));
+  return reader;
+}
+
+void Store::fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, const RequestCopy& asked,
+                            const std::shared_ptr<Content>& waiting) {
+  disk::Found found;
+  std::string names, values;
+  std::optional<Saved> saved = read_record(*tier.disk, disk_key(key.key), key.key, found);
+  if (saved && saved->kind == Saved::Kind::vary) {
+    names = saved->names;
+    vary_values(names, asked.fields, values);
+    saved = read_record(*tier.disk, disk_key(key.key, names, values), key.key, found);
+    if (saved && (saved->names != names || saved->values != values)) saved.reset();
+  }
+  if (saved) take_in(tier, shard, key, *saved, found);
+  {
+    std::lock_guard lock(shard.mutex);
+    shard.loads.erase(key.hash);
+  }
+  waiting->settle([&](const Reader& reader) {
+    Settlement s;
+    s.kind = Kind::retry;
+    // Of another variant's, the disk is to be asked again.
+    std::string theirs;
+    if (reader.request_) vary_values(names, reader.request_->fields, theirs);
+    s.asked_disk = !reader.request_ || theirs == values;
+    return s;
+  });
+  waiting->fail();
+}
+
+void Store::take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved& saved, disk::Found& found) {
+  if (saved.kind != Saved::Kind::whole && saved.kind != Saved::Kind::parts) return;
+  http::ResponseHead head;
+  head.status = saved.status;
+  head.reason = saved.reason;
+  if (!read_lines(saved.lines, head.fields)) return;
+  auto content = std::make_shared<Content>(ledger_);
+  auto variant = std::make_unique<Variant>();
+  variant->names = saved.names;
+  variant->values = saved.values;
+  variant->object = ObjectBuilder::make(head, saved.freshness, content, found.sequence, saved.origin,
+                                        saved.coded ? Encodings::of(rules(), head) : nullptr);
+  uint64_t fixed =
+      index_bytes + key.key.size() * 2 + variant->object->head_bytes() + (saved.names.size() + saved.values.size()) * 2;
+  content->set_fixed_cost(fixed);
+  if (!reserve(content->charge(), fixed)) return;
+  if (saved.kind == Saved::Kind::parts) {
+    auto parts = std::make_shared<Parts>(shared_from_this(), saved.parts_id, saved.parts_size, saved.validator);
+    parts->shard_ = &shard;
+    parts->entry_key_ = key.key;
+    parts->entry_hash_ = key.hash;
+    content->set_parts(std::move(parts));
+    content->complete({});
+  } else if (!fill_from(tier, found, *content)) {
+    return;
+  }
+  disk::Key stands = disk_key(key.key, saved.names, saved.values);
+  tier.disk->touch(stands);
+  std::lock_guard lock(shard.mutex);
+  // Whoever stored another one meanwhile, or found it to be of no use any more, was later.
+  if (!tier.disk->may_have(stands) || cut(*variant->object)) return;
+  Entry& entry = entry_for(shard, key);
+  for (const auto& v : entry.variants)
+    if (v->names == variant->names && v->values == variant->values) return;
+  if (entry.variants.empty()) entry.names = variant->names;
+  insert(shard, entry, std::move(variant));
+  counters_.promoted.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Small bodies are read now; larger ones stay where they are, and leave by sendfile(2).
+bool Store::fill_from(const DiskTier& tier, disk::Found& found, Content& content) {
+  if (found.length >= Content::least_paged) {
+    content.complete_in(std::move(found.file), found.offset, found.length, tier.executor);
+    return true;
+  }
+  if (found.length > 0) {
+    Slice bytes;
+    bytes.block = BlockRef::make(found.length);
+    bytes.data = bytes.block->data();
+    bytes.size = found.length;
+    if (::pread(found.file->fd(), bytes.block->data(), found.length, found.offset) !=
+        static_cast<ssize_t>(found.length))
+      return false;
+    content.declare(found.length);
+    if (!reserve(content.charge(), content.cost_of(bytes))) return false;
+    content.append(std::move(bytes));
+  }
+  content.complete({});
+  return true;
+}
+
+bool Store::on_disk(FragmentKey key) const {
+  const DiskTier* tier = this->tier();
+  return tier && tier->disk->may_have(disk_key(key));
+}
+
+// Stands in the index like one that is being fetched, so that others wait for it.
+std::shared_ptr<Content> Store::load_fragment(FragmentKey key) {
+  const DiskTier* tier = this->tier();
+  if (!tier || !on_disk(key)) return nullptr;
+  auto content = std::make_shared<Content>(ledger_);
+  content->set_fixed_cost(fragment_fixed_bytes);
+  if (!reserve(content->charge(), fragment_fixed_bytes) || !begin_fragment(key, content, nullptr)) return nullptr;
+  auto work = [store = shared_from_this(), tier, key, content] {
+    std::optional<disk::Found> found = tier->disk->read(disk_key(key));
+    std::optional<Saved> saved = found ? read_saved(found->meta) : std::nullopt;
+    if (saved && saved->kind == Saved::Kind::fragment) {
+      tier->disk->touch(disk_key(key));
+      content->complete_in(std::move(found->file), found->offset, found->length, tier->executor);
+      store->keep_fragment(key, *content);
+    } else {
+      tier->disk->remove(disk_key(key));
+      store->drop_fragment(key, *content);
+      content->fail();
+    }
+  };
+  if (tier->executor->submit(std::move(work))) return content;
+  drop_fragment(key, *content);
+  content->fail();
+  return nullptr;
+}
+
+}  // namespace portolan::edge

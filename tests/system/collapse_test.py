@@ -10,6 +10,10 @@ import harness
 
 PATTERN = bytes(range(251))
 CONFIG = '''
+[server]
+workers = 2
+max_connections = 12000
+{{control}}
 [listener.http]
 listen = ["127.0.0.1:{{port}}"]
 [timeouts]

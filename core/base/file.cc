@@ -2,10 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -50,10 +53,10 @@ class RealFile final : public File {
 
   Status resize(uint64_t bytes) override { return checked(::ftruncate(fd(), static_cast<off_t>(bytes)), "resize"); }
 
-  Status allocate(uint64_t bytes) override {
-    int code = ::posix_fallocate(fd(), 0, static_cast<off_t>(bytes));
-    if (code != 0) return system_error("cannot allocate " + path_, code);
-    return {};
+  Status allocate(uint64_t offset, uint64_t bytes) override {
+    auto at = static_cast<off_t>(offset), count = static_cast<off_t>(bytes);
+    if (::fallocate(fd(), 0, at, count) == 0 || errno == EOPNOTSUPP) return {};
+    return failure("allocate");
   }
 
   Status discard(uint64_t offset, uint64_t bytes) override {
@@ -62,6 +65,21 @@ class RealFile final : public File {
     if (::fallocate(fd(), FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, at, count) == 0) return {};
     return checked(::fallocate(fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, count), "discard a part of");
   }
+
+  Status warm(uint64_t offset, uint64_t bytes) override {
+    char bit[64 << 10];
+    for (uint64_t done = 0; done < bytes;) {
+      size_t most = static_cast<size_t>(std::min<uint64_t>(sizeof bit, bytes - done));
+      ssize_t n = ::pread(fd(), bit, most, static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return failure("read");
+      if (n == 0) break;
+      done += static_cast<uint64_t>(n);
+    }
+    return {};
+  }
+
+  Status lock() override { return checked(::flock(fd(), LOCK_EX | LOCK_NB), "lock"); }
 
   const FileRef& handle() const override { return handle_; }
 
@@ -129,6 +147,15 @@ class RealFiles final : public FileSystem {
 };
 
 }  // namespace
+
+bool in_page_cache(const FileHandle& file, off_t offset, uint64_t bytes, uint64_t step) {
+  for (uint64_t at = 0; at < bytes; at += step) {
+    char byte;
+    iovec one{&byte, 1};
+    if (::preadv2(file.fd(), &one, 1, offset + static_cast<off_t>(at), RWF_NOWAIT) < 0 && errno == EAGAIN) return false;
+  }
+  return true;
+}
 
 FileSystem& real_files() {
   static RealFiles files;

@@ -25,11 +25,16 @@ class File {
   virtual Status sync() = 0;  // fdatasync(2)
   virtual Result<uint64_t> size() = 0;
   virtual Status resize(uint64_t bytes) = 0;  // longer: sparse
-  virtual Status allocate(
-      uint64_t bytes) = 0;  // posix_fallocate(3): blocks for [0, bytes), so that no write finds the disk full
+  // Blocks for the range, so that no write there finds the disk full; fine where a file system has no such promise to
+  // give. The file grows to the range's end.
+  virtual Status allocate(uint64_t offset, uint64_t bytes) = 0;
   // Takes the pages and blocks of a range out of the file; it reads as zeros. What sendfile(2) still has of them under way
   // keeps its bytes, as it wouldn't if they were overwritten.
   virtual Status discard(uint64_t offset, uint64_t bytes) = 0;
+  // Reads the range into the page cache, so that a send from it soon doesn't wait.
+  virtual Status warm(uint64_t offset, uint64_t bytes) = 0;
+  // Nobody else may: flock(2), until the last reference to the descriptor goes. EWOULDBLOCK: somebody has it.
+  virtual Status lock() = 0;
   // The same file for a Body's segments; null where there is none to send from.
   virtual const FileRef& handle() const = 0;
 };
@@ -54,5 +59,9 @@ class FileSystem {
 };
 
 FileSystem& real_files();
+
+// Whether a range of an open file is in the page cache, as far as the first byte of each `step` tells: what sendfile(2)
+// may be asked for on a loop. Never waits for a disk (preadv2(2), RWF_NOWAIT); any thread. True where nobody can say.
+bool in_page_cache(const FileHandle& file, off_t offset, uint64_t bytes, uint64_t step = 128 << 10);
 
 }  // namespace portolan

@@ -3,8 +3,8 @@
 // nothing of HTTP: a record is a key, a number that grows, some bytes of `meta` and a body. What isn't whole and right
 // doesn't exist; when the disk fails the tier steps aside, and everybody goes on without it.
 //
-// Threads: may_have(), touch(), write(), remove(), stats() any, and none of them waits for a disk; read() waits for it:
-// on the Executor's threads only.
+// Threads: may_have(), touch(), write(), remove(), tick(), stats() any, and none of them waits for a disk; read(),
+// verify() and most_used() wait for it: on the Executor's threads only.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -64,6 +64,47 @@ struct Stats {
   uint64_t errors = 0;  // of the disk
 };
 
+// What nobody needs to set, and tests do.
+struct Tuning {
+  uint64_t segment_bytes = 32ull << 20;  // a power of two, 64 KiB to 32 MiB
+  uint64_t index_bytes = 0;              // most memory of the index; 0: a thousandth of the store's bytes
+  int64_t checkpoint_ms = 30'000;
+  int64_t retry_ms = 10'000;  // while it is aside
+  int64_t stall_ms = 500;     // what the disk takes that long for, nobody waits for any more
+};
+
+// What verify() found in a segment.
+struct SegmentReport {
+  enum class Kind : uint8_t { free, probation, main } kind = Kind::free;
+  uint32_t number = 0;
+  bool open = false;
+  int64_t opened_ms = 0;  // wall clock
+  uint64_t records = 0, bytes = 0, damaged = 0;
+  uint64_t current = 0;  // of the records: the ones that the index knows
+};
+
+struct VerifyReport {
+  uint64_t records = 0, bytes = 0, damaged = 0;
+  std::vector<SegmentReport> segments;  // those that are in use
+};
+// Called now and then with bytes walked and in all; false ends the walk.
+using Progress = std::function<bool(uint64_t done, uint64_t total)>;
+
+// A segment, from RAM.
+struct SegmentStats {
+  SegmentReport::Kind kind = SegmentReport::Kind::free;
+  bool open = false;
+  int64_t opened_ms = 0;
+  uint64_t objects = 0, bytes = 0;  // objects: those that the index knows; bytes: all that was written
+};
+
+struct Used {
+  Key key;
+  std::string meta;
+  uint64_t bytes = 0;
+  unsigned frequency = 0;  // 0 to 3
+};
+
 class Disk {
  public:
   static constexpr uint64_t segment_bytes = 32ull << 20;
@@ -71,7 +112,9 @@ class Disk {
   static constexpr uint64_t max_meta_bytes = 64ull << 10;
 
   // Nothing is touched before start().
-  Disk(const Config& config, FileSystem& files, Executor& executor, const Clock& clock);
+  // Nobody else may use the directory: where another process or an earlier Disk still has it, or something that an
+  // earlier one found is still held, this one is aside until that ends.
+  Disk(const Config& config, FileSystem& files, Executor& executor, const Clock& clock, Tuning tuning = {});
   ~Disk();  // waits for what it has under way; what was written but not flushed is flushed
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
@@ -89,10 +132,26 @@ class Disk {
   // Takes the record over, to be written soon: readable at once or a little later, durable against kill -9 within 500 ms.
   // False: refused, because too much waits already, it is too large, or the tier is aside.
   bool write(Record record);
+  // Forgotten, and so is what waits to be written. It may be there again after a crash: what must not be served the
+  // caller knows by its sequence.
   void remove(Key key);
+  // About once a second: what is to be done by time alone.
+  void tick();
   // The largest sequence it has ever seen, once it serves; 0 for an empty store.
   uint64_t last_sequence() const;
   Stats stats() const;
+  std::vector<SegmentStats> segments() const;
+  // Reads and checks every record; damaged ones are dropped. Empty: there is nothing to walk.
+  std::optional<VerifyReport> verify(const Progress& progress);
+  // At most `most` of the records used most often, in no order.
+  std::vector<Used> most_used(size_t most);
+
+ private:
+  class Engine;
+  std::shared_ptr<Engine> engine_;
 };
+
+// The same for a store that nobody has open. Changes nothing.
+Result<VerifyReport> verify_store(const std::string& path, FileSystem& files, const Progress& progress);
 
 }  // namespace portolan::edge::disk

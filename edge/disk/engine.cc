@@ -1,0 +1,397 @@
+#include "edge/disk/engine.hh"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace portolan::edge::disk {
+namespace {
+
+constexpr int steps_a_job = 4;
+constexpr uint64_t write_step_bytes = 4 << 20;
+constexpr uint64_t checkpoint_share = 32;  // of what is written, one part may be checkpoints
+constexpr int64_t least_between_syncs_ms = 300;
+constexpr int most_write_failures = 3;
+
+uint64_t index_limit(const Config& config, const Tuning& tuning) {
+  uint64_t bytes = tuning.index_bytes ? tuning.index_bytes : config.bytes / 1000;
+  return std::max<uint64_t>(bytes, 1 << 20);
+}
+
+// Reads on through a body's slices and file ranges.
+class BodyReader {
+ public:
+  explicit BodyReader(const Body& body) : segment_(body.begin()), end_(body.end()) {}
+  bool operator()(std::span<char> out) {
+    while (!out.empty()) {
+      if (segment_ == end_) return false;
+      uint64_t size = std::min<uint64_t>(out.size(), segment_->length - at_);
+      if (!copy(out.first(size))) return false;
+      out = out.subspan(size);
+      at_ += size;
+      if (at_ == segment_->length) {
+        ++segment_;
+        at_ = 0;
+      }
+    }
+    return true;
+  }
+
+ private:
+  bool copy(std::span<char> out) {
+    if (!segment_->file) {
+      std::memcpy(out.data(), segment_->bytes.data + at_, out.size());
+      return true;
+    }
+    for (size_t done = 0; done < out.size();) {
+      auto at = static_cast<off_t>(static_cast<uint64_t>(segment_->offset) + at_ + done);
+      ssize_t n = ::pread(segment_->file->fd(), out.data() + done, out.size() - done, at);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return false;
+      done += static_cast<size_t>(n);
+    }
+    return true;
+  }
+  const Segment* segment_;
+  const Segment* end_;
+  uint64_t at_ = 0;  // in the segment
+};
+
+}  // namespace
+
+Disk::Engine::Engine(const Config& config, FileSystem& files, Executor& executor, const Clock& clock,
+                     const Tuning& tuning)
+    : config_(config),
+      tuning_(tuning),
+      files_(files),
+      executor_(executor),
+      clock_(clock),
+      index_(index_limit(config, tuning)),
+      last_retry_ms_(clock.now_ms()),
+      last_due_ms_(clock.now_ms()) {}
+
+void Disk::Engine::kick() {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_ || scheduled_) return;
+    scheduled_ = true;
+  }
+  auto self = shared_from_this();
+  if (executor_.submit([self] { self->run(); })) return;
+  std::lock_guard lock(mutex_);
+  scheduled_ = false;  // the next tick tries again
+}
+
+void Disk::Engine::run() {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    ++running_;
+  }
+  bool more = true;
+  for (int i = 0; i < steps_a_job && more; ++i) more = step();
+  {
+    std::lock_guard lock(mutex_);
+    --running_;
+    scheduled_ = false;
+    more = more || !queue_.empty();
+    idle_.notify_all();
+  }
+  if (more) kick();
+}
+
+bool Disk::Engine::step() {
+  if (reads_fail_.exchange(false)) step_aside({"cannot read " + config_.path, EIO}, false);
+  if (retry_due_.exchange(false)) retry();
+  if (phase_ == Phase::closed) {
+    drop_waiting();
+    return false;
+  }
+  if (phase_ == Phase::recovering) {
+    recover();
+    return true;
+  }
+  bool more = reclaim_some();
+  more = write_some() || more;
+  more = mend_some() || more;
+  return checkpoint_some() || more;
+}
+
+// What is due now and then: another try where the tier is aside, else a look whether the store is there at all.
+void Disk::Engine::retry() {
+  if (phase_ == Phase::closed) {
+    if (Status s = open(); !s) step_aside(s.error(), false);
+    return;
+  }
+  if (!store_->volume->still_there(files_)) return step_aside({config_.path + " is gone", ENOENT}, false);
+  if (phase_ != Phase::serving || writable_) return;
+  store_->free.insert(store_->free.end(), store_->unbacked.begin(), store_->unbacked.end());
+  store_->unbacked.clear();
+  write_failures_ = most_write_failures - 1;
+  writable_ = true;
+  state_ = Stats::State::serving;
+}
+
+Status Disk::Engine::open() {
+  auto opened = Volume::open(files_, config_, tuning_.segment_bytes, clock_.wall_ms());
+  if (!opened) return opened.error();
+  {
+    std::lock_guard lock(mutex_);
+    volume_ = *opened;
+    reason_.clear();
+  }
+  store_ = std::make_unique<Store>(*opened, index_, counters_, clock_);
+  recovery_ = std::make_unique<Recovery>(*store_, files_);
+  reclaimer_ = std::make_unique<Reclaimer>(*store_);
+  phase_ = Phase::recovering;
+  mended_ = false;
+  write_failures_ = 0;
+  since_checkpoint_ = 0;
+  state_ = Stats::State::starting;
+  readable_ = true;
+  writable_ = true;
+  return {};
+}
+
+void Disk::Engine::recover() {
+  auto more = recovery_->step();
+  if (!more) return step_aside(more.error(), false);
+  if (!recovery_->ready()) return;
+  checkpoint_ = std::make_unique<Checkpoint>(*store_, files_, recovery_->generation());
+  phase_ = Phase::serving;
+  state_ = Stats::State::serving;
+}
+
+bool Disk::Engine::mend_some() {
+  if (!recovery_) return false;
+  auto more = recovery_->step();
+  if (more && *more) return true;
+  if (recovery_->mended()) {
+    since_checkpoint_ += config_.bytes;  // so that the next start has less to do
+    checkpoint_due_ = true;
+  }
+  recovery_.reset();
+  mended_ = true;
+  return true;
+}
+
+bool Disk::Engine::reclaim_some() {
+  bool any = false;
+  for (int i = 0; writable_ && reclaimer_->wanted() && (i < 2 || store_->free.empty()); ++i) {
+    auto done = reclaimer_->step();
+    if (!done) write_failed(done.error());
+    if (!done || !*done) break;
+    any = true;
+  }
+  return any;
+}
+
+bool Disk::Engine::write_some() {
+  if (!writable_) {
+    drop_waiting();
+    return false;
+  }
+  std::vector<Queue::Item> items = queue_.take(write_step_bytes);
+  for (const Queue::Item& item : items) {
+    auto appended = store_ && writable_ ? append(item) : Result<bool>(false);
+    if (!appended) write_failed(appended.error());
+    if (!appended || !*appended) queue_.drop(item.record.key, item.ticket, item.bytes);
+  }
+  if (written_.empty()) return !items.empty();
+  if (Status s = commit(); !s) write_failed(s.error());
+  return true;
+}
+
+// False: it isn't to be written, or can't be.
+Result<bool> Disk::Engine::append(const Queue::Item& item) {
+  const Record& record = item.record;
+  unsigned frequency = 0;
+  if (!queue_.wanted(item) || superseded(record, frequency)) return false;
+  uint64_t space = Log::space_of(record.body.size(), record.meta.size());
+  if (!store_->log.fits(Kind::probation, space)) {
+    if (Status s = commit(); !s) return s.error();
+    if (store_->log.is_open(Kind::probation)) {
+      if (Status s = store_->seal(Kind::probation); !s) return s.error();
+      want_sync();
+    }
+    reclaim_some();
+    auto opened = store_->open_segment(Kind::probation);
+    if (!opened) return opened.error();
+    if (!*opened || !store_->log.fits(Kind::probation, space)) {
+      ++counters_.refused;
+      return false;
+    }
+  }
+  Head head;
+  head.key = record.key;
+  head.sequence = record.sequence;
+  head.useless_ms = record.useless_ms;
+  head.body_bytes = static_cast<uint32_t>(record.body.size());
+  head.meta = record.meta;
+  auto appended = store_->log.append(Kind::probation, std::move(head), false, BodyReader(record.body));
+  if (!appended) return appended.error();
+  if (!appended->whole) return false;
+  written_.push_back({record.key, item.ticket, item.bytes, record.sequence, space, appended->place, frequency});
+  return true;
+}
+
+// Whether a later record of the key is there already.
+bool Disk::Engine::superseded(const Record& record, unsigned& frequency) {
+  auto there = index_.find(Index::name_of(record.key));
+  if (!there) return false;
+  Volume& volume = *store_->volume;
+  auto head = volume.read_head(there->place, volume.segment(there->place.segment).epoch);
+  if (!head || !*head || !((*head)->key == record.key)) return false;
+  frequency = there->frequency;
+  return (*head)->sequence > record.sequence;
+}
+
+Status Disk::Engine::commit() {
+  if (written_.empty()) return {};
+  if (Status s = store_->log.flush(Kind::probation); !s) return s;
+  for (const Written& w : written_) {
+    queue_.done(w.key, w.ticket, w.bytes, [&] {
+      store_->enter(Index::name_of(w.key), {w.place, w.frequency, false});
+      ++counters_.writes;
+    });
+    counters_.saw(w.sequence);
+    counters_.written_bytes += w.space;
+    since_checkpoint_ += w.space;
+    reclaimer_->earned(w.space);
+  }
+  written_.clear();
+  write_failures_ = 0;
+  return {};
+}
+
+void Disk::Engine::forget_written() {
+  for (const Written& w : written_) queue_.drop(w.key, w.ticket, w.bytes);
+  written_.clear();
+}
+
+bool Disk::Engine::checkpoint_some() {
+  if (checkpoint_->busy()) {
+    auto more = checkpoint_->step();
+    if (!more) {
+      ++counters_.errors;
+      checkpoint_->give_up();
+    }
+    return true;
+  }
+  if (!checkpoint_due_.exchange(false) || !mended_ || !writable_) return false;
+  if (since_checkpoint_ == 0 || since_checkpoint_ < checkpoint_share * 8 * index_.objects()) return false;
+  begin_checkpoint();
+  return true;
+}
+
+void Disk::Engine::begin_checkpoint() {
+  since_checkpoint_ = 0;
+  if (Status s = checkpoint_->begin(); !s) ++counters_.errors;
+}
+
+void Disk::Engine::write_failed(const Error& error) {
+  ++counters_.errors;
+  forget_written();
+  store_->give_up(Kind::probation);
+  store_->give_up(Kind::main);
+  bool hopeless = error.code == EROFS || error.code == ENOSPC || error.code == EDQUOT;
+  if (++write_failures_ >= most_write_failures || hopeless) step_aside(error, true);
+}
+
+void Disk::Engine::step_aside(const Error& error, bool readable) {
+  writable_ = false;
+  state_ = Stats::State::aside;
+  last_retry_ms_ = clock_.now_ms();
+  {
+    std::lock_guard lock(mutex_);
+    reason_ = error.text;
+  }
+  if (!readable) close_store();
+  drop_waiting();
+}
+
+void Disk::Engine::close_store() {
+  readable_ = false;
+  if (phase_ != Phase::closed) forget_written();
+  phase_ = Phase::closed;
+  checkpoint_.reset();
+  reclaimer_.reset();
+  recovery_.reset();
+  store_.reset();
+  std::shared_ptr<Volume> closed;  // let go outside the lock
+  std::lock_guard lock(mutex_);
+  closed = std::move(volume_);
+  volume_.reset();
+  index_.clear();
+}
+
+void Disk::Engine::drop_waiting() {
+  counters_.refused += queue_.drop_all();
+}
+
+void Disk::Engine::want_sync() {
+  std::shared_ptr<Volume> of;
+  {
+    std::lock_guard lock(mutex_);
+    sync_wanted_ = true;
+    if (closed_ || syncing_ || !volume_ || clock_.now_ms() - last_sync_ms_ < least_between_syncs_ms) return;
+    syncing_ = true;
+    sync_wanted_ = false;
+    last_sync_ms_ = clock_.now_ms();
+    of = volume_;
+  }
+  auto self = shared_from_this();
+  if (executor_.submit([self, of] { self->sync(of); })) return;
+  std::lock_guard lock(mutex_);
+  syncing_ = false;
+  sync_wanted_ = true;
+}
+
+void Disk::Engine::sync(std::shared_ptr<Volume> volume) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    ++running_;
+  }
+  Status synced = volume->data().sync();
+  ++counters_.syncs;
+  if (!synced) {
+    // What the kernel couldn't write it may forget: what was verified is no longer what will be read.
+    ++counters_.errors;
+    index_.forget_verified();
+  }
+  volume.reset();
+  std::lock_guard lock(mutex_);
+  --running_;
+  syncing_ = false;
+  idle_.notify_all();
+}
+
+// Nobody calls in any more but jobs that wait on the executor.
+void Disk::Engine::stop() {
+  {
+    std::unique_lock lock(mutex_);
+    closed_ = true;
+    idle_.wait(lock, [this] { return running_ == 0; });
+  }
+  if (phase_ == Phase::serving) finish();
+  close_store();
+  state_ = Stats::State::stopped;
+}
+
+void Disk::Engine::finish() {
+  while (phase_ == Phase::serving && writable_ && !queue_.empty()) {
+    reclaim_some();
+    write_some();
+  }
+  if (phase_ != Phase::serving || !mended_ || !writable_) return;
+  if (!checkpoint_->busy()) begin_checkpoint();
+  for (bool more = checkpoint_->busy(); more;) {
+    auto stepped = checkpoint_->step();
+    more = stepped && *stepped;
+  }
+}
+
+}  // namespace portolan::edge::disk

@@ -1,0 +1,96 @@
+#pragma once
+// Where each record stands, in RAM: eight bytes an object and what a hash table leaves empty. An entry holds 39 bits of the
+// key (13 say in which shard it is), the place, how often it was used, and whether its body was verified since the start.
+// Keys that agree in those 39 bits displace each other; the record's head tells them apart. A shard grows by a quarter
+// when an entry finds both its buckets full, so that memory follows the number of objects in small steps and no growth
+// takes longer than some ten microseconds; at its limit an entry of little use gives way.
+//
+// Thread-safe: short locks, a stripe of the shards each. No I/O.
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "edge/disk/format.hh"
+
+namespace portolan::edge::disk {
+
+class Index {
+ public:
+  static constexpr unsigned shard_bits = 13, tag_bits = 26;
+  static constexpr uint32_t shards = 1u << shard_bits;
+  static constexpr unsigned most_frequency = 3;
+
+  // What is kept of a key.
+  struct Name {
+    uint32_t shard = 0, tag = 0;
+  };
+  static Name name_of(Key key) {
+    return {static_cast<uint32_t>(key.high >> (64 - shard_bits)),
+            static_cast<uint32_t>(key.high >> (64 - shard_bits - tag_bits)) & ((1u << tag_bits) - 1)};
+  }
+
+  struct Entry {
+    Place place;
+    unsigned frequency = 0;
+    bool verified = false;
+  };
+  static uint64_t pack(uint32_t tag, const Entry& entry);
+  static Entry unpack(uint64_t packed);
+  static uint32_t tag_of(uint64_t packed) { return static_cast<uint32_t>(packed >> (64 - tag_bits)); }
+
+  explicit Index(uint64_t most_bytes) : most_bytes_(most_bytes) {}
+  Index(const Index&) = delete;
+  Index& operator=(const Index&) = delete;
+
+  std::optional<Entry> find(Name name) const;
+  bool has(Name name) const { return find(name).has_value(); }
+  // What was there of this name before, and what had to give way.
+  struct Displaced {
+    std::optional<Place> before, evicted;
+  };
+  Displaced put(Name name, const Entry& entry);
+  // The entry, if it still is the one at `from`. False: it is not.
+  bool move(Name name, Place from, const Entry& to);
+  bool erase(Name name, Place from);
+  std::optional<Place> erase(Name name);
+  uint64_t erase_segment(uint32_t segment);  // all that lead there; walks the whole index
+  void touch(Name name);
+  void set_verified(Name name, Place place);
+  void forget_verified();  // of all
+  // The entries of a shard as they are kept; 0 is none of them.
+  void copy(uint32_t shard, std::vector<uint64_t>& out) const;
+  void clear();
+  uint64_t objects() const { return objects_.load(std::memory_order_relaxed); }
+  uint64_t bytes() const { return sizeof *this + table_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr unsigned slots = 8, stripes = 256;
+  struct alignas(64) Bucket {
+    std::array<uint64_t, slots> entries{};
+  };
+  struct Shard {
+    std::unique_ptr<Bucket[]> buckets;
+    uint32_t count = 0;  // of buckets
+  };
+  static std::pair<uint32_t, uint32_t> buckets_of(uint32_t tag, uint32_t count);
+  static uint64_t* slot_of(const Shard& shard, uint32_t tag);
+  static bool place_in(Shard& shard, uint64_t packed);
+  bool grow(Shard& shard);
+  static uint64_t evict_for(Shard& shard, uint64_t packed);
+  std::mutex& lock_of(uint32_t shard) const { return locks_[shard % stripes].mutex; }
+
+  struct alignas(64) Lock {
+    std::mutex mutex;
+  };
+  mutable std::array<Lock, stripes> locks_;
+  std::array<Shard, shards> shards_;
+  const uint64_t most_bytes_;
+  std::atomic<uint64_t> objects_{0}, table_bytes_{0};
+};
+
+}  // namespace portolan::edge::disk

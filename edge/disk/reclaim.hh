@@ -1,0 +1,49 @@
+#pragma once
+// Makes room: S3-FIFO over segments. Of the oldest segment of the probation queue, or, when that is down to its tenth, of the
+// main one, what was used since moves on to the main queue, as much of it as the budget for rewriting allows, the most
+// used first; the rest goes. What nobody wants any more (useless_ms) and what was superseded never moves. In steps of about a
+// megabyte.
+#include <cstdint>
+#include <vector>
+
+#include "edge/disk/store.hh"
+
+namespace portolan::edge::disk {
+
+class Reclaimer {
+ public:
+  explicit Reclaimer(Store& store) : store_(store) {}
+
+  bool wanted() const { return busy_ || store_.free.size() < reserve(); }
+  // False: there is nothing to reclaim, now.
+  Result<bool> step();
+  // New records of so many bytes came in: a share of them may be rewritten.
+  void earned(uint64_t bytes);
+
+ private:
+  struct Move {
+    FooterEntry entry;
+    unsigned frequency = 0;
+  };
+  size_t reserve() const { return store_.volume->count() < 16 ? 2 : 3; }
+  std::optional<uint32_t> take_oldest(std::deque<uint32_t>& sealed);
+  bool begin();
+  void sort_out(const Footer& contents);
+  Status move_some();
+  Result<bool> move(const Move& move);
+  void finish();
+  struct Moved {
+    Move move;
+    Place to;
+  };
+  Status commit();
+
+  Store& store_;
+  bool busy_ = false;
+  uint32_t victim_ = 0;
+  std::vector<Move> moves_;   // to do, the last first
+  std::vector<Moved> moved_;  // in the log, not flushed yet
+  double budget_ = 0;         // bytes
+};
+
+}  // namespace portolan::edge::disk

@@ -1,0 +1,233 @@
+#include "edge/disk/recovery.hh"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace portolan::edge::disk {
+namespace {
+
+constexpr uint64_t epochs_left_out = 1024;  // after a power cut the table may not know the newest
+constexpr uint32_t blocks_a_step = 8;
+
+}  // namespace
+
+Result<bool> Recovery::step() {
+  switch (stage_) {
+    case Stage::segments:
+      if (Status s = sort_segments(); !s) return s.error();
+      if (Status s = choose_checkpoint(); !s) return s.error();
+      stage_ = Stage::open;
+      return true;
+    case Stage::open:
+      if (open_.empty()) {
+        finish_numbers();
+        stage_ = Stage::checkpoint;
+        return true;
+      }
+      take_open(open_.back());
+      open_.pop_back();
+      return true;
+    case Stage::checkpoint: {
+      auto more = load_blocks();
+      if (!more) return more.error();
+      if (!*more) stage_ = Stage::recent;
+      return true;
+    }
+    case Stage::recent:
+      if (recent_.empty()) {
+        if (damaged_) {
+          auto both = [&](const std::deque<uint32_t>& sealed) {
+            mend_.insert(mend_.end(), sealed.begin(), sealed.end());
+          };
+          both(store_.probation);
+          both(store_.main);
+        }
+        stage_ = Stage::mend;
+        return true;
+      }
+      (void)replay(recent_.back());  // a segment that can't be read is one that has nothing
+      recent_.pop_back();
+      return true;
+    case Stage::mend:
+      if (mend_.empty()) {
+        stage_ = Stage::done;
+        return false;
+      }
+      (void)replay(mend_.back());
+      mend_.pop_back();
+      return true;
+    case Stage::done:
+      return false;
+  }
+  return false;
+}
+
+Status Recovery::sort_segments() {
+  Volume& volume = *store_.volume;
+  std::vector<uint32_t> used;
+  for (uint32_t i = 0; i < volume.count(); ++i) {
+    SegmentState& segment = volume.segment(i);
+    if (segment.kind == Kind::free) {
+      store_.free.push_back(i);
+    } else if (segment.open || !segment.known) {
+      open_.push_back(i);
+    } else {
+      used.push_back(i);
+    }
+  }
+  auto by_epoch = [&](uint32_t a, uint32_t b) { return volume.segment(a).epoch < volume.segment(b).epoch; };
+  std::sort(open_.begin(), open_.end(), by_epoch);
+  std::sort(used.begin(), used.end(), by_epoch);
+  for (uint32_t i : used) store_.sealed(volume.segment(i).kind).push_back(i);
+  return {};
+}
+
+// A segment that the table says is open, or of which it says nothing. The newest of a kind goes on; others are sealed as
+// they are.
+void Recovery::take_open(uint32_t number) {
+  Volume& volume = *store_.volume;
+  SegmentState& segment = volume.segment(number);
+  auto footer = volume.read_footer(number, segment.epoch);
+  bool sealed = footer && footer->has_value();
+  Volume::Scanned contents{sealed ? std::move(**footer) : Footer(), sealed};
+  if (!sealed) contents = volume.scan(number, segment.epoch);
+  Footer& found = contents.footer;
+  if (found.entries.empty()) found.first_order = segment.first_order;
+  segment.first_order = found.first_order;
+  segment.max_sequence = found.max_sequence;
+  segment.used = found.used;
+  segment.entries = static_cast<uint32_t>(found.entries.size());
+  segment.last_order = segment.first_order;
+  for (const FooterEntry& entry : found.entries) {
+    segment.last_order = std::max(segment.last_order, segment.first_order + entry.order);
+    offer(entry.key, {number, entry.unit}, segment.first_order + entry.order);
+  }
+  store_.counters.saw(segment.max_sequence);
+  Kind kind = segment.kind;
+  bool goes_on = !sealed && contents.complete && segment.open && !store_.log.is_open(kind);
+  if (goes_on) {
+    store_.log.resume(kind, number, std::move(found));
+    return;
+  }
+  segment.open = false;
+  segment.known = true;
+  (void)volume.write_row(number);  // or it is found out again
+  auto& queue = store_.sealed(kind);
+  auto by_epoch = [&](uint32_t a, uint32_t b) { return volume.segment(a).epoch < volume.segment(b).epoch; };
+  queue.insert(std::upper_bound(queue.begin(), queue.end(), number, by_epoch), number);
+}
+
+Status Recovery::choose_checkpoint() {
+  for (const char* name : {"/index.a", "/index.b"}) {
+    auto file = files_.open(store_.volume->path() + name, FileSystem::Open::read);
+    if (!file && file.error().code == ENOENT) continue;
+    if (!file) return file.error();
+    std::string bytes(checkpoint_head_bytes, '\0');
+    auto n = (*file)->read_at(bytes, 0);
+    if (!n) return n.error();
+    auto head = parse_checkpoint_head(std::string_view(bytes).substr(0, *n), store_.volume->secret());
+    if (!head) continue;
+    generation_ = std::max(generation_, head->generation);
+    if (has_checkpoint_ && head->generation < head_.generation) continue;
+    head_ = std::move(*head);
+    checkpoint_ = std::move(*file);
+    has_checkpoint_ = true;
+  }
+  if (has_checkpoint_) store_.counters.saw(head_.max_sequence);
+  for (const auto* queue : {&store_.probation, &store_.main})
+    for (uint32_t i : *queue) {
+      const SegmentState& segment = store_.volume->segment(i);
+      store_.counters.saw(segment.max_sequence);
+      if (!has_checkpoint_ || segment.epoch >= head_.epoch_limit ||
+          std::find(head_.open.begin(), head_.open.end(), i) != head_.open.end())
+        recent_.push_back(i);
+    }
+  auto by_epoch = [&](uint32_t a, uint32_t b) {
+    return store_.volume->segment(a).epoch < store_.volume->segment(b).epoch;
+  };
+  std::sort(recent_.begin(), recent_.end(), by_epoch);
+  if (!has_checkpoint_) std::swap(recent_, mend_);
+  return {};
+}
+
+void Recovery::finish_numbers() {
+  uint64_t epoch = has_checkpoint_ ? head_.epoch_limit : 0, order = has_checkpoint_ ? head_.next_order : 0;
+  for (uint32_t i = 0; i < store_.volume->count(); ++i) {
+    const SegmentState& segment = store_.volume->segment(i);
+    epoch = std::max(epoch, segment.epoch + 1);
+    order = std::max(order, segment.last_order + 1);
+  }
+  store_.log.set_next(epoch + epochs_left_out, order + 1);
+}
+
+Result<bool> Recovery::load_blocks() {
+  if (!has_checkpoint_ || block_ >= head_.blocks) return false;
+  buffer_.resize(block_bytes);
+  for (uint32_t i = 0; i < blocks_a_step && block_ < head_.blocks; ++i, ++block_) {
+    auto n = checkpoint_->read_at(buffer_, checkpoint_head_bytes + uint64_t{block_} * block_bytes);
+    std::vector<Piece> pieces;
+    if (!n || *n != block_bytes || !parse_block(buffer_, store_.volume->secret(), head_.generation, block_, pieces)) {
+      damaged_ = true;
+      continue;
+    }
+    for (const Piece& piece : pieces) take(piece);
+  }
+  return true;
+}
+
+// Of segments that the replay tells of, the checkpoint may know less, or nothing that still holds.
+void Recovery::take(const Piece& piece) {
+  Volume& volume = *store_.volume;
+  if (piece.shard >= Index::shards) return;
+  for (uint64_t packed : piece.entries) {
+    Index::Entry entry = Index::unpack(packed);
+    if (entry.place.segment >= volume.count() || entry.place.unit == 0) continue;
+    const SegmentState& segment = volume.segment(entry.place.segment);
+    if (segment.kind == Kind::free || segment.open || segment.epoch >= head_.epoch_limit) continue;
+    if (std::find(head_.open.begin(), head_.open.end(), entry.place.segment) != head_.open.end()) continue;
+    entry.verified = false;
+    offer({piece.shard, Index::tag_of(packed)}, entry, segment.last_order);
+  }
+}
+
+Status Recovery::replay(uint32_t number) {
+  Volume& volume = *store_.volume;
+  SegmentState& segment = volume.segment(number);
+  if (segment.kind == Kind::free || segment.open || segment.leaving) return {};  // it was reclaimed meanwhile
+  uint64_t epoch = segment.epoch;
+  auto contents = volume.contents(number);
+  if (!contents) return contents.error();
+  if (contents->epoch != epoch) return {};
+  for (const FooterEntry& entry : contents->entries)
+    offer(entry.key, {number, entry.unit}, contents->first_order + entry.order);
+  store_.counters.saw(contents->max_sequence);
+  return {};
+}
+
+void Recovery::offer(Key key, Place place, uint64_t order) {
+  offer(Index::name_of(key), {place, 0, false}, order);
+}
+
+void Recovery::offer(Index::Name name, const Index::Entry& entry, uint64_t order) {
+  auto there = store_.index.find(name);
+  if (there && (there->place == entry.place || !older(there->place, entry.place, order))) return;
+  store_.enter(name, entry);
+}
+
+// Whether what stands at `there` was appended before what stands at `place`, whose order is `order` or, from a checkpoint,
+// no more than that.
+bool Recovery::older(Place there, Place place, uint64_t order) {
+  Volume& volume = *store_.volume;
+  if (there.segment == place.segment) return there.unit < place.unit;
+  const SegmentState &one = volume.segment(there.segment), &two = volume.segment(place.segment);
+  if (one.last_order < two.first_order) return true;
+  if (two.last_order < one.first_order) return false;
+  auto head = volume.read_head(there, one.epoch);
+  if (!head || !*head) return true;
+  if ((*head)->order >= two.last_order) return false;
+  auto other = volume.read_head(place, two.epoch);
+  if (other && *other) order = (*other)->order;
+  return (*head)->order < order;
+}
+
+}  // namespace portolan::edge::disk

@@ -1,0 +1,50 @@
+#pragma once
+// From the files of a store to its index: the segments that were open, the newest checkpoint, the footers of what was sealed
+// since, and, where a part of the checkpoint is lost, the footers of all the others. In steps of some milliseconds each;
+// what was found can be read from at once.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "edge/disk/store.hh"
+
+namespace portolan::edge::disk {
+
+class Recovery {
+ public:
+  Recovery(Store& store, FileSystem& files) : store_(store), files_(files) {}
+
+  // The next step. False: ready() has been reached, and so has the end.
+  Result<bool> step();
+  // The checkpoint and what was written after it are in: new records may be written.
+  bool ready() const { return stage_ == Stage::mend || stage_ == Stage::done; }
+  // Whether more than the checkpoint and what came after it had to be read.
+  bool mended() const { return damaged_ || !has_checkpoint_; }
+  uint64_t generation() const { return generation_; }  // of the newest checkpoint there is
+
+ private:
+  enum class Stage : uint8_t { segments, open, checkpoint, recent, mend, done };
+  Status sort_segments();
+  void take_open(uint32_t segment);
+  Status choose_checkpoint();
+  Result<bool> load_blocks();
+  void take(const Piece& piece);
+  Status replay(uint32_t segment);
+  void offer(Key key, Place place, uint64_t order);
+  void offer(Index::Name name, const Index::Entry& entry, uint64_t order);
+  bool older(Place there, Place place, uint64_t order);
+  void finish_numbers();
+
+  Store& store_;
+  FileSystem& files_;
+  Stage stage_ = Stage::segments;
+  std::vector<uint32_t> open_, recent_, mend_;  // to do, the last first
+  std::unique_ptr<File> checkpoint_;
+  CheckpointHead head_;
+  bool has_checkpoint_ = false, damaged_ = false;
+  uint32_t block_ = 0;
+  uint64_t generation_ = 0;
+  std::string buffer_;
+};
+
+}  // namespace portolan::edge::disk

@@ -1,0 +1,53 @@
+#include "edge/disk/store.hh"
+
+#include <cerrno>
+
+namespace portolan::edge::disk {
+
+void Store::enter(Index::Name name, const Index::Entry& entry) {
+  volume->segment(entry.place.segment).live.fetch_add(1, std::memory_order_relaxed);
+  Index::Displaced displaced = index.put(name, entry);
+  if (displaced.before) left(*displaced.before);
+  if (displaced.evicted) {
+    left(*displaced.evicted);
+    ++counters.evicted;
+  }
+}
+
+void Store::collect() {
+  auto held = [this](uint32_t number) { return volume->segment(number).pins.load() > 0; };
+  auto end = std::partition(emptied.begin(), emptied.end(), held);
+  for (auto it = end; it != emptied.end(); ++it) free.push_back(*it);
+  emptied.erase(end, emptied.end());
+}
+
+Result<bool> Store::open_segment(Kind kind) {
+  collect();
+  while (!free.empty()) {
+    uint32_t number = free.front();
+    Status opened = log.open(kind, number);
+    if (opened) {
+      free.pop_front();
+      return true;
+    }
+    if (opened.error().code != ENOSPC) return opened.error();
+    free.pop_front();
+    unbacked.push_back(number);
+    if (free.empty() && probation.empty() && main.empty()) return opened.error();
+  }
+  return false;
+}
+
+Status Store::seal(Kind kind) {
+  if (!log.is_open(kind)) return {};
+  sealed(kind).push_back(static_cast<uint32_t>(log.number_of(kind)));
+  return log.seal(kind);
+}
+
+void Store::give_up(Kind kind) {
+  if (!log.is_open(kind)) return;
+  sealed(kind).push_back(static_cast<uint32_t>(log.number_of(kind)));
+  log.give_up(kind);
+}
+
+}  // namespace portolan::edge::disk

@@ -6,14 +6,9 @@
 namespace portolan::edge::disk {
 namespace {
 
-// From the top: the tag, whether verified, the frequency, the segment, the unit. Unit 0 is no record's, so no entry is 0.
-constexpr unsigned unit_bits = 16, segment_bits = 19, frequency_at = unit_bits + segment_bits,
-                   verified_at = frequency_at + 2;
-static_assert(verified_at + 1 + Index::tag_bits == 64);
-
 Place place_in_entry(uint64_t packed) {
-  return {static_cast<uint32_t>(packed >> unit_bits) & ((1u << segment_bits) - 1),
-          static_cast<uint32_t>(packed) & ((1u << unit_bits) - 1)};
+  return {static_cast<uint32_t>(packed >> Index::unit_bits) & ((1u << Index::segment_bits) - 1),
+          static_cast<uint32_t>(packed) & ((1u << Index::unit_bits) - 1)};
 }
 
 }  // namespace
@@ -60,12 +55,13 @@ bool Index::place_in(Shard& shard, uint64_t packed) {
   return true;
 }
 
-bool Index::grow(Shard& shard) {
-  for (uint32_t count = shard.count + std::max(1u, shard.count / 4);; count += std::max(1u, count / 16)) {
+// With one entry more, or with none if that is 0.
+bool Index::resize(Shard& shard, uint32_t least, uint64_t packed) {
+  for (uint32_t count = least;; count += std::max(1u, count / 16)) {
     uint64_t more = (count - shard.count) * sizeof(Bucket);
     if (table_bytes_.load(std::memory_order_relaxed) + more + sizeof *this > most_bytes_) return false;
     Shard larger{std::make_unique<Bucket[]>(count), count};
-    bool all = true;
+    bool all = packed == 0 || place_in(larger, packed);
     for (uint32_t i = 0; i < shard.count && all; ++i)
       for (uint64_t entry : shard.buckets[i].entries) all = all && (entry == 0 || place_in(larger, entry));
     if (!all) continue;
@@ -73,6 +69,26 @@ bool Index::grow(Shard& shard) {
     shard = std::move(larger);
     return true;
   }
+}
+
+bool Index::grow(Shard& shard, uint64_t packed) {
+  return resize(shard, shard.count + std::max(1u, shard.count / 4), packed);
+}
+
+void Index::fill(uint32_t number, std::span<const uint64_t> entries, std::vector<uint64_t>& left_over) {
+  std::lock_guard lock(lock_of(number));
+  Shard& shard = shards_[number];
+  // Buckets filled to four fifths.
+  auto wanted = static_cast<uint32_t>(entries.size() * 10 / 64 + 1);
+  if (wanted > shard.count) resize(shard, wanted, 0);  // where it can't, it grows as far as it may
+  uint64_t added = 0;
+  for (uint64_t entry : entries) {
+    if (!slot_of(shard, tag_of(entry)) && (place_in(shard, entry) || grow(shard, entry)))
+      ++added;
+    else
+      left_over.push_back(entry);
+  }
+  objects_.fetch_add(added, std::memory_order_relaxed);
 }
 
 // Puts the entry where the least used of its buckets' entries is, and returns that; of nothing else there is, itself.
@@ -98,7 +114,7 @@ Index::Displaced Index::put(Name name, const Entry& entry) {
   Shard& shard = shards_[name.shard];
   uint64_t packed = pack(name.tag, entry);
   if (uint64_t* slot = slot_of(shard, name.tag)) return {place_in_entry(std::exchange(*slot, packed)), std::nullopt};
-  if (place_in(shard, packed) || (grow(shard) && place_in(shard, packed))) {
+  if (place_in(shard, packed) || grow(shard, packed)) {
     objects_.fetch_add(1, std::memory_order_relaxed);
     return {};
   }

@@ -24,6 +24,11 @@ class Index {
   static constexpr unsigned shard_bits = 13, tag_bits = 26;
   static constexpr uint32_t shards = 1u << shard_bits;
   static constexpr unsigned most_frequency = 3;
+  // An entry, from the top: the tag, whether verified, the frequency, the segment, the unit. Unit 0 is no record's, so no
+  // entry is 0.
+  static constexpr unsigned unit_bits = 16, segment_bits = 19, frequency_at = unit_bits + segment_bits,
+                            verified_at = frequency_at + 2;
+  static_assert(verified_at + 1 + tag_bits == 64);
 
   // What is kept of a key.
   struct Name {
@@ -54,6 +59,9 @@ class Index {
     std::optional<Place> before, evicted;
   };
   Displaced put(Name name, const Entry& entry);
+  // All of a shard's entries at once, of names that aren't there yet; those that are, and those for which something had to
+  // give way, are added to `left_over`.
+  void fill(uint32_t shard, std::span<const uint64_t> entries, std::vector<uint64_t>& left_over);
   // The entry, if it still is the one at `from`. False: it is not.
   bool move(Name name, Place from, const Entry& to);
   bool erase(Name name, Place from);
@@ -80,7 +88,8 @@ class Index {
   static std::pair<uint32_t, uint32_t> buckets_of(uint32_t tag, uint32_t count);
   static uint64_t* slot_of(const Shard& shard, uint32_t tag);
   static bool place_in(Shard& shard, uint64_t packed);
-  bool grow(Shard& shard);
+  bool grow(Shard& shard, uint64_t packed);
+  bool resize(Shard& shard, uint32_t count, uint64_t packed);
   static uint64_t evict_for(Shard& shard, uint64_t packed);
   std::mutex& lock_of(uint32_t shard) const { return locks_[shard % stripes].mutex; }
 

@@ -1,6 +1,7 @@
 #include "edge/disk/log.hh"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "core/crypto/crc32c.hh"
@@ -26,16 +27,19 @@ bool Log::fits(Kind kind, uint64_t space) const {
          open.cursor() + space + footer_bytes_of(open.footer.entries.size()) <= volume_.segment_bytes();
 }
 
-Status Log::open(Kind kind, uint32_t number) {
+Result<bool> Log::open(Kind kind, uint32_t number) {
   SegmentState& segment = volume_.segment(number);
   uint64_t at = volume_.offset_of(number);
   auto size = volume_.data().size();
   if (!size) return size.error();
   if (at < *size)
-    if (Status s = volume_.data().discard(at, volume_.segment_bytes()); !s) return s;
-  if (Status s = volume_.data().allocate(at, volume_.segment_bytes()); !s) return s;
+    if (Status s = volume_.data().discard(at, volume_.segment_bytes()); !s) return s.error();
+  if (Status s = volume_.data().allocate(at, volume_.segment_bytes()); !s) {
+    if (s.error().code == ENOSPC && segment.epoch == 0) return false;
+    return s.error();
+  }
   SegmentHead head{next_epoch_++, next_order_, clock_.wall_ms(), kind};
-  if (Status s = volume_.data().write_at(encode(head, volume_.secret(), number), at); !s) return s;
+  if (Status s = volume_.data().write_at(encode(head, volume_.secret(), number), at); !s) return s.error();
   segment.epoch = head.epoch;
   segment.opened_ms = head.opened_ms;
   segment.first_order = segment.last_order = head.first_order;
@@ -48,14 +52,14 @@ Status Log::open(Kind kind, uint32_t number) {
   if (Status s = volume_.write_row(number); !s) {
     segment.kind = Kind::free;
     segment.open = false;
-    return s;
+    return s.error();
   }
   Footer footer;
   footer.epoch = head.epoch;
   footer.first_order = head.first_order;
   footer.used = unit_bytes;
   resume(kind, number, std::move(footer));
-  return {};
+  return true;
 }
 
 void Log::resume(Kind kind, uint32_t number, Footer contents) {

@@ -27,8 +27,8 @@ class Log {
   bool fits(Kind kind, uint64_t space) const;
   bool is_open(Kind kind) const { return open_of(kind).number >= 0; }
   int64_t number_of(Kind kind) const { return open_of(kind).number; }
-  // Opens a segment that nobody holds: its old pages and bytes go.
-  Status open(Kind kind, uint32_t segment);
+  // Opens a segment that nobody holds: its old pages and bytes go. False: there is no room for one that never was used.
+  Result<bool> open(Kind kind, uint32_t segment);
   // Goes on where a scan says that the log ended.
   void resume(Kind kind, uint32_t segment, Footer contents);
   // `head`: all but order, body_at and, where `check` is false, fragments; what doesn't agree with those fails.

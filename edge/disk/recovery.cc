@@ -146,6 +146,12 @@ Status Recovery::choose_checkpoint() {
     return store_.volume->segment(a).epoch < store_.volume->segment(b).epoch;
   };
   std::sort(recent_.begin(), recent_.end(), by_epoch);
+  for (uint32_t i = 0; i < store_.volume->count(); ++i) {
+    SegmentState& segment = store_.volume->segment(i);
+    segment.in_checkpoint = has_checkpoint_ && segment.kind != Kind::free && !segment.open &&
+                            segment.epoch < head_.epoch_limit &&
+                            std::find(head_.open.begin(), head_.open.end(), i) == head_.open.end();
+  }
   if (!has_checkpoint_) std::swap(recent_, mend_);
   return {};
 }
@@ -179,14 +185,22 @@ Result<bool> Recovery::load_blocks() {
 void Recovery::take(const Piece& piece) {
   Volume& volume = *store_.volume;
   if (piece.shard >= Index::shards) return;
+  constexpr uint64_t verified = 1ull << Index::verified_at;
+  std::vector<uint64_t> entries, left_over;
+  entries.reserve(piece.entries.size());
   for (uint64_t packed : piece.entries) {
+    Place place = Index::unpack(packed).place;
+    if (place.segment >= volume.count() || place.unit == 0) continue;
+    SegmentState& segment = volume.segment(place.segment);
+    if (!segment.in_checkpoint) continue;
+    segment.live.fetch_add(1, std::memory_order_relaxed);
+    entries.push_back(packed & ~verified);
+  }
+  store_.index.fill(piece.shard, entries, left_over);
+  for (uint64_t packed : left_over) {
     Index::Entry entry = Index::unpack(packed);
-    if (entry.place.segment >= volume.count() || entry.place.unit == 0) continue;
-    const SegmentState& segment = volume.segment(entry.place.segment);
-    if (segment.kind == Kind::free || segment.open || segment.epoch >= head_.epoch_limit) continue;
-    if (std::find(head_.open.begin(), head_.open.end(), entry.place.segment) != head_.open.end()) continue;
-    entry.verified = false;
-    offer({piece.shard, Index::tag_of(packed)}, entry, segment.last_order);
+    store_.left(entry.place);
+    offer({piece.shard, Index::tag_of(packed)}, entry, volume.segment(entry.place.segment).last_order);
   }
 }
 

@@ -25,15 +25,15 @@ Result<bool> Store::open_segment(Kind kind) {
   collect();
   while (!free.empty()) {
     uint32_t number = free.front();
-    Status opened = log.open(kind, number);
-    if (opened) {
-      free.pop_front();
-      return true;
-    }
-    if (opened.error().code != ENOSPC) return opened.error();
+    auto opened = log.open(kind, number);
     free.pop_front();
+    if (!opened) {
+      free.push_back(number);
+      return opened.error();
+    }
+    if (*opened) return true;
     unbacked.push_back(number);
-    if (free.empty() && probation.empty() && main.empty()) return opened.error();
+    if (free.empty() && probation.empty() && main.empty()) return Error{"no space left for a segment", ENOSPC};
   }
   return false;
 }

@@ -22,8 +22,9 @@ struct SegmentState {
   std::atomic<uint32_t> used{0};  // bytes
   std::atomic<Kind> kind{Kind::free};
   std::atomic<bool> open{false};
-  bool known = true;     // false: the table had lost it
-  bool leaving = false;  // it is being reclaimed
+  bool known = true;           // false: the table had lost it
+  bool leaving = false;        // it is being reclaimed
+  bool in_checkpoint = false;  // recovery takes what the checkpoint knows of it
   uint32_t entries = 0;
   uint64_t first_order = 0, last_order = 0, max_sequence = 0;
 };

@@ -1,0 +1,221 @@
+// What goes on when the disk doesn't.
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "tests/unit/edge/disk/fixture.hh"
+
+namespace portolan::edge::disk::test {
+namespace {
+
+using Asked = FaultFiles::Asked;
+
+class FailureTest : public DiskTest {
+ protected:
+  void SetUp() override {
+    open();
+    for (uint64_t n = 0; n < 20; ++n) write(n, n + 1, 10'000);
+  }
+  void expect_all_there() {
+    for (uint64_t n = 0; n < 20; ++n) EXPECT_EQ(version(n), n + 1);
+  }
+  void expect_aside(const std::string& reason) {
+    EXPECT_EQ(disk->stats().state, Stats::State::aside);
+    EXPECT_NE(disk->stats().reason.find(reason), std::string::npos) << disk->stats().reason;
+    EXPECT_FALSE(disk->write(record_of(999, 999, 10)));
+  }
+  static FaultFiles::Fault failing(Call call, int code, const std::string& name = "data") {
+    return [=](const Asked& a) { return a.call == call && a.name == name ? code : 0; };
+  }
+};
+
+TEST_F(FailureTest, NoSpaceStopsWritingOnly) {
+  for (int how : {ENOSPC, FaultFiles::half_write, EROFS, EDQUOT}) {
+    files.set(failing(Call::write, how));
+    write(100, 100, 10'000);
+    SCOPED_TRACE(how);
+    expect_aside("cannot write");
+    EXPECT_EQ(version(100), 0u);
+    expect_all_there();
+    ticks(tuning.retry_ms);
+    write(100, 100, 10'000);
+    SCOPED_TRACE(how);
+    expect_aside("cannot write");
+    files.set({});
+    ticks(tuning.retry_ms);
+    EXPECT_EQ(disk->stats().state, Stats::State::serving);
+    EXPECT_TRUE(write(100, 100, 10'000));
+    EXPECT_EQ(version(100), 100u);
+    disk->remove(key_of(100));
+  }
+  open();
+  expect_all_there();
+}
+
+TEST_F(FailureTest, ADiskSmallerThanConfiguredIsUsedAsFarAsItGoes) {
+  files.set([](const Asked& a) { return a.call == Call::allocate && a.offset >= 10 * small_segment ? ENOSPC : 0; });
+  for (uint64_t n = 100; n < 400; ++n) EXPECT_TRUE(write(n, n, 20'000));
+  EXPECT_EQ(disk->stats().state, Stats::State::serving);
+  EXPECT_EQ(version(399), 399u);
+  EXPECT_GT(disk->stats().reclaimed, 5u);
+  EXPECT_LE(std::filesystem::file_size(config.path + "/data"), 10 * small_segment);
+}
+
+TEST_F(FailureTest, SpaceThatSomebodyElseTookIsNoReasonToThrowThingsOut) {
+  for (uint64_t n = 100; n < 600; ++n) write(n, n, 20'000);
+  uint64_t there = disk->stats().objects;
+  files.set([](const Asked& a) { return a.call == Call::allocate ? ENOSPC : 0; });
+  for (uint64_t n = 1'000; n < 1'100; ++n) write(n, n, 20'000);
+  expect_aside("cannot change data");
+  EXPECT_GE(disk->stats().objects + 40, there);
+  files.set({});
+  ticks(tuning.retry_ms);
+  EXPECT_TRUE(write(2'000, 2'000, 20'000));
+  EXPECT_EQ(version(2'000), 2'000u);
+}
+
+TEST_F(FailureTest, AnErrorOfOneSegmentCostsThatSegmentsEnd) {
+  bool once = true;
+  files.set([&](const Asked& a) {
+    return a.call == Call::write && a.name == "data" && std::exchange(once, false) ? EIO : 0;
+  });
+  write(100, 100, 10'000);
+  EXPECT_EQ(version(100), 0u);
+  EXPECT_EQ(disk->stats().state, Stats::State::serving);
+  write(101, 101, 10'000);
+  EXPECT_EQ(version(101), 101u);
+  EXPECT_EQ(disk->stats().errors, 1u);
+  expect_all_there();
+  kill();
+  open();
+  expect_all_there();
+  EXPECT_EQ(version(101), 101u);
+}
+
+TEST_F(FailureTest, ARecordThatCannotBeReadIsAMiss) {
+  auto found = disk->read(key_of(7));
+  uint64_t from = static_cast<uint64_t>(found->offset), to = from + found->length;
+  found.reset();
+  open();
+  files.set([=](const Asked& a) {
+    return a.call == Call::read && a.name == "data" && a.offset < to && a.offset + a.bytes > from && a.bytes > 4'096
+               ? EIO
+               : 0;
+  });
+  EXPECT_EQ(version(7), 0u);
+  EXPECT_FALSE(disk->may_have(key_of(7)));
+  EXPECT_EQ(disk->stats().errors, 1u);
+  EXPECT_EQ(disk->stats().state, Stats::State::serving);
+  for (uint64_t n = 0; n < 20; ++n)
+    if (n != 7) EXPECT_EQ(version(n), n + 1);
+}
+
+TEST_F(FailureTest, ADiskThatReadsNothingIsLeftAloneAndComesBack) {
+  files.set(failing(Call::read, EIO));
+  for (uint64_t n = 0; n < 20; ++n) EXPECT_EQ(version(n), 0u);
+  executor.run();
+  expect_aside("cannot read");
+  EXPECT_FALSE(disk->may_have(key_of(1)));
+  files.set([](const Asked& a) { return a.call == Call::open ? EIO : 0; });
+  ticks(tuning.retry_ms);
+  expect_aside("cannot open");
+  files.set({});
+  ticks(tuning.retry_ms);
+  EXPECT_EQ(disk->stats().state, Stats::State::serving);
+  expect_all_there();
+}
+
+TEST_F(FailureTest, AVanishedDirectoryIsNoticed) {
+  std::filesystem::rename(config.path, directory / "gone");
+  ticks(tuning.retry_ms);
+  expect_aside("is gone");
+  EXPECT_FALSE(disk->may_have(key_of(1)));
+  std::filesystem::rename(directory / "gone", config.path);
+  ticks(tuning.retry_ms);
+  EXPECT_EQ(disk->stats().state, Stats::State::serving);
+  expect_all_there();
+}
+
+TEST_F(FailureTest, AStartWithoutADiskStepsAside) {
+  disk.reset();
+  for (int code : {EROFS, ENOSPC, EIO, EACCES}) {
+    files.set([=](const Asked& a) { return a.call == Call::open ? code : 0; });
+    open();
+    expect_aside("cannot open");
+  }
+  files.set({});
+  ticks(tuning.retry_ms);
+  EXPECT_EQ(disk->stats().state, Stats::State::serving);
+  expect_all_there();
+}
+
+TEST_F(FailureTest, AFailedSyncMakesEverythingCheckedAnew) {
+  expect_all_there();
+  auto found = disk->read(key_of(7));
+  auto at = found->offset;
+  found.reset();
+  files.set(failing(Call::sync, EIO));
+  clock.advance_ms(1'000);
+  for (uint64_t n = 100; n < 130; ++n) write(n, n, 20'000);
+  EXPECT_GE(disk->stats().syncs, 1u);
+  EXPECT_GE(disk->stats().errors, 1u);
+  // What the kernel dropped: the disk still holds something else.
+  auto data = real_files().open(config.path + "/data", FileSystem::Open::write);
+  ASSERT_TRUE((*data)->write_at(std::string("wrong"), static_cast<uint64_t>(at) + 5'000));
+  EXPECT_EQ(version(7), 0u);
+  EXPECT_EQ(disk->stats().damaged, 1u);
+}
+
+TEST_F(FailureTest, AStallIsStoodAsideFrom) {
+  open();
+  std::atomic<bool> stuck{true}, entered{false};
+  files.set([&](const Asked& a) {
+    if (a.call != Call::read) return 0;
+    entered = true;
+    while (stuck) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return 0;
+  });
+  std::thread reader([&] { EXPECT_EQ(version(3), 4u); });
+  while (!entered) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  disk->tick();
+  EXPECT_TRUE(disk->may_have(key_of(1)));
+  clock.advance_ms(tuning.stall_ms);
+  disk->tick();
+  EXPECT_FALSE(disk->may_have(key_of(1)));
+  EXPECT_FALSE(disk->read(key_of(1)));
+  EXPECT_EQ(disk->stats().state, Stats::State::aside);
+  stuck = false;
+  reader.join();
+  disk->tick();
+  EXPECT_TRUE(disk->may_have(key_of(1)));
+  EXPECT_EQ(disk->stats().state, Stats::State::serving);
+}
+
+// Any call may fail, any number of times: at the end, when all is well again, it serves, and nothing is wrong.
+TEST_F(FailureTest, WhateverFailsItComesBack) {
+  Rng rng(7);
+  for (int round = 0; round < (full_scale() ? 300 : 30); ++round) {
+    uint64_t odds = 2 + rng.below(40);
+    files.set([&rng, odds](const Asked& a) {
+      if (a.call == Call::rename || rng.below(odds) != 0) return 0;
+      return rng.below(2) ? EIO : a.call == Call::write && rng.below(2) ? FaultFiles::half_write : ENOSPC;
+    });
+    for (uint64_t i = 0; i < 40; ++i) {
+      uint64_t n = 1'000 + rng.below(300);
+      write(n, static_cast<uint64_t>(round) * 100 + i + 1'000, 1 + rng.below(30'000));
+      version(1'000 + rng.below(300));
+      if (i % 8 == 0) ticks(11'000);
+      if (i == 20 && round % 5 == 0) open();
+    }
+    files.set({});
+    ticks(tuning.retry_ms);
+    ticks(tuning.retry_ms);
+    ASSERT_EQ(disk->stats().state, Stats::State::serving) << disk->stats().reason;
+    EXPECT_TRUE(write(5, 1'000'000 + static_cast<uint64_t>(round), 5'000));
+    EXPECT_EQ(version(5), 1'000'000 + static_cast<uint64_t>(round));
+  }
+}
+
+}  // namespace
+}  // namespace portolan::edge::disk::test

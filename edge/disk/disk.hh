@@ -121,8 +121,6 @@ class Disk {
 
   // Opens the store and reads its index, on the executor. It serves what it knows already meanwhile.
   void start();
-  // To be called about once a second: looks whether it is time for a checkpoint, or to try a failed disk again.
-  void tick();
   // False: there is nothing of this key; true: most likely there is. RAM only, some hundred nanoseconds.
   bool may_have(Key key) const;
   // The record, verified. A damaged one is dropped and counted.

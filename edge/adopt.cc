@@ -22,6 +22,8 @@ std::unique_ptr<Writer> Store::adopt(const RequestView& request, const http::Res
                                      int64_t response_ms) {
   if (request.head.method != http::Method::post || response.status != 200) return nullptr;
   if (!explicit_lifetime(response.fields) || !names_its_target(request, response)) return nullptr;
+  // Its fetch began before it got a number: what was purged since then may be what it says.
+  if (purges_.clock().latest_ms() >= request_ms) return nullptr;
   const Rules& rules = this->rules();
   http::RequestHead get = request.head;
   get.method = http::Method::get;

@@ -96,8 +96,23 @@ void Cache::use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor, uint6
 Lookup Cache::find(const RequestView& request) {
   return store_->find(request);
 }
+Result<PurgeReceipt> Cache::purge(const Purge& purge, int64_t now_ms, std::function<void(Status)> durable) {
+  auto good = normalised(purge);
+  if (!good) return good.error();
+  return store_->purge(*good, now_ms, std::move(durable));
+}
+
 size_t Cache::purge(std::string_view url) {
-  return store_->purge(url);
+  auto done = purge({PurgeKind::url, std::string(url), false}, 0);
+  return done ? done->removed : 0;
+}
+
+void Cache::keep_purges(PurgeLog::Opened opened) {
+  store_->keep_purges(std::move(opened));
+}
+
+const Purges& Cache::purges() const {
+  return store_->purges();
 }
 
 void Cache::invalidate(const RequestView& request, const http::ResponseHead& response) {

@@ -19,6 +19,7 @@
 // A forwarded fetch must not carry the client's conditionals nor Range (`drop_for_fetch`), nor ignored cookies
 // (`filter_cookies`), and asks for encodings as `accepted_encodings` has them.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,8 @@
 #include "core/http/message.hh"
 #include "edge/config.hh"
 #include "edge/object.hh"
+#include "edge/purge/log.hh"
+#include "edge/purge/purge.hh"
 #include "edge/reader.hh"
 
 namespace portolan::edge {
@@ -39,6 +42,7 @@ class Disk;
 }
 class Store;
 class Fill;
+class Purges;
 class Run;
 struct Inspection;
 struct HotKey;
@@ -141,6 +145,11 @@ struct Stats {
   uint64_t promoted = 0;  // objects that came back from the disk
 };
 
+struct PurgeReceipt {
+  uint64_t number = 0;  // of the cache's purges
+  size_t removed = 0;   // of a URL: objects taken out of memory at once; others go when they are asked for
+};
+
 class Cache {
  public:
   // `seed` keys the hash: from core/base/clock's system_entropy.
@@ -158,10 +167,14 @@ class Cache {
   void use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor, uint64_t first_sequence);
 
   Lookup find(const RequestView& request);
-  // Removes every variant of an URL ("https://host/path?query", as clients ask for it) and detaches
-  // what is being fetched for it. Counts what it removed. With key_headers or key_cookies: all
-  // values of those.
-  size_t purge(std::string_view url);
+  // What `purge` names, all that was fetched or is being fetched for it, is gone, or with `soft` stale, when this returns;
+  // whatever there is, it costs the same. Who reads along keeps what it reads. `durable` is told once it survives a
+  // crash, or that it won't: at once where nothing does, else on a thread of the Executor's. The error: `purge` is wrong.
+  Result<PurgeReceipt> purge(const Purge& purge, int64_t now_ms, std::function<void(Status)> durable = {});
+  size_t purge(std::string_view url);  // of a URL, hard: how many objects were in memory
+  // From here on purges are durable, and what the log says is purged. Before anything of an earlier process is served.
+  void keep_purges(PurgeLog::Opened opened);
+  const Purges& purges() const;
   // After the response to an unsafe method (RFC 9111 §4.4): a 2xx or 3xx invalidates the target
   // and, of the same origin, Location and Content-Location, what shares a cache group with these, and the groups of
   // Cache-Group-Invalidation (RFC 9875). Does nothing for safe methods.

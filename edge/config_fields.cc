@@ -196,6 +196,12 @@ const conf::Table<CacheConfig>& cache_fields() {
               "Stored answers are compressed for clients that take it: once each, when it is asked for first, with "
               "weak "
               "ETags. Ranges are of the plain bytes."),
+          row("keep_tags", &CacheConfig::keep_tags, conf::boolean(),
+              "Clients get the fields that name an answer's tags, Surrogate-Key and Cache-Tag: for those that are "
+              "caches themselves. Without, they are taken off."),
+          row("purge_memory", &CacheConfig::purge_memory_bytes, conf::size<uint64_t>(64 << 10, 1ull << 32),
+              "Memory for the list of what was purged, besides `memory`: some hundred bytes each. When it is full, the "
+              "oldest become one purge of everything that is older."),
       },
       [](Binder& binder, const Value& value, CacheConfig& cache) {
         const conf::Member* set = value.find("max_object");

@@ -95,8 +95,9 @@ ObjectRef coded_head(Coding coding, const Object& plain, std::shared_ptr<Content
     head.fields.add(f);
   }
   head.fields.add("Content-Encoding", http::coding_name(coding));
-  // Its groups are the plain one's matter, which is looked up first.
-  return ObjectBuilder::make(head, plain.freshness(), std::move(content), plain.sequence(), 0);
+  // Its groups and tags are the plain one's matter, which is looked up first.
+  return ObjectBuilder::make(head, plain.freshness(), std::move(content), plain.sequence(), 0, nullptr,
+                             plain.shows_tags());
 }
 
 }  // namespace

@@ -13,8 +13,7 @@ namespace {
 constexpr size_t buckets_a_turn = 256;  // looked at under one hold of a shard's lock
 constexpr int most_walks = 4;           // of a shard whose table grows meanwhile
 
-VariantView view_of(const Variant& variant, const Variant* chosen, int64_t now_ms) {
-  const Object& object = *variant.object;
+VariantView view_of(const Variant& variant, const Object& object, const Variant* chosen, int64_t now_ms) {
   const Freshness& f = object.freshness();
   VariantView v;
   v.vary = vary_text(variant.names, variant.values);
@@ -130,21 +129,28 @@ void Store::look_into(Entry& entry, const RequestFacts& facts, const RequestView
     for (Fill* fill = entry.*list; fill; fill = fill->next_) ++out.fetches;
   if (entry.note) out.apart_ms = std::max<int64_t>(0, entry.note->note_until_ms - request.now_ms);
   Variant* chosen = select(entry, request.head.fields);
-  if (chosen && cut(*chosen->object)) chosen = nullptr;
+  auto as_found = [&](const Variant& v) {
+    PurgeClock::Verdict fate = this->fate(entry.key, *v.object);
+    if (fate.how == Purged::hard) return ObjectRef();
+    if (fate.how == Purged::no) return v.object;
+    return ObjectBuilder::stale_since(v.object, std::min(fate.at_ms, request.now_ms));
+  };
+  ObjectRef found = chosen ? as_found(*chosen) : nullptr;
+  if (!found) chosen = nullptr;
   for (auto v = entry.variants.rbegin(); v != entry.variants.rend(); ++v)
-    out.variants.push_back(view_of(**v, chosen, request.now_ms));
+    if (ObjectRef object = as_found(**v)) out.variants.push_back(view_of(**v, *object, chosen, request.now_ms));
   bool apart = out.apart_ms > 0 && (facts.range || !entry.note->only_ranges);
   bool shared = !facts.authorization && !apart;
   if (chosen) {
-    Use use = judge(*chosen->object, facts, request.now_ms);
-    out.why = why_used(*chosen->object, facts, use, request.now_ms);
+    Use use = judge(*found, facts, request.now_ms);
+    out.why = why_used(*found, facts, use, request.now_ms);
     bool serves = use <= Use::serve_and_validate;
     out.outcome = serves ? Outcome::hit : Outcome::stale;
     out.forward = serves ? Forward::none : use == Use::validate_stale ? Forward::stale : Forward::request;
     if (serves) return;
-    const Freshness& f = chosen->object->freshness();
+    const Freshness& f = found->freshness();
     shared = shared && !f.no_cache && f.lifetime_ms != 0;
-  } else if (!entry.variants.empty()) {
+  } else if (!out.variants.empty()) {
     out.forward = Forward::vary_miss;
     out.why = "what is stored was an answer to other values of the fields in its Vary";
   }

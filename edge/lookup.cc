@@ -38,12 +38,12 @@ Fill* Store::followable(Entry& entry, const RequestFacts& facts, const RequestVi
     vary_values(names, request.head.fields, mine);
     if (f->object_) {
       bool fits = mine == f->values_ && judge(*f->object_, facts, request.now_ms) == Use::serve;
-      if (fits && !cut(*f->object_)) return f;
+      if (fits && !cut(entry.key, *f->object_)) return f;
       continue;
     }
     theirs.clear();
     vary_values(names, f->request_fields(), theirs);
-    if (mine == theirs) return f;
+    if (mine == theirs && purges_.clock().check(entry.key, {}, f->sequence_).how == Purged::no) return f;
   }
   return nullptr;
 }
@@ -128,7 +128,7 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     ++entry->requests;
     variant = select(*entry, request.head.fields);
   }
-  if (variant && cut(*variant->object)) {
+  if (variant && !survives(*variant, request.now_ms)) {
     remove(*std::exchange(variant, nullptr), graves);
     if (entry->idle()) drop_if_idle(at.shard, *std::exchange(entry, nullptr));
   }
@@ -253,18 +253,6 @@ size_t Store::purge_key(std::string_view primary, std::vector<uint64_t>* groups)
       groups->insert(groups->end(), object->groups().begin(), object->groups().end());
   // Those who read along keep their bytes; nothing of them is stored.
   for (auto& content : cut) content->window();
-  return removed;
-}
-
-size_t Store::purge(std::string_view url) {
-  std::optional<Url> parsed = parse_url(url);
-  if (!parsed) return 0;
-  std::string key;
-  std::optional<std::string_view> query;
-  if (parsed->query) query = *parsed->query;
-  compose_url_key(rules(), parsed->scheme, parsed->authority, parsed->path, query, key);
-  size_t removed = purge_key(key);
-  counters_.purged.fetch_add(removed, std::memory_order_relaxed);
   return removed;
 }
 

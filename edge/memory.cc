@@ -26,7 +26,8 @@ Store::Store(const CacheConfig& config, uint64_t seed)
     : seed_(seed),
       ledger_(std::make_shared<Ledger>()),
       residents_(part_of(config), config.memory_bytes),
-      residents_charge_(ledger_) {
+      residents_charge_(ledger_),
+      purges_(config.purge_memory_bytes) {
   all_rules_.push_back(std::make_unique<Rules>(config));
   rules_.store(all_rules_.back().get(), std::memory_order_release);
   ledger_->budget = config.memory_bytes;
@@ -35,6 +36,7 @@ Store::Store(const CacheConfig& config, uint64_t seed)
     shards_.push_back(std::make_unique<Shard>());
     shards_.back()->number = i;
   }
+  begin_purges();
 }
 
 Store::~Store() = default;
@@ -128,7 +130,7 @@ std::unique_ptr<Variant> Store::make_note(Fill& fill, int64_t until_ms, bool onl
 
 bool Store::announce(Fill& fill, ObjectRef object, std::string names, std::string values) {
   std::lock_guard lock(fill.shard_->mutex);
-  if (!fill.entry_) return false;
+  if (!fill.entry_ || cut(fill.entry_->key, *object)) return false;
   fill.entry_->names = names;
   fill.object_ = std::move(object);
   fill.names_ = std::move(names);
@@ -154,7 +156,7 @@ void Store::commit(Fill& fill, Keepsake& kept) {
   if (!fill.entry_) return;
   Entry& entry = *fill.entry_;
   Shard& shard = *fill.shard_;
-  if (cut(*fill.object_)) {
+  if (fate(entry.key, *fill.object_).how == Purged::hard) {
     unlink(entry, fill);
     return drop_if_idle(shard, entry);
   }
@@ -193,6 +195,7 @@ void Store::replace(Fill& fill, ObjectRef fresh, std::string names, Keepsake& ke
   for (auto v = entry.variants.begin(); v != entry.variants.end(); ++v) {
     if ((*v)->object != fill.stale_) continue;
     old = std::exchange((*v)->object, std::move(fresh));
+    (*v)->purges_seen = 0;
     (*v)->names = std::move(names);
     (*v)->values = std::move(values);
     if (tier()) kept = {entry.key, (*v)->object, (*v)->names, (*v)->values};
@@ -292,6 +295,8 @@ void Store::reconfigure(const CacheConfig& config) {
   residents_.change(part_of(config), config.memory_bytes);
   residents_charge_.release();
   residents_charge_.force(residents_.own_bytes());
+  purges_.set_budget(config.purge_memory_bytes);
+  purges_.rules_changed();
   shrink();
 }
 

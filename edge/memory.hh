@@ -19,6 +19,7 @@
 #include "edge/evict/residents.hh"
 #include "edge/inspect.hh"
 #include "edge/parts.hh"
+#include "edge/purge/purges.hh"
 #include "edge/rules.hh"
 
 namespace portolan::edge {
@@ -39,6 +40,7 @@ struct Variant : Resident {
   std::shared_ptr<Content> held;  // of a note: carries its charge
   Fill* validator = nullptr;      // what validates it while it is served
   int64_t validate_again_ms = 0;  // not before: the last time failed
+  uint64_t purges_seen = 0;       // the PurgeClock's generation when it was found unpurged
 };
 
 struct Entry {
@@ -113,7 +115,11 @@ class Store : public std::enable_shared_from_this<Store> {
   ~Store();
 
   Lookup find(const RequestView& request);
-  size_t purge(std::string_view url);
+  PurgeReceipt purge(const Purge& purge, int64_t now_ms, std::function<void(Status)> durable);
+  void keep_purges(PurgeLog::Opened opened);
+  const Purges& purges() const { return purges_; }
+  // The next number is higher.
+  void begin_sequence(uint64_t at_least);
   void invalidate(const RequestView& request, const http::ResponseHead& response);
   std::unique_ptr<Writer> adopt(const RequestView& request, const http::ResponseHead& response, int64_t request_ms,
                                 int64_t response_ms);
@@ -128,7 +134,7 @@ class Store : public std::enable_shared_from_this<Store> {
   // Takes `bytes` on `charge`, evicting what it must, but never more than it asks for. False: no
   // room.
   bool reserve(Charge& charge, uint64_t bytes);
-  uint64_t next_sequence() { return sequence_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  uint64_t next_sequence() { return sequence_.fetch_add(1, std::memory_order_acq_rel) + 1; }
   // True while the fill is still the index's; then notes what is known of its answer, so that
   // others may follow.
   bool announce(Fill& fill, ObjectRef object, std::string names, std::string values);
@@ -142,8 +148,10 @@ class Store : public std::enable_shared_from_this<Store> {
   void retire(Fill& fill, int64_t note_until_ms, bool drop_stale, bool only_ranges = false);
   // The fill came to nothing: who is served its stale object meanwhile doesn't ask for another before `until_ms`.
   void pause_validation(Fill& fill, int64_t until_ms);
-  // An invalidation later than `object`'s fetch began reaches it.
-  bool cut(const Object& object) const { return groups_.cut(object.groups(), object.sequence()); }
+  // How an invalidation or a purge later than `object`'s fetch began reaches it. A shard's lock held.
+  PurgeClock::Verdict fate(std::string_view key, const Object& object) const;
+  bool cut(std::string_view key, const Object& object) const { return fate(key, object).how != Purged::no; }
+  bool stale_is_gone(const Fill& fill) const;  // what it validates was purged meanwhile
   // ── for runs and those who read parts ──
   struct FragmentFound {
     std::shared_ptr<Content> content;
@@ -184,6 +192,12 @@ class Store : public std::enable_shared_from_this<Store> {
   Variant* select(Entry& entry, const http::Fields& request);  // the same, or one as good
   Fill* followable(Entry& entry, const RequestFacts& facts, const RequestView& request);
   void remove(Variant& variant, Graveyard& graves);
+  // False: it was purged or invalidated, and has to go. Purged softly, it is stale from here on.
+  bool survives(Variant& variant, int64_t now_ms) {
+    if (variant.purges_seen != purges_.clock().generation()) return survives_purges(variant, now_ms);
+    return !groups_.cut(variant.object->groups(), variant.object->sequence());
+  }
+  bool survives_purges(Variant& variant, int64_t now_ms);
   static Variant* head_of(const Parts& parts);
   std::unique_ptr<Fragment> take(Shard& shard, Fragment& fragment);
   void insert(Shard& shard, Entry& entry, std::unique_ptr<Variant> variant);
@@ -206,6 +220,10 @@ class Store : public std::enable_shared_from_this<Store> {
   void validate_beside(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,
                        Variant& variant, Lookup& lookup, std::shared_ptr<Fill>& led);
   size_t purge_key(std::string_view primary, std::vector<uint64_t>* groups = nullptr);
+  void begin_purges();
+  uint64_t oldest_stored();
+  bool find_oldest(Shard& shard, uint64_t& oldest);
+  void sweep(Shard& shard, size_t from, size_t to, uint64_t& oldest, Graveyard& graves);
   ObjectRef coded(const Rules& rules, const RequestFacts& facts, const RequestView& request, ObjectRef plain);
   bool evict_one(uint64_t& freed);
 
@@ -234,6 +252,7 @@ class Store : public std::enable_shared_from_this<Store> {
   Charge residents_charge_;  // for what the policy takes to itself
   std::atomic<uint64_t> sequence_{0};
   GroupClock groups_;
+  Purges purges_;
   std::atomic<bool> extra_keys_{false};  // some key has ever held more than its URL
   static constexpr uint64_t weigh_every_bytes = 4 << 20;
   // What the heap wastes is beside the budget up to a thirtieth of it; what goes beyond is of it, and at most three quarters of it.

@@ -90,9 +90,12 @@ bool Object::may_stand_in(StandIn in_place_of, int64_t now_ms) const {
 
 ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshness& freshness,
                               std::shared_ptr<Content> content, uint64_t sequence, uint64_t origin,
-                              std::shared_ptr<Encodings> encodings) {
+                              std::shared_ptr<Encodings> encodings, bool show_tags) {
   std::shared_ptr<Object> object(new Object);
   http::Fields kept = end_to_end(response.fields);
+  object->tags_ = purge_tags(kept);
+  object->shows_tags_ = show_tags;
+  if (!show_tags) std::erase_if(kept.list(), is_tag_field);
   char date[http::date_size];
   if (!kept.has(http::FieldId::date)) {  // RFC 9110 §6.6.1: when it was received
     http::write_date(date, freshness.response_ms / 1000);
@@ -133,7 +136,7 @@ ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshnes
   object->content_ = std::move(content);
   object->groups_ = group_hashes(object->fields_, cache_groups, origin);
   object->head_bytes_ = sizeof(Object) + sizeof(Block) + bytes + kept.size() * sizeof(http::Field) +
-                        object->groups_.size() * sizeof(uint64_t) + 4 * 16;
+                        (object->groups_.size() + object->tags_.digests.size()) * sizeof(uint64_t) + 4 * 16;
   object->encodings_ = std::move(encodings);
   if (object->encodings_) object->head_bytes_ += sizeof(Encodings) + 256;
   return object;
@@ -179,8 +182,20 @@ ObjectBuilder::Refreshed ObjectBuilder::refreshed(const Object& old, const http:
   }
   bool good = storable(rules, facts, ruled.counts(), now).store;
   auto encodings = old.encodings_ ? Encodings::of(rules, timed, old.encodings_.get()) : nullptr;
-  ObjectRef object = make(ruled.sent(), now, old.content_, sequence, origin, std::move(encodings));
+  auto object = std::make_shared<Object>(
+      *make(ruled.sent(), now, old.content_, sequence, origin, std::move(encodings), rules.config.keep_tags));
+  object->tags_ = updated_tags(old.tags_, fresh);
+  object->head_bytes_ += object->tags_.digests.size() * sizeof(uint64_t);
   return {std::move(object), good, vary_names(merged.fields).value_or(std::string{})};
+}
+
+ObjectRef ObjectBuilder::stale_since(const ObjectRef& object, int64_t until_ms) {
+  int64_t lifetime_ms = object->age_ms(until_ms);
+  if (lifetime_ms == 0) lifetime_ms = -1;  // 0 is what never was fresh
+  if (object->freshness_.lifetime_ms <= lifetime_ms) return object;
+  auto aged = std::make_shared<Object>(*object);
+  aged->freshness_.lifetime_ms = lifetime_ms;
+  return aged;
 }
 
 }  // namespace portolan::edge

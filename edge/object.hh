@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/http/message.hh"
+#include "edge/purge/purge.hh"
 
 namespace portolan::edge {
 
@@ -60,6 +61,8 @@ class Object {
   // Grows with every fetch this cache begins: what is invalidated later than it began makes its answer useless.
   uint64_t sequence() const { return sequence_; }
   const std::vector<uint64_t>& groups() const { return groups_; }  // of group_hashes()
+  const PurgeTags& tags() const { return tags_; }
+  bool shows_tags() const { return shows_tags_; }  // the fields that named them are among fields()
   const std::shared_ptr<Content>& content() const { return content_; }
   // Set: it is kept in fragments, and its content is empty: read it through a PartsReader.
   const std::shared_ptr<Parts>& parts() const;
@@ -83,10 +86,12 @@ class Object {
   std::string_view reason_, etag_, last_modified_, wire_;
   http::Fields fields_;
   std::vector<uint64_t> groups_;
+  PurgeTags tags_;
   BlockRef storage_;
   std::shared_ptr<Content> content_;
   std::shared_ptr<Encodings> encodings_;
   bool own_vary_ = false;  // the last field is a Vary of ours
+  bool shows_tags_ = false;
 };
 using ObjectRef = std::shared_ptr<const Object>;
 

@@ -61,6 +61,13 @@ std::string key_for_people(const Rules& rules, std::string_view key);
 void compose_url_key(const Rules& rules, std::string_view scheme, std::string_view authority, std::string_view path,
                      std::optional<std::string_view> query, std::string& out);
 
+// The parts of a key that a purge names; views into it.
+struct KeyParts {
+  std::string_view primary;  // the URL's: scheme, authority, path, query
+  std::string_view scheme, authority, path;
+};
+KeyParts split_key(std::string_view key);
+
 // "https://Host:443/path?query#x" taken apart, the authority normalised; nullopt when it isn't
 // absolute http(s).
 struct Url {
@@ -135,10 +142,12 @@ bool stored_field(http::FieldId id);
 // Builds heads.
 class ObjectBuilder {
  public:
-  // `origin`: of origin_hash().
+  // `origin`: of origin_hash(). `show_tags`: clients get Surrogate-Key and Cache-Tag.
   static ObjectRef make(const http::ResponseHead& response, const Freshness& freshness,
                         std::shared_ptr<Content> content, uint64_t sequence, uint64_t origin,
-                        std::shared_ptr<Encodings> encodings = nullptr);
+                        std::shared_ptr<Encodings> encodings = nullptr, bool show_tags = false);
+  // The same, but stale from `until_ms` on; the object itself where it is stale by then.
+  static ObjectRef stale_since(const ObjectRef& object, int64_t until_ms);
   // `old` with the fields of a 304 (RFC 9111 §3.2), over the same body; `path` is the request's. `good`: it may be kept.
   struct Refreshed {
     ObjectRef object;

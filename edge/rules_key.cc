@@ -140,6 +140,15 @@ size_t compose_key(const Rules& rules, const RequestView& request, std::string& 
   return primary;
 }
 
+KeyParts split_key(std::string_view key) {
+  KeyParts out;
+  std::string_view rest = key;
+  for (std::string_view* part : {&out.scheme, &out.authority, &out.path}) *part = take_part(rest).value_or("");
+  take_part(rest);  // the query
+  out.primary = key.substr(0, key.size() - rest.size());
+  return out;
+}
+
 std::string key_text(std::string_view key) {
   std::string out;
   for (const char* between : {"", " ", " "}) out.append(between).append(take_part(key).value_or(""));

@@ -112,7 +112,8 @@ Writer::Verdict Fill::keep(const http::ResponseHead& response, const Freshness& 
   std::string names = vary_names(response.fields).value_or(std::string{});
   std::string values;
   vary_values(names, request_.fields, values);
-  ObjectRef object = ObjectBuilder::make(response, fresh, content_, sequence_, origin_, std::move(encodings));
+  ObjectRef object =
+      ObjectBuilder::make(response, fresh, content_, sequence_, origin_, std::move(encodings), rules_.config.keep_tags);
   if (!reserve_head(*object, names.size() + values.size())) return let_pass(response, fresh, response_ms, false);
   content_->declare(length_of(response));
   if (!store_->announce(*this, object, names, values)) return let_pass(response, fresh, response_ms, true);
@@ -144,7 +145,7 @@ Writer::Verdict Fill::let_pass(const http::ResponseHead& response, const Freshne
   if (retry || facts_.authorization) note = 0;  // says nothing of other requests
   if (response.status >= 500) store_->pause_validation(*this, response_ms + error_note_ms);
   store_->retire(*this, note, response.status < 500);
-  ObjectRef object = ObjectBuilder::make(response, fresh, content_, 0, origin_);
+  ObjectRef object = ObjectBuilder::make(response, fresh, content_, 0, origin_, nullptr, rules_.config.keep_tags);
   content_->declare(length_of(response));
   content_->window();
   content_->settle([&](const Reader& reader) {
@@ -157,7 +158,7 @@ Writer::Verdict Fill::let_pass(const http::ResponseHead& response, const Freshne
 }
 
 Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
-  if (names_another(*stale_, response)) {
+  if (names_another(*stale_, response) || store_->stale_is_gone(*this)) {
     store_->retire(*this, 0, true);
     content_->settle([](const Reader&) { return Settlement{Kind::retry, {}, 0, false, false}; });
     return Writer::Verdict::not_modified;
@@ -187,9 +188,9 @@ Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t reques
 }
 
 bool Fill::may_stand_in(Object::StandIn in_place_of, int64_t now_ms) const {
-  if (!stale_ || !stale_->may_stand_in(in_place_of, now_ms) || store_->cut(*stale_)) return false;
+  if (!stale_ || !stale_->may_stand_in(in_place_of, now_ms)) return false;
   std::lock_guard lock(shard_->mutex);
-  return entry_ != nullptr;
+  return entry_ != nullptr && store_->fate(entry_->key, *stale_).how != Purged::hard;
 }
 
 void Fill::serve_stale(int64_t now_ms) {

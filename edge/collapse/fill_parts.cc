@@ -67,7 +67,7 @@ std::optional<Writer::Verdict> Fill::keep_parts(const http::ResponseHead& whole,
   auto parts = std::make_shared<Parts>(store_, sequence_, whole.content_length, *validator);
   auto run = std::make_shared<Run>(store_, parts);
   if (!run->expect(brought.first, brought.first + brought.length)) return std::nullopt;
-  ObjectRef object = ObjectBuilder::make(whole, fresh, content_, sequence_, origin_);
+  ObjectRef object = ObjectBuilder::make(whole, fresh, content_, sequence_, origin_, nullptr, rules_.config.keep_tags);
   if (!reserve_head(*object, names.size() + values.size())) return std::nullopt;
   content_->set_parts(std::move(parts));
   bool announced = store_->announce(*this, object, names, values);

@@ -136,6 +136,9 @@ Inspection Cache::inspect(const RequestView& request) const {
 std::vector<HotKey> Cache::top(size_t most) const {
   return store_->top(most);
 }
+std::vector<std::string> Cache::hot_urls(size_t most) const {
+  return store_->hot_urls(most);
+}
 const std::string& Cache::name() const {
   return store_->rules().config.name;
 }
@@ -155,6 +158,10 @@ std::optional<std::string> Cache::filter_cookies(const http::RequestHead& reques
 
 bool Cache::withholds(const http::Field& field) const {
   return withheld(store_->rules(), field);
+}
+
+bool Cache::keeps_tags() const {
+  return store_->rules().config.keep_tags;
 }
 
 bool Cache::asks_country() const {

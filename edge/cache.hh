@@ -143,6 +143,9 @@ struct Stats {
   uint64_t validated = 0;  // 304s
   uint64_t evictions = 0, purged = 0, too_large = 0;
   uint64_t promoted = 0;  // objects that came back from the disk
+  uint64_t purges = 0, purge_entries = 0;  // made; remembered
+  uint64_t purges_merged = 0;              // times that the oldest became one of everything older, for want of room
+  uint64_t purge_log_errors = 0;
 };
 
 struct PurgeReceipt {
@@ -191,6 +194,8 @@ class Cache {
   Inspection inspect(const RequestView& request) const;
   // The keys of the most requests since they came, in falling order; at most `most_hot_keys`. Looks at every entry.
   std::vector<HotKey> top(size_t most) const;
+  // Their URLs, each once; at most `most_hot_urls`.
+  std::vector<std::string> hot_urls(size_t most) const;
   const std::string& name() const;
 
   // The Cookie field to forward: `cookie` without the ignored ones; nullopt when nothing is left or
@@ -199,6 +204,8 @@ class Cache {
   // True for a field that may change answers and isn't in the key: not to be forwarded with an eligible request. Fields
   // this cache's clients say in their own name (device, country) are among them.
   bool withholds(const http::Field& field) const;
+  // Clients get the fields that name an answer's tags (is_tag_field).
+  bool keeps_tags() const;
   // The key holds the client's country.
   bool asks_country() const;
   // The class of the client's device ("mobile", …) where it is in the key, for the origin to know; else empty.

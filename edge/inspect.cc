@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "edge/collapse/fill.hh"
 #include "edge/memory.hh"
@@ -193,8 +194,7 @@ std::vector<HotKey> Store::hottest(Shard& shard, size_t most) {
   return found;
 }
 
-std::vector<HotKey> Store::top(size_t most) {
-  most = std::min(most, most_hot_keys);
+std::vector<HotKey> Store::hottest(size_t most) {
   std::vector<HotKey> heap;
   if (most == 0) return heap;
   for (auto& shard : shards_)
@@ -202,8 +202,22 @@ std::vector<HotKey> Store::top(size_t most) {
   std::sort(heap.begin(), heap.end(), [](const HotKey& a, const HotKey& b) {
     return a.requests != b.requests ? a.requests > b.requests : a.key < b.key;
   });
-  for (HotKey& key : heap) key.key = key_for_people(rules(), key.key);
   return heap;
+}
+
+std::vector<HotKey> Store::top(size_t most) {
+  std::vector<HotKey> keys = hottest(std::min(most, most_hot_keys));
+  for (HotKey& key : keys) key.key = key_for_people(rules(), key.key);
+  return keys;
+}
+
+// Of a URL's several keys the first counts.
+std::vector<std::string> Store::hot_urls(size_t most) {
+  std::vector<std::string> urls;
+  std::unordered_set<std::string> seen;
+  for (const HotKey& key : hottest(std::min(most, most_hot_urls)))
+    if (std::string url = url_of(key.key); seen.insert(url).second) urls.push_back(std::move(url));
+  return urls;
 }
 
 }  // namespace portolan::edge

@@ -45,6 +45,7 @@ struct HotKey {
 
 // The most keys that may be asked for at once.
 inline constexpr size_t most_hot_keys = 1000;
+inline constexpr size_t most_hot_urls = 100'000;
 
 std::string_view token_of(Forward forward);  // as in Cache-Status (RFC 9211 §2.2); "" for none
 const char* name_of(Outcome outcome);        // "hit", "miss", "stale", "follow", "bypass", "only-if-cached"

@@ -320,6 +320,11 @@ Stats Store::stats() const {
   s.purged = c.purged;
   s.too_large = c.too_large;
   s.promoted = c.promoted;
+  Purges::Stats p = purges_.stats();
+  s.purges = p.made;
+  s.purge_entries = p.entries;
+  s.purges_merged = p.merged;
+  s.purge_log_errors = p.log_errors;
   return s;
 }
 

@@ -127,6 +127,7 @@ class Store : public std::enable_shared_from_this<Store> {
   Stats stats() const;
   Inspection inspect(const RequestView& request);
   std::vector<HotKey> top(size_t most);
+  std::vector<std::string> hot_urls(size_t most);
   // Lives as long as the store.
   const Rules& rules() const { return *rules_.load(std::memory_order_acquire); }
 
@@ -210,6 +211,7 @@ class Store : public std::enable_shared_from_this<Store> {
 
   void look_into(Entry& entry, const RequestFacts& facts, const RequestView& request, Inspection& out);  // lock held
   static std::vector<HotKey> hottest(Shard& shard, size_t most);
+  std::vector<HotKey> hottest(size_t most);
   static bool walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, std::vector<HotKey>& found);
 
   Lookup look(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,

@@ -67,6 +67,7 @@ struct KeyParts {
   std::string_view scheme, authority, path;
 };
 KeyParts split_key(std::string_view key);
+std::string url_of(std::string_view key);  // "http://example.com/path?query"
 
 // "https://Host:443/path?query#x" taken apart, the authority normalised; nullopt when it isn't
 // absolute http(s).

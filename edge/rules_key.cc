@@ -149,6 +149,13 @@ KeyParts split_key(std::string_view key) {
   return out;
 }
 
+std::string url_of(std::string_view key) {
+  std::string out;
+  for (const char* behind : {"://", "", ""}) out.append(take_part(key).value_or("")).append(behind);
+  if (auto query = take_part(key)) out.append("?").append(*query);
+  return out;
+}
+
 std::string key_text(std::string_view key) {
   std::string out;
   for (const char* between : {"", " ", " "}) out.append(between).append(take_part(key).value_or(""));

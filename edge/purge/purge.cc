@@ -16,19 +16,44 @@ bool printable(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; });
 }
 
+// "host" or "host:port" as a request could name it, so that there is one spelling of it.
+bool sound_authority(std::string_view text) {
+  std::string_view name = without_port(text), port = text.substr(name.size());
+  auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (!port.empty() && !std::all_of(port.begin() + 1, port.end(), digit)) return false;
+  if (port.size() == 1 || port.size() > 6) return false;
+  if (name.starts_with('['))
+    return name.ends_with(']') && name.find_first_not_of("0123456789abcdefABCDEF:.", 1) == name.size() - 1;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.empty() || name.starts_with('.') || name.ends_with('.')) return false;
+  return name.find("..") == std::string_view::npos && std::all_of(name.begin(), name.end(), [&](char c) {
+           auto letter = static_cast<char>(c | 0x20);
+           return digit(c) || (letter >= 'a' && letter <= 'z') || c == '.' || c == '-' || c == '_' || (c & 0x80) != 0;
+         });
+}
+
+// parse_url() of what names such a host.
+std::optional<Url> parse_sound(const std::string& text) {
+  size_t begin = text.find("://");
+  if (begin == std::string::npos) return std::nullopt;
+  std::string_view authority = std::string_view(text).substr(begin + 3);
+  if (!sound_authority(authority.substr(0, authority.find_first_of("/?#")))) return std::nullopt;
+  return parse_url(text);
+}
+
 // "host/path", whatever scheme stands before it: the authority as keys have it, the path as it is.
 std::optional<Url> parse_place(std::string_view text) {
   std::string whole(text);
   if (text.find("://") == std::string_view::npos) whole = "http://" + whole;
-  auto url = parse_url(whole);
-  if (url && url->scheme == "https") return url;
-  // A default port of the other scheme is none, either.
-  if (url && url->authority.ends_with(":443")) url->authority.resize(url->authority.size() - 4);
+  auto url = parse_sound(whole);
+  // Of both schemes: the default port of either is none.
+  for (std::string_view port : {":80", ":443"})
+    if (url && url->authority.ends_with(port)) url->authority.resize(url->authority.size() - port.size());
   return url;
 }
 
 Result<Purge> normal_url(Purge purge) {
-  auto url = parse_url(purge.value);
+  auto url = parse_sound(purge.value);
   if (!url) return Error{"\"" + purge.value + "\" is not a URL such as https://host/path?query", 400};
   purge.value = url->scheme + "://" + url->authority + url->path;
   if (url->query) purge.value += "?" + *url->query;

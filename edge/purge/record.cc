@@ -45,7 +45,7 @@ class Take {
 void frame(std::string_view payload, std::string& out) {
   std::string length;
   put(length, static_cast<uint32_t>(payload.size()));
-  uint32_t sum = crypto::crc32c(crypto::crc32c(0, length), payload);
+  uint32_t sum = crypto::crc32c(payload, crypto::crc32c(length));
   out += length;
   put(out, sum);
   out += payload;
@@ -58,7 +58,7 @@ std::optional<std::string_view> unframe(std::string_view& bytes, size_t most) {
   auto sum = take.number<uint32_t>();
   if (!take.ok() || length > most || length > take.rest().size()) return std::nullopt;
   std::string_view payload = take.rest().substr(0, length);
-  if (crypto::crc32c(crypto::crc32c(0, bytes.substr(0, 4)), payload) != sum) return std::nullopt;
+  if (crypto::crc32c(payload, crypto::crc32c(bytes.substr(0, 4))) != sum) return std::nullopt;
   bytes.remove_prefix(8 + length);
   return payload;
 }

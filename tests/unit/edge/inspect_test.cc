@@ -152,6 +152,25 @@ TEST(Top, TheMostAskedForComeFirst) {
   EXPECT_EQ(cache.top(100'000).size(), most_hot_keys);
 }
 
+TEST(Top, UrlsAreEachOnce) {
+  CacheConfig c = config();
+  c.key_headers = {"x-v"};
+  Cache cache(c, 1);
+  auto ask = [&](const std::string& target, const char* value, int times) {
+    Request request(target, {{"X-V", value}});
+    for (int i = 0; i < times; ++i) {
+      Lookup lookup = cache.find(request.at(start_ms));
+      if (lookup.writer) fill(lookup, Response(Pairs{{"Cache-Control", "max-age=60"}}), "x");
+    }
+  };
+  ask("/a?q=1", "1", 3);
+  ask("/a?q=1", "2", 9);
+  ask("/b", "1", 5);
+  ask("/c", "1", 1);
+  EXPECT_EQ(cache.hot_urls(3), (std::vector<std::string>{"http://example.com/a?q=1", "http://example.com/b"}));
+  EXPECT_EQ(cache.hot_urls(100).size(), 3u);
+}
+
 TEST(Top, HitsStayWhereAnAnswerIsReplaced) {
   Cache cache(config(), 1);
   store(cache, "/a", {{"Cache-Control", "max-age=60"}}, "x");

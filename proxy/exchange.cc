@@ -316,6 +316,7 @@ void Exchange::send_head(const Answer& head) {
       cache_status_ = edge::cache_status(snapshot_->node, note);
     }
     filter.cache_status = cache_status_;
+    filter.hide_tags = !cache_->keeps_tags();
     note_unsafe(head);
   }
   bool wont_read_request = head_ && head_->expect_continue && !upload_over_ && !source_->upload();

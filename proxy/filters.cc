@@ -244,6 +244,7 @@ bool write_fields(http::BlockHeadWriter& writer, const Answer& answer, const Res
     if (f.id == FieldId::date) has_date = true;
     if (!filter.upgrade.empty() && http::equal_ignoring_case(f.name, "sec-websocket-accept")) continue;
     if (filter.edits && filter.edits->replaces(f.name)) continue;
+    if (filter.hide_tags && edge::is_tag_field(f)) continue;
     if (f.id == FieldId::location && !filter.location.empty()) {
       writer.field(f.name, filter.location);
       continue;

@@ -72,6 +72,7 @@ struct ResponseFilter {
   std::string_view websocket_accept;    // Sec-WebSocket-Accept, in place of the server's
   const AppliedEdits* edits = nullptr;  // the route's
   std::string_view location;            // in place of the answer's Location, when not empty
+  bool hide_tags = false;               // no Surrogate-Key, no Cache-Tag
   bool close = false;
   bool http_1_0 = false;  // the client's version: told when the connection stays
 };

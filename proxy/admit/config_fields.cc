@@ -38,40 +38,6 @@ conf::Type<AccessEntry> access_entry() {
   return t;
 }
 
-// "100/s", "10/m", "1000/h".
-conf::Type<Rate> rate() {
-  conf::Type<Rate> t;
-  t.name = "rate";
-  t.bounds = [] { return std::string("requests per s, m or h"); };
-  t.example = "\"100/s\"";
-  t.read = [](Binder& binder, const Value& value, Rate& out) {
-    const char* what = "requests per second, minute or hour, such as \"100/s\", \"10/m\" or \"1000/h\"";
-    if (value.kind != Value::Kind::string || value.string.size() < 3) return binder.must_be(value, what);
-    const char* begin = value.string.data();
-    const char* unit = begin + value.string.size() - 2;
-    auto [end, error] = std::from_chars(begin, unit, out.requests);
-    if (error != std::errc() || end != unit || *unit != '/' || out.requests < 1) return binder.must_be(value, what);
-    switch (unit[1]) {
-      case 's':
-        out.period_us = 1'000'000;
-        break;
-      case 'm':
-        out.period_us = 60'000'000;
-        break;
-      case 'h':
-        out.period_us = 3'600'000'000;
-        break;
-      default:
-        return binder.must_be(value, what);
-    }
-    if (out.requests > fastest * (out.period_us / 1'000'000))
-      return binder.must_be(value, fmt::format("at most {} a second", fastest));
-    return true;
-  };
-  t.show = [](const Rate& r) { return r.requests ? conf::show_string(r.to_string()) : std::string(); };
-  return t;
-}
-
 conf::Type<LimitKey> limit_key() {
   conf::Type<LimitKey> t;
   t.name = "string";
@@ -182,10 +148,43 @@ const conf::Table<MaintenanceConfig>& maintenance_fields() {
 
 }  // namespace
 
+conf::Type<Rate> request_rate() {
+  conf::Type<Rate> t;
+  t.name = "rate";
+  t.bounds = [] { return std::string("requests per s, m or h"); };
+  t.example = "\"100/s\"";
+  t.read = [](Binder& binder, const Value& value, Rate& out) {
+    const char* what = "requests per second, minute or hour, such as \"100/s\", \"10/m\" or \"1000/h\"";
+    if (value.kind != Value::Kind::string || value.string.size() < 3) return binder.must_be(value, what);
+    const char* begin = value.string.data();
+    const char* unit = begin + value.string.size() - 2;
+    auto [end, error] = std::from_chars(begin, unit, out.requests);
+    if (error != std::errc() || end != unit || *unit != '/' || out.requests < 1) return binder.must_be(value, what);
+    switch (unit[1]) {
+      case 's':
+        out.period_us = 1'000'000;
+        break;
+      case 'm':
+        out.period_us = 60'000'000;
+        break;
+      case 'h':
+        out.period_us = 3'600'000'000;
+        break;
+      default:
+        return binder.must_be(value, what);
+    }
+    if (out.requests > fastest * (out.period_us / 1'000'000))
+      return binder.must_be(value, fmt::format("at most {} a second", fastest));
+    return true;
+  };
+  t.show = [](const Rate& r) { return r.requests ? conf::show_string(r.to_string()) : std::string(); };
+  return t;
+}
+
 const conf::Table<LimitConfig>& limit_fields() {
   static const conf::Table<LimitConfig> table{
       {
-          row("rate", &LimitConfig::rate, rate(), "How fast tokens come; each request takes one or gets 429.")
+          row("rate", &LimitConfig::rate, request_rate(), "How fast tokens come; each request takes one or gets 429.")
               .require(),
           row("burst", &LimitConfig::burst, conf::optional(conf::integer<int64_t>(1, 1'000'000)),
               "Tokens there are at most: requests that may come at once.")

@@ -1,5 +1,7 @@
 #include "daemon/admin.hh"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "core/base/log.hh"
@@ -10,6 +12,14 @@ namespace portolan::daemon {
 namespace {
 
 constexpr std::ptrdiff_t most_connections = 256;  // a door
+
+// Who asks, for the log.
+std::string peer_name(int fd, const SocketAddress& peer) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  bool local = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 && credentials.pid > 0;
+  return local ? "uid " + std::to_string(credentials.uid) : peer.ip.unmapped().to_string();
+}
 
 }  // namespace
 
@@ -38,10 +48,12 @@ void Admin::on_accept(Door door, const std::vector<IpNetwork>& allow, UniqueFd s
       log::warning("admin connection refused", {{"peer", peer.to_string()}, {"reason", "256 are open"}});
     return;
   }
-  connections_.push_back(std::make_unique<AdminConnection>(*this, door, std::move(socket)));
+  std::string who = peer_name(socket.get(), peer);
+  connections_.push_back(std::make_unique<AdminConnection>(*this, door, std::move(socket), std::move(who)));
   AdminConnection& connection = *connections_.back();
   if (!allow.empty() && !contains(allow, peer.ip.unmapped()))
-    connection.refuse(403, peer.ip.to_string() + " is not in server.peers.allow");
+    connection.refuse(403, peer.ip.to_string() + (door == Door::purge ? " is not in server.purge.allow"
+                                                                      : " is not in server.peers.allow"));
   else
     connection.start();
 }

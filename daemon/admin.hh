@@ -1,8 +1,10 @@
 #pragma once
-// The HTTP server of the control worker. Three kinds of doors, each with its own part of one API:
+// The HTTP server of the control worker. Four kinds of doors, each with its own part of one API:
 //   control  the admin Unix socket: everything below
 //   metrics  [server].metrics: GET /metrics /ready /health
 //   peers    [server.peers].listen: GET /health, for the networks it allows
+//   purge    [server.purge].listen: POST /purge and PURGE, for those with a token of its file (daemon/purge_access.hh):
+//            "Authorization: Bearer TOKEN", else 401; 429 with Retry-After when it asks for too much
 //
 //   GET  /status           200, a StatusReport (daemon/status.hh)
 //   GET  /metrics          200, Prometheus text
@@ -14,7 +16,9 @@
 //   POST /reload           200 {"ok":true, "notes":[…]}, or 422 {"error":…, "errors":[…]}
 //   POST /drain, /enable   {"server":{"pool":…,"address":…}} or {"datacenter":…} or {"node":true}:
 //                          200 {"ok":true}
-//   POST /purge            {"url":…}: 200 {"purged":N}
+//   POST /purge            a PurgeOrder (daemon/purge_order.hh): 200 and its PurgeOutcome, once it is durable
+//   PURGE /path?query      the URL of the request's Host, by http and https: the same
+//   GET  /cache/urls       text: the URLs asked for most of every cache, or of ?cache=NAME; ?n=N of each (1,000)
 //   GET  /cache            the counts of every cache; /cache/top: the keys of the most requests, ?n=N of each (10)
 //   POST /cache/inspect    an ExplainRequest: what every cache has for it (all three: daemon/cache_report.hh; JSON, or
 //                          text with ?format=text)
@@ -36,6 +40,8 @@
 #include "core/loop/worker.hh"
 #include "daemon/cache_report.hh"
 #include "daemon/explain.hh"
+#include "daemon/purge_access.hh"
+#include "daemon/purge_order.hh"
 #include "daemon/status.hh"
 
 namespace portolan::daemon {
@@ -57,10 +63,12 @@ class AdminBackend {
   // Of one route, or with an empty name of all that have it; the routes that it changed.
   virtual Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) = 0;
   virtual Status drain_node(bool drain) = 0;
-  virtual Result<uint64_t> purge(const std::string& url) = 0;  // how many objects went
+  // `done` is called once, now or later, on the control worker: when it is durable.
+  virtual void purge(PurgeOrder order, std::function<void(Result<PurgeOutcome>)> done) = 0;
   virtual Result<std::string> explain(const ExplainRequest& request) = 0;
   virtual CacheCounts cache_counts() = 0;
   virtual CacheTops cache_top(size_t most) = 0;
+  virtual Result<std::vector<std::string>> hot_urls(const std::string& cache, size_t most) = 0;  // empty: of all
   virtual Result<CacheInspections> inspect(const ExplainRequest& request) = 0;
   virtual std::string metrics_text() = 0;
   // `done` is called once, now or later; the error says why not. hold_ms: see /ready; 0: nobody waits.
@@ -72,14 +80,15 @@ class AdminConnection;
 
 class Admin {
  public:
-  enum class Door : uint8_t { control, metrics, peers };
+  enum class Door : uint8_t { control, metrics, peers, purge };
   Admin(loop::Worker& control, AdminBackend& backend);
   ~Admin();
 
   // Accepts from a listening socket that stays the caller's. Asked again for the same socket it
   // takes the new list of networks. An empty list allows everybody.
   void listen(int fd, Door door, std::vector<IpNetwork> allow = {});
-  void stop(int fd);      // no more from this socket, before it is closed; open connections live on
+  void stop(int fd);  // no more from this socket, before it is closed; open connections live on
+  PurgeAccess& purge_access() { return purge_access_; }
   void health_changed();  // after every new board: tells those who watch /health
   size_t connections() const { return connections_.size(); }
 
@@ -93,6 +102,7 @@ class Admin {
   std::map<int, std::unique_ptr<loop::Listener>> listeners_;
   std::list<std::unique_ptr<AdminConnection>> connections_;
   health::Report told_;
+  PurgeAccess purge_access_;
 };
 
 }  // namespace portolan::daemon

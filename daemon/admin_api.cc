@@ -108,11 +108,47 @@ AdminAnswer post_drain(AdminBackend& backend, const json& body, bool drain) {
   return admin_error(400, R"(the body must be {"server":{"pool":…,"address":…}}, {"datacenter":…} or {"node":true})");
 }
 
-AdminAnswer post_purge(AdminBackend& backend, const json& body) {
-  const std::string* url = text_at(body, "url");
-  if (!url) return admin_error(400, R"(the body must be {"url":…})");
-  auto purged = backend.purge(*url);
-  return purged ? ok({{"purged", *purged}}) : outcome(purged.error());
+void purge(AdminBackend& backend, const AdminRequest& request, Result<PurgeOrder> order, Reply reply) {
+  if (!order) return reply(outcome(order.error()));
+  if (int64_t wait_ms = request.take ? request.take(order->purges.size()) : 0; wait_ms > 0) {
+    AdminAnswer a = admin_error(429, "too many purges; server.purge.rate says how many there may be");
+    a.retry_after_s = (wait_ms + 999) / 1000;
+    return reply(std::move(a));
+  }
+  order->who = request.who;
+  backend.purge(std::move(*order), [reply = std::move(reply)](const Result<PurgeOutcome>& done) {
+    AdminAnswer a;
+    if (done) a.body = to_json(*done) + "\n";
+    reply(done ? std::move(a) : outcome(done.error()));
+  });
+}
+
+// The method that proxies are told to purge by: the URL by either scheme, for nothing says which is meant.
+Result<PurgeOrder> order_of_method(const AdminRequest& r) {
+  if (r.authority.empty()) return Error{"PURGE needs a Host", 400};
+  PurgeOrder order;
+  for (const char* scheme : {"http://", "https://"}) {
+    auto good = edge::normalised(
+        {edge::PurgeKind::url, scheme + r.authority + r.path + (r.has_query ? "?" + r.query : std::string()), false});
+    if (!good) return good.error();
+    order.purges.push_back(std::move(*good));
+  }
+  return order;
+}
+
+void get_cache_urls(AdminBackend& backend, const AdminRequest& request, const Reply& reply) {
+  std::string_view text = parameter(request.query, "n");
+  size_t most = edge::most_hot_keys;
+  if (!text.empty()) {
+    auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), most);
+    if (wrong != std::errc() || end != text.data() + text.size() || most == 0 || most > edge::most_hot_urls)
+      return reply(admin_error(400, "n is a number from 1 to " + std::to_string(edge::most_hot_urls)));
+  }
+  auto urls = backend.hot_urls(std::string(parameter(request.query, "cache")), most);
+  if (!urls) return reply(outcome(urls.error()));
+  std::string lines;
+  for (const std::string& url : *urls) lines.append(url).append("\n");
+  reply(plain(200, std::move(lines)));
 }
 
 AdminAnswer post_maintenance(AdminBackend& backend, const json& body) {
@@ -164,6 +200,7 @@ void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/metrics") return reply(plain(200, backend.metrics_text()));
   if (r.path == "/cache") return reply(report(r, backend.cache_counts()));
   if (r.path == "/cache/top") return reply(get_cache_top(backend, r));
+  if (r.path == "/cache/urls") return get_cache_urls(backend, r, reply);
   AdminAnswer a;
   a.body = to_json(backend.status()) + "\n";
   reply(std::move(a));
@@ -173,8 +210,8 @@ void post(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/reload") return post_reload(backend, reply);
   if (r.path == "/explain") return reply(post_explain(backend, r.body));
   if (r.path == "/cache/inspect") return reply(post_inspect(backend, r));
+  if (r.path == "/purge") return purge(backend, r, parse_purge_order(r.body), reply);
   json body = json::parse(r.body, nullptr, false);
-  if (r.path == "/purge") return reply(post_purge(backend, body));
   if (r.path == "/maintenance") return reply(post_maintenance(backend, body));
   reply(post_drain(backend, body, r.path == "/drain"));
 }
@@ -182,19 +219,32 @@ void post(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
 struct Route {
   const char* path;
   const char* method;
-  bool metrics;  // also at the metrics door
-  bool peers;    // also at the peers' door
+  bool metrics;        // also at the metrics door
+  bool peers;          // also at the peers' door
+  bool purge = false;  // also at the purgers' door
 };
 constexpr Route routes[] = {
-    {"/status", "GET", false, false},         {"/metrics", "GET", true, false},  {"/ready", "GET", true, false},
-    {"/health", "GET", true, true},           {"/reload", "POST", false, false}, {"/drain", "POST", false, false},
-    {"/enable", "POST", false, false},        {"/purge", "POST", false, false},  {"/maintenance", "POST", false, false},
-    {"/explain", "POST", false, false},       {"/cache", "GET", false, false},   {"/cache/top", "GET", false, false},
-    {"/cache/inspect", "POST", false, false},
+    {"/status", "GET", false, false},         {"/metrics", "GET", true, false},
+    {"/ready", "GET", true, false},           {"/health", "GET", true, true},
+    {"/reload", "POST", false, false},        {"/drain", "POST", false, false},
+    {"/enable", "POST", false, false},        {"/purge", "POST", false, false, true},
+    {"/maintenance", "POST", false, false},   {"/explain", "POST", false, false},
+    {"/cache", "GET", false, false},          {"/cache/top", "GET", false, false},
+    {"/cache/inspect", "POST", false, false}, {"/cache/urls", "GET", false, false},
 };
 
 bool open_at(const Route& route, Door door) {
-  return door == Door::control || (door == Door::metrics && route.metrics) || (door == Door::peers && route.peers);
+  switch (door) {
+    case Door::control:
+      return true;
+    case Door::metrics:
+      return route.metrics;
+    case Door::peers:
+      return route.peers;
+    case Door::purge:
+      return route.purge;
+  }
+  return false;
 }
 
 }  // namespace
@@ -207,6 +257,8 @@ AdminAnswer admin_error(int status, const std::string& what) {
 }
 
 void answer_admin(AdminBackend& backend, const AdminRequest& r, Reply reply) {
+  if (r.method == "PURGE" && (r.door == Door::control || r.door == Door::purge))
+    return purge(backend, r, order_of_method(r), std::move(reply));
   for (const Route& route : routes) {
     if (r.path != route.path || !open_at(route, r.door)) continue;
     bool is_get = route.method == std::string_view("GET");

@@ -13,6 +13,10 @@ struct AdminRequest {
   std::string path;
   std::string query;
   std::string body;
+  bool has_query = false;
+  std::string authority;
+  std::string who;                             // asks, for the log
+  std::function<int64_t(size_t purges)> take;  // of who has a limit: PurgeAccess::take()
 };
 
 struct AdminAnswer {
@@ -20,7 +24,8 @@ struct AdminAnswer {
   std::string content_type = "application/json";
   std::string allow;  // of a 405
   std::string body;
-  int64_t heartbeat_ms = 0;  // > 0: a watch on /health; the body is its first line
+  int64_t retry_after_s = 0;  // of a 429
+  int64_t heartbeat_ms = 0;   // > 0: a watch on /health; the body is its first line
 };
 
 // Calls `reply` once, now or later.

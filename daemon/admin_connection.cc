@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "core/base/log.hh"
+
 namespace portolan::daemon {
 
 namespace {
@@ -31,6 +33,8 @@ std::string render(const AdminAnswer& a, bool head_only) {
   head.field("Content-Type", a.content_type);
   head.field("Cache-Control", "no-store");
   if (!a.allow.empty()) head.field("Allow", a.allow);
+  if (a.status == 401) head.field("WWW-Authenticate", "Bearer");
+  if (a.retry_after_s > 0) head.field("Retry-After", static_cast<uint64_t>(a.retry_after_s));
   head.field("Connection", "close");
   if (a.heartbeat_ms > 0)
     head.framing(http::Framing::chunked, 0);
@@ -43,13 +47,14 @@ std::string render(const AdminAnswer& a, bool head_only) {
 
 }  // namespace
 
-AdminConnection::AdminConnection(Admin& admin, Admin::Door door, UniqueFd socket)
+AdminConnection::AdminConnection(Admin& admin, Admin::Door door, UniqueFd socket, std::string who)
     : admin_(admin),
       door_(door),
       stream_(std::make_unique<loop::Stream>(admin.worker_, std::move(socket), *this)),
       timer_(admin.worker_, this, &loop::Calls<&AdminConnection::on_timeout>::call),
       parser_(limits()),
       self_(std::make_shared<AdminConnection*>(this)) {
+  request_.who = std::move(who);
   timer_.set(request_ms);
 }
 
@@ -116,10 +121,35 @@ void AdminConnection::begin(const http::RequestHead& head) {
   request_.method = head.method_text;
   request_.path = head.path;
   request_.query = head.query;
+  request_.has_query = head.has_query;
+  request_.authority = head.authority;
+  authorization_ = head.fields.find(http::FieldId::authorization).value_or("");
   chunks_allowed_ = head.minor_version >= 1;
 }
 
+// By a token of [server.purge]; RFC 6750 §3.
+bool AdminConnection::admitted() {
+  std::string name(admin_.purge_access_.admit(authorization_));
+  if (name.empty()) {
+    static log::Limit limit;
+    if (limit.pass(admin_.worker_.now_ms()))
+      log::warning("purge refused",
+                   {{"by", request_.who}, {"reason", authorization_.empty() ? "no token" : "no such token"}});
+    answer(admin_error(401, "a token of server.purge.tokens_file is needed: Authorization: Bearer …"));
+    return false;
+  }
+  request_.who = "token " + name + " from " + request_.who;
+  request_.take = [&admin = admin_, name, who = request_.who](size_t purges) {
+    int64_t now_ms = admin.worker_.now_ms(), wait_ms = admin.purge_access_.take(name, purges, now_ms);
+    static log::Limit limit;
+    if (wait_ms > 0 && limit.pass(now_ms)) log::warning("purge refused", {{"by", who}, {"reason", "too many"}});
+    return wait_ms;
+  };
+  return true;
+}
+
 void AdminConnection::ask() {
+  if (door_ == Admin::Door::purge && !admitted()) return;
   state_ = State::waiting;
   timer_.cancel();
   std::weak_ptr<AdminConnection*> self = self_;

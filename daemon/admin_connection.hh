@@ -13,7 +13,7 @@ namespace portolan::daemon {
 
 class AdminConnection final : public loop::Mortal, public loop::StreamHandler, public loop::Runnable {
  public:
-  AdminConnection(Admin& admin, Admin::Door door, UniqueFd socket);
+  AdminConnection(Admin& admin, Admin::Door door, UniqueFd socket, std::string who);
   void start() { proceed(); }
   void refuse(int status, const std::string& what);  // answers without reading
   void on_ready() override { proceed(); }
@@ -30,6 +30,7 @@ class AdminConnection final : public loop::Mortal, public loop::StreamHandler, p
   bool on_step(const http::Step& step);
   void begin(const http::RequestHead& head);
   void ask();
+  bool admitted();
   void answer(AdminAnswer a);
   void write();
   void discard();
@@ -45,6 +46,7 @@ class AdminConnection final : public loop::Mortal, public loop::StreamHandler, p
   http::RequestParser parser_;
   std::string in_;
   AdminRequest request_;
+  std::string authorization_;
   bool chunks_allowed_ = true;  // HTTP/1.1
   Body out_;
   int64_t heartbeat_ms_ = 0;

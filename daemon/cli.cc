@@ -10,6 +10,7 @@
 #include "daemon/error_pages.hh"
 #include "daemon/gates.hh"
 #include "daemon/preparation.hh"
+#include "daemon/purge_access.hh"
 #include "daemon/remote.hh"
 #include "daemon/shards_command.hh"
 #include "daemon/sign_url_command.hh"
@@ -23,11 +24,19 @@ namespace {
 
 constexpr const char* default_config = "/etc/portolan/portolan.toml";
 
+struct PurgeOptions {
+  std::vector<std::string> urls, prefixes, hosts, tags;
+  std::string cache;
+  bool all = false, soft = false;
+};
+
 struct Options {
   std::string config = default_config;
   std::string admin;
   bool json = false;
-  std::string pool, address, name, url, file;
+  std::string pool, address, name, file = "-";
+  PurgeOptions purge;
+  unsigned dumped = 1000;
   ShardsOptions shards;
   SignUrlOptions sign;
   ExplainRequest explain;
@@ -36,10 +45,26 @@ struct Options {
   WarmOptions warm;
 };
 
+Result<PurgeOrder> order_of(const PurgeOptions& o) {
+  PurgeOrder order;
+  order.cache = o.cache;
+  auto add = [&](edge::PurgeKind kind, const std::vector<std::string>& values) {
+    for (const std::string& value : values) order.purges.push_back({kind, value, o.soft});
+  };
+  add(edge::PurgeKind::url, o.urls);
+  add(edge::PurgeKind::prefix, o.prefixes);
+  add(edge::PurgeKind::host, o.hosts);
+  add(edge::PurgeKind::tag, o.tags);
+  if (o.all) order.purges.push_back({edge::PurgeKind::all, "", o.soft});
+  if (order.purges.empty()) return Error{"name what to purge: URLs, --prefix, --host, --tag or --all"};
+  return order;
+}
+
 int check(const Options& options, std::ostream& out, std::ostream& err) {
   LoadResult loaded = load(options.config);
   if (loaded.errors.empty()) loaded.errors = read_tls(loaded.config, {}).errors;
   if (loaded.errors.empty()) loaded.errors = read_gates(loaded.config, {}).errors;
+  if (loaded.errors.empty()) read_purge_tokens(loaded.config.server.purge, loaded.errors);
   if (loaded.errors.empty()) loaded.errors = read_error_pages(loaded.config);
   if (loaded.errors.empty()) loaded.errors = give_sticky_keys(loaded.config, {});
   for (const std::string& error : loaded.errors) err << error << "\n";
@@ -180,11 +205,56 @@ class CommandLine {
     add_drain("enable", "undo a drain", false);
     add_maintenance("on", true);
     add_maintenance("off", false);
-    auto* purge = remote(app_, "purge", "remove a URL from every cache",
-                         [this](const Remote& r) { return r.purge(options_.url); });
-    purge->add_option("URL", options_.url, "http://host/path?query")->required();
+    add_purge();
     add_explain();
     add_cache();
+  }
+
+  void add_purge() {
+    PurgeOptions& o = options_.purge;
+    auto* purge = remote(app_, "purge", "take out of the caches what is named", [this](const Remote& r) {
+      auto order = order_of(options_.purge);
+      if (order) return r.purge(*order);
+      err_ << "portolan: " << order.error().text << "\n";
+      return 2;
+    });
+    auto many = [](CLI::Option* option) { option->allow_extra_args(false); };
+    purge->add_option("URL", o.urls, "http://host/path?query; as many as there are");
+    many(purge->add_option("--prefix", o.prefixes, "host/path: all below it; \"host/pa*\": all that begins so"));
+    many(purge->add_option("--host", o.hosts, "all of a host"));
+    many(purge->add_option("--tag", o.tags, "all whose Surrogate-Key or Cache-Tag names it"));
+    purge->add_flag("--all", o.all, "everything");
+    purge->add_flag("--soft", o.soft,
+                    "make it stale: it is validated before its next use, and may stand in for errors");
+    purge->add_option("--cache", o.cache, "in this cache only");
+
+    auto* token = app_.add_subcommand("purge-token",
+                                      "make a token for server.purge: it is told on the error output, "
+                                      "the line for tokens_file on the output");
+    token->add_option("NAME", options_.name, "whose it is, for the log")->required();
+    token->callback([this] {
+      action_ = [this] {
+        if (!is_token_name(options_.name)) {
+          err_ << "portolan: a name has letters, digits, \".\", \"-\" and \"_\", at most 64\n";
+          return 2;
+        }
+        NewPurgeToken made = new_purge_token(options_.name);
+        err_ << "token of " << options_.name << ", which nobody will tell again: " << made.token << "\n";
+        out_ << made.line << "\n";
+        return 0;
+      };
+    });
+  }
+
+  void add_dump(CLI::App& cache) {
+    auto* dump =
+        remote(cache, "dump", "write the URLs that are asked for most, the first the most: a list for load",
+               [this](const Remote& r) { return r.cache_dump(options_.purge.cache, options_.dumped, options_.file); });
+    dump->add_option("FILE", options_.file, "where to; \"-\" or nothing: standard output");
+    dump->add_option("--most", options_.dumped, "how many of a cache")
+        ->capture_default_str()
+        ->check(CLI::Range(1u, 100'000u));
+    dump->add_option("--cache", options_.purge.cache, "of this cache only");
   }
 
   void add_cache() {
@@ -203,7 +273,9 @@ class CommandLine {
     add_headers(*inspect);
     inspect->add_option("--method", options_.explain.method, "GET or another")->capture_default_str();
     json(inspect);
-    add_warm(*cache);
+    add_warm(*cache, "warm", "ask for each URL of a list, so that it is stored");
+    add_warm(*cache, "load", "the same: of a list that dump wrote");
+    add_dump(*cache);
   }
 
   void add_headers(CLI::App& command) {
@@ -211,9 +283,9 @@ class CommandLine {
         ->allow_extra_args(false);
   }
 
-  void add_warm(CLI::App& cache) {
+  void add_warm(CLI::App& cache, const std::string& name, const std::string& help) {
     WarmOptions& warm = options_.warm;
-    auto* command = remote(cache, "warm", "ask for each URL of a list, so that it is stored", [&warm](const Remote& r) {
+    auto* command = remote(cache, name, help, [&warm](const Remote& r) {
       warm.bar = ::isatty(STDERR_FILENO) == 1;
       return r.warm(warm);
     });

@@ -1,5 +1,5 @@
 #pragma once
-// The command line: `portolan run|check|reference|status|reload|drain|enable|purge|cache|geo-demo|shards`. All
+// The command line: `portolan run|check|reference|status|reload|drain|enable|purge|purge-token|cache|geo-demo|shards`. All
 // but `run`, `check`, `reference`, `geo-demo` and `shards` talk to a running daemon over its admin socket.
 #include <functional>
 #include <iosfwd>

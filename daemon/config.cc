@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -67,6 +68,10 @@ std::string sound_lines(const std::string& path, const std::string& mistake) {
 }
 
 }  // namespace
+
+int64_t PurgeConfig::depth() const {
+  return burst.value_or(std::max<int64_t>(1, rate.requests * 1'000'000 / rate.period_us));
+}
 
 Result<std::string> admin_socket(const std::string& path) {
   conf::Tree tree = conf::read(path);

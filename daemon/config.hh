@@ -1,6 +1,7 @@
 #pragma once
 // The whole configuration file as one value, and how it is loaded and checked.
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,17 @@ struct PeersConfig {
   bool operator==(const PeersConfig&) const = default;
 };
 
+struct PurgeConfig {
+  std::vector<SocketAddress> listen;  // where purges are taken from those with a token; empty: nowhere
+  std::string tokens_file;
+  std::vector<IpNetwork> allow;  // empty: everybody who reaches it
+  proxy::Rate rate{100, 1'000'000};
+  std::optional<int64_t> burst;
+  std::string where;
+  int64_t depth() const;  // burst, or what comes in a second, at least one
+  bool operator==(const PurgeConfig&) const = default;
+};
+
 struct ProcessConfig {  // [server]
   std::string name;     // default: the host name
   std::string datacenter;
@@ -27,6 +39,7 @@ struct ProcessConfig {  // [server]
   std::string admin = "unix:/run/portolan/admin.sock";  // "off" or a Unix socket
   std::string metrics;                                  // "host:port"; empty or "off": not served over TCP
   PeersConfig peers;
+  PurgeConfig purge;
   std::vector<IpNetwork> trusted;
   std::string state;              // a directory; empty: nothing is kept over a restart
   int64_t drain_ms = 30'000;      // SIGTERM lets requests finish this long

@@ -58,6 +58,27 @@ const conf::Table<PeersConfig>& peers_fields() {
   return table;
 }
 
+const conf::Table<PurgeConfig>& purge_fields() {
+  static const conf::Table<PurgeConfig> table{
+      row("listen", &PurgeConfig::listen, conf::one_or_many(conf::address()),
+          "Where purges are taken by HTTP from those who have a token: POST /purge, and PURGE of a URL. It speaks no "
+          "TLS: beyond this machine put a route before it.")
+          .require()
+          .example("[\"127.0.0.1:9147\"]"),
+      row("tokens_file", &PurgeConfig::tokens_file, conf::path("\"/etc/portolan/purge-tokens\""),
+          "Lines of NAME:HASH as `portolan purge-token NAME` writes them. Such a token may purge and nothing else.")
+          .require(),
+      row("allow", &PurgeConfig::allow, conf::one_or_many(conf::network()), "Who may.")
+          .otherwise("everybody who reaches it")
+          .example("[\"192.0.2.0/24\"]"),
+      row("rate", &PurgeConfig::rate, proxy::request_rate(),
+          "How many purges a token may make, each URL, prefix, host and tag counted; beyond that 429."),
+      row("burst", &PurgeConfig::burst, conf::optional(conf::integer<int64_t>(1, 1'000'000)), "How many at once.")
+          .otherwise("what comes in a second, at least one"),
+  };
+  return table;
+}
+
 const conf::Table<ProcessConfig>& server_fields() {
   static const conf::Table<ProcessConfig> table{
       row("name", &ProcessConfig::name, conf::string("\"edge-1\""),
@@ -75,6 +96,7 @@ const conf::Table<ProcessConfig>& server_fields() {
       row("metrics", &ProcessConfig::metrics, switchable_address(false), "Prometheus at /metrics, readiness at /ready.")
           .otherwise("off"),
       row("peers", &ProcessConfig::peers, conf::table(peers_fields()), "What other Portolans may know."),
+      row("purge", &ProcessConfig::purge, conf::table(purge_fields()), "Purges by those who are no operators."),
       row("trusted", &ProcessConfig::trusted, conf::one_or_many(conf::network()),
           "Proxies whose X-Forwarded-For, Forwarded and PROXY headers are believed.")
           .otherwise("nobody"),

@@ -59,6 +59,8 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   p.errors = std::move(gate.errors);
   if (!p.errors.empty()) return p;
   p.gates = std::move(gate.parts);
+  p.purge_tokens = read_purge_tokens(p.config.server.purge, p.errors);
+  if (!p.errors.empty()) return p;
   p.errors = read_error_pages(p.config);
   if (!p.errors.empty()) return p;
   std::vector<geodns::Mistake> mistakes;

@@ -11,6 +11,7 @@
 #include "core/health/spec.hh"
 #include "daemon/config.hh"
 #include "daemon/gates.hh"
+#include "daemon/purge_access.hh"
 #include "daemon/tls_files.hh"
 #include "geodns/view.hh"
 #include "proxy/snapshot.hh"
@@ -30,6 +31,7 @@ struct Preparation {
   GeoFiles geo;
   TlsFiles tls;
   GateParts gates;
+  std::shared_ptr<const PurgeTokens> purge_tokens;  // null: nobody purges by token
   std::vector<std::string> kept;  // complete sentences: files that can't be used any more, so that what was read stays
   std::shared_ptr<geodns::View> view;         // without states
   std::shared_ptr<proxy::Snapshot> snapshot;  // without version and caches

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iostream>
@@ -162,14 +163,39 @@ int Remote::warm(const WarmOptions& options) const {
   return warm_cache(report->listeners, options, list, out_, err_);
 }
 
-int Remote::purge(const std::string& url) const {
-  json body = {{"url", url}};
+// Objects of URLs are taken out at once and counted; for all else there is nothing to count.
+int Remote::purge(const PurgeOrder& order) const {
   std::string answer;
-  if (!ask("POST", "/purge", body.dump(-1, ' ', false, json::error_handler_t::replace), answer)) return 1;
+  if (!ask("POST", "/purge", to_json(order), answer)) return 1;
   json j = json::parse(answer, nullptr, false);
   bool counted = j.is_object() && j.contains("purged") && j["purged"].is_number();
   uint64_t purged = counted ? j["purged"].get<uint64_t>() : 0;
-  out_ << purged << (purged == 1 ? " object" : " objects") << " purged\n";
+  bool counts = std::all_of(order.purges.begin(), order.purges.end(),
+                            [](const edge::Purge& p) { return p.kind == edge::PurgeKind::url && !p.soft; });
+  if (counts) {
+    out_ << purged << (purged == 1 ? " object" : " objects") << " purged\n";
+    return 0;
+  }
+  for (const edge::Purge& p : order.purges)
+    out_ << edge::name_of(p.kind) << (p.value.empty() ? "" : " ") << p.value
+         << (p.soft ? " is stale now\n" : " is purged\n");
+  return 0;
+}
+
+int Remote::cache_dump(const std::string& cache, unsigned most, const std::string& file) const {
+  std::string answer;
+  std::string target = fmt::format("/cache/urls?n={}", most);
+  if (!cache.empty()) target += "&cache=" + cache;
+  if (!ask("GET", target, "", answer)) return 1;
+  if (file == "-") {
+    out_ << answer;
+    return 0;
+  }
+  std::ofstream list(file, std::ios::trunc);
+  list << answer;
+  list.close();
+  if (!list) return complain("cannot write " + file), 1;
+  out_ << file << ": " << std::count(answer.begin(), answer.end(), '\n') << " URLs\n";
   return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "daemon/cache_warm.hh"
 #include "daemon/explain.hh"
+#include "daemon/purge_order.hh"
 
 namespace portolan::daemon {
 
@@ -18,7 +19,8 @@ class Remote {
   int drain_server(const std::string& pool, const std::string& address, bool drain) const;
   int drain_node(bool drain) const;
   int drain_datacenter(const std::string& name, bool drain) const;
-  int purge(const std::string& url) const;
+  int purge(const PurgeOrder& order) const;
+  int cache_dump(const std::string& cache, unsigned most, const std::string& file) const;  // "-": to `out`
   int warm(const WarmOptions& options) const;
   int maintenance(const std::string& route, bool on) const;  // empty: every route that has it
   int explain(const ExplainRequest& request) const;

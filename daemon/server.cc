@@ -48,6 +48,7 @@ std::vector<std::string> files_read_on_reload(const Config& config, const std::s
   for (const proxy::PoolConfig& p : config.pools)
     if (p.sticky && !p.sticky->key_file.empty()) files.push_back(p.sticky->key_file);
   for (std::string& file : gate_files_of(config)) files.push_back(std::move(file));
+  if (!config.server.purge.tokens_file.empty()) files.push_back(config.server.purge.tokens_file);
   for (std::string& file : error_page_files_of(config)) files.push_back(std::move(file));
   return files;
 }
@@ -250,6 +251,7 @@ void Server::apply(Preparation next) {
   }
   tls_ = std::move(next.tls);
   gates_ = std::move(next.gates);
+  admin_->purge_access().use(std::move(next.purge_tokens), config_.server.purge);
   ocsp_->watch(tls_);
   lend_tls(next.monitor);
   caches_ = assemble_caches(config_, caches_, compressor(config_));
@@ -328,6 +330,7 @@ void Server::lend_to_control(const std::vector<Sockets::Lent>& gone) {
     if (lent.key.use == Sockets::Use::admin) admin_->listen(fd, Admin::Door::control);
     if (lent.key.use == Sockets::Use::metrics) admin_->listen(fd, Admin::Door::metrics);
     if (lent.key.use == Sockets::Use::peers) admin_->listen(fd, Admin::Door::peers, config_.server.peers.allow);
+    if (lent.key.use == Sockets::Use::purge) admin_->listen(fd, Admin::Door::purge, config_.server.purge.allow);
   }
 }
 

@@ -46,10 +46,11 @@ class Server final : public AdminBackend {
   Status drain_datacenter(const std::string& name, bool drain) override;
   Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) override;
   Status drain_node(bool drain) override;
-  Result<uint64_t> purge(const std::string& url) override;
+  void purge(PurgeOrder order, std::function<void(Result<PurgeOutcome>)> done) override;
   Result<std::string> explain(const ExplainRequest& request) override;
   CacheCounts cache_counts() override;
   CacheTops cache_top(size_t most) override;
+  Result<std::vector<std::string>> hot_urls(const std::string& cache, size_t most) override;
   Result<CacheInspections> inspect(const ExplainRequest& request) override;
   std::string metrics_text() override;
   void ready(int64_t hold_ms, std::function<void(Status)> done) override;
@@ -74,6 +75,7 @@ class Server final : public AdminBackend {
   void apply(Preparation next);
   Executor* compressor(const Config& config);
   void lend_tls(health::MonitorSpec& spec);
+  Result<std::vector<std::shared_ptr<edge::Cache>>> caches_named(const std::string& name);  // empty: all
   void publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone);
   void lend_to_control(const std::vector<Sockets::Lent>& gone);
   std::vector<int> dns_sockets(Sockets::Use use, size_t worker) const;

@@ -42,11 +42,71 @@ Status Server::drain_node(bool drain) {
   return {};
 }
 
-Result<uint64_t> Server::purge(const std::string& url) {
-  uint64_t removed = 0;
-  for (auto& [name, cache] : caches_) removed += cache->purge(url);
-  log::info("purged", {{"url", url}, {"objects", removed}});
-  return removed;
+Result<std::vector<std::shared_ptr<edge::Cache>>> Server::caches_named(const std::string& name) {
+  std::vector<std::shared_ptr<edge::Cache>> out;
+  std::vector<std::string> all;
+  for (auto& [known, cache] : caches_) {
+    all.push_back(known);
+    if (name.empty() || name == known) out.push_back(cache);
+  }
+  if (all.empty()) return Error{"there is no cache", 404};
+  if (out.empty()) return Error{fmt::format("no cache {}; there are: {}", name, fmt::join(all, ", ")), 404};
+  return out;
+}
+
+namespace {
+
+// What one order still waits for.
+struct Purging {
+  PurgeOutcome outcome;
+  size_t waiting = 1;
+  Status worst;
+  std::function<void(Result<PurgeOutcome>)> done;
+  void arrive(const Status& status) {
+    if (!status && worst) worst = status;
+    if (--waiting > 0) return;
+    if (worst) return done(std::move(outcome));
+    done(Error{"purged, but a restart may bring it back: " + worst.error().text, 500});
+  }
+};
+
+}  // namespace
+
+void Server::purge(PurgeOrder order, std::function<void(Result<PurgeOutcome>)> done) {
+  auto caches = caches_named(order.cache);
+  if (!caches) return done(caches.error());
+  auto purging = std::make_shared<Purging>();
+  purging->done = std::move(done);
+  for (auto& cache : *caches) purging->outcome.caches.emplace_back(cache->name(), 0);
+  for (const edge::Purge& purge : order.purges) {
+    uint64_t removed = 0;
+    for (size_t i = 0; i < caches->size(); ++i) {
+      ++purging->waiting;
+      auto made = (*caches)[i]->purge(purge, clock_.wall_ms(), [this, purging](const Status& durable) {
+        control_.post([purging, durable] { purging->arrive(durable); });
+      });
+      if (!made) return purging->done(made.error());  // parse_purge_order() lets no such thing pass
+      removed += made->removed;
+      purging->outcome.caches[i].second = made->number;
+    }
+    purging->outcome.removed += removed;
+    log::info("purged", {{"kind", edge::name_of(purge.kind)},
+                         {"value", purge.value},
+                         {"soft", purge.soft ? "yes" : "no"},
+                         {"cache", order.cache.empty() ? "all" : order.cache},
+                         {"objects", removed},
+                         {"by", order.who}});
+  }
+  purging->arrive({});
+}
+
+Result<std::vector<std::string>> Server::hot_urls(const std::string& cache, size_t most) {
+  auto caches = caches_named(cache);
+  if (!caches) return caches.error();
+  std::vector<std::string> out;
+  for (auto& c : *caches)
+    for (std::string& url : c->hot_urls(most)) out.push_back(std::move(url));
+  return out;
 }
 
 CacheCounts Server::cache_counts() {

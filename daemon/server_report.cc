@@ -76,6 +76,12 @@ constexpr CacheFigure cache_figures[] = {
     {"portolan_cache_too_large_total", "Bodies above max_object, which streamed through.", "counter",
      &edge::Stats::too_large},
     {"portolan_cache_purged_total", "Objects purged or invalidated.", "counter", &edge::Stats::purged},
+    {"portolan_cache_purges_total", "Purges, whatever they reached.", "counter", &edge::Stats::purges},
+    {"portolan_cache_purge_entries", "Purges that are remembered.", "gauge", &edge::Stats::purge_entries},
+    {"portolan_cache_purges_merged_total", "Times that purge_memory was full and all that was older counted as purged.",
+     "counter", &edge::Stats::purges_merged},
+    {"portolan_cache_purge_log_errors_total", "Purges that couldn't be written down at once.", "counter",
+     &edge::Stats::purge_log_errors},
 };
 
 void add_caches(metrics::Exposition& out, const Caches& caches) {

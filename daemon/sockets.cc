@@ -26,6 +26,7 @@ std::map<Sockets::Key, Sockets::Wanted> Sockets::wanted(const Config& config) {
     keys[{Use::dns_tcp, a}] = {};
   }
   for (const SocketAddress& a : config.server.peers.listen) keys[{Use::peers, a}] = {};
+  for (const SocketAddress& a : config.server.purge.listen) keys[{Use::purge, a}] = {};
   if (!config.server.metrics.empty() && config.server.metrics != "off")
     if (auto a = SocketAddress::parse(config.server.metrics)) keys[{Use::metrics, *a}] = {};
   if (!config.server.admin.empty() && config.server.admin != "off")

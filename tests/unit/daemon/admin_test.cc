@@ -31,12 +31,16 @@ class AdminTest : public ::testing::Test {
     return {std::move(*fd), address};
   }
   client::Response ask(const SocketAddress& to, const std::string& method, const std::string& target,
-                       const std::string& body = "") {
+                       const std::string& body = "",
+                       const std::vector<std::pair<std::string, std::string>>& fields = {},
+                       const std::string& host = "") {
     client::Request request;
     request.to = to;
     request.method = method;
     request.target = target;
     request.body = body;
+    request.fields = fields;
+    request.host = host;
     std::optional<Result<client::Response>> result;
     auto call = client::send(worker_, std::move(request), [&](Result<client::Response> r) { result = std::move(r); });
     EXPECT_TRUE(run_until(worker_, [&] { return result.has_value(); }));
@@ -120,15 +124,109 @@ TEST_F(AdminTest, BodiesThatAreNotUnderstoodAreRefused) {
   for (const char* body : {"", "{", "[]", "{}", "7", "{\"server\":\"app\"}", "{\"server\":{\"pool\":\"app\"}}",
                            "{\"datacenter\":7}", "{\"node\":false}", "{\"node\":\"true\"}"})
     EXPECT_EQ(ask(control_.address, "POST", "/drain", body).status, 400) << body;
-  EXPECT_EQ(ask(control_.address, "POST", "/purge", "{\"url\":[]}").status, 400);
+  for (const char* body : {"", "{}", "[]", "{\"url\":[]}", "{\"url\":7}", "{\"tags\":[7]}", "{\"tagz\":\"a\"}",
+                           "{\"soft\":true}", "{\"all\":false}", "{\"all\":\"yes\"}", "{\"tag\":\"a\",\"cache\":\"\"}",
+                           "{\"url\":\"nonsense\"}", "{\"tags\":[\"a\",\"\"]}", "{\"tag\":\"\xff\"}"})
+    EXPECT_EQ(ask(control_.address, "POST", "/purge", body).status, 400) << body;
   EXPECT_TRUE(backend_.calls.empty());
 }
 
 TEST_F(AdminTest, Purges) {
-  auto r = post("/purge", {{"url", "http://www.example.com/a"}});
+  auto r = post("/purge", {{"url", "http://WWW.example.com:80/a"}});
   EXPECT_EQ(r.status, 200);
-  EXPECT_EQ(json::parse(r.body)["purged"], 3);
-  EXPECT_EQ(post("/purge", {{"url", "nonsense"}}).status, 400);
+  EXPECT_EQ(json::parse(r.body), json::parse(R"({"purged":3, "caches":{"edge":{"number":7}}})"));
+  r = post("/purge", {{"urls", {"http://a.test/", "https://b.test"}},
+                      {"prefix", "a.test/x"},
+                      {"hosts", {"a.test"}},
+                      {"tags", {"t", "u"}},
+                      {"all", true},
+                      {"soft", true},
+                      {"cache", "edge"}});
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(post("/purge", {{"tag", "t"}, {"cache", "other"}}).status, 404);
+  EXPECT_EQ(post("/purge", {{"tags", std::vector<std::string>(1001, "t")}}).status, 400);
+  r = ask(control_.address, "PURGE", "/a?b", "", {}, "www.example.com");
+  EXPECT_EQ(r.status, 200);
+  ASSERT_EQ(backend_.calls.size(), 4u);
+  EXPECT_EQ(backend_.calls[0], R"(purge {"urls":["http://www.example.com/a"]})");
+  EXPECT_EQ(
+      backend_.calls[1],
+      R"(purge {"all":true,"cache":"edge","hosts":["a.test"],"prefixes":["a.test/x"],"soft":true,"tags":["t","u"],)"
+      R"("urls":["http://a.test/","https://b.test/"]})");
+  EXPECT_EQ(backend_.calls[3], R"(purge {"urls":["http://www.example.com/a?b","https://www.example.com/a?b"]})");
+  EXPECT_EQ(backend_.who, "127.0.0.1");
+}
+
+TEST_F(AdminTest, WhoHasATokenMayPurgeAndNothingElse) {
+  NewPurgeToken made = new_purge_token("shop");
+  std::vector<std::string> errors;
+  PurgeConfig config;
+  config.rate = {2, 1'000'000};
+  config.burst = 3;
+  admin_.purge_access().use(PurgeTokens::parse("# ours\n" + made.line + "\n", "f", errors), config);
+  EXPECT_TRUE(errors.empty());
+  OpenDoor door = open(Admin::Door::purge);
+  std::vector<std::pair<std::string, std::string>> token{{"Authorization", "Bearer " + made.token}};
+  auto purge = [&](const std::string& body, const auto& fields) {
+    return ask(door.address, "POST", "/purge", body, fields);
+  };
+  for (const std::string& wrong :
+       {std::string(), "Basic " + made.token, "Bearer " + made.token + "x", std::string("Bearer "),
+        "Bearer " + made.token.substr(1), "Bearer " + made.line.substr(5)}) {
+    auto r = purge(R"({"tag":"t"})", std::vector<std::pair<std::string, std::string>>{{"Authorization", wrong}});
+    EXPECT_EQ(r.status, 401) << wrong;
+    EXPECT_EQ(r.field("www-authenticate"), "Bearer");
+  }
+  for (const char* path : {"/status", "/metrics", "/cache", "/cache/urls", "/health", "/ready"})
+    EXPECT_EQ(ask(door.address, "GET", path, "", token).status, 404) << path;
+  for (const char* path : {"/reload", "/drain", "/enable", "/explain"})
+    EXPECT_EQ(ask(door.address, "POST", path, R"({"node":true})", token).status, 404) << path;
+  EXPECT_TRUE(backend_.calls.empty());
+  EXPECT_EQ(purge("{", token).status, 400);
+  EXPECT_EQ(purge(R"({"tag":"t"})", token).status, 200);
+  EXPECT_EQ(backend_.who, "token shop from 127.0.0.1");
+  EXPECT_EQ(ask(door.address, "PURGE", "/a", "", token).status, 200) << "two: by http and https";
+  auto r = purge(R"({"tags":["a","b"]})", token);
+  EXPECT_EQ(r.status, 429);
+  EXPECT_EQ(r.field("retry-after"), "1");
+  EXPECT_EQ(backend_.calls.size(), 2u);
+  admin_.purge_access().use(nullptr, {});
+  EXPECT_EQ(purge(R"({"tag":"t"})", token).status, 401);
+}
+
+TEST(PurgeAccess, AFileOfTokensIsReadOrItsMistakesAreTold) {
+  std::vector<std::string> errors;
+  std::string good = new_purge_token("a").line;
+  PurgeTokens::parse("nonsense\nx y:ab\na:12\n" + good + " # ours\r\n\n" + good + "\n:", "f", errors);
+  ASSERT_EQ(errors.size(), 5u);
+  EXPECT_EQ(errors[0],
+            "f:1: the hash of nonsense is not a SHA-256 of 64 hexadecimal digits; make the line with `portolan "
+            "purge-token nonsense`");
+  EXPECT_EQ(errors[1], "f:2: not NAME:HASH; make the line with `portolan purge-token NAME`");
+  EXPECT_EQ(errors[3], "f:6: a second a; give it another name");
+  errors.clear();
+  PurgeTokens::parse("# none\n", "f", errors);
+  EXPECT_EQ(errors.size(), 1u);
+  errors.clear();
+  // As sha256sum writes them, for who makes tokens otherwise.
+  auto tokens = PurgeTokens::parse("a:2C26B46B68FFC68FF99B453C1D30413413422D706483BFA0F98A5E886266E7AE", "f", errors);
+  EXPECT_TRUE(errors.empty());
+  EXPECT_EQ(tokens->find("foo"), "") << "too short to be a secret";
+}
+
+TEST(PurgeAccess, BucketsFillAtTheirRate) {
+  PurgeConfig config;
+  config.rate = {10, 1'000'000};
+  PurgeAccess access;
+  access.use(nullptr, config);
+  EXPECT_EQ(access.take("a", 10, 0), 0);
+  EXPECT_EQ(access.take("a", 1, 0), 100);
+  EXPECT_EQ(access.take("b", 1, 0), 0) << "another's bucket";
+  EXPECT_EQ(access.take("a", 1, 100), 0);
+  EXPECT_EQ(access.take("a", 25, 1'100), 0) << "more than ever fit, from a full one";
+  EXPECT_EQ(access.take("a", 1, 1'100), 1'600);
+  access.use(nullptr, config);
+  EXPECT_EQ(access.take("a", 1, 2'000), 700) << "a reload fills nothing";
 }
 
 TEST_F(AdminTest, TurnsMaintenanceOnAndOff) {
@@ -201,7 +299,7 @@ TEST_F(AdminTest, EachDoorShowsItsPartOnly) {
   EXPECT_EQ(ask(peers.address, "GET", "/health").status, 200);
   for (const char* path : {"/metrics", "/ready", "/status"})
     EXPECT_EQ(ask(peers.address, "GET", path).status, 404) << path;
-  for (const char* path : {"/status", "/cache", "/cache/top"})
+  for (const char* path : {"/status", "/cache", "/cache/top", "/cache/urls"})
     EXPECT_EQ(ask(metrics.address, "GET", path).status, 404) << path;
   for (const char* path : {"/reload", "/drain", "/enable", "/purge", "/maintenance", "/explain", "/cache/inspect"})
     for (const auto* door : {&metrics, &peers})

@@ -29,10 +29,11 @@ class FakeBackend final : public AdminBackend {
     calls.push_back(drain ? "drain node" : "enable node");
     return {};
   }
-  Result<uint64_t> purge(const std::string& url) override {
-    calls.push_back("purge " + url);
-    if (url.starts_with("http")) return uint64_t{3};
-    return Error{"not a URL: " + url, 400};
+  void purge(PurgeOrder order, std::function<void(Result<PurgeOutcome>)> done) override {
+    calls.push_back("purge " + to_json(order));
+    who = order.who;
+    if (!order.cache.empty() && order.cache != "edge") return done(Error{"no cache " + order.cache, 404});
+    done(PurgeOutcome{3, {{"edge", 7}}});
   }
   Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) override {
     calls.push_back("maintenance " + std::string(on ? "on " : "off ") + route);
@@ -48,6 +49,11 @@ class FakeBackend final : public AdminBackend {
   CacheTops cache_top(size_t most) override {
     calls.push_back("top " + std::to_string(most));
     return tops;
+  }
+  Result<std::vector<std::string>> hot_urls(const std::string& cache, size_t most) override {
+    calls.push_back("urls " + std::to_string(most) + cache);
+    if (cache == "none") return Error{"no cache none", 404};
+    return std::vector<std::string>{"http://a/1", "http://a/2"};
   }
   Result<CacheInspections> inspect(const ExplainRequest& request) override {
     calls.push_back("inspect " + to_json(request));
@@ -70,6 +76,7 @@ class FakeBackend final : public AdminBackend {
   bool reload_later = false;
   std::vector<std::string> errors, notes;
   std::vector<std::string> calls;
+  std::string who;
   std::vector<std::function<void(const ReloadResult&)>> waiting;
 };
 

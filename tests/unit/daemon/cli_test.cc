@@ -187,7 +187,60 @@ TEST_F(CliWithDaemon, DrainsEnablesAndPurges) {
   std::vector<std::string> calls;
   in_daemon([&] { calls = backend_.calls; });
   EXPECT_EQ(calls, (std::vector<std::string>{"drain app 127.0.0.1:8081", "enable us-east", "drain node", "enable node",
-                                             "purge http://a/b", "drain ap x"}));
+                                             R"(purge {"urls":["http://a/b"]})", "drain ap x"}));
+}
+
+TEST_F(CliWithDaemon, PurgesByAllThatCanBeNamed) {
+  EXPECT_EQ(remote({"purge", "http://a/b", "http://a/c", "--prefix", "a/x", "--host", "b", "--tag", "t", "--tag", "u v",
+                    "--soft", "--cache", "edge"}),
+            0)
+      << err();
+  EXPECT_EQ(out(),
+            "url http://a/b is stale now\nurl http://a/c is stale now\nprefix a/x is stale now\nhost b is stale now\n"
+            "tag t is stale now\ntag u v is stale now\n");
+  EXPECT_EQ(remote({"purge", "--all"}), 0) << err();
+  EXPECT_EQ(out(), "all is purged\n");
+  EXPECT_EQ(remote({"purge", "--tag", "t", "--cache", "other"}), 1);
+  EXPECT_EQ(err(), "portolan: no cache other\n");
+  EXPECT_EQ(remote({"purge", "nonsense"}), 1);
+  EXPECT_EQ(remote({"purge"}), 2);
+  EXPECT_EQ(err(), "portolan: name what to purge: URLs, --prefix, --host, --tag or --all\n");
+  std::vector<std::string> calls;
+  in_daemon([&] { calls = backend_.calls; });
+  EXPECT_EQ(calls.size(), 3u);
+  EXPECT_EQ(calls.at(0), R"(purge {"cache":"edge","hosts":["b"],"prefixes":["a/x"],"soft":true,"tags":["t","u v"],)"
+                         R"("urls":["http://a/b","http://a/c"]})");
+}
+
+TEST_F(CliWithDaemon, WritesTheHotUrls) {
+  EXPECT_EQ(remote({"cache", "dump"}), 0) << err();
+  EXPECT_EQ(out(), "http://a/1\nhttp://a/2\n");
+  std::string path = ::testing::TempDir() + "hot-" + std::to_string(getpid());
+  EXPECT_EQ(remote({"cache", "dump", path.c_str(), "--most", "50000", "--cache", "edge"}), 0) << err();
+  EXPECT_EQ(out(), path + ": 2 URLs\n");
+  std::string line;
+  std::ifstream list(path);
+  std::getline(list, line);
+  EXPECT_EQ(line, "http://a/1");
+  std::remove(path.c_str());
+  EXPECT_EQ(remote({"cache", "dump", "--cache", "none"}), 1);
+  EXPECT_EQ(remote({"cache", "dump", "/nowhere/x"}), 1);
+  std::vector<std::string> calls;
+  in_daemon([&] { calls = backend_.calls; });
+  EXPECT_EQ(calls, (std::vector<std::string>{"urls 1000", "urls 50000edge", "urls 1000none", "urls 1000"}));
+}
+
+TEST_F(Cli, MakesATokenAndItsLine) {
+  EXPECT_EQ(portolan({"purge-token", "ci"}), 0);
+  std::string line = out(), told = err();
+  std::string token = told.substr(told.rfind(' ') + 1);
+  token.pop_back();
+  std::vector<std::string> errors;
+  auto tokens = PurgeTokens::parse(line, "f", errors);
+  EXPECT_TRUE(errors.empty());
+  EXPECT_EQ(tokens->find(token), "ci");
+  EXPECT_EQ(line.find(token), std::string::npos);
+  EXPECT_EQ(portolan({"purge-token", "a b"}), 2);
 }
 
 TEST_F(CliWithDaemon, LooksInsideTheCaches) {

@@ -300,6 +300,10 @@ TEST(Documentation, ExamplesOfCachingAreValid) {
   expect_valid_examples("caching.md", 7);
 }
 
+TEST(Documentation, ExamplesOfPurgingAreValid) {
+  expect_valid_examples("purging.md", 4);
+}
+
 TEST(Reference, IsTheShippedFile) {
   const std::string path = source + "/conf/reference.toml";
   if (blessing()) spill(path, reference());

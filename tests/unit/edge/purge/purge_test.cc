@@ -186,6 +186,26 @@ TEST(Purge, SoftMakesStaleAndNoMore) {
   }
 }
 
+// Large ones, kept in fragments: their head is asked for first.
+TEST(Purge, ReachesWhatIsKeptInFragments) {
+  for (bool soft : {false, true}) {
+    Cache cache(config(8 << 20, 100'000), 1);
+    Get get("http://a.test/big");
+    Lookup lead = cache.find(get.at(start_ms));
+    Response response(
+        Pairs{{"Cache-Control", "max-age=100"}, {"ETag", "\"1\""}, {"Accept-Ranges", "bytes"}, {"Surrogate-Key", "t"}});
+    ASSERT_EQ(lead.writer->head(response.length(2 << 20).head, start_ms, start_ms), Writer::Verdict::stored);
+    lead.writer->append(Slice::copy_of(std::string(2 << 20, 'x')));
+    EXPECT_TRUE(lead.writer->finish());
+    lead = {};
+    Lookup found = cache.find(get.at(start_ms));
+    ASSERT_EQ(found.outcome, Outcome::hit);
+    ASSERT_TRUE(found.object->parts());
+    purge(cache, PurgeKind::tag, "t", soft);
+    EXPECT_EQ(ask(cache, "http://a.test/big"), soft ? Outcome::stale : Outcome::miss);
+  }
+}
+
 TEST(Purge, SoftOfWhatIsBrandNewStillCollapses) {
   Cache cache(config(), 1);
   keep(cache, "http://a.test/1");

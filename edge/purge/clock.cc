@@ -156,7 +156,7 @@ uint64_t PurgeClock::add(const Mark& mark, const std::function<uint64_t()>& next
   changed();
   uint64_t sequence = next();
   set(slot, mark, sequence);
-  latest_.store(before, std::memory_order_release);
+  latest_.store(std::max(before, sequence), std::memory_order_release);
   see(sequence, mark.at_ms);
   changed();
   return sequence;
@@ -170,7 +170,7 @@ uint64_t PurgeClock::add_all(bool soft, int64_t at_ms, const std::function<uint6
   changed();
   uint64_t sequence = next();
   (soft ? soft_floor_ : hard_floor_).store(sequence, std::memory_order_release);
-  latest_.store(before, std::memory_order_release);
+  latest_.store(std::max(before, sequence), std::memory_order_release);
   see(sequence, at_ms);
   changed();
   return sequence;

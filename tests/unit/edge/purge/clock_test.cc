@@ -76,6 +76,33 @@ TEST(PurgeClock, HardWinsOverSoftAndTheFirstSoftCounts) {
   EXPECT_EQ(clock.floors().hard, 100u);
 }
 
+// Before it is numbered: whoever has a higher number than a purge can't miss it.
+TEST(PurgeClock, AMarkIsSeenBeforeItHasItsNumber) {
+  PurgeClock clock;
+  uint64_t sequence = 10;
+  for (bool soft : {true, false}) {
+    uint64_t generation = clock.generation();
+    clock.add(tag_mark("a", soft, 7), [&] {
+      EXPECT_NE(clock.generation(), generation);
+      EXPECT_EQ(clock.check(key_of("/"), tags({"a"}), sequence).how, soft ? Purged::soft : Purged::hard);
+      EXPECT_EQ(clock.check(key_of("/"), tags({"b"}), sequence).how, Purged::no);
+      generation = clock.generation();
+      return ++sequence;
+    });
+    EXPECT_NE(clock.generation(), generation) << "what was numbered later meanwhile is asked about again";
+    EXPECT_EQ(clock.check(key_of("/"), tags({"a"}), sequence).how, Purged::no);
+    EXPECT_EQ(clock.latest(), sequence);
+  }
+  for (bool soft : {true, false}) {
+    PurgeClock other;
+    other.add_all(soft, 7, [&] {
+      EXPECT_EQ(other.check(key_of("/"), {}, sequence).how, soft ? Purged::soft : Purged::hard);
+      return ++sequence;
+    });
+    EXPECT_EQ(other.check(key_of("/"), {}, sequence).how, Purged::no);
+  }
+}
+
 TEST(PurgeClock, RebuiltItKnowsWhatItWasToldAgain) {
   PurgeClock clock;
   uint64_t sequence = 0;

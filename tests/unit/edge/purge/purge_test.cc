@@ -229,7 +229,11 @@ TEST(Purge, AFetchBegunBeforeItIsNotStoredAndNotFollowed) {
         ASSERT_EQ(early.outcome, Outcome::follow);
         auto purge_now = [&] { purge(cache, kind, values[static_cast<int>(kind)], soft); };
         Response response({{"Cache-Control", "max-age=100"}, {"Surrogate-Key", "t"}});
-        if (when == 0) purge_now();
+        if (when == 0) {
+          purge_now();
+          // Of a tag nobody knows yet whether it is the answer's.
+          EXPECT_EQ(ask(cache, "http://a.test/1") == Outcome::follow, kind == PurgeKind::tag);
+        }
         auto verdict = lead.writer->head(response.head, start_ms, start_ms);
         EXPECT_EQ(verdict, when == 0 ? Writer::Verdict::uncacheable : Writer::Verdict::stored);
         if (when == 1) purge_now();
@@ -249,8 +253,30 @@ TEST(Purge, AFetchBegunBeforeItIsNotStoredAndNotFollowed) {
           EXPECT_EQ(early.reader->state(), Reader::State::released);
           EXPECT_TRUE(early.reader->retry());
         }
+        if (!soft) EXPECT_EQ(cache.stats().objects, 0u);
         Outcome after = ask(cache, "http://a.test/1");
         EXPECT_NE(after, Outcome::hit) << name_of(kind) << (soft ? " soft " : " ") << when;
+      }
+    }
+  }
+}
+
+TEST(Purge, WhatIsPurgedWhileItIsValidatedStandsInForNothing) {
+  for (int status : {0, 503}) {
+    for (bool soft : {false, true}) {
+      Cache cache(config(), 1);
+      keep(cache, "http://a.test/1", {{"Surrogate-Key", "t"}});
+      Get get("http://a.test/1");
+      int64_t later = start_ms + 130'000;
+      Lookup stale = cache.find(get.at(later));
+      ASSERT_EQ(stale.outcome, Outcome::stale);
+      purge(cache, PurgeKind::tag, "t", soft, later);
+      if (status == 0) {
+        stale.writer->abort(later);
+        EXPECT_EQ(stale.reader->state() == Reader::State::failed, !soft);
+      } else {
+        auto verdict = stale.writer->head(Response(Pairs{}, status).head, later, later);
+        EXPECT_EQ(verdict == Writer::Verdict::stale_on_error, soft);
       }
     }
   }

@@ -85,13 +85,12 @@ TEST(PurgeThreads, NothingOlderThanTheLastPurgeIsFound) {
       read(s, rng);
     });
   Rng rng(99);
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < 4000 || s.hits < 1000 || s.stored < 100; ++i) {
     purge(s, rng.below(pages), rng);  // one purger, so that the numbers of a page grow
     EXPECT_TRUE(s.cache.purge({PurgeKind::tag, "other-" + std::to_string(i), false}, start_ms));
     if (i % 16 == 0) std::this_thread::yield();
     if (i % 1000 == 999) s.cache.reconfigure(c);
   }
-  while (s.hits < 1000 || s.stored < 100) std::this_thread::yield();
   s.stop = true;
   for (std::thread& t : threads) t.join();
   EXPECT_GT(s.cache.purges().stats().merged + s.cache.purges().stats().forgotten, 0u);

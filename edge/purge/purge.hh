@@ -1,7 +1,7 @@
 #pragma once
 // What can be purged, and how it is named. Values are kept in one spelling, so that a purge twice told is one entry.
 //   url     "https://host/path?query": every variant and every value of other keys of it
-//   prefix  "host/path": whole segments ("host/img" is /img, /img/… and not /images); with a final "*" any characters.
+//   prefix  "host/path": whole segments ("host/img" is /img, /img/… and not /imgs); with a final "*" any characters.
 //           Of both schemes; a host without a port is that host at every port
 //   host    "host" or "host:port", of both schemes
 //   tag     one of those that an answer's Surrogate-Key or Cache-Tag named, byte for byte

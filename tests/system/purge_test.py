@@ -77,10 +77,10 @@ class Purges(harness.Case):
 
     def test_each_kind_reaches_what_it_names(self):
         edge = self.edge()
-        every = ('/a', '/a?q', '/img', '/img/1', '/images', '/img/2+red', '/x+red+blue')
+        every = ('/a', '/a?q', '/img', '/img/1', '/imgs', '/img/2+red', '/x+red+blue')
         for what, reached in ((['http://site.example/a'], ['/a']),
                               (['--prefix', 'site.example/img'], ['/img', '/img/1', '/img/2+red']),
-                              (['--prefix', 'site.example/im*'], ['/img', '/img/1', '/images', '/img/2+red']),
+                              (['--prefix', 'site.example/im*'], ['/img', '/img/1', '/imgs', '/img/2+red']),
                               (['--tag', 'red'], ['/img/2+red', '/x+red+blue']),
                               (['--tag', 'path /a'], ['/a']),
                               (['--tag', 'blue', 'http://site.example/a?q'], ['/a?q', '/x+red+blue']),

@@ -20,7 +20,7 @@ struct Place {
 
 Place random_place(Rng& rng) {
   static const char* hosts[] = {"a.test", "a.test:81", "b.test"};
-  static const char* paths[] = {"/", "/img", "/img/1", "/img/1/x", "/images", "/i?q", "/img/1?q"};
+  static const char* paths[] = {"/", "/img", "/img/1", "/img/1/x", "/imgs", "/i?q", "/img/1?q"};
   return {rng.below(4) ? "http" : "https", hosts[rng.below(3)], paths[rng.below(7)]};
 }
 

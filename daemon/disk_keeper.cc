@@ -1,6 +1,7 @@
 #include "daemon/disk_keeper.hh"
 
 #include "core/base/log.hh"
+#include "edge/purge/log.hh"
 
 namespace portolan::daemon {
 namespace {
@@ -28,19 +29,27 @@ void DiskKeeper::apply(const Config& config, const Caches& caches) {
       kept.insert(disks_.extract(old));
       continue;
     }
+    keep_purges(config.server.name, cache, caches);
     auto disk = std::make_shared<edge::disk::Disk>(edge::disk::Config{cache.disk->path, cache.disk->bytes},
                                                    real_files(), *threads_, clock_);
     disk->start();
     kept[cache.name] = {*cache.disk, std::move(disk)};
   }
-  // Sequences that are later than any of an earlier process, as long as the clock wasn't set back.
-  uint64_t first = static_cast<uint64_t>(clock_.wall_ms()) << 20;
   for (const auto& [name, cache] : caches) {
     auto disk = kept.find(name);
-    cache->use_disk(disk == kept.end() ? nullptr : disk->second.disk, threads_.get(), first);
+    cache->use_disk(disk == kept.end() ? nullptr : disk->second.disk, threads_.get());
   }
   disks_ = std::move(kept);
   if (!disks_.empty()) timer_.set(tick_ms);
+}
+
+// What was purged counts before anything of an earlier process is served.
+void DiskKeeper::keep_purges(const std::string& node, const edge::CacheConfig& config, const Caches& caches) {
+  auto cache = caches.find(config.name);
+  if (cache == caches.end()) return;
+  auto opened = edge::PurgeLog::open(config.disk->path, node, real_files(), *threads_, clock_.wall_ms());
+  if (!opened.note.empty()) log::warning(opened.note, {{"cache", config.name}, {"path", config.disk->path}});
+  cache->second->keep_purges(std::move(opened));
 }
 
 void DiskKeeper::on_time() {

@@ -25,6 +25,7 @@ class DiskKeeper {
     edge::DiskConfig config;
     std::shared_ptr<edge::disk::Disk> disk;
   };
+  void keep_purges(const std::string& node, const edge::CacheConfig& config, const Caches& caches);
   void on_time();
   loop::Worker& control_;
   const Clock& clock_;

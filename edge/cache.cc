@@ -88,8 +88,7 @@ void Cache::compress_on(Executor* executor) {
   store_->compress_on(executor);
 }
 
-void Cache::use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor, uint64_t first_sequence) {
-  store_->begin_sequence(first_sequence);
+void Cache::use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor) {
   store_->use_disk(std::move(disk), executor);
 }
 

@@ -142,7 +142,7 @@ struct Stats {
   uint64_t fills = 0;      // objects stored
   uint64_t validated = 0;  // 304s
   uint64_t evictions = 0, purged = 0, too_large = 0;
-  uint64_t promoted = 0;  // objects that came back from the disk
+  uint64_t promoted = 0;                   // objects that came back from the disk
   uint64_t purges = 0, purge_entries = 0;  // made; remembered
   uint64_t purges_merged = 0;              // times that the oldest became one of everything older, for want of room
   uint64_t purge_log_errors = 0;
@@ -166,8 +166,8 @@ class Cache {
   void compress_on(Executor* executor);
 
   // Where stored things go besides, and come back from; `executor` does all waiting for it. Null: nowhere. Both outlive the
-  // cache. Sequences go on after `first_sequence`, which is to be later than any the disk may know.
-  void use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor, uint64_t first_sequence);
+  // cache. First keep_purges(): sequences have to be later than any the disk knows.
+  void use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor);
 
   Lookup find(const RequestView& request);
   // What `purge` names, all that was fetched or is being fetched for it, is gone, or with `soft` stale, when this returns;

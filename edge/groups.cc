@@ -30,6 +30,10 @@ std::vector<uint64_t> group_hashes(const http::Fields& response, std::string_vie
   return out;
 }
 
+std::string group_tag(uint64_t group) {
+  return " group " + std::to_string(group);
+}
+
 void GroupClock::invalidate(const std::vector<uint64_t>& groups, uint64_t now) {
   for (uint64_t group : groups) {
     std::atomic<uint64_t>& last = last_[group % slots];

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,9 @@ inline constexpr std::string_view cache_group_invalidation = "Cache-Group-Invali
 uint64_t origin_hash(std::string_view scheme, std::string_view authority);
 // The groups a field names, each a hash; none where it is no list of strings (RFC 9875 §2).
 std::vector<uint64_t> group_hashes(const http::Fields& response, std::string_view field, uint64_t origin);
+
+// The group as a tag that no answer's field can name, for purges that are to outlive the process.
+std::string group_tag(uint64_t group);
 
 // When each group was invalidated last. Any thread; memory of a fixed size, for which groups share slots: an
 // invalidation may reach a few of its neighbours, never less than its own.

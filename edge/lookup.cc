@@ -265,18 +265,28 @@ void Store::invalidate(const RequestView& request, const http::ResponseHead& res
   // RFC 9875 §2.2.1, §3: those that share a group with what goes, and the groups the answer names. Neither goes further.
   auto groups = group_hashes(response.fields, cache_group_invalidation, origin_hash(request.scheme, request.authority));
   purge_key(key, &groups);
+  std::string url = std::string(request.scheme) + "://" + std::string(request.authority);
+  size_t origin = url.size();
+  url += request.head.path;
+  if (query) url.append("?").append(*query);
+  invalidate_on_disk(key, url, request.now_ms);
   for (http::FieldId id : {http::FieldId::location, http::FieldId::content_location}) {
     std::optional<std::string_view> where = response.fields.find(id);
     if (!where) continue;
-    std::optional<Url> url = resolve(request, *where);
-    if (!url || url->scheme != request.scheme || url->authority != request.authority) continue;
+    std::optional<Url> other = resolve(request, *where);
+    if (!other || other->scheme != request.scheme || other->authority != request.authority) continue;
     key.clear();
     query.reset();
-    if (url->query) query = *url->query;
-    compose_url_key(rules(), url->scheme, url->authority, url->path, query, key);
+    if (other->query) query = *other->query;
+    compose_url_key(rules(), other->scheme, other->authority, other->path, query, key);
     purge_key(key, &groups);
+    url.replace(origin, std::string::npos, other->path);
+    if (other->query) url.append("?").append(*other->query);
+    invalidate_on_disk(key, url, request.now_ms);
   }
-  if (!groups.empty()) groups_.invalidate(groups, next_sequence());
+  if (groups.empty()) return;
+  groups_.invalidate(groups, next_sequence());
+  invalidate_on_disk(groups, request.now_ms);
 }
 
 }  // namespace portolan::edge

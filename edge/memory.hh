@@ -169,8 +169,6 @@ class Store : public std::enable_shared_from_this<Store> {
   void outdate(Parts& parts);
   Counters& counters() { return counters_; }
   void use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor);
-  // Sequences are later than this one from now on.
-  void begin_sequence(uint64_t at_least);
   // A stored fragment that has to be read; null: it isn't there, or somebody just began.
   std::shared_ptr<Content> load_fragment(FragmentKey key);
   bool on_disk(FragmentKey key) const;
@@ -235,6 +233,9 @@ class Store : public std::enable_shared_from_this<Store> {
   void save(const Keepsake& kept);
   void save_refreshed(const Keepsake& kept, const Object& before);
   void demote(const Variant& variant);  // it leaves memory; lock held
+  // What a request's answer invalidated, for copies that outlive the process.
+  void invalidate_on_disk(std::string_view key, std::string url, int64_t now_ms);
+  void invalidate_on_disk(const std::vector<uint64_t>& groups, int64_t now_ms);
   // Who waits until the disk was asked; null: there is nothing to ask for. Lock held.
   std::unique_ptr<Reader> load(Place& at, const Entry* entry, const RequestView& request);
   void fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, const RequestCopy& asked,

@@ -8,7 +8,9 @@
 #include "edge/content.hh"
 #include "edge/encodings.hh"
 #include "edge/parts.hh"
+#include "edge/purge/digest.hh"
 #include "edge/rules.hh"
+#include "edge/saved.hh"
 
 namespace portolan::edge {
 namespace {
@@ -187,6 +189,20 @@ ObjectBuilder::Refreshed ObjectBuilder::refreshed(const Object& old, const http:
   object->tags_ = updated_tags(old.tags_, fresh);
   object->head_bytes_ += object->tags_.digests.size() * sizeof(uint64_t);
   return {std::move(object), good, vary_names(merged.fields).value_or(std::string{})};
+}
+
+ObjectRef ObjectBuilder::restored(const Saved& saved, const http::ResponseHead& head, std::shared_ptr<Content> content,
+                                  uint64_t sequence, std::shared_ptr<Encodings> encodings) {
+  auto object = std::make_shared<Object>(
+      *make(head, saved.freshness, std::move(content), sequence, saved.origin, std::move(encodings), saved.shows_tags));
+  object->tags_ = saved.tags;
+  std::vector<uint64_t>& tags = object->tags_.digests;
+  for (uint64_t group : object->groups_) {
+    uint64_t digest = tag_digest(group_tag(group));
+    if (std::find(tags.begin(), tags.end(), digest) == tags.end()) tags.push_back(digest);
+  }
+  object->head_bytes_ += tags.size() * sizeof(uint64_t);
+  return object;
 }
 
 ObjectRef ObjectBuilder::stale_since(const ObjectRef& object, int64_t until_ms) {

@@ -51,17 +51,12 @@ void Store::use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor) {
   tier_.store(tiers_.back().get(), std::memory_order_release);
 }
 
-void Store::begin_sequence(uint64_t at_least) {
-  uint64_t now = sequence_.load(std::memory_order_relaxed);
-  while (now < at_least && !sequence_.compare_exchange_weak(now, at_least, std::memory_order_relaxed)) {
-  }
-}
-
 // ── to the disk ──
 
 void Store::save(const Keepsake& kept) {
   const DiskTier* tier = this->tier();
   if (!tier || !kept.object || !worth_saving(*kept.object)) return;
+  begin_sequence(tier->disk->last_sequence());  // should the clock have been set back over a restart
   const Object& object = *kept.object;
   Saved saved;
   saved.key = kept.key;
@@ -73,6 +68,8 @@ void Store::save(const Keepsake& kept) {
   saved.reason = object.reason();
   saved.lines = object.lines_as_received();
   saved.coded = object.encodings() != nullptr;
+  saved.shows_tags = object.shows_tags();
+  saved.tags = object.tags();
   disk::Record record;
   record.key = disk_key(kept.key, kept.names, kept.values);
   record.sequence = object.sequence();
@@ -130,6 +127,20 @@ void Store::save_fragment(FragmentKey key, const Content& content) {
   content.copy_all(record.body);
   record.meta = edge::save(saved);
   tier->disk->write(std::move(record));
+}
+
+// A purge like any other: it is in the log, and nobody waits for that.
+void Store::invalidate_on_disk(std::string_view key, std::string url, int64_t now_ms) {
+  const DiskTier* tier = this->tier();
+  // With more than the URL in the keys nobody knows under which of them it is.
+  bool may_be_there = tier && (extra_keys_.load(std::memory_order_relaxed) || tier->disk->may_have(disk_key(key)));
+  if (may_be_there && url.size() <= Purge::longest_value)
+    purges_.add({PurgeKind::url, std::move(url), false}, now_ms, {});
+}
+
+void Store::invalidate_on_disk(const std::vector<uint64_t>& groups, int64_t now_ms) {
+  if (!tier()) return;
+  for (uint64_t group : groups) purges_.add({PurgeKind::tag, group_tag(group), false}, now_ms, {});
 }
 
 // ── from the disk ──
@@ -198,8 +209,8 @@ void Store::take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved
   auto variant = std::make_unique<Variant>();
   variant->names = saved.names;
   variant->values = saved.values;
-  variant->object = ObjectBuilder::make(head, saved.freshness, content, found.sequence, saved.origin,
-                                        saved.coded ? Encodings::of(rules(), head) : nullptr);
+  variant->object = ObjectBuilder::restored(saved, head, content, found.sequence,
+                                            saved.coded ? Encodings::of(rules(), head) : nullptr);
   uint64_t fixed =
       index_bytes + key.key.size() * 2 + variant->object->head_bytes() + (saved.names.size() + saved.values.size()) * 2;
   content->set_fixed_cost(fixed);
@@ -218,7 +229,7 @@ void Store::take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved
   tier.disk->touch(stands);
   std::lock_guard lock(shard.mutex);
   // Whoever stored another one meanwhile, or found it to be of no use any more, was later.
-  if (!tier.disk->may_have(stands) || cut(*variant->object)) return;
+  if (!tier.disk->may_have(stands) || fate(key.key, *variant->object).how == Purged::hard) return;
   Entry& entry = entry_for(shard, key);
   for (const auto& v : entry.variants)
     if (v->names == variant->names && v->values == variant->values) return;

@@ -18,6 +18,8 @@
 
 namespace portolan::edge {
 
+struct Saved;
+
 // A configuration ready for use.
 struct Rules {
   explicit Rules(const CacheConfig& config);
@@ -149,6 +151,9 @@ class ObjectBuilder {
                         std::shared_ptr<Encodings> encodings = nullptr, bool show_tags = false);
   // The same, but stale from `until_ms` on; the object itself where it is stale by then.
   static ObjectRef stale_since(const ObjectRef& object, int64_t until_ms);
+  // As it was saved.
+  static ObjectRef restored(const Saved& saved, const http::ResponseHead& head, std::shared_ptr<Content> content,
+                            uint64_t sequence, std::shared_ptr<Encodings> encodings);
   // `old` with the fields of a 304 (RFC 9111 §3.2), over the same body; `path` is the request's. `good`: it may be kept.
   struct Refreshed {
     ObjectRef object;

@@ -16,6 +16,9 @@ class Out {
     text.push_back(static_cast<char>(n));
   }
   void number(int64_t n) { number(static_cast<uint64_t>(n) << 1 ^ static_cast<uint64_t>(n >> 63)); }
+  void word(uint64_t n) {
+    for (int i = 0; i < 8; ++i) text.push_back(static_cast<char>(n >> 8 * i));
+  }
   void string(std::string_view s) {
     number(static_cast<uint64_t>(s.size()));
     text += s;
@@ -52,6 +55,16 @@ class In {
     left_.remove_prefix(size);
     return s;
   }
+  uint64_t word() {
+    uint64_t n = 0;
+    if (left_.size() < 8) {
+      good = false;
+      return 0;
+    }
+    for (size_t i = 0; i < 8; ++i) n |= static_cast<uint64_t>(static_cast<uint8_t>(left_[i])) << 8 * i;
+    left_.remove_prefix(8);
+    return n;
+  }
   bool at_end() const { return left_.empty(); }
   bool good = true;
 
@@ -62,7 +75,7 @@ class In {
 uint64_t flags_of(const Saved& s) {
   const Freshness& f = s.freshness;
   uint64_t flags = 0, bit = 1;
-  for (bool set : {f.no_cache, f.must_revalidate, f.immutable, f.heuristic, f.status_ruled, s.coded}) {
+  for (bool set : {f.no_cache, f.must_revalidate, f.immutable, f.heuristic, f.status_ruled, s.coded, s.shows_tags}) {
     if (set) flags |= bit;
     bit <<= 1;
   }
@@ -71,7 +84,8 @@ uint64_t flags_of(const Saved& s) {
 
 void set_flags(Saved& s, uint64_t flags) {
   Freshness& f = s.freshness;
-  for (bool* set : {&f.no_cache, &f.must_revalidate, &f.immutable, &f.heuristic, &f.status_ruled, &s.coded}) {
+  for (bool* set :
+       {&f.no_cache, &f.must_revalidate, &f.immutable, &f.heuristic, &f.status_ruled, &s.coded, &s.shows_tags}) {
     *set = flags & 1;
     flags >>= 1;
   }
@@ -101,6 +115,8 @@ std::string save(const Saved& s) {
   out.number(s.parts_id);
   out.number(s.parts_size);
   out.string(s.validator);
+  out.number(uint64_t{s.tags.surrogates});
+  for (uint64_t digest : s.tags.digests) out.word(digest);
   return std::move(out.text);
 }
 
@@ -124,6 +140,10 @@ std::optional<Saved> read_saved(std::string_view text) {
   s.parts_id = in.number();
   s.parts_size = in.number();
   s.validator = in.string();
+  uint64_t surrogates = in.number();
+  while (in.good && !in.at_end()) s.tags.digests.push_back(in.word());
+  if (surrogates > s.tags.digests.size()) return std::nullopt;
+  s.tags.surrogates = static_cast<uint32_t>(surrogates);
   bool has_head = s.kind == Saved::Kind::whole || s.kind == Saved::Kind::parts;
   if (!in.good || !in.at_end() || (has_head ? status < 200 || status > 999 : status != 0)) return std::nullopt;
   if (s.kind == Saved::Kind::parts && (s.parts_size == 0 || s.validator.empty())) return std::nullopt;

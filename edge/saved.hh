@@ -10,6 +10,7 @@
 #include "core/http/message.hh"
 #include "edge/disk/disk.hh"
 #include "edge/object.hh"
+#include "edge/purge/purge.hh"
 
 namespace portolan::edge {
 
@@ -30,8 +31,10 @@ struct Saved {
   Freshness freshness;
   int status = 0;
   std::string_view reason;
-  std::string_view lines;  // of Object::wire(), without a Vary of ours
-  bool coded = false;      // it had encodings
+  std::string_view lines;   // of Object::wire(), without a Vary of ours
+  bool coded = false;       // it had encodings
+  bool shows_tags = false;  // its tags are among the lines
+  PurgeTags tags;
   uint64_t parts_id = 0, parts_size = 0;
   std::string_view validator;  // of parts
 };

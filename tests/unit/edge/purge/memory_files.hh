@@ -150,8 +150,10 @@ class MemoryFile final : public File {
     node_->now.resize(bytes);
     return {};
   }
-  Status allocate(uint64_t) override { return files_.step(); }
+  Status allocate(uint64_t, uint64_t) override { return files_.step(); }
   Status discard(uint64_t, uint64_t) override { return files_.step(); }
+  Status warm(uint64_t, uint64_t) override { return {}; }
+  Status lock() override { return {}; }
   const FileRef& handle() const override { return none_; }
 
  private:

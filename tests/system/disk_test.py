@@ -1,0 +1,202 @@
+"""The disk tier: warm after kill -9, and never in the way of a request."""
+import contextlib
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import harness
+
+CONFIG = '''
+[listener.http]
+listen = ["127.0.0.1:{{port}}"]
+[pool.app]
+servers = ["127.0.0.1:{port}"]
+[[route]]
+pool = "app"
+cache = "edge"
+[cache.edge]
+memory = "{memory} MiB"
+disk = {{{{ path = "{path}", size = "{size} MiB" }}}}
+'''
+OBJECTS = 600
+
+
+def size_of(number):
+    return (number * 7919) % 5000 if number % 3 else (number * 104729) % 400_000
+
+
+def body_of(number):
+    """Bytes that no other object has."""
+    seed = hashlib.sha256(b'%d' % number).digest()
+    return (seed * (size_of(number) // 32 + 1))[:size_of(number)]
+
+
+def origin(client, _):
+    with contextlib.suppress(OSError):
+        while True:
+            number = int(client.request_head()[1].rpartition('/')[2])
+            body = body_of(number)
+            client.send(b'HTTP/1.1 200 OK\r\nCache-Control: max-age=86400\r\nETag: "%d"\r\nContent-Length: %d\r\n\r\n' %
+                        (number, len(body)) + body)
+
+
+class Load:
+    """Clients that ask for random objects and check every byte; who was answered when is in `stored` (by number)."""
+
+    def __init__(self, port, stored, seed, clients=4):
+        self.port, self.stored, self.over = port, stored, threading.Event()
+        self.wrong, self.failed, self.done, self.first_hit_s = [], [], 0, None
+        self.began = time.monotonic()
+        self.threads = [threading.Thread(target=self.run, args=(random.Random(f'{seed} {n}'),)) for n in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, rng):
+        connection = None
+        while not self.over.is_set():
+            number = rng.randrange(OBJECTS)
+            try:
+                connection = connection or harness.Client(self.port)
+                answer = connection.request('GET', f'/o/{number}').answer()
+            except (OSError, AssertionError, EOFError, ValueError) as error:
+                if not self.over.is_set():
+                    self.failed.append(repr(error))
+                connection = None
+                continue
+            if answer.status != 200 or answer.body != body_of(number):
+                self.wrong.append((number, answer.status, len(answer.body)))
+            self.done += 1
+            hit = '; hit' in (answer['Cache-Status'] or '')
+            if hit and self.first_hit_s is None:
+                self.first_hit_s = time.monotonic() - self.began
+            self.stored.setdefault(number, time.monotonic())
+
+    def stop(self):
+        self.over.set()
+
+    def join(self):
+        for thread in self.threads:
+            thread.join(30)
+
+
+class Killed(harness.Case):
+    def test_warm_after_kill_9_again_and_again(self):
+        """At random points under load: no wrong byte, and what was stored a second before is there."""
+        cycles, rng, stored = harness.scale(12, 1000), random.Random(5), {}
+        server = self.scripted(origin)
+        config = CONFIG.format(port=server.port, memory=16, path=f'{self.folder}/store', size=512)
+        edge = self.portolan(config)
+        kept = asked = 0
+        slowest = 0.0
+        for cycle in range(cycles):
+            load = Load(edge.port, stored, cycle)
+            time.sleep(rng.uniform(0.3, 2.0))
+            load.stop()                                     # what fails from here on is the kill's
+            killed = time.monotonic()
+            os.kill(edge.child.pid, signal.SIGKILL)
+            load.join()
+            edge.child.wait()
+            self.assertEqual((load.wrong, load.failed), ([], []), f'cycle {cycle}')
+            began = time.monotonic()
+            edge.begin()
+            expected = [n for n, when in stored.items() if when < killed - 1]
+            for number in rng.sample(expected, min(len(expected), 60)):
+                answer = edge.get(f'/o/{number}')
+                self.assertEqual(answer.body, body_of(number), f'object {number}, cycle {cycle}')
+                asked += 1
+                if '; hit' in answer['Cache-Status']:
+                    if kept == 0 or asked % 60 == 1:
+                        slowest = max(slowest, time.monotonic() - began)
+                    kept += 1
+        print(f'\n  {cycles} kills: {kept} of {asked} objects were still there, the first hit came after '
+              f'{slowest * 1000:.0f} ms at most', file=sys.stderr)
+        self.assertGreaterEqual(kept, 0.99 * asked)
+        self.assertLessEqual(slowest, 1.0)
+
+    def test_a_restart_in_good_order_keeps_everything(self):
+        server = self.scripted(origin)
+        edge = self.portolan(CONFIG.format(port=server.port, memory=16, path=f'{self.folder}/store', size=512))
+        for number in range(100):
+            edge.get(f'/o/{number}')
+        edge.stop()
+        edge.begin()
+        for number in range(100):
+            answer = edge.get(f'/o/{number}')
+            self.assertIn('; hit', answer['Cache-Status'])
+            self.assertEqual(answer.body, body_of(number))
+
+    def test_another_size_keeps_what_fits(self):
+        server = self.scripted(origin)
+        shape = CONFIG.format(port=server.port, memory=16, path=f'{self.folder}/store', size='{size}')
+        edge = self.portolan(shape.replace('{size}', '512'))
+        for number in range(50):
+            edge.get(f'/o/{number}')
+        edge.reload(shape.replace('{size}', '1024'))
+        edge.stop()
+        edge.begin()
+        hits = sum('; hit' in edge.get(f'/o/{number}')['Cache-Status'] for number in range(50))
+        self.assertGreaterEqual(hits, 49)
+
+
+class Failures(harness.Case):
+    def load_for(self, edge, seconds, during=None):
+        load = Load(edge.port, {}, 1)
+        time.sleep(seconds / 2)
+        if during:
+            during()
+        time.sleep(seconds / 2)
+        load.stop()
+        load.join()
+        self.assertEqual((load.wrong, load.failed), ([], []))
+        self.assertGreater(load.done, 100)
+
+    def state(self, edge):
+        return edge.command('cache', 'stats')
+
+    def test_a_full_disk(self):
+        """A small tmpfs that others fill up."""
+        mount = f'{self.folder}/small'
+        os.mkdir(mount)
+        if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=300m', 'none', mount], check=False,
+                          capture_output=True).returncode:
+            self.skipTest('mounting takes rights that are not here')
+        self.addCleanup(subprocess.run, ['umount', '-l', mount], check=False)
+        edge = self.portolan(CONFIG.format(port=self.scripted(origin).port, memory=16, path=f'{mount}/store', size=512))
+
+        def fill():
+            with open(f'{mount}/others', 'wb') as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(1 << 20))
+        self.load_for(edge, harness.scale(3, 20), fill)
+
+    def test_a_directory_that_vanishes(self):
+        path = f'{self.folder}/store'
+        edge = self.portolan(CONFIG.format(port=self.scripted(origin).port, memory=16, path=path, size=512))
+        self.load_for(edge, harness.scale(3, 20), lambda: shutil.rmtree(path, ignore_errors=True))
+
+    def test_a_file_system_that_becomes_read_only(self):
+        mount = f'{self.folder}/mount'
+        os.mkdir(mount)
+        if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=600m', 'none', mount], check=False,
+                          capture_output=True).returncode:
+            self.skipTest('mounting takes rights that are not here')
+        self.addCleanup(subprocess.run, ['umount', '-l', mount], check=False)
+        edge = self.portolan(CONFIG.format(port=self.scripted(origin).port, memory=16, path=f'{mount}/store', size=512))
+        self.load_for(edge, harness.scale(3, 20), lambda: subprocess.run(
+            ['mount', '-o', 'remount,ro', mount], check=False, capture_output=True))
+
+    def test_a_place_that_cannot_be_written_is_said(self):
+        edge = self.portolan(CONFIG.format(port=self.scripted(origin).port, memory=16, path='/proc/portolan', size=512))
+        self.assertEqual(edge.get('/o/1').body, body_of(1))
+        harness.wait_until(lambda: 'goes on without its disk' in edge.output, 10)
+        self.assertIn('; hit', edge.get('/o/1')['Cache-Status'])
+
+
+if __name__ == '__main__':
+    harness.main()

@@ -210,16 +210,11 @@ Result<bool> Disk::Engine::append(const Queue::Item& item) {
   unsigned frequency = 0;
   if (!queue_.wanted(item) || superseded(record, frequency)) return false;
   uint64_t space = Log::space_of(record.body.size(), record.meta.size());
-  if (!store_->log.fits(Kind::probation, space)) {
-    if (Status s = commit(); !s) return s.error();
-    if (store_->log.is_open(Kind::probation)) {
-      if (Status s = store_->seal(Kind::probation); !s) return s.error();
-      want_sync();
-    }
-    reclaim_some();
-    auto opened = store_->open_segment(Kind::probation);
-    if (!opened) return opened.error();
-    if (!*opened || !store_->log.fits(Kind::probation, space)) {
+  Kind kind = store_->went_lately(Index::name_of(record.key)) ? Kind::main : Kind::probation;
+  if (!store_->log.fits(kind, space)) {
+    auto room = make_room(kind, space);
+    if (!room) return room.error();
+    if (!*room) {
       ++counters_.refused;
       return false;
     }
@@ -230,11 +225,25 @@ Result<bool> Disk::Engine::append(const Queue::Item& item) {
   head.useless_ms = record.useless_ms;
   head.body_bytes = static_cast<uint32_t>(record.body.size());
   head.meta = record.meta;
-  auto appended = store_->log.append(Kind::probation, std::move(head), false, BodyReader(record.body));
+  auto appended = store_->log.append(kind, std::move(head), false, BodyReader(record.body));
   if (!appended) return appended.error();
   if (!appended->whole) return false;
   written_.push_back({record.key, item.ticket, item.bytes, record.sequence, space, appended->place, frequency});
   return true;
+}
+
+// Ends the open segment and opens another one.
+Result<bool> Disk::Engine::make_room(Kind kind, uint64_t space) {
+  if (Status s = commit(); !s) return s.error();
+  if (store_->log.is_open(kind)) {
+    if (Status s = store_->seal(kind); !s) return s.error();
+    want_sync();
+  }
+  reclaim_some();
+  if (store_->log.fits(kind, space)) return true;  // what was reclaimed moved on to a new one
+  auto opened = store_->open_segment(kind);
+  if (!opened) return opened.error();
+  return *opened && store_->log.fits(kind, space);
 }
 
 // Whether a later record of the key is there already.
@@ -250,7 +259,8 @@ bool Disk::Engine::superseded(const Record& record, unsigned& frequency) {
 
 Status Disk::Engine::commit() {
   if (written_.empty()) return {};
-  if (Status s = store_->log.flush(Kind::probation); !s) return s;
+  for (Kind kind : {Kind::probation, Kind::main})
+    if (Status s = store_->log.flush(kind); !s) return s;
   for (const Written& w : written_) {
     queue_.done(w.key, w.ticket, w.bytes, [&] {
       store_->enter(Index::name_of(w.key), {w.place, w.frequency, false});

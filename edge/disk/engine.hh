@@ -46,6 +46,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   void recover();
   bool write_some();
   Result<bool> append(const Queue::Item& item);
+  Result<bool> make_room(Kind kind, uint64_t space);
   Status commit();
   void forget_written();
   bool superseded(const Record& record, unsigned& frequency);

@@ -41,7 +41,13 @@ uint64_t* Index::slot_of(const Shard& shard, uint32_t tag) {
   return nullptr;
 }
 
-// Into the emptier of its buckets.
+// The same, but no ghost.
+uint64_t* Index::entry_of(const Shard& shard, uint32_t tag) {
+  uint64_t* slot = slot_of(shard, tag);
+  return slot && !is_ghost(*slot) ? slot : nullptr;
+}
+
+// Into the emptier of its buckets; where both are full, instead of a ghost.
 bool Index::place_in(Shard& shard, uint64_t packed) {
   if (shard.count == 0) return false;
   auto [first, second] = buckets_of(tag_of(packed), shard.count);
@@ -49,10 +55,17 @@ bool Index::place_in(Shard& shard, uint64_t packed) {
   auto& two = shard.buckets[second].entries;
   auto free = [](const auto& entries) { return std::count(entries.begin(), entries.end(), 0ull); };
   auto& better = free(one) >= free(two) ? one : two;
-  auto slot = std::find(better.begin(), better.end(), 0ull);
-  if (slot == better.end()) return false;
-  *slot = packed;
-  return true;
+  if (auto slot = std::find(better.begin(), better.end(), 0ull); slot != better.end()) {
+    *slot = packed;
+    return true;
+  }
+  for (auto* bucket : {&one, &two}) {
+    auto slot = std::find_if(bucket->begin(), bucket->end(), is_ghost);
+    if (slot == bucket->end()) continue;
+    *slot = packed;
+    return true;
+  }
+  return false;
 }
 
 // With one entry more, or with none if that is 0.
@@ -63,7 +76,8 @@ bool Index::resize(Shard& shard, uint32_t least, uint64_t packed) {
     Shard larger{std::make_unique<Bucket[]>(count), count};
     bool all = packed == 0 || place_in(larger, packed);
     for (uint32_t i = 0; i < shard.count && all; ++i)
-      for (uint64_t entry : shard.buckets[i].entries) all = all && (entry == 0 || place_in(larger, entry));
+      for (uint64_t entry : shard.buckets[i].entries)
+        all = all && (entry == 0 || is_ghost(entry) || place_in(larger, entry));
     if (!all) continue;
     table_bytes_.fetch_add(more, std::memory_order_relaxed);
     shard = std::move(larger);
@@ -104,7 +118,7 @@ uint64_t Index::evict_for(Shard& shard, uint64_t packed) {
 
 std::optional<Index::Entry> Index::find(Name name) const {
   std::lock_guard lock(lock_of(name.shard));
-  const uint64_t* slot = slot_of(shards_[name.shard], name.tag);
+  const uint64_t* slot = entry_of(shards_[name.shard], name.tag);
   if (!slot) return std::nullopt;
   return unpack(*slot);
 }
@@ -113,7 +127,7 @@ Index::Displaced Index::put(Name name, const Entry& entry) {
   std::lock_guard lock(lock_of(name.shard));
   Shard& shard = shards_[name.shard];
   uint64_t packed = pack(name.tag, entry);
-  if (uint64_t* slot = slot_of(shard, name.tag)) return {place_in_entry(std::exchange(*slot, packed)), std::nullopt};
+  if (uint64_t* slot = entry_of(shard, name.tag)) return {place_in_entry(std::exchange(*slot, packed)), std::nullopt};
   if (place_in(shard, packed) || grow(shard, packed)) {
     objects_.fetch_add(1, std::memory_order_relaxed);
     return {};
@@ -123,7 +137,7 @@ Index::Displaced Index::put(Name name, const Entry& entry) {
 
 bool Index::move(Name name, Place from, const Entry& to) {
   std::lock_guard lock(lock_of(name.shard));
-  uint64_t* slot = slot_of(shards_[name.shard], name.tag);
+  uint64_t* slot = entry_of(shards_[name.shard], name.tag);
   if (!slot || !(place_in_entry(*slot) == from)) return false;
   *slot = pack(name.tag, to);
   return true;
@@ -131,7 +145,7 @@ bool Index::move(Name name, Place from, const Entry& to) {
 
 bool Index::erase(Name name, Place from) {
   std::lock_guard lock(lock_of(name.shard));
-  uint64_t* slot = slot_of(shards_[name.shard], name.tag);
+  uint64_t* slot = entry_of(shards_[name.shard], name.tag);
   if (!slot || !(place_in_entry(*slot) == from)) return false;
   *slot = 0;
   objects_.fetch_sub(1, std::memory_order_relaxed);
@@ -140,10 +154,25 @@ bool Index::erase(Name name, Place from) {
 
 std::optional<Place> Index::erase(Name name) {
   std::lock_guard lock(lock_of(name.shard));
-  uint64_t* slot = slot_of(shards_[name.shard], name.tag);
+  uint64_t* slot = entry_of(shards_[name.shard], name.tag);
   if (!slot) return std::nullopt;
   objects_.fetch_sub(1, std::memory_order_relaxed);
   return place_in_entry(std::exchange(*slot, 0));
+}
+
+bool Index::bury(Name name, Place from, uint32_t turn) {
+  std::lock_guard lock(lock_of(name.shard));
+  uint64_t* slot = entry_of(shards_[name.shard], name.tag);
+  if (!slot || !(place_in_entry(*slot) == from)) return false;
+  *slot = pack(name.tag, {{turn, 0}, 0, false});
+  objects_.fetch_sub(1, std::memory_order_relaxed);
+  return true;
+}
+
+uint32_t Index::went_at(Name name) const {
+  std::lock_guard lock(lock_of(name.shard));
+  const uint64_t* slot = slot_of(shards_[name.shard], name.tag);
+  return slot && is_ghost(*slot) ? place_in_entry(*slot).segment : 0;
 }
 
 uint64_t Index::erase_segment(uint32_t segment) {
@@ -152,7 +181,7 @@ uint64_t Index::erase_segment(uint32_t segment) {
     std::lock_guard lock(lock_of(i));
     for (uint32_t b = 0; b < shards_[i].count; ++b)
       for (uint64_t& entry : shards_[i].buckets[b].entries)
-        if (entry != 0 && place_in_entry(entry).segment == segment) {
+        if (entry != 0 && !is_ghost(entry) && place_in_entry(entry).segment == segment) {
           entry = 0;
           ++gone;
         }
@@ -163,13 +192,13 @@ uint64_t Index::erase_segment(uint32_t segment) {
 
 void Index::touch(Name name) {
   std::lock_guard lock(lock_of(name.shard));
-  uint64_t* slot = slot_of(shards_[name.shard], name.tag);
+  uint64_t* slot = entry_of(shards_[name.shard], name.tag);
   if (slot && unpack(*slot).frequency < most_frequency) *slot += 1ull << frequency_at;
 }
 
 void Index::set_verified(Name name, Place place) {
   std::lock_guard lock(lock_of(name.shard));
-  uint64_t* slot = slot_of(shards_[name.shard], name.tag);
+  uint64_t* slot = entry_of(shards_[name.shard], name.tag);
   if (slot && place_in_entry(*slot) == place) *slot |= 1ull << verified_at;
 }
 
@@ -186,7 +215,7 @@ void Index::copy(uint32_t shard, std::vector<uint64_t>& out) const {
   const Shard& from = shards_[shard];
   for (uint32_t i = 0; i < from.count; ++i)
     for (uint64_t entry : from.buckets[i].entries)
-      if (entry != 0) out.push_back(entry);
+      if (entry != 0 && !is_ghost(entry)) out.push_back(entry);
 }
 
 void Index::clear() {
@@ -195,7 +224,7 @@ void Index::clear() {
     uint64_t count = 0;
     Shard& shard = shards_[i];
     for (uint32_t b = 0; b < shard.count; ++b)
-      for (uint64_t entry : shard.buckets[b].entries) count += entry != 0;
+      for (uint64_t entry : shard.buckets[b].entries) count += entry != 0 && !is_ghost(entry);
     objects_.fetch_sub(count, std::memory_order_relaxed);
     table_bytes_.fetch_sub(shard.count * sizeof(Bucket), std::memory_order_relaxed);
     shard = {};

@@ -67,6 +67,11 @@ class Index {
   bool erase(Name name, Place from);
   std::optional<Place> erase(Name name);
   uint64_t erase_segment(uint32_t segment);  // all that lead there; walks the whole index
+  // As erase(), but remembers that it went, and at which turn (1 to most_turns - 1, counted round). went_at() tells, until
+  // the place is needed; 0: nothing is known.
+  bool bury(Name name, Place from, uint32_t turn);
+  uint32_t went_at(Name name) const;
+  static constexpr uint32_t most_turns = 1u << 19;
   void touch(Name name);
   void set_verified(Name name, Place place);
   void forget_verified();  // of all
@@ -87,6 +92,8 @@ class Index {
   };
   static std::pair<uint32_t, uint32_t> buckets_of(uint32_t tag, uint32_t count);
   static uint64_t* slot_of(const Shard& shard, uint32_t tag);
+  static uint64_t* entry_of(const Shard& shard, uint32_t tag);
+  static bool is_ghost(uint64_t packed) { return packed != 0 && (packed & ((1u << unit_bits) - 1)) == 0; }
   static bool place_in(Shard& shard, uint64_t packed);
   bool grow(Shard& shard, uint64_t packed);
   bool resize(Shard& shard, uint32_t count, uint64_t packed);

@@ -35,6 +35,7 @@ struct Store {
   std::deque<uint32_t> probation, main;  // sealed, oldest first
   std::deque<uint32_t> free;             // nobody holds anything of them
   std::vector<uint32_t> emptied;         // nothing leads there any more, but somebody may still hold something
+  uint32_t turn = 1;                     // of the probation queue: one a segment
   std::vector<uint32_t> unbacked;        // the file system had no room for them
 
   std::deque<uint32_t>& sealed(Kind kind) { return kind == Kind::main ? main : probation; }
@@ -46,6 +47,18 @@ struct Store {
     if (was) left(place);
     return was;
   }
+  // As leave(), of what was never used again: should it come back soon, it goes to the main queue at once.
+  bool bury(Index::Name name, Place place) {
+    bool was = index.bury(name, place, turn);
+    if (was) left(place);
+    return was;
+  }
+  bool went_lately(Index::Name name) const {
+    uint32_t at = index.went_at(name);
+    return at != 0 && (turn + Index::most_turns - at) % Index::most_turns <= main.size() + probation.size();
+  }
+  void next_turn() { turn = turn + 1 < Index::most_turns ? turn + 1 : 1; }
+
   // What was emptied and is held no longer is free again.
   void collect();
   // A segment to write to; false: there is none.

@@ -156,8 +156,7 @@ Status Disk::Engine::open() {
 }
 
 void Disk::Engine::recover() {
-  auto more = recovery_->step();
-  if (!more) return step_aside(more.error(), false);
+  recovery_->step();
   if (!recovery_->ready()) return;
   checkpoint_ = std::make_unique<Checkpoint>(*store_, files_, recovery_->generation());
   phase_ = Phase::serving;
@@ -166,8 +165,7 @@ void Disk::Engine::recover() {
 
 bool Disk::Engine::mend_some() {
   if (!recovery_) return false;
-  auto more = recovery_->step();
-  if (more && *more) return true;
+  if (recovery_->step()) return true;
   if (recovery_->mended()) {
     since_checkpoint_ += config_.bytes;  // so that the next start has less to do
     checkpoint_due_ = true;

@@ -1,7 +1,6 @@
 #include "edge/disk/recovery.hh"
 
 #include <algorithm>
-#include <cerrno>
 
 namespace portolan::edge::disk {
 namespace {
@@ -11,11 +10,11 @@ constexpr uint32_t blocks_a_step = 8;
 
 }  // namespace
 
-Result<bool> Recovery::step() {
+bool Recovery::step() {
   switch (stage_) {
     case Stage::segments:
-      if (Status s = sort_segments(); !s) return s.error();
-      if (Status s = choose_checkpoint(); !s) return s.error();
+      sort_segments();
+      choose_checkpoint();
       stage_ = Stage::open;
       return true;
     case Stage::open:
@@ -28,9 +27,7 @@ Result<bool> Recovery::step() {
       open_.pop_back();
       return true;
     case Stage::checkpoint: {
-      auto more = load_blocks();
-      if (!more) return more.error();
-      if (!*more) stage_ = Stage::recent;
+      if (!load_blocks()) stage_ = Stage::recent;
       return true;
     }
     case Stage::recent:
@@ -62,7 +59,7 @@ Result<bool> Recovery::step() {
   return false;
 }
 
-Status Recovery::sort_segments() {
+void Recovery::sort_segments() {
   Volume& volume = *store_.volume;
   std::vector<uint32_t> used;
   for (uint32_t i = 0; i < volume.count(); ++i) {
@@ -79,7 +76,6 @@ Status Recovery::sort_segments() {
   std::sort(open_.begin(), open_.end(), by_epoch);
   std::sort(used.begin(), used.end(), by_epoch);
   for (uint32_t i : used) store_.sealed(volume.segment(i).kind).push_back(i);
-  return {};
 }
 
 // A segment that the table says is open, or of which it says nothing. The newest of a kind goes on; others are sealed as
@@ -117,14 +113,13 @@ void Recovery::take_open(uint32_t number) {
   queue.insert(std::upper_bound(queue.begin(), queue.end(), number, by_epoch), number);
 }
 
-Status Recovery::choose_checkpoint() {
+void Recovery::choose_checkpoint() {
   for (const char* name : {"/index.a", "/index.b"}) {
     auto file = files_.open(store_.volume->path() + name, FileSystem::Open::read);
-    if (!file && file.error().code == ENOENT) continue;
-    if (!file) return file.error();
+    if (!file) continue;
     std::string bytes(checkpoint_head_bytes, '\0');
     auto n = (*file)->read_at(bytes, 0);
-    if (!n) return n.error();
+    if (!n) continue;  // as good as none
     auto head = parse_checkpoint_head(std::string_view(bytes).substr(0, *n), store_.volume->secret());
     if (!head) continue;
     generation_ = std::max(generation_, head->generation);
@@ -153,7 +148,6 @@ Status Recovery::choose_checkpoint() {
                             std::find(head_.open.begin(), head_.open.end(), i) == head_.open.end();
   }
   if (!has_checkpoint_) std::swap(recent_, mend_);
-  return {};
 }
 
 void Recovery::finish_numbers() {
@@ -166,7 +160,7 @@ void Recovery::finish_numbers() {
   store_.log.set_next(epoch + epochs_left_out, order + 1);
 }
 
-Result<bool> Recovery::load_blocks() {
+bool Recovery::load_blocks() {
   if (!has_checkpoint_ || block_ >= head_.blocks) return false;
   buffer_.resize(block_bytes);
   for (uint32_t i = 0; i < blocks_a_step && block_ < head_.blocks; ++i, ++block_) {

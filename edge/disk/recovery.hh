@@ -15,7 +15,7 @@ class Recovery {
   Recovery(Store& store, FileSystem& files) : store_(store), files_(files) {}
 
   // The next step. False: ready() has been reached, and so has the end.
-  Result<bool> step();
+  bool step();
   // The checkpoint and what was written after it are in: new records may be written.
   bool ready() const { return stage_ == Stage::mend || stage_ == Stage::done; }
   // Whether more than the checkpoint and what came after it had to be read.
@@ -24,10 +24,10 @@ class Recovery {
 
  private:
   enum class Stage : uint8_t { segments, open, checkpoint, recent, mend, done };
-  Status sort_segments();
+  void sort_segments();
   void take_open(uint32_t segment);
-  Status choose_checkpoint();
-  Result<bool> load_blocks();
+  void choose_checkpoint();
+  bool load_blocks();
   void take(const Piece& piece);
   Status replay(uint32_t segment);
   void offer(Key key, Place place, uint64_t order);

@@ -60,6 +60,36 @@ Result<std::string> read_all(File& file, size_t most) {
   return bytes;
 }
 
+void take(const Row& row, SegmentState& segment) {
+  segment.epoch = row.epoch;
+  segment.opened_ms = row.opened_ms;
+  segment.used = row.used;
+  segment.kind = row.kind;
+  segment.open = row.open;
+  segment.entries = row.entries;
+  segment.first_order = row.first_order;
+  segment.last_order = row.last_order;
+  segment.max_sequence = row.max_sequence;
+}
+
+// One of the copies may be where the disk can't read any more.
+Result<std::string> read_superblock(File& store) {
+  std::string bytes;
+  Error error;
+  int failed = 0;
+  for (uint64_t at = 0; at < superblock_bytes; at += superblock_bytes / 2) {
+    std::string copy(superblock_bytes / 2, '\0');
+    auto n = store.read_at(copy, at);
+    if (!n) {
+      error = n.error();
+      ++failed;
+    }
+    bytes.append(copy, 0, n ? *n : copy.size());
+  }
+  if (failed == 2) return error;
+  return bytes;
+}
+
 // A superblock and nothing else is what a start that was killed left.
 Result<bool> has_data(FileSystem& files, const std::string& path) {
   auto data = files.open(path + "/data", FileSystem::Open::read);
@@ -96,7 +126,7 @@ Result<std::shared_ptr<Volume>> Volume::open(FileSystem& files, const Config& co
   for (bool aside = false;; aside = true) {
     auto store = open_locked(files, path, write ? FileSystem::Open::create : FileSystem::Open::read);
     if (!store) return store.error();
-    auto bytes = read_all(**store, superblock_bytes);
+    auto bytes = read_superblock(**store);
     if (!bytes) return bytes.error();
     Superblock block;
     Judgement judgement = parse(*bytes, block);
@@ -137,54 +167,53 @@ Status Volume::load(FileSystem& files, uint64_t bytes, Use use) {
   return load_table(*size);
 }
 
+// What of the table can't be read or is damaged the segments themselves tell.
 Status Volume::load_table(uint64_t data_bytes) {
-  auto bytes = read_all(*table_, segments_.size() * row_bytes);
-  if (!bytes) return bytes.error();
-  for (uint32_t i = 0; i < count(); ++i) {
-    std::string_view text = std::string_view(*bytes).substr(std::min<size_t>(bytes->size(), size_t{i} * row_bytes));
-    auto row = parse_row(text.substr(0, row_bytes), secret(), i);
-    if (!row) {
-      if (offset_of(i) < data_bytes)
-        if (Status s = find_lost(i); !s) return s;
-      continue;
+  constexpr size_t rows_at_once = 64;
+  std::string bytes(rows_at_once * row_bytes, '\0');
+  uint32_t parts = 0, failed = 0;
+  Error error;
+  for (uint32_t first = 0; first < count(); first += rows_at_once) {
+    auto n = table_->read_at(bytes, uint64_t{first} * row_bytes);
+    ++parts;
+    if (!n) {
+      error = n.error();
+      ++failed;
     }
-    SegmentState& segment = segments_[i];
-    segment.epoch = row->epoch;
-    segment.opened_ms = row->opened_ms;
-    segment.used = row->used;
-    segment.kind = row->kind;
-    segment.open = row->open;
-    segment.entries = row->entries;
-    segment.first_order = row->first_order;
-    segment.last_order = row->last_order;
-    segment.max_sequence = row->max_sequence;
+    for (uint32_t i = first; i < std::min<uint64_t>(first + rows_at_once, count()); ++i) {
+      std::string_view text(bytes.data() + (i - first) * row_bytes, row_bytes);
+      bool there = n && (i - first + 1) * row_bytes <= *n;
+      auto row = there ? parse_row(text, secret(), i) : std::nullopt;
+      if (row)
+        take(*row, segments_[i]);
+      else if (offset_of(i) < data_bytes)
+        find_lost(i);
+    }
   }
+  // Not a spot, but the disk: nothing is to be concluded from that.
+  if (failed == parts) return error;
   return {};
 }
 
-Status Volume::find_lost(uint32_t number) {
+void Volume::find_lost(uint32_t number) {
   SegmentState& segment = segments_[number];
   std::string bytes(unit_bytes, '\0');
   auto n = data_->read_at(bytes, offset_of(number));
-  if (!n) return n.error();
-  segment.known = false;
-  if (auto head = parse_segment_head(bytes, secret(), number)) {
+  auto head = n ? parse_segment_head(bytes, secret(), number) : std::nullopt;
+  if (head) {
     segment.epoch = head->epoch;
     segment.opened_ms = head->opened_ms;
     segment.kind = head->kind;
     segment.first_order = head->first_order;
-    return {};
+    segment.known = false;
+    return;
   }
   auto footer = read_footer(number, 0);
-  if (!footer) return footer.error();
-  if (!*footer) {
-    segment.known = true;  // as free as any
-    return {};
-  }
+  if (!footer || !*footer) return;  // as free as any
   segment.epoch = (*footer)->epoch;
   segment.kind = Kind::probation;
   segment.first_order = (*footer)->first_order;
-  return {};
+  segment.known = false;
 }
 
 Status Volume::write_row(uint32_t number) {

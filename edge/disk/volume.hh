@@ -69,7 +69,7 @@ class Volume : public std::enable_shared_from_this<Volume> {
   Volume(std::string path, Superblock block, std::unique_ptr<File> store) noexcept;
   Status load(FileSystem& files, uint64_t bytes, Use use);
   Status load_table(uint64_t data_bytes);
-  Status find_lost(uint32_t segment);
+  void find_lost(uint32_t segment);
   std::string path_;
   Superblock block_;
   std::unique_ptr<File> store_;  // holds the lock

@@ -126,6 +126,29 @@ TEST_F(FailureTest, ADiskThatReadsNothingIsLeftAloneAndComesBack) {
   expect_all_there();
 }
 
+TEST_F(FailureTest, SpotsThatCannotBeReadDoNotKeepItFromStarting) {
+  ticks(tuning.checkpoint_ms);
+  disk.reset();
+  for (const char* name : {"store", "segments", "index.a", "index.b"}) {
+    for (uint64_t at : {uint64_t{0}, uint64_t{4096}}) {
+      if (std::string(name) == "segments" && at == 0) continue;  // all of this small one
+      files.set([=](const Asked& a) {
+        return a.call == Call::read && a.name == name && a.offset <= at && a.offset + a.bytes > at ? EIO : 0;
+      });
+      open();
+      EXPECT_EQ(disk->stats().state, Stats::State::serving) << name << " at " << at << disk->stats().reason;
+      expect_all_there();
+    }
+  }
+  files.set([](const Asked& a) {
+    return a.call == Call::read && a.name == "data" && a.offset < small_segment && a.bytes > 4'096 ? EIO : 0;
+  });
+  open();
+  EXPECT_EQ(disk->stats().state, Stats::State::serving);
+  EXPECT_TRUE(write(500, 500, 10'000));
+  EXPECT_EQ(version(500), 500u);
+}
+
 TEST_F(FailureTest, AVanishedDirectoryIsNoticed) {
   std::filesystem::rename(config.path, directory / "gone");
   ticks(tuning.retry_ms);

@@ -1,5 +1,5 @@
 #pragma once
-// The disk tier as the cache sees it: records by key, in segments of a log (docs/caching.md tells the format). It knows
+// The disk tier as the cache sees it: records by key, in segments of a log (docs/cache-store.md tells the format). It knows
 // nothing of HTTP: a record is a key, a number that grows, some bytes of `meta` and a body. What isn't whole and right
 // doesn't exist; when the disk fails the tier steps aside, and everybody goes on without it.
 //

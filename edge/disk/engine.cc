@@ -13,7 +13,7 @@ constexpr int steps_a_job = 4;
 constexpr uint64_t write_step_bytes = 4 << 20;
 constexpr uint64_t checkpoint_share = 32;  // of what is written, one part may be checkpoints
 constexpr int64_t least_between_syncs_ms = 300;
-constexpr int most_write_failures = 3;
+constexpr int most_write_failures = 3;  // and of syncs
 
 uint64_t index_limit(const Config& config, const Tuning& tuning) {
   uint64_t bytes = tuning.index_bytes ? tuning.index_bytes : config.bytes / 1000;
@@ -104,6 +104,10 @@ void Disk::Engine::run() {
 
 bool Disk::Engine::step() {
   if (reads_fail_.exchange(false)) step_aside({"cannot read " + config_.path, EIO}, false);
+  if (sync_errors_ >= most_write_failures && phase_ == Phase::serving) {
+    sync_errors_ = 0;
+    step_aside({"cannot sync " + config_.path, EIO}, true);
+  }
   if (retry_due_.exchange(false)) retry();
   if (phase_ == Phase::closed) {
     drop_waiting();
@@ -368,7 +372,10 @@ void Disk::Engine::sync(std::shared_ptr<Volume> volume) {
   if (!synced) {
     // What the kernel couldn't write it may forget: what was verified is no longer what will be read.
     ++counters_.errors;
+    ++sync_errors_;
     index_.forget_verified();
+  } else {
+    sync_errors_ = 0;
   }
   volume.reset();
   std::lock_guard lock(mutex_);

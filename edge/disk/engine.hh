@@ -80,7 +80,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   Watch watch_;
   std::atomic<bool> readable_{false}, writable_{false}, stalled_{false};
   std::atomic<Stats::State> state_{Stats::State::starting};
-  std::atomic<int> read_errors_{0};  // one after the other
+  std::atomic<int> read_errors_{0}, sync_errors_{0};  // one after the other
 
   mutable std::mutex mutex_;  // of what follows
   std::condition_variable idle_;

@@ -1,5 +1,5 @@
 #pragma once
-// What stands on the disk, byte for byte (docs/caching.md draws it). All numbers are little-endian. Everything that is read
+// What stands on the disk, byte for byte (docs/cache-store.md draws it). All numbers are little-endian. Everything that is read
 // back is parsed here and nowhere else; what isn't whole and right is no value. Pure; any thread.
 //
 // Every part carries a mark: a keyed hash of where it stands and of which life of its segment it belongs to, under the

@@ -52,14 +52,6 @@ Result<std::unique_ptr<File>> open_locked(FileSystem& files, const std::string& 
   return store;
 }
 
-Result<std::string> read_all(File& file, size_t most) {
-  std::string bytes(most, '\0');
-  auto n = file.read_at(bytes, 0);
-  if (!n) return n.error();
-  bytes.resize(*n);
-  return bytes;
-}
-
 void take(const Row& row, SegmentState& segment) {
   segment.epoch = row.epoch;
   segment.opened_ms = row.opened_ms;
@@ -228,10 +220,11 @@ FileRef Volume::pin(uint32_t segment) {
 
 bool Volume::still_there(FileSystem& files) const {
   auto store = files.open(path_ + "/store", FileSystem::Open::read);
-  if (!store) return false;
-  auto bytes = read_all(**store, superblock_bytes);
+  if (!store) return store.error().code != ENOENT && store.error().code != ENOTDIR;
+  auto bytes = read_superblock(**store);
+  if (!bytes) return true;
   Superblock block;
-  return bytes && parse(*bytes, block) == Judgement::ours && block.secret.a == block_.secret.a &&
+  return parse(*bytes, block) == Judgement::ours && block.secret.a == block_.secret.a &&
          block.secret.b == block_.secret.b;
 }
 

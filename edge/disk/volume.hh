@@ -47,7 +47,7 @@ class Volume : public std::enable_shared_from_this<Volume> {
   Status write_row(uint32_t segment);
   // Keeps the segment from being used anew as long as it is held.
   FileRef pin(uint32_t segment);
-  // Whether the directory still holds this very store.
+  // Whether the directory still holds this very store, as far as can be told.
   bool still_there(FileSystem& files) const;
 
   // The head at a place; empty: there is none that is whole.

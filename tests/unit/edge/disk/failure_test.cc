@@ -188,6 +188,19 @@ TEST_F(FailureTest, AFailedSyncMakesEverythingCheckedAnew) {
   ASSERT_TRUE((*data)->write_at(std::string("wrong"), static_cast<uint64_t>(at) + 5'000));
   EXPECT_EQ(version(7), 0u);
   EXPECT_EQ(disk->stats().damaged, 1u);
+  for (uint64_t n = 200; n < 260 && disk->stats().state == Stats::State::serving; ++n) {
+    write(n, n, 20'000);
+    clock.advance_ms(100);
+  }
+  expect_aside("cannot sync");
+  EXPECT_EQ(version(8), 9u);
+}
+
+TEST_F(FailureTest, NoDescriptorsLeftIsNotAVanishedDirectory) {
+  files.set([](const Asked& a) { return a.call == Call::open ? EMFILE : 0; });
+  ticks(tuning.retry_ms);
+  EXPECT_EQ(disk->stats().state, Stats::State::serving);
+  expect_all_there();
 }
 
 TEST_F(FailureTest, AStallIsStoodAsideFrom) {

@@ -170,7 +170,7 @@ void Disk::Engine::recover() {
 bool Disk::Engine::mend_some() {
   if (!recovery_) return false;
   if (recovery_->step()) return true;
-  if (recovery_->mended()) {
+  if (recovery_->mended() && index_.objects() > 0) {
     since_checkpoint_ += config_.bytes;  // so that the next start has less to do
     checkpoint_due_ = true;
   }

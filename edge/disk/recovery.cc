@@ -186,7 +186,10 @@ void Recovery::take(const Piece& piece) {
     Place place = Index::unpack(packed).place;
     if (place.segment >= volume.count() || place.unit == 0) continue;
     SegmentState& segment = volume.segment(place.segment);
-    if (!segment.in_checkpoint) continue;
+    if (!segment.in_checkpoint) {
+      if (segment.open) store_.index.credit({piece.shard, Index::tag_of(packed)}, Index::unpack(packed));
+      continue;
+    }
     segment.live.fetch_add(1, std::memory_order_relaxed);
     entries.push_back(packed & ~verified);
   }

@@ -1,6 +1,7 @@
 // Records in and out, over restarts, and what happens when room or the index runs out.
 #include <fcntl.h>
 
+#include <cerrno>
 #include <cstring>
 #include <map>
 
@@ -338,6 +339,60 @@ TEST_F(DiskTest, VerifyReadsEverything) {
   ASSERT_TRUE(offline) << offline.error().text;
   EXPECT_EQ(offline->records, 100u);
   EXPECT_EQ(offline->damaged, 0u);
+}
+
+TEST_F(DiskTest, VerifyFindsWhatIsDamagedAndDropsIt) {
+  open();
+  for (uint64_t n = 0; n < 50; ++n) write(n, n + 1, 10'000);
+  auto found = disk->read(key_of(17));
+  auto at = static_cast<uint64_t>(found->offset) + 9'000;
+  found.reset();
+  auto data = real_files().open(config.path + "/data", FileSystem::Open::write);
+  ASSERT_TRUE((*data)->write_at(std::string("wrong"), at));
+  EXPECT_EQ(verify_store(config.path, files, {}).error().code, EWOULDBLOCK);
+  auto report = disk->verify({});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->records, 50u);
+  EXPECT_EQ(report->damaged, 1u);
+  EXPECT_EQ(report->segments[0].damaged + report->segments[1].damaged, 1u);
+  EXPECT_FALSE(disk->may_have(key_of(17)));
+  EXPECT_EQ(disk->stats().damaged, 1u);
+  int calls = 0;
+  report = disk->verify([&](uint64_t, uint64_t) { return ++calls < 1; });
+  EXPECT_LT(report->records, 50u);
+  EXPECT_EQ(calls, 1);
+  disk.reset();
+  auto offline = verify_store(config.path, files, {});
+  ASSERT_TRUE(offline);
+  EXPECT_EQ(offline->damaged, 1u);
+  EXPECT_EQ(offline->records, 50u);
+  EXPECT_FALSE(verify_store(directory / "none", files, {}));
+}
+
+TEST_F(DiskTest, CheckpointsAreTakenByTimeAndAmount) {
+  open();
+  for (uint64_t n = 0; n < 50; ++n) write(n, n + 1, 10'000);
+  EXPECT_FALSE(std::filesystem::exists(config.path + "/index.b"));
+  ticks(tuning.checkpoint_ms);
+  ASSERT_TRUE(std::filesystem::exists(config.path + "/index.a"));
+  ticks(tuning.checkpoint_ms);  // nothing new
+  EXPECT_FALSE(std::filesystem::exists(config.path + "/index.b"));
+  disk->touch(key_of(3));
+  disk->touch(key_of(3));
+  write(99, 99, 1'000);
+  ticks(tuning.checkpoint_ms);  // not worth it
+  EXPECT_FALSE(std::filesystem::exists(config.path + "/index.b"));
+  write(100, 100, 20'000);
+  ticks(tuning.checkpoint_ms);
+  ASSERT_TRUE(std::filesystem::exists(config.path + "/index.b"));
+  kill();
+  open();
+  for (uint64_t n = 0; n < 50; ++n) EXPECT_EQ(version(n), n + 1);
+  EXPECT_EQ(version(100), 100u);
+  auto used = disk->most_used(5);  // how often things were used is not forgotten
+  ASSERT_EQ(used.size(), 1u);
+  EXPECT_EQ(used[0].frequency, 2u);
+  EXPECT_EQ(used[0].meta, meta_of(3, 4));
 }
 
 }  // namespace

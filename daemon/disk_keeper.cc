@@ -1,5 +1,9 @@
 #include "daemon/disk_keeper.hh"
 
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
 #include "core/base/log.hh"
 #include "edge/purge/log.hh"
 
@@ -9,6 +13,7 @@ namespace {
 constexpr size_t disk_threads = 4;
 constexpr size_t most_waiting = 4096;
 constexpr int64_t tick_ms = 1000;
+constexpr int64_t longest_wait_ms = 500;
 
 using State = edge::disk::Stats::State;
 
@@ -40,7 +45,19 @@ void DiskKeeper::apply(const Config& config, const Caches& caches) {
     cache->use_disk(disk == kept.end() ? nullptr : disk->second.disk, threads_.get());
   }
   disks_ = std::move(kept);
+  if (!std::exchange(applied_, true)) await_start();
   if (!disks_.empty()) timer_.set(tick_ms);
+}
+
+// Before the first request: a store of usual size has its index in some ten milliseconds, and what is asked for before that
+// would be fetched for nothing.
+void DiskKeeper::await_start() {
+  auto starting = [this] {
+    return std::any_of(disks_.begin(), disks_.end(),
+                       [](const auto& d) { return d.second.disk->stats().state == State::starting; });
+  };
+  for (int64_t until_ms = clock_.now_ms() + longest_wait_ms; starting() && clock_.now_ms() < until_ms;)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
 }
 
 // What was purged counts before anything of an earlier process is served.

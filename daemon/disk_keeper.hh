@@ -26,12 +26,14 @@ class DiskKeeper {
     std::shared_ptr<edge::disk::Disk> disk;
   };
   void keep_purges(const std::string& node, const edge::CacheConfig& config, const Caches& caches);
+  void await_start();
   void on_time();
   loop::Worker& control_;
   const Clock& clock_;
   std::unique_ptr<loop::ThreadPool> threads_;  // null until a cache has a disk
   std::map<std::string, Kept> disks_;          // by cache
   std::map<std::string, std::string> told_;    // by cache: what was last said of its state
+  bool applied_ = false;
   loop::Timer timer_;
 };
 

@@ -22,7 +22,7 @@ pool = "app"
 cache = "edge"
 [cache.edge]
 memory = "{memory} MiB"
-disk = {{{{ path = "{path}", size = "{size} MiB" }}}}
+disk = {{ path = "{path}", size = "{size} MiB" }}
 '''
 OBJECTS = 600
 

@@ -46,8 +46,8 @@ std::string normal_authority(std::string_view scheme, std::string_view authority
   if (out.ends_with(port)) out.resize(out.size() - port.size());
   if (out.ends_with(':')) out.pop_back();
   size_t colon = out.starts_with('[') ? std::string::npos : out.find(':');
-  size_t dot = (colon == std::string::npos ? out.size() : colon) - 1;
-  if (!out.empty() && out[dot] == '.') out.erase(dot, 1);
+  size_t end = std::min(colon, out.size());
+  if (end > 0 && out[end - 1] == '.') out.erase(end - 1, 1);
   return out;
 }
 

@@ -311,5 +311,12 @@ TEST(Extension, IsCheckedByDefaultInCdnSafe) {
   }
 }
 
+TEST(Key, AHostThatIsMissingIsNoReasonToStumble) {
+  for (const char* text :
+       {"http://:1/", "https://:::/a", "http://:/", "http://.:2/", "http://[:::/", "http://@/", "http:///"})
+    if (auto url = parse_url(text)) EXPECT_FALSE(url->authority.ends_with(".")) << text;
+  EXPECT_EQ(parse_url("http://Example.com.:8080/")->authority, "example.com:8080");
+}
+
 }  // namespace
 }  // namespace portolan::edge::test

@@ -9,9 +9,23 @@ namespace {
 constexpr size_t opt_fixed_size = 11;
 constexpr size_t max_pointer = 0x3fff;
 
-size_t opt_size(const Query& query) {
+constexpr size_t error_size = 6;
+
+size_t opt_size(const Query& query, const OptReply* reply) {
   if (!query.has_edns) return 0;
-  return opt_fixed_size + (query.has_subnet ? 8 + query.subnet.address_size() : 0);
+  size_t size = opt_fixed_size + (query.has_subnet ? 8 + query.subnet.address_size() : 0);
+  if (!reply) return size;
+  if (query.has_cookie && reply->has_cookie) size += 4 + OptReply::cookie_size;
+  if (query.wants_nsid && !reply->nsid.empty()) size += 4 + reply->nsid.size();
+  if (query.wants_keepalive && reply->keepalive_100ms >= 0) size += 6;
+  return size;
+}
+
+uint8_t* put_option(uint8_t* p, unsigned code, const void* data, size_t size) {
+  store16(p, code);
+  store16(p + 2, static_cast<unsigned>(size));
+  std::memcpy(p + 4, data, size);
+  return p + 4 + size;
 }
 
 // Letters of both cases are one; that some other characters are too, matches() finds out.
@@ -43,8 +57,13 @@ size_t answer_limit(const Query& query, bool tcp) {
   return tcp ? max_message_size : std::min<size_t>(query.udp_size, max_udp_size);
 }
 
-Composer::Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, size_t limit)
-    : out_(out), query_(query), opt_size_(opt_size(query)), limit_(std::min(limit, out.size()) - opt_size_) {
+Composer::Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, size_t limit,
+                   const OptReply* reply)
+    : out_(out),
+      query_(query),
+      reply_(reply),
+      opt_size_(opt_size(query, reply)),
+      limit_(std::min(limit, out.size()) - opt_size_) {
   if (!query.has_question) return;
   std::memcpy(&out_[at_], &packet[at_], query.question_end - at_);
   at_ = query.question_end;
@@ -124,10 +143,11 @@ bool Composer::put_rdata(uint16_t type, std::string_view rdata) {
   return put(rdata.data(), rdata.size());
 }
 
-bool Composer::put_record(std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata) {
+bool Composer::put_record(std::string_view owner, uint16_t type, uint16_t record_class, uint32_t ttl_s,
+                          std::string_view rdata) {
   uint8_t fixed[10];
   store16(fixed, type);
-  store16(fixed + 2, class_in);
+  store16(fixed + 2, record_class);
   store32(fixed + 4, ttl_s);
   if (!put_name(owner) || !put(fixed, sizeof fixed)) return false;
   const size_t data = at_;
@@ -136,11 +156,12 @@ bool Composer::put_record(std::string_view owner, uint16_t type, uint32_t ttl_s,
   return true;
 }
 
-bool Composer::add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata) {
+bool Composer::add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata,
+                   uint16_t record_class) {
   if (truncated_) return false;
   const size_t before = at_;
   const unsigned suffixes = suffix_count_;
-  if (put_record(owner, type, ttl_s, rdata)) {
+  if (put_record(owner, type, record_class, ttl_s, rdata)) {
     counts_[static_cast<unsigned>(section)]++;
     return true;
   }
@@ -187,23 +208,45 @@ bool Composer::add_set(Section section, size_t owner, const PackedSet& set, size
   return true;
 }
 
-void Composer::put_opt(uint16_t rcode) {
-  uint8_t* p = &out_[at_];
-  static constexpr uint8_t plain[opt_fixed_size] = {0, 0, type_opt, max_udp_size >> 8, max_udp_size & 0xff};
-  std::memcpy(p, plain, sizeof plain);
-  p[5] = static_cast<uint8_t>(rcode >> 4);
-  if (query_.dnssec_ok) p[7] = 0x80;
-  store16(p + 9, static_cast<unsigned>(opt_size_ - opt_fixed_size));
-  at_ += opt_size_;
-  if (!query_.has_subnet) return;
+uint8_t* Composer::put_subnet(uint8_t* p) const {
   const ClientSubnet& subnet = query_.subnet;
-  p += opt_fixed_size;
   store16(p, option_client_subnet);
   store16(p + 2, static_cast<unsigned>(4 + subnet.address_size()));
   store16(p + 4, subnet.family);
   p[6] = subnet.source;
   p[7] = scope_;
   std::memcpy(p + 8, subnet.address.bytes.data(), subnet.address_size());
+  return p + 8 + subnet.address_size();
+}
+
+uint8_t* Composer::put_reply(uint8_t* p) const {
+  if (query_.has_cookie && reply_->has_cookie) p = put_option(p, option_cookie, reply_->cookie, OptReply::cookie_size);
+  if (query_.wants_nsid && !reply_->nsid.empty())
+    p = put_option(p, option_nsid, reply_->nsid.data(), reply_->nsid.size());
+  if (query_.wants_keepalive && reply_->keepalive_100ms >= 0) {
+    uint8_t time[2];
+    store16(time, static_cast<unsigned>(reply_->keepalive_100ms));
+    p = put_option(p, option_keepalive, time, sizeof time);
+  }
+  return p;
+}
+
+void Composer::put_opt(uint16_t rcode) {
+  uint8_t* begin = &out_[at_];
+  static constexpr uint8_t plain[opt_fixed_size] = {0, 0, type_opt, max_udp_size >> 8, max_udp_size & 0xff};
+  std::memcpy(begin, plain, sizeof plain);
+  begin[5] = static_cast<uint8_t>(rcode >> 4);
+  if (query_.dnssec_ok) begin[7] = 0x80;
+  uint8_t* p = begin + opt_fixed_size;
+  if (query_.has_subnet) p = put_subnet(p);
+  if (reply_) p = put_reply(p);
+  if (error_ != ExtendedError::none && limit_ - at_ >= error_size) {
+    uint8_t code[2];
+    store16(code, static_cast<unsigned>(error_));
+    p = put_option(p, option_error, code, sizeof code);
+  }
+  store16(begin + 9, static_cast<unsigned>(p - begin - static_cast<std::ptrdiff_t>(opt_fixed_size)));
+  at_ += static_cast<size_t>(p - begin);
 }
 
 size_t Composer::finish(uint16_t rcode, bool authoritative) {
@@ -234,13 +277,17 @@ uint16_t rcode_of(Verdict verdict) {
       return badvers;
     case Verdict::refused:
       return refused;
+    case Verdict::ping:
+      return noerror;
     default:
       return formerr;
   }
 }
 
-size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, Verdict verdict) {
-  Composer composer(out, packet, query, plain_udp_size);
+size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, Verdict verdict,
+                     const OptReply* reply) {
+  Composer composer(out, packet, query, plain_udp_size, reply);
+  if (verdict == Verdict::refused || verdict == Verdict::notimp) composer.set_error(ExtendedError::not_supported);
   return composer.finish(rcode_of(verdict), false);
 }
 

@@ -16,20 +16,31 @@ enum class Section : uint8_t { answer, authority, additional };
 // How long an answer may be: min(what the client takes, 1232) over UDP, 65535 over TCP.
 size_t answer_limit(const Query& query, bool tcp);
 
+// What the answer's OPT says beside Client Subnet, each only where the query asked for it.
+struct OptReply {
+  static constexpr size_t cookie_size = 24;  // the client's half, and ours (RFC 9018 §4)
+  bool has_cookie = false;
+  uint8_t cookie[cookie_size];
+  std::string_view nsid;     // who answers (RFC 5001); empty: not told
+  int keepalive_100ms = -1;  // RFC 7828, over TCP alone; -1: not told
+};
+
 class Composer {
  public:
   // `packet` is what `query` was read from. `out` holds at least 512 bytes; no more than min(limit,
-  // out.size()) are used.
-  Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, size_t limit);
+  // out.size()) are used. `reply` may be null: nothing more to say.
+  Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, size_t limit,
+           const OptReply* reply = nullptr);
   Composer(const Composer&) = delete;
   Composer& operator=(const Composer&) = delete;
 
-  // Appends one record of class IN; sections in their order. Names in `owner` and `rdata` are
+  // Appends one record; sections in their order. Names in `owner` and `rdata` are
   // uncompressed wire form. False: no room. In the answer and authority sections that truncates the
   // message; an additional record is left out.
-  bool add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata);
+  bool add(Section section, std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata,
+           uint16_t record_class = class_in);
 
-  // The same for an owner that stands in the message already, at `owner` (header_size: the
+  // The same, of class IN, for an owner that stands in the message already, at `owner` (header_size: the
   // question's name), and RDATA without names.
   bool add_at(Section section, size_t owner, uint16_t type, uint32_t ttl_s, std::string_view rdata);
   // All records of a set or none, their owner at `owner`. The question's name ends in the set's
@@ -42,6 +53,10 @@ class Composer {
 
   // Client Subnet's scope in the answer; it is echoed only if it was asked. Default 0: untailored.
   void set_scope(uint8_t scope) { scope_ = scope; }
+  // Why, where the rcode alone doesn't say; left out where there is no EDNS or no room.
+  void set_error(ExtendedError error) { error_ = error; }
+  // What must not be left out has no room: TC and nothing but OPT.
+  void truncate() { truncated_ = true; }
   bool truncated() const { return truncated_; }
   unsigned answers() const { return counts_[0]; }
 
@@ -58,28 +73,33 @@ class Composer {
   bool put_name(std::string_view name);
   bool put_rdata(uint16_t type, std::string_view rdata);
   bool has_room(Section section, size_t size);
-  bool put_record(std::string_view owner, uint16_t type, uint32_t ttl_s, std::string_view rdata);
+  bool put_record(std::string_view owner, uint16_t type, uint16_t record_class, uint32_t ttl_s, std::string_view rdata);
   void remember_question();
   void remember(uint32_t hash, size_t offset);
   size_t find(uint32_t hash, std::string_view suffix) const;  // 0: not there
   bool matches(size_t offset, std::string_view suffix) const;
   void put_opt(uint16_t rcode);
+  uint8_t* put_subnet(uint8_t* p) const;
+  uint8_t* put_reply(uint8_t* p) const;
 
   std::span<uint8_t> out_;
   const Query& query_;
+  const OptReply* reply_;
   size_t opt_size_;
   size_t limit_;  // where records must end, OPT's room already taken off
   size_t at_ = header_size;
   uint16_t counts_[3] = {0, 0, 0};
   uint8_t scope_ = 0;
+  ExtendedError error_ = ExtendedError::none;
   bool truncated_ = false;
   bool question_remembered_ = false;
   unsigned suffix_count_ = 0;
   Suffix suffixes_[max_suffixes];
 };
 
-// The whole answer to a packet that `parse_query` did not pass (any verdict but drop and answer).
-size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, Verdict verdict);
+// The whole answer to a packet that `parse_query` did not pass (any verdict but drop, chaos and answer).
+size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, Verdict verdict,
+                     const OptReply* reply = nullptr);
 // The rcode such an answer carries.
 uint16_t rcode_of(Verdict verdict);
 

@@ -1,6 +1,7 @@
 #include "core/dns/query.hh"
 
 #include <algorithm>
+#include <utility>
 
 namespace portolan::dns {
 namespace {
@@ -45,12 +46,40 @@ bool read_subnet(Bytes option, Query& query) {
   return true;
 }
 
+// RFC 7873 §5.2.2: any other length is FORMERR. Of several only the first counts (§5.3).
+bool read_cookie(Bytes option, Query& query) {
+  const size_t size = option.size();
+  if (size != Cookie::client_size && (size < 16 || size > Cookie::client_size + Cookie::most_server_size)) return false;
+  if (std::exchange(query.has_cookie, true)) return true;
+  query.cookie.server_size = static_cast<uint8_t>(size - Cookie::client_size);
+  std::copy_n(option.begin(), Cookie::client_size, query.cookie.client);
+  std::copy(option.begin() + Cookie::client_size, option.end(), query.cookie.server);
+  return true;
+}
+
+bool read_option(unsigned code, Bytes option, Query& query) {
+  switch (code) {
+    case option_client_subnet:
+      return read_subnet(option, query);
+    case option_cookie:
+      return read_cookie(option, query);
+    case option_nsid:
+      query.wants_nsid = true;
+      return true;
+    case option_keepalive:  // RFC 7828 §3.2.1: a client names no time
+      query.wants_keepalive = option.empty();
+      return true;
+    default:
+      return true;
+  }
+}
+
 bool read_options(Bytes data, Query& query) {
   while (!data.empty()) {
     if (data.size() < 4) return false;
     const size_t size = load16(&data[2]);
     if (data.size() < 4 + size) return false;
-    if (load16(&data[0]) == option_client_subnet && !read_subnet(data.subspan(4, size), query)) return false;
+    if (!read_option(load16(&data[0]), data.subspan(4, size), query)) return false;
     data = data.subspan(4 + size);
   }
   return true;
@@ -107,6 +136,7 @@ Verdict judge_type(uint16_t type) {
 
 Verdict parse_query(Bytes packet, Query& query) {
   query.has_question = query.has_edns = query.has_subnet = query.dnssec_ok = false;
+  query.has_cookie = query.wants_nsid = query.wants_keepalive = false;
   query.question_end = header_size;
   query.version = 0;
   query.udp_size = plain_udp_size;
@@ -115,17 +145,20 @@ Verdict parse_query(Bytes packet, Query& query) {
   query.flags = load16(&packet[2]);
   if (query.flags & flag_qr) return Verdict::drop;
   if (query.flags & mask_opcode) return Verdict::notimp;
-  if (load16(&packet[4]) != 1) return Verdict::formerr;
+  const unsigned questions = load16(&packet[4]);
+  if (questions > 1) return Verdict::formerr;
 
   size_t offset = header_size;
-  if (!read_question(packet, offset, query)) return Verdict::formerr;
+  if (questions == 1 && !read_question(packet, offset, query)) return Verdict::formerr;
   const unsigned before = load16(&packet[6]) + load16(&packet[8]), records = before + load16(&packet[10]);
   for (unsigned i = 0; i < records; i++)
     if (!read_record(packet, offset, i >= before, query)) return Verdict::formerr;
   if (offset != packet.size()) return Verdict::formerr;
 
   if (query.version != 0) return Verdict::badvers;
+  if (questions == 0) return query.has_cookie ? Verdict::ping : Verdict::formerr;
   if (Verdict verdict = judge_type(query.type); verdict != Verdict::answer) return verdict;
+  if (query.qclass == class_ch) return Verdict::chaos;
   return query.qclass == class_in ? Verdict::answer : Verdict::refused;
 }
 

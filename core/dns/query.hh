@@ -1,5 +1,5 @@
 #pragma once
-// Reading a query (RFC 1035, RFC 6891, RFC 7871), strictly: what is malformed is answered FORMERR,
+// Reading a query (RFC 1035, RFC 6891, RFC 7871, RFC 7873), strictly: what is malformed is answered FORMERR,
 // never guessed.
 #include <cstdint>
 #include <span>
@@ -18,6 +18,15 @@ struct ClientSubnet {
   size_t address_size() const { return (source + 7u) / 8u; }
 };
 
+// A cookie as it was sent (RFC 7873 §4): the client's half, and what it has of ours.
+struct Cookie {
+  static constexpr size_t client_size = 8;
+  static constexpr size_t most_server_size = 32;
+  uint8_t client[client_size];
+  uint8_t server[most_server_size];
+  uint8_t server_size = 0;  // 0: it has none yet; else 8 to 32
+};
+
 struct Query {
   uint16_t id = 0;
   uint16_t flags = 0;         // the header's second word
@@ -32,6 +41,10 @@ struct Query {
   bool dnssec_ok = false;
   bool has_subnet = false;  // subnet holds
   ClientSubnet subnet;
+  bool has_cookie = false;  // cookie holds
+  bool wants_nsid = false;
+  bool wants_keepalive = false;  // RFC 7828: how long an idle TCP connection stays
+  Cookie cookie;
   Name key;  // the name in lower case: compared and looked up
 };
 
@@ -41,13 +54,14 @@ enum class Verdict : uint8_t {
   formerr,
   notimp,   // another opcode, or a meta type this server has no use for
   badvers,  // EDNS version above 0
-  refused,  // zone transfers, and classes other than IN
+  refused,  // zone transfers, and classes other than IN and CH
+  ping,     // no question, only a cookie: to be told ours (RFC 7873 §5.4)
+  chaos,    // class CH: about the server, not about names
   answer,
 };
 
-// Fills `query` as far as the packet could be read. Options other than Client Subnet are ignored,
-// cookies included, so a question-less cookie ping is FORMERR as from any server without cookies
-// (RFC 7873 §5.4). The counted records of all sections must fill the packet exactly.
+// Fills `query` as far as the packet could be read. Options it doesn't know are ignored. The counted
+// records of all sections must fill the packet exactly.
 Verdict parse_query(std::span<const uint8_t> packet, Query& query);
 
 }  // namespace portolan::dns

@@ -3,6 +3,7 @@
 // room is pure: bytes in, bytes out, no sockets, no clock, safe from any thread.
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace portolan::dns {
 
@@ -24,14 +25,25 @@ enum Type : uint16_t {
   type_txt = 16,
   type_aaaa = 28,
   type_srv = 33,
+  type_naptr = 35,
+  type_dname = 39,
   type_opt = 41,
+  type_ds = 43,
+  type_sshfp = 44,
+  type_rrsig = 46,
+  type_nsec = 47,
+  type_nsec3 = 50,
+  type_tlsa = 52,
+  type_svcb = 64,
+  type_https = 65,
   type_nxname = 128,
   type_ixfr = 251,
   type_axfr = 252,
   type_any = 255,
+  type_caa = 257,
 };
 
-enum Class : uint16_t { class_in = 1 };
+enum Class : uint16_t { class_in = 1, class_ch = 3 };
 
 enum Rcode : uint16_t {
   noerror = 0,
@@ -41,6 +53,7 @@ enum Rcode : uint16_t {
   notimp = 4,
   refused = 5,
   badvers = 16,
+  badcookie = 23,
 };
 
 enum Flags : uint16_t {
@@ -53,7 +66,22 @@ enum Flags : uint16_t {
   mask_rcode = 0x000f,
 };
 
-enum Option : uint16_t { option_client_subnet = 8 };
+enum Option : uint16_t {
+  option_nsid = 3,
+  option_client_subnet = 8,
+  option_cookie = 10,
+  option_keepalive = 11,
+  option_error = 15,
+};
+
+// Extended DNS Errors (RFC 8914 §4): what an rcode alone doesn't say.
+enum class ExtendedError : uint16_t {
+  other = 0,
+  not_authoritative = 20,
+  not_supported = 21,
+  no_reachable_authority = 22,
+  none = 0xffff,  // not of the registry: nothing to add
+};
 
 inline uint16_t load16(const uint8_t* p) {
   return static_cast<uint16_t>(p[0] << 8 | p[1]);
@@ -72,6 +100,8 @@ inline void store32(uint8_t* p, uint32_t v) {
 
 // "A", "AAAA", …; nullptr for a type without a name here.
 const char* type_name(uint16_t type);
+// The type of that name, or of "TYPE123" (RFC 3597 §5), in either case; 0: none.
+uint16_t type_number(std::string_view text);
 // "NOERROR", "NXDOMAIN", …; "OTHER" for the rest.
 const char* rcode_name(uint16_t rcode);
 

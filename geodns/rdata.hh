@@ -1,15 +1,21 @@
 #pragma once
 // A record's value as the operator wrote it → RDATA in wire form.
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/result.hh"
 #include "core/dns/name.hh"
 
 namespace portolan::geodns {
 
-// The record types that may stand in a zone, as their number; 0: not one of them.
+// The record types that may stand in a zone, as their number; 0: not one of them. "TYPE123" is any
+// number (RFC 3597) but those that aren't data, or that a server makes itself.
 uint16_t record_type(std::string_view text);
+// Their names and "ALIAS"; and for people: "A, AAAA, …".
+std::vector<std::string> record_type_names();
+std::string record_types();
 
 // A name in a value: absolute where it has a dot inside or at its end, else below `origin`; "@" is
 // `origin`. Lower case.
@@ -19,6 +25,16 @@ Result<dns::Name> owner_name(std::string_view text, const dns::Name& origin);
 // "host.master@example.com" as the SOA's RNAME (RFC 1035 §8), dots of the local part escaped.
 Result<dns::Name> contact_name(std::string_view text);
 
+// In the form of a zone file; for every type also "\# LENGTH HEX" (RFC 3597 §5), which is checked
+// where the type is known.
 Result<std::string> parse_rdata(uint16_t type, std::string_view value, const dns::Name& origin);
+
+// Is this the wire form of the type's RDATA? Its names become lower case. Types it doesn't know may
+// hold anything of up to 65535 bytes.
+Status check_rdata(uint16_t type, std::string& rdata);
+
+// A of the set's names that resolvers will ask for next: where it begins in NS, MX, SRV, SVCB and
+// HTTPS (RFC 1035 §3.3, RFC 2782, RFC 9460 §4.1); npos: the type has none.
+size_t target_offset(uint16_t type);
 
 }  // namespace portolan::geodns

@@ -85,6 +85,7 @@ Server::~Server() {
   for (Crew& c : crews_) c.worker->join();
   admin_.reset();
   monitor_.reset();
+  aliases_.reset();
   ocsp_.reset();
   resolver_.reset();
   gone_servers_.reset();
@@ -138,6 +139,7 @@ Status Server::start(LoadResult loaded) {
     for (Crew& c : crews_) c.worker->post([proxy = c.proxy.get(), kept] { proxy->fold_gone_servers(*kept); });
   });
   resolver_ = std::make_unique<loop::Resolver>(control_, config.resolver);
+  aliases_ = std::make_unique<geodns::AliasKeeper>(control_, *resolver_, [this] { on_aliases(); });
   health::Lookups lookups{health::resolve_with(*resolver_), health::resolve_services_with(*resolver_),
                           health::read_lists_with(control_, *pool_)};
   monitor_ = std::make_unique<health::Monitor>(control_, std::move(lookups),
@@ -215,6 +217,12 @@ std::shared_ptr<const geodns::View> Server::view_with(const health::Board& board
   return geodns::with_states(*view_, assemble_states(*view_->directory, board));
 }
 
+void Server::on_aliases() {
+  if (applying_) return;
+  retired_->add(std::exchange(view_, geodns::with_aliases(*view_, aliases_->table())));
+  for (Crew& c : crews_) c.worker->post([dns = c.dns.get(), view = view_] { dns->set_view(view); });
+}
+
 void Server::on_board(std::shared_ptr<const health::Board> board) {
   gone_servers_->note(*board);
   retired_->add(std::exchange(board_, std::move(board)));
@@ -263,7 +271,8 @@ void Server::apply(Preparation next) {
   monitor_->set_ttl_bounds({config_.resolver.min_ttl_ms, config_.resolver.max_ttl_ms});
   monitor_->apply(next.monitor);
   retired_->add(std::exchange(view_, std::move(next.view)));
-  view_ = view_with(*board_);
+  aliases_->follow(view_->zones->aliases());
+  view_ = geodns::with_aliases(*view_with(*board_), aliases_->table());
   applying_ = false;
   std::vector<Sockets::Lent> added;
   std::vector<Sockets::Lent> gone;

@@ -23,6 +23,7 @@
 #include "daemon/signals.hh"
 #include "daemon/sockets.hh"
 #include "daemon/ticket_keeper.hh"
+#include "geodns/alias.hh"
 #include "geodns/server.hh"
 #include "proxy/proxy.hh"
 
@@ -88,6 +89,7 @@ class Server final : public AdminBackend {
   void stop_now();
   void on_watchdog();
   std::shared_ptr<const geodns::View> view_with(const health::Board& board) const;
+  void on_aliases();
 
   std::string config_path_;
   SystemClock clock_;
@@ -106,6 +108,7 @@ class Server final : public AdminBackend {
   std::unique_ptr<Sockets> sockets_;
   std::vector<Crew> crews_;
   std::unique_ptr<loop::Resolver> resolver_;
+  std::unique_ptr<geodns::AliasKeeper> aliases_;
   std::unique_ptr<health::Monitor> monitor_;
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Signals> signals_;

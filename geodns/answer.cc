@@ -1,6 +1,9 @@
 #include "geodns/answer.hh"
 
 #include "core/dns/compose.hh"
+#include "geodns/chaos.hh"
+#include "geodns/rdata.hh"
+#include "geodns/referral.hh"
 
 namespace portolan::geodns {
 namespace {
@@ -46,6 +49,10 @@ class Exchange {
         info_.rcode = dns::nxdomain;
         return negative();
       }
+      if (node->delegation && (query_.type != dns::type_ds || node->delegation->owner != owner)) {
+        info_.authoritative = links > 0;
+        return refer(*node->delegation, composer_);
+      }
       const RecordSet* cname = node->find(dns::type_cname);
       if (!cname || query_.type == dns::type_cname) return solve_node(*node, owner);
       follow(*cname);
@@ -69,28 +76,88 @@ class Exchange {
       composer_.add(Section::answer, owner, dns::type_hinfo, any_ttl_s, any_hinfo);
       return;
     }
-    if (node.service && asks_address(query_)) return solve_service(*node.service);
+    if (node.service && is_of_service(*node.service)) return solve_service(*node.service, owner);
+    if (node.alias && asks_address(query_)) return solve_alias(*node.alias);
     const RecordSet* set = node.find(query_.type);
     if (!set) return negative();
-    if (set->type == dns::type_ns || set->type == dns::type_mx) return add_with_glue(*set, owner);
+    if (target_offset(set->type) != std::string_view::npos) return add_with_addresses(*set, owner, zone_, composer_);
     composer_.add_set(Section::answer, owner_, set->packed, zone_size_);
   }
 
-  void solve_service(const ServiceRecord& record) {
-    const bool v6 = query_.type == dns::type_aaaa;
+  bool is_of_service(const ServiceRecord& record) const {
+    return asks_address(query_) || (record.https && query_.type == dns::type_https) ||
+           view_.directory->services[record.service].by_name;
+  }
+
+  void solve_service(const ServiceRecord& record, std::string_view owner) {
     const Service& service = view_.directory->services[record.service];
-    if (record.candidates[v6].empty()) return negative();
+    if (service.by_name) return solve_by_name(record, service, owner);
+    if (query_.type == dns::type_https) return solve_https(record, service, owner);
+    solve_addresses(record, service, query_.type == dns::type_aaaa);
+  }
+
+  Choice pick(const ServiceRecord& record, bool v6) {
     const Choice choice =
         record.policy->policy->needs_location() ? choose_by_place(record, v6) : choose(record, v6, nullptr);
     info_.policy = record.policy->name;
     if (choice.by_location) composer_.set_scope(scope_);
+    return choice;
+  }
+
+  void solve_addresses(const ServiceRecord& record, const Service& service, bool v6) {
+    if (record.candidates[v6].empty()) return negative();
+    const Choice choice = pick(record, v6);
     if (choice.candidate == Choice::all) {
       info_.datacenter = AnswerInfo::every_datacenter;
-      return add_addresses(record, service.all(v6));
+      return add_addresses(service.all(v6), record.ttl_s);
     }
     const Site& site = service.sites[record.candidates[v6][choice.candidate].site];
     info_.datacenter = site.datacenter;
-    add_addresses(record, site.of(v6));
+    add_addresses(site.of(v6), record.ttl_s);
+  }
+
+  // The name is the datacentre's; where all are down the first's, for a CNAME is one. Not followed: who follows it here
+  // could not say for whom the scope holds (RFC 7871 §7.2.1).
+  void solve_by_name(const ServiceRecord& record, const Service& service, std::string_view owner) {
+    const Choice choice = pick(record, false);
+    const auto& candidates = record.candidates[0];
+    const Site& site = service.sites[candidates[choice.candidate == Choice::all ? 0 : choice.candidate].site];
+    info_.datacenter = choice.candidate == Choice::all ? AnswerInfo::every_datacenter : site.datacenter;
+    composer_.add(Section::answer, owner, dns::type_cname, record.ttl_s, site.target);
+  }
+
+  // The hints are what A and AAAA would answer; of a random pick, what they would answer for one and the same.
+  void solve_https(const ServiceRecord& record, const Service& service, std::string_view owner) {
+    const Addresses* hints[2] = {nullptr, nullptr};
+    const Site* first = nullptr;
+    for (bool v6 : {false, true}) {
+      if (record.candidates[v6].empty()) continue;
+      if (first && record.policy->policy->is_random() && !first->of(v6).empty()) {
+        hints[v6] = &first->of(v6);
+        continue;
+      }
+      const Choice choice = pick(record, v6);
+      const Site* site = nullptr;
+      if (choice.candidate != Choice::all) site = &service.sites[record.candidates[v6][choice.candidate].site];
+      if (!first) info_.datacenter = site ? site->datacenter : AnswerInfo::every_datacenter;
+      if (!first) first = site;
+      hints[v6] = site ? &site->of(v6) : &service.all(v6);
+    }
+    uint8_t rdata[max_hinted_size];
+    const size_t size = put_hinted(*record.https, hints[0], hints[1], rdata);
+    composer_.add(Section::answer, owner, dns::type_https, record.ttl_s, {reinterpret_cast<char*>(rdata), size});
+  }
+
+  void solve_alias(const AliasRecord& alias) {
+    const AliasAddresses* found = view_.aliases ? view_.aliases->find(alias.index) : nullptr;
+    if (!found || !found->known) {
+      info_.rcode = dns::servfail;
+      info_.authoritative = false;
+      return composer_.set_error(dns::ExtendedError::no_reachable_authority);
+    }
+    const Addresses& list = query_.type == dns::type_aaaa ? found->v6 : found->v4;
+    if (list.empty()) return negative();
+    add_addresses(list, std::min(alias.ttl_s, found->ttl_s));
   }
 
   Choice choose(const ServiceRecord& record, bool v6, const Point* asker) {
@@ -118,28 +185,11 @@ class Exchange {
   }
 
   // From a random one on, so that clients taking the first are spread.
-  void add_addresses(const ServiceRecord& record, const Addresses& list) {
+  void add_addresses(const Addresses& list, uint32_t ttl_s) {
     size_t next = list.size() > 1 ? rng_.below(list.size()) : 0;
     for (size_t i = 0; i < list.size(); i++) {
-      composer_.add_at(Section::answer, owner_, query_.type, record.ttl_s, list[next]);
+      composer_.add_at(Section::answer, owner_, query_.type, ttl_s, list[next]);
       if (++next == list.size()) next = 0;
-    }
-  }
-
-  // NS and MX, and the addresses of the zone's own names behind them, while they fit. Never a service's: those
-  // depend on the asker.
-  void add_with_glue(const RecordSet& set, std::string_view owner) {
-    for (const std::string& data : set.data) composer_.add(Section::answer, owner, set.type, set.ttl_s, data);
-    for (const std::string& data : set.data) {
-      const std::string_view target = std::string_view(data).substr(set.type == dns::type_mx ? 2 : 0);
-      const Node* node = view_.zones->find(target) == info_.zone ? zone_.find(target) : nullptr;
-      if (!node) continue;
-      for (uint16_t type : {dns::type_a, dns::type_aaaa}) {
-        const RecordSet* addresses = node->find(type);
-        if (!addresses) continue;
-        for (const std::string& address : addresses->data)
-          composer_.add(Section::additional, target, type, addresses->ttl_s, address);
-      }
     }
   }
 
@@ -172,10 +222,11 @@ void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, co
   asked.node = nullptr;
   asked.by_place = false;
   if (asked.verdict != dns::Verdict::answer || !view.zones) return;
-  asked.zone = view.zones->find(query.key.wire(), query.key_labels);
+  asked.zone = query.type == dns::type_ds ? view.zones->find_parent(query.key.wire(), query.key_labels)
+                                          : view.zones->find(query.key.wire(), query.key_labels);
   if (asked.zone == ZoneSet::none) return;
   asked.node = view.zones->at(asked.zone).find(query.key.wire(), query.key_labels);
-  if (!asked.node || !asked.node->service || !asks_address(query)) return;
+  if (!asked.node || !asked.node->service) return;
   if (!view.geo || !asked.node->service->policy->policy->needs_location()) return;
   asked.by_place = true;
   asked.asker = by_subnet(query) ? query.subnet.address : client;
@@ -197,26 +248,33 @@ size_t Answerer::answer(std::span<const uint8_t> packet, const IpAddress& client
 }
 
 size_t Answerer::answer(const Asked& asked, std::span<const uint8_t> packet, const IpAddress& client,
-                        Transport transport, const View& view, std::span<uint8_t> out, AnswerInfo& info) {
+                        Transport transport, const View& view, std::span<uint8_t> out, AnswerInfo& info,
+                        const dns::OptReply* reply) {
   info = AnswerInfo{};
   const dns::Query& query = asked.query;
   if (asked.verdict == dns::Verdict::drop) return 0;
   if (query.has_question) info.type = query.type;
-  if (asked.verdict != dns::Verdict::answer) {
+  if (asked.verdict != dns::Verdict::answer && asked.verdict != dns::Verdict::chaos) {
     info.rcode = dns::rcode_of(asked.verdict);
-    return dns::compose_error(out, packet, query, asked.verdict);
+    return dns::compose_error(out, packet, query, asked.verdict, reply);
   }
-  dns::Composer composer(out, packet, query, dns::answer_limit(query, transport == Transport::tcp));
+  dns::Composer composer(out, packet, query, dns::answer_limit(query, transport == Transport::tcp), reply);
+  if (asked.verdict == dns::Verdict::chaos) {
+    info.rcode = answer_chaos(query, view.identity.get(), composer);
+    return composer.finish(info.rcode, false);
+  }
   info.zone = asked.zone;
   if (info.zone == ZoneSet::none) {
     info.rcode = dns::refused;
+    composer.set_error(dns::ExtendedError::not_authoritative);
     return composer.finish(dns::refused, false);
   }
+  info.authoritative = true;
   Exchange exchange(asked, client, view, view.zones->at(info.zone), rng_, memo_.is_of(view) ? &memo_ : nullptr,
                     composer, info);
   exchange.run(asked.node);
   info.truncated = composer.truncated();
-  return composer.finish(info.rcode, true);
+  return composer.finish(info.rcode, info.authoritative);
 }
 
 }  // namespace portolan::geodns

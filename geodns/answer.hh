@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "core/dns/query.hh"
+#include "core/dns/compose.hh"
 #include "geodns/place_memo.hh"
 #include "geodns/view.hh"
 
@@ -23,6 +23,7 @@ struct AnswerInfo {
   std::string_view policy;  // of a service record; else empty
   int datacenter = -1;      // index into Directory::datacenters
   bool truncated = false;
+  bool authoritative = false;
 };
 
 // A query that was read and whose name was looked up, on its way to its answer.
@@ -49,9 +50,9 @@ class Answerer {
   static void read(std::span<const uint8_t> packet, const IpAddress& client, const View& view, Asked& asked);
   // finds the places of those who asked,
   static void locate(std::span<Asked> batch, const View& view);
-  // and answers; the arguments are the first's and answer()'s below.
+  // and answers; the arguments are the first's and answer()'s below. `reply`: what OPT says besides; may be null.
   size_t answer(const Asked& asked, std::span<const uint8_t> packet, const IpAddress& client, Transport transport,
-                const View& view, std::span<uint8_t> out, AnswerInfo& info);
+                const View& view, std::span<uint8_t> out, AnswerInfo& info, const dns::OptReply* reply = nullptr);
 
   // Writes the answer to `packet`, asked by `client`, into `out` and returns its size; 0: silence.
   // `out` must hold 1232 bytes for UDP; for TCP 65535, or what it holds is the limit (then

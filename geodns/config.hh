@@ -19,14 +19,15 @@ namespace portolan::geodns {
 // One entry of a zone's `records`. Either `type` with `value`, or `service` with `policy`.
 struct RecordConfig {
   std::string where;
-  std::string name;               // "www", "@", "*.dev", or absolute with a final dot
-  std::string type;               // "A" "AAAA" "CNAME" "MX" "TXT" "NS"; empty for a service record
-  std::string value;              // in the form of a zone file: "10 mail.example.com"
-  std::optional<uint32_t> ttl_s;  // left out: the zone's ttl; 30 s for a service record
-  std::string service;            // [service.X]
-  std::string policy;             // left out ("") means nearest
+  std::string name;                                       // "www", "@", "*.dev", or absolute with a final dot
+  std::string type;                                       // "A", …, "TYPE123", or "ALIAS"; empty for a service record
+  std::string value;                                      // in the form of a zone file: "10 mail.example.com"
+  std::optional<uint32_t> ttl_s;                          // left out: the zone's ttl; 30 s for a service record
+  std::string service;                                    // [service.X]
+  std::string policy;                                     // left out ("") means nearest
   std::vector<std::pair<std::string, uint32_t>> weights;  // weighted: datacentre → weight; left out counts 1 each
   std::vector<std::string> order;  // failover: datacentres, first choice first; left out: by name
+  std::string https;               // a service's HTTPS record without its address hints: "1 . alpn=h2"; empty: none
 };
 
 struct ZoneConfig {
@@ -73,6 +74,7 @@ struct ServiceHealth {
 struct ServiceSite {
   std::string where;
   std::vector<IpAddress> addresses;
+  std::string target;  // instead of addresses: answered as a CNAME to this name
   ServiceHealth health;
 };
 
@@ -89,6 +91,8 @@ struct GeodnsConfig {
   std::vector<SocketAddress> listen;  // UDP and TCP both; [::] means IPv6 alone
   uint32_t tcp_connections = 1000;    // a worker
   int64_t tcp_idle_timeout_ms = 10000;
+  std::string nsid;     // who answers, told to those who ask; empty: not told
+  std::string version;  // the same of version.bind
   std::vector<ZoneConfig> zones;
   std::vector<DatacenterConfig> datacenters;
   std::vector<ServiceConfig> services;

@@ -2,6 +2,7 @@
 
 #include "core/base/registry.hh"
 #include "geodns/policy/policy.hh"
+#include "geodns/rdata.hh"
 #include "geodns/service_fields.hh"
 
 namespace portolan::geodns {
@@ -25,6 +26,20 @@ conf::Type<uint32_t> soa_time() {
   return conf::duration<uint32_t>(1000, 365 * 86'400'000ll, 1000);
 }
 
+conf::Type<std::string> record_type_field() {
+  conf::Type<std::string> t;
+  t.name = "record type";
+  t.bounds = record_types;
+  t.example = "\"A\"";
+  t.read = [](Binder& binder, const Value& value, std::string& out) {
+    if (value.kind != Value::Kind::string) return binder.must_be(value, "a record type");
+    if (value.string != "ALIAS" && record_type(value.string) == 0) return binder.not_one_of(value, record_type_names());
+    out = value.string;
+    return true;
+  };
+  return t;
+}
+
 bool check_record(Binder& binder, const Value& value, RecordConfig&) {
   bool good = true;
   auto fail = [&](const conf::Place& where, const std::string& what) {
@@ -38,7 +53,7 @@ bool check_record(Binder& binder, const Value& value, RecordConfig&) {
   if (!type && !service) fail(value.where, "a record" + in + " has neither type (with value) nor service");
   if (type && !service && !value.find("value")) fail(value.where, "value is missing" + in);
   if (service && value.find("value")) fail(value.find("value")->where, "a service record" + in + " has no value");
-  for (const char* key : {"policy", "weights", "order"})
+  for (const char* key : {"policy", "weights", "order", "https"})
     if (!service && value.find(key)) fail(value.find(key)->where, std::string(key) + in + " needs service");
   return good;
 }
@@ -49,8 +64,8 @@ const conf::Table<RecordConfig>& record_fields() {
           row("name", &RecordConfig::name, conf::string("\"www\""),
               "Relative to the zone; \"@\" is the zone itself; \"*\" may be its first label.")
               .require(),
-          row("type", &RecordConfig::type, conf::one_of({"A", "AAAA", "CNAME", "MX", "NS", "TXT"}),
-              "With value. Either type or service."),
+          row("type", &RecordConfig::type, record_type_field(),
+              "With value. Either type or service. ALIAS answers the addresses of the name that is its value."),
           row("value", &RecordConfig::value, conf::text(), "As in a zone file.")
               .example("\"192.0.2.53\"")
               .otherwise("none"),
@@ -70,6 +85,9 @@ const conf::Table<RecordConfig>& record_fields() {
               "failover: datacentres, first choice first.")
               .example("[\"us-east\", \"us-west\"]")
               .otherwise("by name"),
+          row("https", &RecordConfig::https, conf::string("\"1 . alpn=h2\""),
+              "With service: its HTTPS record; the address hints are those of the datacentre that is answered.")
+              .otherwise("none"),
       },
       check_record};
   return table;

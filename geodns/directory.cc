@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/dns/name.hh"
+
 namespace portolan::geodns {
 namespace {
 
@@ -15,6 +17,24 @@ void add_address(const IpAddress& ip, Site& site, Service& service) {
   const std::string wire(reinterpret_cast<const char*>(ip.bytes.data()), ip.size());
   add_unique(ip.is_v4() ? site.v4 : site.v6, wire);
   add_unique(ip.is_v4() ? service.all_v4 : service.all_v6, wire);
+}
+
+// All sites of a service have addresses, or all have names.
+void add_target(const ServiceSite& written, const std::string& datacenter, Site& site, Service& service,
+                std::vector<Mistake>& mistakes) {
+  const auto complain = [&](const std::string& what) {
+    mistakes.push_back({written.where, "service \"" + service.name + "\" " + what});
+  };
+  const bool named = !written.target.empty();
+  if (!named && written.addresses.empty()) complain("has no addresses in \"" + datacenter + "\"");
+  if (named && !written.addresses.empty()) complain("has addresses and a target in \"" + datacenter + "\"; keep one");
+  if (!service.sites.empty() && service.by_name != named)
+    complain("has addresses in one datacentre and a target in another");
+  service.by_name = named;
+  if (!named) return;
+  auto name = dns::Name::parse(written.target);
+  if (!name) return complain("has a target that is no name: " + name.error().text);
+  site.target = std::string(name->lowered().wire());
 }
 
 Service build_service(const ServiceConfig& config, const Directory& directory, std::vector<Mistake>& mistakes) {
@@ -30,9 +50,7 @@ Service build_service(const ServiceConfig& config, const Directory& directory, s
     Site site;
     site.datacenter = static_cast<uint16_t>(i);
     for (const IpAddress& ip : found->second.addresses) add_address(ip, site, service);
-    if (found->second.addresses.empty())
-      mistakes.push_back(
-          {found->second.where, "service \"" + config.name + "\" has no addresses in \"" + found->first + "\""});
+    add_target(found->second, found->first, site, service, mistakes);
     service.sites.push_back(std::move(site));
   }
   if (config.sites.empty())

@@ -38,12 +38,14 @@ using Addresses = std::vector<std::string>;
 struct Site {
   uint16_t datacenter = 0;
   Addresses v4, v6;
+  std::string target;  // a name, in wire form: answered as a CNAME; such a site has no addresses
   const Addresses& of(bool v6_asked) const { return v6_asked ? v6 : v4; }
 };
 
 struct Service {
   std::string name;
   std::vector<Site> sites;   // in the order of Directory::datacenters
+  bool by_name = false;      // its sites have targets
   Addresses all_v4, all_v6;  // of every site: what is answered when all are down
   const Addresses& all(bool v6_asked) const { return v6_asked ? all_v6 : all_v4; }
 };

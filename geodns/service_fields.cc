@@ -137,14 +137,26 @@ const conf::Table<ServiceHealth>& health_fields() {
   return table;
 }
 
+bool check_site(Binder& binder, const Value& value, ServiceSite&) {
+  if (value.find("addresses") || value.find("target")) return true;
+  binder.error(value.where, "addresses is missing in " + binder.context());
+  return false;
+}
+
 }  // namespace
 
 const conf::Table<ServiceSite>& site_fields() {
   static const conf::Table<ServiceSite> table{
-      row("addresses", &ServiceSite::addresses, conf::list(conf::ip(), 1), "What is answered.").require(),
-      row("health", &ServiceSite::health, conf::table(health_fields()),
-          "How it is known whether the service is well here; left out: taken for up."),
-  };
+      {
+          row("addresses", &ServiceSite::addresses, conf::list(conf::ip(), 1),
+              "What is answered. Either addresses or target.")
+              .example("[\"192.0.2.10\", \"2001:db8::10\"]"),
+          row("target", &ServiceSite::target, conf::string("\"web.eu.example.net\""),
+              "A name that is answered instead, as a CNAME."),
+          row("health", &ServiceSite::health, conf::table(health_fields()),
+              "How it is known whether the service is well here; left out: taken for up."),
+      },
+      check_site};
   return table;
 }
 

@@ -22,7 +22,20 @@ const Node* Zone::find(std::string_view key, unsigned labels) const {
   std::string_view encloser = trim(key, labels, depth_);
   const Node* node = find_exact(encloser);
   while (!node) node = find_exact(encloser = dns::parent(encloser));
+  if (node->delegation) return node->delegation->node;
   return encloser.size() == key.size() ? node : node->wildcard;
+}
+
+const Node* Zone::find_addresses(std::string_view key) const {
+  const Node* node = find(key);
+  return node && node->delegation ? find_exact(key) : node;
+}
+
+int ZoneSet::find_parent(std::string_view key, unsigned labels) const {
+  const int zone = find(key, labels);
+  if (zone == none || labels == 0 || at(zone).name().wire() != key) return zone;
+  const int above = find(dns::parent(key), labels - 1);
+  return above == none ? zone : above;
 }
 
 int ZoneSet::find(std::string_view key, unsigned labels) const {

@@ -16,6 +16,7 @@
 #include "geodns/directory.hh"
 #include "geodns/name_table.hh"
 #include "geodns/policy/policy.hh"
+#include "geodns/rdata_svcb.hh"
 
 namespace portolan::geodns {
 
@@ -26,7 +27,7 @@ struct RecordSet {
   dns::PackedSet packed;
 };
 
-// A and AAAA chosen by policy among a service's datacentres.
+// A and AAAA chosen by policy among a service's datacentres; a CNAME where its sites have names.
 struct ServiceRecord {
   struct Preference {
     uint32_t weight = 1;
@@ -36,14 +37,38 @@ struct ServiceRecord {
   const PolicyPart* policy = nullptr;
   uint32_t ttl_s = 30;
   std::vector<Preference> preferences;   // a site of the service each
-  std::vector<Candidate> candidates[2];  // the sites with IPv4 and with IPv6 addresses
+  std::vector<Candidate> candidates[2];  // the sites with IPv4 (or with names) and with IPv6 addresses
+  std::unique_ptr<HintedRdata> https;    // null: it has no HTTPS record
+};
+
+// A and AAAA that are those of another name, which control follows (alias.hh).
+struct AliasRecord {
+  uint32_t index = 0;  // of ZoneSet::aliases()
+  uint32_t ttl_s = 0;  // the longest that is answered
+};
+
+struct Node;
+
+// A name that other servers answer for, with all below it (RFC 1034 §4.2.1).
+struct Delegation {
+  struct Glue {
+    std::string_view owner;
+    const RecordSet* set = nullptr;
+  };
+  std::string_view owner;
+  const Node* node = nullptr;  // where its NS are
+  const RecordSet* servers = nullptr;
+  std::vector<Glue> needed;  // of servers below it: without these nobody would find them (RFC 9471)
+  std::vector<Glue> other;   // of those elsewhere in the zone
 };
 
 struct Node {
   std::vector<RecordSet> sets;
   std::unique_ptr<ServiceRecord> service;
-  const Node* wildcard = nullptr;                          // "*" directly below
-  bool empty() const { return sets.empty() && !service; }  // an empty non-terminal
+  std::unique_ptr<AliasRecord> alias;
+  const Node* wildcard = nullptr;                                    // "*" directly below
+  const Delegation* delegation = nullptr;                            // at this name or above it
+  bool empty() const { return sets.empty() && !service && !alias; }  // an empty non-terminal
   const RecordSet* find(uint16_t type) const;
 };
 
@@ -54,11 +79,13 @@ class Zone {
   const RecordSet& soa() const { return *apex_->find(dns::type_soa); }
   const dns::PackedSet& negative() const { return negative_; }  // the SOA with the TTL of RFC 2308 §3
 
-  // The node that answers for `key` (within the zone, `labels` long), or its closest encloser's
-  // wildcard; null: the name doesn't exist.
+  // The node that answers for `key` (within the zone, `labels` long): that of the delegation it is in,
+  // its own, or its closest encloser's wildcard; null: the name doesn't exist.
   const Node* find(std::string_view key, unsigned labels) const;
   const Node* find(std::string_view key) const { return find(key, dns::label_count(key)); }
   const Node* find_exact(std::string_view key) const { return nodes_.find(key); }
+  // Where the addresses of `key` stand that may go beside an answer: glue counts.
+  const Node* find_addresses(std::string_view key) const;
 
  private:
   friend class ZoneBuilder;
@@ -68,6 +95,7 @@ class Zone {
   unsigned depth_ = 0;  // labels of the deepest name
   const Node* apex_ = nullptr;
   NameTable<Node> nodes_;
+  std::vector<std::unique_ptr<const Delegation>> delegations_;
 };
 
 class ZoneSet {
@@ -76,6 +104,10 @@ class ZoneSet {
   // The zone with the longest name that `key` is within; none: nobody's.
   int find(std::string_view key, unsigned labels) const;
   int find(std::string_view key) const { return find(key, dns::label_count(key)); }
+  // The same for who asks about the delegation of `key` (DS): the zone above, where we have it.
+  int find_parent(std::string_view key, unsigned labels) const;
+  // The names that ALIAS records follow, each once: as c-ares takes them.
+  const std::vector<std::string>& aliases() const { return aliases_; }
   const Zone& at(int index) const { return *zones_[static_cast<size_t>(index)]; }
   size_t size() const { return zones_.size(); }
 
@@ -84,6 +116,7 @@ class ZoneSet {
   unsigned depth_ = 0;
   std::vector<std::unique_ptr<const Zone>> zones_;  // in the configuration's order
   NameTable<int> index_;
+  std::vector<std::string> aliases_;
 };
 
 // `serial` goes into every SOA. Whatever is wrong is appended to `mistakes`; the result is fit to

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "geodns/rdata.hh"
 #include "geodns/zone.hh"
@@ -51,6 +52,7 @@ class ZoneBuilder {
     auto zone = std::make_unique<Zone>();
     zone_ = zone.get();
     places_.clear();
+    foreign_.clear();
     zone->name_ = name;
     zone->text_ = name.to_string();
     if (zone->text_.size() > 1) zone->text_.pop_back();
@@ -59,6 +61,9 @@ class ZoneBuilder {
     for (const std::string& server : config.nameservers) add_nameserver(config, server);
     for (const RecordConfig& record : config.records) add_record(config, record);
     link_wildcards();
+    find_delegations();
+    link_delegations();
+    check_foreign();
     check_sizes(config);
     check_nameservers(config);
     check_cnames();
@@ -115,8 +120,7 @@ class ZoneBuilder {
     const std::string key(name->wire());
     if (key.find("\1*", 1) != std::string::npos)
       return complain(record.where, "\"*\" may only be the first label of a name");
-    if (set_->find(key) != *set_->index_.find(zone_->name_.wire()))
-      return complain(record.where, "\"" + record.name + "\" belongs to another zone of this file");
+    if (set_->find(key) != *set_->index_.find(zone_->name_.wire())) foreign_.emplace_back(&record, key);
     if (record.ttl_s.value_or(0) > max_ttl_s) return complain(record.where, "ttl is over 2147483647 s");
     places_[key] = {record.where, record.name};
     if (!record.service.empty()) {
@@ -128,18 +132,31 @@ class ZoneBuilder {
   }
 
   void add_static(const ZoneConfig& config, const RecordConfig& record, Node& node) {
+    if (!record.policy.empty() || !record.weights.empty() || !record.order.empty() || !record.https.empty())
+      complain(record.where, "policy, weights, order and https belong to service records");
+    if (record.type == "ALIAS") return add_alias(config, record, node);
     const uint16_t type = record_type(record.type);
     if (type == 0)
       return complain(record.where, record.type.empty()
                                         ? "a record needs a type and a value, or a service"
-                                        : "type \"" + record.type + "\" is not one of A, AAAA, CNAME, MX, NS, TXT");
-    if (!record.policy.empty() || !record.weights.empty() || !record.order.empty())
-      complain(record.where, "policy, weights and order belong to service records");
-    if (type == dns::type_ns && &node != zone_->apex_)
-      return complain(record.where, "NS records below the zone's own name (delegations) are not served");
+                                        : "type \"" + record.type + "\" is not one of " + record_types());
+    if (type == dns::type_ns && record.name.substr(0, 1) == "*")
+      return complain(record.where, "a wildcard can't be handed to other servers (RFC 4592 section 4.2)");
+    if (type == dns::type_ds && &node == zone_->apex_)
+      return complain(record.where, "DS records stand in the zone above");
     auto data = parse_rdata(type, record.value, zone_->name_);
     if (!data) return complain(record.where, "value: " + data.error().text);
     put(node, type, record.ttl_s.value_or(config.ttl_s), std::move(*data), record.where);
+  }
+
+  void add_alias(const ZoneConfig& config, const RecordConfig& record, Node& node) {
+    if (node.alias) return complain(record.where, "this name has an ALIAS already");
+    auto target = value_name(record.value, zone_->name_);
+    if (!target) return complain(record.where, "value: " + target.error().text);
+    const std::string text = target->to_string();
+    auto [index, fresh] = alias_indices_.emplace(text, static_cast<uint32_t>(set_->aliases_.size()));
+    if (fresh) set_->aliases_.push_back(text);
+    node.alias = std::make_unique<AliasRecord>(AliasRecord{index->second, record.ttl_s.value_or(config.ttl_s)});
   }
 
   void add_service(const RecordConfig& record, Node& node) {
@@ -161,6 +178,14 @@ class ZoneBuilder {
     const Service& sites = directory_.services[static_cast<size_t>(service)];
     node.service->preferences = preferences(record, sites);
     for (bool v6 : {false, true}) node.service->candidates[v6] = candidates(*node.service, sites, v6);
+    if (!record.https.empty()) add_https(record, *node.service, sites);
+  }
+
+  void add_https(const RecordConfig& record, ServiceRecord& service, const Service& sites) {
+    if (sites.by_name) return complain(record.where, "https belongs to services with addresses");
+    auto hinted = parse_hinted(record.https, zone_->name_);
+    if (!hinted) return complain(record.where, "https: " + hinted.error().text);
+    service.https = std::make_unique<HintedRdata>(std::move(*hinted));
   }
 
   std::vector<Candidate> candidates(const ServiceRecord& record, const Service& service, bool v6) {
@@ -168,7 +193,7 @@ class ZoneBuilder {
     for (size_t i = 0; i < service.sites.size(); i++) {
       const Datacenter& datacenter = directory_.datacenters[service.sites[i].datacenter];
       const auto& preference = record.preferences[i];
-      if (!service.sites[i].of(v6).empty())
+      if (!service.sites[i].of(v6).empty() || (service.by_name && !v6))
         list.push_back({static_cast<uint16_t>(i), State::unknown, preference.weight, preference.rank,
                         datacenter.has_location ? &datacenter.location : nullptr, service.sites[i].datacenter});
     }
@@ -221,6 +246,96 @@ class ZoneBuilder {
       return complain(record.where, "\"" + record.name + "\" has a CNAME and other records; a CNAME stands alone");
     if (node.service && (node.find(dns::type_a) || node.find(dns::type_aaaa)))
       complain(record.where, "\"" + record.name + "\" has a service and addresses of its own");
+    if (node.service && node.service->https && node.find(dns::type_https))
+      complain(record.where, "\"" + record.name + "\" has a service with https and an HTTPS record of its own");
+    if (node.alias && (cname || node.service || node.find(dns::type_a) || node.find(dns::type_aaaa)))
+      complain(record.where, "\"" + record.name + "\" has an ALIAS, which is all of its addresses, and others");
+    if (!node.service || !directory_.services[node.service->service].by_name) return;
+    if (&node == zone_->apex_)
+      complain(record.where, "the zone itself can't be a CNAME, which a service with targets answers; use ALIAS");
+    else if (!node.sets.empty() || node.alias)
+      complain(record.where, "\"" + record.name + "\" has a service with targets, a CNAME, which stands alone");
+  }
+
+  // Those nearest to the zone's own name: what is below them is theirs.
+  void find_delegations() {
+    for (auto& [key, node] : zone_->nodes_.entries()) {
+      const RecordSet* servers = &node == zone_->apex_ ? nullptr : node.find(dns::type_ns);
+      if (!servers) continue;
+      auto delegation = std::make_unique<Delegation>();
+      delegation->owner = key;
+      delegation->node = &node;
+      delegation->servers = servers;
+      node.delegation = delegation.get();
+      made_.push_back(delegation.get());
+      zone_->delegations_.push_back(std::move(delegation));
+    }
+  }
+
+  void link_delegations() {
+    const auto made = std::exchange(made_, {});
+    if (made.empty()) return;
+    for (auto& [key, node] : zone_->nodes_.entries()) {
+      const Delegation* highest = node.delegation;
+      for (std::string_view name = key; name != zone_->name_.wire(); name = dns::parent(name))
+        if (const Node* above = zone_->find_exact(name); above->delegation && above->delegation->owner == name)
+          highest = above->delegation;
+      above_[&node] = highest;
+    }
+    for (auto& [key, node] : zone_->nodes_.entries()) {
+      node.delegation = above_[&node];
+      if (node.delegation) check_glue(key, node);
+    }
+    above_.clear();
+    for (Delegation* delegation : made)
+      if (delegation->node->delegation == delegation) link_glue(*delegation);
+  }
+
+  void check_glue(const std::string& key, const Node& node) {
+    const bool top = key == node.delegation->owner;
+    for (const RecordSet& set : node.sets) {
+      if (set.type == dns::type_a || set.type == dns::type_aaaa) continue;
+      if (top && (set.type == dns::type_ns || set.type == dns::type_ds)) continue;
+      return complain_at(key, "is within the delegation of \"" + readable(node.delegation->owner) +
+                                  "\"; only addresses of its nameservers (glue) may stand there");
+    }
+    if (node.service || node.alias)
+      complain_at(
+          key, "is within the delegation of \"" + readable(node.delegation->owner) + "\", where other servers answer");
+  }
+
+  void link_glue(Delegation& delegation) {
+    for (const std::string& target : delegation.servers->data) {
+      const bool below = dns::is_within(target, delegation.owner);
+      const Node* node = dns::is_within(target, zone_->name_.wire()) ? zone_->find_addresses(target) : nullptr;
+      const size_t before = delegation.needed.size();
+      for (uint16_t type : {dns::type_a, dns::type_aaaa})
+        if (const RecordSet* set = node ? node->find(type) : nullptr)
+          (below ? delegation.needed : delegation.other).push_back({target, set});
+      if (below && delegation.needed.size() == before)
+        complain_at(std::string(delegation.owner), "is handed to \"" + readable(target) +
+                                                       "\", which nobody can find without its A or AAAA record here");
+    }
+  }
+
+  // Of names that belong to another zone of this file only its delegation may be told.
+  void check_foreign() {
+    for (const auto& [record, key] : foreign_)
+      if (!zone_->find_exact(key)->delegation)
+        complain(record->where, "\"" + record->name + "\" belongs to another zone of this file");
+  }
+
+  static std::string readable(std::string_view wire) {
+    dns::Name name;
+    size_t offset = 0;
+    name.read({reinterpret_cast<const uint8_t*>(wire.data()), wire.size()}, offset, false);
+    return name.to_string();
+  }
+
+  void complain_at(const std::string& key, const std::string& what) {
+    auto place = places_.find(key);
+    if (place == places_.end()) return complain("", "\"" + readable(key) + "\" " + what);
+    complain(place->second.where, "\"" + place->second.text + "\" " + what);
   }
 
   void link_wildcards() {
@@ -248,12 +363,9 @@ class ZoneBuilder {
     if (!servers) return;
     for (const std::string& target : servers->data) {
       if (set_->find(target) != *set_->index_.find(zone_->name_.wire())) continue;
-      const Node* node = zone_->find(target);
+      const Node* node = zone_->find_addresses(target);
       if (node && (node->service || node->find(dns::type_a) || node->find(dns::type_aaaa))) continue;
-      size_t offset = 0;
-      dns::Name name;
-      name.read({reinterpret_cast<const uint8_t*>(target.data()), target.size()}, offset, false);
-      complain(config.where, "nameserver \"" + name.to_string() + "\" is inside the zone but has no A or AAAA record");
+      complain(config.where, "nameserver \"" + readable(target) + "\" is inside the zone but has no A or AAAA record");
     }
   }
 
@@ -284,7 +396,11 @@ class ZoneBuilder {
   std::vector<std::pair<const ZoneConfig*, dns::Name>> named_;
   ZoneSet* set_ = nullptr;
   Zone* zone_ = nullptr;
-  std::map<std::string, Place> places_;  // of each name with records: its last one
+  std::map<std::string, Place> places_;                               // of each name with records: its last one
+  std::vector<std::pair<const RecordConfig*, std::string>> foreign_;  // and the keys of their names
+  std::map<std::string, uint32_t> alias_indices_;
+  std::vector<Delegation*> made_;
+  std::map<const Node*, const Delegation*> above_;
 };
 
 std::shared_ptr<const ZoneSet> build_zones(const std::vector<ZoneConfig>& zones, const Directory& directory,

@@ -47,6 +47,8 @@ class Policy {
   // The asker's place decides, and else only the candidates' states and locations: chosen once for a place, it stays so
   // as long as the View.
   virtual bool needs_location() const { return false; }
+  // Two calls may choose differently though nothing else differs.
+  virtual bool is_random() const { return false; }
 };
 
 struct PolicyPart {

@@ -7,6 +7,7 @@ namespace {
 // every usable one has it.
 class Weighted final : public Policy {
  public:
+  bool is_random() const override { return true; }
   Choice choose(std::span<const Candidate> candidates, States states, const Point*, Rng& rng) const override {
     uint64_t total = 0, usable_count = 0;
     for (const Candidate& c : candidates)

@@ -46,7 +46,7 @@ TEST(ZoneBuilder, NamesItsMistakes) {
   ttl.ttl_s = 1;
   long_ttl.ttl_s = 0x80000000;
   const std::vector<std::pair<RecordConfig, const char*>> cases = {
-      {fixed("a", "B", "x"), "test:1:1: type \"B\" is not one of A, AAAA, CNAME, MX, NS, TXT"},
+      {fixed("a", "B", "x"), "test:1:1: type \"B\" is not one of A, AAAA, ALIAS, CAA, CNAME, DS, HINFO, HTTPS, MX"},
       {fixed("a", "", ""), "a record needs a type and a value, or a service"},
       {fixed("a", "A", "2001:db8::1"), "write type = \"AAAA\""},
       {fixed("a", "AAAA", "192.0.2.1"), "write type = \"A\""},
@@ -61,7 +61,17 @@ TEST(ZoneBuilder, NamesItsMistakes) {
       {fixed("a", "TXT", "\"\\256\""), "an escape over"},
       {fixed("a", "TXT", "\"" + std::string(256, 'x') + "\""), "longer than 255 bytes"},
       {fixed("a", "TXT", std::string(61000, 'x')), "than fit into a message"},
-      {fixed("a", "NS", "ns.other.org"), "delegations"},
+      {fixed("*.a", "NS", "ns.other.org"), "a wildcard can't be handed"},
+      {fixed("a", "NS", "ns.a.example.com"),
+       "test:1:1: \"a\" is handed to \"ns.a.example.com.\", which nobody can find"},
+      {fixed("wild", "NS", "ns.other.org"), "\"*.wild\" is within the delegation of \"wild.example.com.\""},
+      {fixed("a", "DNAME", "b.org"), "type \"DNAME\" is not one of"},
+      {fixed("a", "TYPE41", "\\# 0"), "type \"TYPE41\" is not one of"},
+      {fixed("a", "TYPE999", "x"), "written \"\\# LENGTH HEX\""},
+      {fixed("@", "DS", "1 13 2 00ff"), "DS records stand in the zone above"},
+      {fixed("mail", "ALIAS", "a.org"), "which is all of its addresses"},
+      {fixed("alias", "ALIAS", "a.org"), "all of its addresses, and others"},
+      {fixed("a", "ALIAS", "a..org"), "a label is empty"},
       {fixed("", "A", "192.0.2.1"), "it is empty"},
       {fixed("a..b", "A", "192.0.2.1"), "a label is empty"},
       {fixed(std::string(64, 'a'), "A", "192.0.2.1"), "longer than 63"},

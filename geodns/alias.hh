@@ -1,0 +1,38 @@
+#pragma once
+// ALIAS records: the addresses of other names, which control follows so that answers needn't wait.
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/loop/resolver.hh"
+#include "geodns/alias_table.hh"
+
+namespace portolan::geodns {
+
+// Follows the names through the resolver, each again when its TTL has passed. What fails or says that there is nothing
+// keeps what was there last: a name that has addresses is never unlearned. One loop's.
+class AliasKeeper {
+ public:
+  static constexpr int64_t least_ttl_ms = 5'000;
+  static constexpr int64_t most_ttl_ms = 3'600'000;
+  static constexpr int64_t retry_ms = 5'000;  // after a failure
+
+  // `on_change`: what table() gives has changed.
+  AliasKeeper(loop::Worker& worker, loop::Resolver& resolver, std::function<void()> on_change);
+  ~AliasKeeper();
+  // The names to follow from now on; those followed already go on as they are.
+  void follow(const std::vector<std::string>& names);
+  std::shared_ptr<const AliasTable> table() const;
+
+ private:
+  struct Followed;
+  loop::Worker& worker_;
+  loop::Resolver& resolver_;
+  std::function<void()> on_change_;
+  std::vector<std::string> names_;
+  std::map<std::string, std::unique_ptr<Followed>> followed_;
+};
+
+}  // namespace portolan::geodns

@@ -1,0 +1,174 @@
+// Services that answer as a CNAME, and with an HTTPS record beside their addresses; and what the server says of itself.
+#include "tests/unit/geodns/fixture.hh"
+
+namespace portolan::geodns {
+namespace {
+
+using namespace dns;  // NOLINT(google-build-using-namespace)
+using test::Ask;
+using test::fixed;
+using test::Message;
+using test::service;
+using List = std::vector<std::string>;
+
+GeodnsConfig more_services() {
+  GeodnsConfig c = test::config();
+  ServiceConfig named{"t", "named", {}};
+  for (const char* dc : {"us", "eu", "jp"}) {
+    named.sites[dc].where = "test:5:5";
+    named.sites[dc].target = std::string("web.") + dc + ".Example.net";
+  }
+  c.services.push_back(named);
+  auto& records = c.zones[0].records;
+  records.push_back(service("cdn", "named", "nearest"));
+  records.push_back(fixed("to-cdn", "CNAME", "cdn.example.com"));
+  for (const char* policy : {"nearest", "weighted", "failover"}) {
+    records.push_back(service(std::string("h-") + policy, "web", policy));
+    records.back().https = "1 . alpn=h2,h3";
+  }
+  c.nsid = "edge-1";
+  return c;
+}
+
+class ServiceAnswers : public testing::Test, public test::World {
+ protected:
+  ServiceAnswers() {
+    std::vector<Mistake> mistakes;
+    auto built = build_view(more_services(), 1, mistakes);
+    for (const Mistake& m : mistakes) ADD_FAILURE() << m.where << ": " << m.text;
+    built->geo = test::table();
+    view = built;
+  }
+  // The addresses of an HTTPS answer's hints.
+  List hints(const std::string& rdata, bool v6) {
+    List list;
+    for (size_t at = 3; at + 4 <= rdata.size();) {
+      const auto* p = reinterpret_cast<const uint8_t*>(rdata.data()) + at;
+      const size_t size = load16(p + 2), width = v6 ? 16 : 4;
+      for (size_t i = 0; load16(p) == (v6 ? 6 : 4) && i < size; i += width) {
+        IpAddress ip;
+        ip.family = v6 ? IpAddress::Family::v6 : IpAddress::Family::v4;
+        std::copy_n(p + 4 + i, width, ip.bytes.begin());
+        list.push_back(ip.to_string());
+      }
+      at += 4 + size;
+    }
+    std::sort(list.begin(), list.end());
+    return list;
+  }
+};
+
+TEST_F(ServiceAnswers, ACnameOfTheNearestForEveryType) {
+  for (uint16_t type : {type_a, type_aaaa, type_txt, type_https, type_cname}) {
+    const Message m = ask("cdn.example.com", type, "10.1.2.0/24");
+    EXPECT_TRUE(m.has(flag_aa));
+    ASSERT_EQ(m.answers().size(), 1u) << type;
+    EXPECT_EQ(m.answers()[0].type, type_cname);
+    EXPECT_EQ(m.answers()[0].data, "web.eu.example.net.");
+    EXPECT_EQ(m.answers()[0].ttl_s, 30u);
+    EXPECT_EQ(m.scope(), 16);
+  }
+  EXPECT_EQ(ask("cdn.example.com", type_a, "10.2.3.0/25").answers()[0].data, "web.jp.example.net.");
+}
+
+TEST_F(ServiceAnswers, ACnameBehindACname) {
+  const Message m = ask("to-cdn.example.com", type_a, "10.1.2.0/24");
+  ASSERT_EQ(m.answers().size(), 2u);
+  EXPECT_EQ(m.answers()[1].owner, "cdn.example.com.");
+  EXPECT_EQ(m.answers()[1].data, "web.eu.example.net.");
+  EXPECT_EQ(m.scope(), 16);
+}
+
+TEST_F(ServiceAnswers, HintsAreWhatAddressesWouldBe) {
+  for (const char* policy : {"nearest", "failover"})
+    for (const char* from : {"10.1.2.0/24", "10.2.3.0/25", "10.9.0.0/16"}) {
+      const std::string name = std::string("h-") + policy + ".example.com";
+      const Message m = ask(name, type_https, from);
+      ASSERT_EQ(m.answers().size(), 1u);
+      EXPECT_EQ(m.answers()[0].type, type_https);
+      EXPECT_EQ(hints(m.answers()[0].data, false), answers(name, type_a, from)) << policy << from;
+      EXPECT_EQ(hints(m.answers()[0].data, true), answers(name, type_aaaa, from)) << policy << from;
+      EXPECT_EQ(m.scope(), ask(name, type_a, from).scope());
+    }
+}
+
+TEST_F(ServiceAnswers, HintsOfARandomPickAreOfOneDatacentre) {
+  std::set<List> seen;
+  for (int i = 0; i < 300; i++) {
+    const Message m = ask("h-weighted.example.com", type_https);
+    ASSERT_EQ(m.answers().size(), 1u);
+    const List v4 = hints(m.answers()[0].data, false), v6 = hints(m.answers()[0].data, true);
+    ASSERT_EQ(v4.size(), 1u);
+    ASSERT_EQ(v6.size(), 1u);
+    seen.insert(v4);
+    if (v4[0] == "192.0.2.10") {
+      EXPECT_EQ(v6[0], "2001:db8:1::10");
+    } else if (v4[0] == "192.0.2.20") {
+      EXPECT_EQ(v6[0], "2001:db8:2::10");
+    }
+  }
+  EXPECT_EQ(seen.size(), 3u);
+}
+
+TEST_F(ServiceAnswers, AllDownHintsAll) {
+  view = with_states(*view, {{{State::down, State::down, State::down}}});
+  const Message m = ask("h-nearest.example.com", type_https);
+  ASSERT_EQ(m.answers().size(), 1u);
+  EXPECT_EQ(hints(m.answers()[0].data, false).size(), 3u);
+  EXPECT_EQ(hints(m.answers()[0].data, true).size(), 2u);
+}
+
+TEST(ServiceAnswer, MistakesAreNamed) {
+  const auto mistakes_of = [](auto change) {
+    GeodnsConfig c = more_services();
+    change(c);
+    std::vector<Mistake> mistakes;
+    build_view(c, 1, mistakes);
+    std::string text;
+    for (const Mistake& m : mistakes) text += m.where + ": " + m.text + "\n";
+    return text;
+  };
+  using Change = void (*)(GeodnsConfig&);
+  const std::vector<std::pair<Change, const char*>> cases = {
+      {[](GeodnsConfig& c) { c.services[2].sites["us"].target = "a..b"; }, "a target that is no name"},
+      {[](GeodnsConfig& c) { c.services[2].sites["us"].addresses = {test::ip("192.0.2.1")}; },
+       "addresses and a target in \"us\""},
+      {[](GeodnsConfig& c) { c.services[2].sites["us"] = test::site({"192.0.2.1"}); }, "a target in another"},
+      {[](GeodnsConfig& c) { c.zones[0].records.push_back(fixed("cdn", "TXT", "x")); }, "a CNAME, which stands alone"},
+      {[](GeodnsConfig& c) { c.zones[0].records.push_back(service("@", "named", "")); }, "use ALIAS"},
+      {[](GeodnsConfig& c) { c.zones[0].records.push_back(fixed("h-nearest", "HTTPS", "1 .")); },
+       "an HTTPS record of its own"},
+      {[](GeodnsConfig& c) {
+         c.zones[0].records.push_back(service("x", "named", ""));
+         c.zones[0].records.back().https = "1 .";
+       },
+       "https belongs to services with addresses"},
+      {[](GeodnsConfig& c) {
+         c.zones[0].records.push_back(service("x", "web", ""));
+         c.zones[0].records.back().https = "1 . ipv4hint=192.0.2.1";
+       },
+       "leave them off"},
+  };
+  for (const auto& [change, expected] : cases)
+    EXPECT_NE(mistakes_of(change).find(expected), std::string::npos) << expected << "\n in: " << mistakes_of(change);
+}
+
+TEST_F(ServiceAnswers, TheServerTellsOnlyWhatItWasToldTo) {
+  Ask question;
+  question.qclass = class_ch;
+  question.type = type_txt;
+  for (const char* name : {"version.bind", "version.server", "authors.bind"}) {
+    question.name = name;
+    EXPECT_EQ(ask(question).rcode, refused) << name;
+  }
+  for (const char* name : {"id.server", "HOSTNAME.bind"}) {
+    question.name = name;
+    const Message m = ask(question);
+    ASSERT_EQ(m.answers().size(), 1u) << name;
+    EXPECT_EQ(m.answers()[0].data, "\6edge-1");
+    EXPECT_FALSE(m.has(flag_aa));
+  }
+}
+
+}  // namespace
+}  // namespace portolan::geodns

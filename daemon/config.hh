@@ -53,6 +53,8 @@ struct LogConfig {
   std::string level = "info";
   std::string access_path = "off";     // a file, "stdout" or "off"
   std::string access_format = "json";  // json | combined
+  std::string queries_path = "off";    // as access_path
+  double queries_share = 1;            // of the queries
   bool operator==(const LogConfig&) const = default;
 };
 

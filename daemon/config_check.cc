@@ -86,6 +86,11 @@ void check_addresses(const Value& root, const Config& config, Errors& errors) {
     tcp.add({*metrics}, at(root, {"server", "metrics"}), "metrics in [server]");
   tcp.add(config.server.peers.listen, at(root, {"server", "peers", "listen"}), "peers in [server]");
   tcp.add(config.geodns.listen, at(root, {"geodns", "listen"}), "[geodns]");
+  tcp.add(config.geodns.tls_listen, at(root, {"geodns", "tls_listen"}), "tls_listen in [geodns]");
+  if (config.geodns.tls_listen.empty() != !config.geodns.tls)
+    errors.push_back(
+        fmt::format("{}: [geodns] has {}", config.geodns.where,
+                    config.geodns.tls ? "tls and no tls_listen" : "tls_listen and no tls: its certificates"));
 }
 
 void check_client_certificates(const Value& root, const Config& config, Errors& errors) {

@@ -127,11 +127,21 @@ const conf::Table<LogConfig>& access_fields() {
   return table;
 }
 
+const conf::Table<LogConfig>& queries_fields() {
+  static const conf::Table<LogConfig> table{
+      row("path", &LogConfig::queries_path, conf::path("\"/var/log/portolan/queries.log\""),
+          "A file, \"stdout\" or \"off\"."),
+      row("share", &LogConfig::queries_share, conf::share(0, 1), "How many of them are written, drawn at random."),
+  };
+  return table;
+}
+
 const conf::Table<LogConfig>& log_fields() {
   static const conf::Table<LogConfig> table{
       row("level", &LogConfig::level, conf::one_of({"debug", "info", "warning", "error"}),
           "What the event log tells, on stderr."),
       row_of<LogConfig, LogConfig>("access", std::identity(), conf::table(access_fields()), "One line a request."),
+      row_of<LogConfig, LogConfig>("queries", std::identity(), conf::table(queries_fields()), "One line a DNS query."),
   };
   return table;
 }

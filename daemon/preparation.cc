@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "daemon/assembly.hh"
 #include "daemon/cores.hh"
 #include "daemon/error_pages.hh"
@@ -9,6 +11,8 @@
 
 namespace portolan::daemon {
 namespace {
+
+constexpr size_t largest_secrets_file = 64 << 10;
 
 bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
@@ -34,6 +38,25 @@ Result<GeoFiles> read_geo(const std::vector<geo::Database>& databases, const Geo
   if (!table) return table.error();
   now.table = std::move(*table);
   return now;
+}
+
+Result<std::shared_ptr<const geodns::CookieJar>> read_cookies(const geodns::GeodnsConfig& config,
+                                                              const crypto::MacKey& node_key) {
+  std::shared_ptr<const geodns::CookieJar> jar;
+  if (!config.cookies) return jar;
+  std::vector<crypto::HashKey> secrets(1);
+  if (config.cookie_secrets.empty()) {
+    const crypto::Mac derived = crypto::mac(node_key, "dns cookies");
+    std::memcpy(&secrets[0], derived.data(), sizeof secrets[0]);
+  } else {
+    auto text = read_file(config.cookie_secrets, largest_secrets_file);
+    if (!text) return text.error();
+    auto read = geodns::CookieJar::read_secrets(*text);
+    if (!read) return Error{config.cookie_secrets + ": " + read.error().text};
+    secrets = std::move(*read);
+  }
+  jar = std::make_shared<geodns::CookieJar>(std::move(secrets));
+  return jar;
 }
 
 }  // namespace
@@ -68,6 +91,10 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   for (const geodns::Mistake& m : mistakes) p.errors.push_back(m.where + ": " + m.text);
   if (!p.errors.empty()) return p;
   p.view->geo = p.geo.table;
+  auto cookies = read_cookies(p.config.geodns, sticky_key);
+  if (!cookies) p.errors.push_back(p.config.geodns.where + ": cookie_secrets: " + cookies.error().text);
+  if (!p.errors.empty()) return p;
+  p.cookies = std::move(*cookies);
   p.errors = give_sticky_keys(p.config, sticky_key);
   if (!p.errors.empty()) return p;
   p.monitor = assemble_monitor(p.config);

@@ -13,6 +13,7 @@
 #include "daemon/gates.hh"
 #include "daemon/purge_access.hh"
 #include "daemon/tls_files.hh"
+#include "geodns/cookies.hh"
 #include "geodns/view.hh"
 #include "proxy/snapshot.hh"
 
@@ -33,8 +34,9 @@ struct Preparation {
   GateParts gates;
   std::shared_ptr<const PurgeTokens> purge_tokens;  // null: nobody purges by token
   std::vector<std::string> kept;  // complete sentences: files that can't be used any more, so that what was read stays
-  std::shared_ptr<geodns::View> view;         // without states
-  std::shared_ptr<proxy::Snapshot> snapshot;  // without version and caches
+  std::shared_ptr<geodns::View> view;                // without states
+  std::shared_ptr<const geodns::CookieJar> cookies;  // null: DNS gives none
+  std::shared_ptr<proxy::Snapshot> snapshot;         // without version and caches
   health::MonitorSpec monitor;
 };
 

@@ -44,6 +44,7 @@ std::vector<std::string> files_read_on_reload(const Config& config, const std::s
   for (const geo::Database& d : config.geo_databases) files.push_back(d.path);
   for (const proxy::RouteConfig& r : config.routes)
     if (r.files) files.push_back(r.files->root);
+  if (!config.geodns.cookie_secrets.empty()) files.push_back(config.geodns.cookie_secrets);
   for (std::string& file : tls_files_of(config)) files.push_back(std::move(file));
   for (const proxy::PoolConfig& p : config.pools)
     if (p.sticky && !p.sticky->key_file.empty()) files.push_back(p.sticky->key_file);
@@ -119,6 +120,7 @@ Status Server::start(LoadResult loaded) {
   for (const std::string& problem : unreadable(files_read_on_reload(config, config_path_)))
     log::warning("a reload will fail", {{"reason", problem}});
   log_writer_ = std::make_unique<loop::LogWriter>();
+  query_log_writer_ = std::make_unique<loop::LogWriter>();
   if (auto opened = open_logs(config); !opened) return opened;
   pool_ = std::make_unique<loop::ThreadPool>(file_threads);
   retired_ = std::make_unique<Retired>(control_, *pool_);
@@ -145,7 +147,11 @@ Status Server::start(LoadResult loaded) {
   monitor_ = std::make_unique<health::Monitor>(control_, std::move(lookups),
                                                [this](auto board) { on_board(std::move(board)); });
   ocsp_ = std::make_unique<OcspKeeper>(control_, *resolver_, [this](const auto& staples) {
-    for (Crew& c : crews_) c.worker->post([proxy = c.proxy.get(), staples] { proxy->set_staples(staples); });
+    for (Crew& c : crews_)
+      c.worker->post([proxy = c.proxy.get(), dns = c.dns.get(), staples] {
+        proxy->set_staples(staples);
+        dns->set_staples(staples);
+      });
   });
   leave_ = std::make_unique<Leave>(control_, leave_hooks());
   admin_ = std::make_unique<Admin>(control_, *this);
@@ -153,10 +159,14 @@ Status Server::start(LoadResult loaded) {
   Preparation first = prepare(std::move(loaded), geo_, tls_, unix_seconds(), gates_, sticky_key_);
   if (!first.errors.empty()) return Error{first.errors.front()};
   apply(std::move(first));
-  tickets_ = std::make_unique<TicketKeeper>(
-      control_, *pool_, config_.server.state, [this](const std::shared_ptr<const crypto::TicketKeys>& keys) {
-        for (Crew& c : crews_) c.worker->post([proxy = c.proxy.get(), keys] { proxy->set_ticket_keys(keys); });
-      });
+  tickets_ = std::make_unique<TicketKeeper>(control_, *pool_, config_.server.state,
+                                            [this](const std::shared_ptr<const crypto::TicketKeys>& keys) {
+                                              for (Crew& c : crews_)
+                                                c.worker->post([proxy = c.proxy.get(), dns = c.dns.get(), keys] {
+                                                  proxy->set_ticket_keys(keys);
+                                                  dns->set_ticket_keys(keys);
+                                                });
+                                            });
   signals_ = std::make_unique<Signals>(control_, [this](int signal) { on_signal(signal); });
   for (Crew& c : crews_) c.worker->start();
   return {};
@@ -181,6 +191,7 @@ int64_t Server::buffer_limit(const Config& config) {
 
 Status Server::open_logs(const Config& config) {
   auto opened = log_writer_->open(config.log.access_path);
+  if (opened) opened = query_log_writer_->open(config.log.queries_path);
   if (!opened && opened.error().code == EACCES && !config.server.user.empty())
     return Error{opened.error().text + "; the directory must belong to user " + config.server.user};
   return opened;
@@ -192,7 +203,8 @@ void Server::hire(size_t workers) {
     crew.worker = std::make_unique<loop::Worker>(static_cast<int>(i), "worker-" + std::to_string(i), clock_, any_seed(),
                                                  registry_.add_shard());
     crew.proxy = std::make_unique<proxy::Proxy>(*crew.worker, *shared_);
-    crew.dns = std::make_unique<geodns::Server>(*crew.worker, std::make_shared<geodns::View>(), geodns::ServerLimits{});
+    crew.dns = std::make_unique<geodns::Server>(*crew.worker, std::make_shared<geodns::View>(), geodns::ServerLimits{},
+                                                query_log_writer_.get());
     crews_.push_back(std::move(crew));
   }
 }
@@ -212,16 +224,6 @@ void Server::run() {
 }
 
 // ── publishing ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-std::shared_ptr<const geodns::View> Server::view_with(const health::Board& board) const {
-  return geodns::with_states(*view_, assemble_states(*view_->directory, board));
-}
-
-void Server::on_aliases() {
-  if (applying_) return;
-  retired_->add(std::exchange(view_, geodns::with_aliases(*view_, aliases_->table())));
-  for (Crew& c : crews_) c.worker->post([dns = c.dns.get(), view = view_] { dns->set_view(view); });
-}
 
 void Server::on_board(std::shared_ptr<const health::Board> board) {
   gone_servers_->note(*board);
@@ -271,6 +273,7 @@ void Server::apply(Preparation next) {
   monitor_->set_ttl_bounds({config_.resolver.min_ttl_ms, config_.resolver.max_ttl_ms});
   monitor_->apply(next.monitor);
   retired_->add(std::exchange(view_, std::move(next.view)));
+  cookies_ = std::move(next.cookies);
   aliases_->follow(view_->zones->aliases());
   view_ = geodns::with_aliases(*view_with(*board_), aliases_->table());
   applying_ = false;
@@ -297,26 +300,19 @@ void Server::lend_tls(health::MonitorSpec& spec) {
   check_tls_ = std::move(connectors);
 }
 
-std::vector<int> Server::dns_sockets(Sockets::Use use, size_t worker) const {
-  std::vector<int> fds;
-  for (const Sockets::Lent& lent : sockets_->all())
-    if (lent.key.use == use) fds.push_back(lent.fds[worker]);
-  return fds;
-}
-
 // Board and snapshot travel together, so that no worker ever sees a route without its pool. Sockets that are gone are
 // closed when the last worker has let go of them.
 void Server::publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone) {
   lend_to_control(gone);
   auto left = std::make_shared<std::atomic<size_t>>(crews_.size());
   auto closing = std::make_shared<std::vector<Sockets::Lent>>(std::move(gone));
-  geodns::ServerLimits limits{config_.geodns.tcp_connections, config_.geodns.tcp_idle_timeout_ms};
+  const geodns::ServerLimits limits = dns_limits();
   for (size_t i = 0; i < crews_.size(); ++i) {
     proxy::Proxy* proxy = crews_[i].proxy.get();
     geodns::Server* dns = crews_[i].dns.get();
     crews_[i].worker->post([this, i, proxy, dns, limits, added, left, closing, snapshot = snapshot_, board = board_,
                             view = view_, udp = dns_sockets(Sockets::Use::dns_udp, i),
-                            tcp = dns_sockets(Sockets::Use::dns_tcp, i)] {
+                            tcp = dns_sockets(Sockets::Use::dns_tcp, i), tls = dns_sockets(Sockets::Use::dns_tls, i)] {
       proxy->set_board(board);
       proxy->set_snapshot(snapshot);
       for (const Sockets::Lent& lent : *closing)
@@ -325,7 +321,7 @@ void Server::publish(const std::vector<Sockets::Lent>& added, std::vector<Socket
         if (lent.key.use == Sockets::Use::http) proxy->listen(lent.listener, lent.fds[i]);
       dns->set_view(view);
       dns->set_limits(limits);
-      if (auto set = dns->set_sockets(udp, tcp); !set) log::error(set.error().text);
+      if (auto set = dns->set_sockets(udp, tcp, tls); !set) log::error(set.error().text);
       if (left->fetch_sub(1) == 1) control_.post([this, closing] { sockets_->close(*closing); });
     });
   }
@@ -374,7 +370,8 @@ void Server::finish_reload(Preparation prepared, const std::function<void(const 
   const Config& next = prepared.config;
   if (errors.empty())
     if (auto opened = sockets_->prepare(next); !opened) errors.push_back(opened.error().text);
-  if (errors.empty() && next.log.access_path != config_.log.access_path)
+  if (errors.empty() &&
+      (next.log.access_path != config_.log.access_path || next.log.queries_path != config_.log.queries_path))
     if (auto opened = open_logs(next); !opened) errors.push_back(opened.error().text);
   int64_t most = connection_limit(next);
   std::vector<std::string> notes;
@@ -417,14 +414,6 @@ void Server::on_signal(int signal) {
     default:
       if (draining_) return stop_now();
       on_terminate();
-  }
-}
-
-void Server::reopen_logs() {
-  if (auto opened = log_writer_->reopen(); !opened) {
-    log::error(opened.error().text);
-  } else {
-    log::info("reopened the access log", {{"path", config_.log.access_path}});
   }
 }
 

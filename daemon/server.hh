@@ -79,6 +79,7 @@ class Server final : public AdminBackend {
   Result<std::vector<std::shared_ptr<edge::Cache>>> caches_named(const std::string& name);  // empty: all
   void publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone);
   void lend_to_control(const std::vector<Sockets::Lent>& gone);
+  geodns::ServerLimits dns_limits() const;
   std::vector<int> dns_sockets(Sockets::Use use, size_t worker) const;
   void reopen_logs();
   Leave::Hooks leave_hooks();
@@ -100,6 +101,7 @@ class Server final : public AdminBackend {
   uint64_t descriptors_ = 0;  // the limit of open files
   loop::Worker control_;
   std::unique_ptr<loop::LogWriter> log_writer_;
+  std::unique_ptr<loop::LogWriter> query_log_writer_;
   std::unique_ptr<proxy::Shared> shared_;
   std::unique_ptr<loop::ThreadPool> pool_;
   std::unique_ptr<loop::ThreadPool> hasher_;      // of passwords
@@ -124,6 +126,7 @@ class Server final : public AdminBackend {
   std::unique_ptr<OcspKeeper> ocsp_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::shared_ptr<const health::Board> board_;
+  std::shared_ptr<const geodns::CookieJar> cookies_;
   std::shared_ptr<const geodns::View> view_;  // states of the last board
   uint64_t version_ = 0;
   bool applying_ = false;  // boards wait for the snapshot they go with

@@ -9,6 +9,16 @@
 
 namespace portolan::daemon {
 
+void Server::reopen_logs() {
+  auto opened = log_writer_->reopen();
+  if (opened) opened = query_log_writer_->reopen();
+  if (!opened) {
+    log::error(opened.error().text);
+  } else {
+    log::info("reopened the access log", {{"path", config_.log.access_path}});
+  }
+}
+
 Status Server::drain_server(const std::string& pool, const std::string& address, bool drain) {
   return monitor_->drain_server(pool, address, drain);
 }

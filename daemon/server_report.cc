@@ -119,6 +119,10 @@ std::string Server::metrics_text() {
   out.sample("portolan_access_log_lines_total", {}, static_cast<double>(log_writer_->written()));
   out.family("portolan_access_log_dropped_total", "Lines lost to a slow or full disk.", "counter");
   out.sample("portolan_access_log_dropped_total", {}, static_cast<double>(log_writer_->dropped()));
+  out.family("portolan_query_log_lines_total", "Lines written to the log of DNS queries.", "counter");
+  out.sample("portolan_query_log_lines_total", {}, static_cast<double>(query_log_writer_->written()));
+  out.family("portolan_query_log_dropped_total", "Lines of it lost to a slow or full disk.", "counter");
+  out.sample("portolan_query_log_dropped_total", {}, static_cast<double>(query_log_writer_->dropped()));
   out.family("portolan_buffer_bytes", "Bytes of requests, answers and stored bodies in blocks of memory.", "gauge");
   out.sample("portolan_buffer_bytes", {}, static_cast<double>(blocks_held()));
   out.family("portolan_buffer_limit_bytes", "server.buffers and the memory of all caches.", "gauge");

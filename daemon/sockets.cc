@@ -12,7 +12,8 @@ namespace portolan::daemon {
 namespace {
 
 bool per_worker(Sockets::Use use) {
-  return use == Sockets::Use::http || use == Sockets::Use::dns_udp || use == Sockets::Use::dns_tcp;
+  return use == Sockets::Use::http || use == Sockets::Use::dns_udp || use == Sockets::Use::dns_tcp ||
+         use == Sockets::Use::dns_tls;
 }
 
 }  // namespace
@@ -25,6 +26,7 @@ std::map<Sockets::Key, Sockets::Wanted> Sockets::wanted(const Config& config) {
     keys[{Use::dns_udp, a}] = {};
     keys[{Use::dns_tcp, a}] = {};
   }
+  for (const SocketAddress& a : config.geodns.tls_listen) keys[{Use::dns_tls, a}] = {};
   for (const SocketAddress& a : config.server.peers.listen) keys[{Use::peers, a}] = {};
   for (const SocketAddress& a : config.server.purge.listen) keys[{Use::purge, a}] = {};
   if (!config.server.metrics.empty() && config.server.metrics != "off")

@@ -14,7 +14,7 @@ namespace portolan::daemon {
 
 class Sockets {
  public:
-  enum class Use : uint8_t { http, dns_udp, dns_tcp, metrics, peers, purge, admin };
+  enum class Use : uint8_t { http, dns_udp, dns_tcp, dns_tls, metrics, peers, purge, admin };
   struct Key {
     Use use;
     SocketAddress address;

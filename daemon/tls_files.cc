@@ -88,7 +88,8 @@ class Reader {
     read_pairs(stale_);
     take();
     for (const proxy::ListenerConfig& listener : config_.listeners)
-      if (listener.tls) add_listener(listener);
+      if (listener.tls) add_listener(listener.name, *listener.tls, listener.where, web_protocols(listener));
+    if (config_.geodns.tls) add_listener(dns_listener, *config_.geodns.tls, config_.geodns.where, {"dot"});
     for (const proxy::PoolConfig& pool : config_.pools) add_pool(pool);
     return std::move(out_);
   }
@@ -109,19 +110,27 @@ class Reader {
     it->second.where = where;
   }
 
-  void gather() {
-    for (const proxy::ListenerConfig& listener : config_.listeners) {
-      if (!listener.tls) continue;
-      for (const loop::CertificateFile& file : listener.tls->certificates) {
-        if (!is_pattern(file.certificate)) {
-          want(file.certificate, file.key, file.where);
-          continue;
-        }
-        auto found = matches(file.certificate);
-        if (found.empty()) fail(file.where, "no file matches " + file.certificate);
-        for (const std::string& path : found) want(path, file.key, file.where);
+  static std::vector<std::string> web_protocols(const proxy::ListenerConfig& listener) {
+    if (listener.http2) return {"h2", "http/1.1"};
+    return {"http/1.1"};
+  }
+
+  void want_all(const loop::TlsListenerConfig& tls) {
+    for (const loop::CertificateFile& file : tls.certificates) {
+      if (!is_pattern(file.certificate)) {
+        want(file.certificate, file.key, file.where);
+        continue;
       }
+      auto found = matches(file.certificate);
+      if (found.empty()) fail(file.where, "no file matches " + file.certificate);
+      for (const std::string& path : found) want(path, file.key, file.where);
     }
+  }
+
+  void gather() {
+    for (const proxy::ListenerConfig& listener : config_.listeners)
+      if (listener.tls) want_all(*listener.tls);
+    if (config_.geodns.tls) want_all(*config_.geodns.tls);
     for (const proxy::PoolConfig& pool : config_.pools)
       for (const auto& tls : {pool.tls, pool.health.own_tls})
         if (tls && !tls->certificate.empty()) want(tls->certificate, tls->key, pool.where);
@@ -193,34 +202,34 @@ class Reader {
     return found == out_.files.pairs.end() ? nullptr : found->second.certificate;
   }
 
-  void add_listener(const proxy::ListenerConfig& listener) {
+  void add_listener(const std::string& name, const loop::TlsListenerConfig& tls, const std::string& where,
+                    std::vector<std::string> protocols) {
     auto identity = std::make_shared<loop::TlsIdentity>();
-    identity->listener = listener.name;
-    identity->config = *listener.tls;
-    if (listener.http2) identity->protocols.push_back("h2");
-    identity->protocols.push_back("http/1.1");
+    identity->listener = name;
+    identity->config = tls;
+    identity->protocols = std::move(protocols);
     std::vector<crypto::CertificateRef> certificates;
-    for (const loop::CertificateFile& file : listener.tls->certificates) {
+    for (const loop::CertificateFile& file : tls.certificates) {
       std::vector<std::string> paths{file.certificate};
       if (is_pattern(file.certificate)) paths = matches(file.certificate);
       for (const std::string& path : paths)
         if (auto c = certificate(path, file.key)) certificates.push_back(std::move(c));
     }
-    if (!listener.tls->client_ca.empty()) identity->client_ca = authority(listener.tls->client_ca, listener.where);
-    if (listener.tls->client_certificates == "off") identity->client_ca = nullptr;
-    auto old = before_.listeners.find(listener.name);
+    if (!tls.client_ca.empty()) identity->client_ca = authority(tls.client_ca, where);
+    if (tls.client_certificates == "off") identity->client_ca = nullptr;
+    auto old = before_.listeners.find(name);
     if (old != before_.listeners.end() && old->second->config == identity->config &&
         old->second->protocols == identity->protocols && old->second->client_ca == identity->client_ca &&
         old->second->certificates->all() == certificates) {
-      out_.files.listeners[listener.name] = old->second;
+      out_.files.listeners[name] = old->second;
       return;
     }
-    identity->kernel_seals = listener.tls->ktls && loop::kernel_has_tls();
-    if (listener.tls->ktls && !identity->kernel_seals)
+    identity->kernel_seals = tls.ktls && loop::kernel_has_tls();
+    if (tls.ktls && !identity->kernel_seals)
       log::warning("ktls is on, and this kernel has none: TLS goes on without it",
-                   {{"listener", listener.name}, {"remedy", "modprobe tls, then restart"}});
+                   {{"listener", name}, {"remedy", "modprobe tls, then restart"}});
     identity->certificates = std::make_shared<crypto::CertificateSet>(std::move(certificates));
-    out_.files.listeners[listener.name] = std::move(identity);
+    out_.files.listeners[name] = std::move(identity);
   }
 
   using Trusts = std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>>;
@@ -266,16 +275,18 @@ std::vector<std::string> tls_files_of(const Config& config) {
   auto add = [&files](const std::string& path) {
     if (!path.empty()) files.push_back(path);
   };
-  for (const proxy::ListenerConfig& listener : config.listeners) {
-    if (!listener.tls) continue;
-    add(listener.tls->client_ca);
-    for (const loop::CertificateFile& file : listener.tls->certificates) {
+  auto add_listener = [&add](const loop::TlsListenerConfig& tls) {
+    add(tls.client_ca);
+    for (const loop::CertificateFile& file : tls.certificates) {
       for (const std::string& path :
            is_pattern(file.certificate) ? matches(file.certificate) : std::vector<std::string>{file.certificate})
         add(path);
       add(file.key);
     }
-  }
+  };
+  for (const proxy::ListenerConfig& listener : config.listeners)
+    if (listener.tls) add_listener(*listener.tls);
+  if (config.geodns.tls) add_listener(*config.geodns.tls);
   for (const proxy::PoolConfig& pool : config.pools) {
     for (const auto& tls : {pool.tls, pool.health.own_tls})
       if (tls)

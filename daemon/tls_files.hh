@@ -16,6 +16,9 @@
 
 namespace portolan::daemon {
 
+// What DNS over TLS is among the listeners: no name a table may have.
+inline constexpr const char* dns_listener = "geodns:tls";
+
 struct TlsFiles {
   struct Pair {  // a certificate and its key
     FileStamp certificate_stamp, key_stamp;
@@ -25,9 +28,9 @@ struct TlsFiles {
     std::string pem;
     crypto::TrustRef trust;
   };
-  std::map<std::pair<std::string, std::string>, Pair> pairs;  // by the files' names
-  std::map<std::string, Authority> authorities;               // by the file's name
-  std::map<std::string, std::shared_ptr<const loop::TlsIdentity>, std::less<>> listeners;
+  std::map<std::pair<std::string, std::string>, Pair> pairs;                               // by the files' names
+  std::map<std::string, Authority> authorities;                                            // by the file's name
+  std::map<std::string, std::shared_ptr<const loop::TlsIdentity>, std::less<>> listeners;  // dns_listener with them
   std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>> pools;
   std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>>
       checks;  // by pool; those with TLS of their own

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "core/base/address.hh"
+#include "core/loop/tls_config.hh"
+#include "geodns/rate_limit.hh"
 
 namespace portolan::geodns {
 
@@ -91,6 +93,12 @@ struct GeodnsConfig {
   std::vector<SocketAddress> listen;  // UDP and TCP both; [::] means IPv6 alone
   uint32_t tcp_connections = 1000;    // a worker
   int64_t tcp_idle_timeout_ms = 10000;
+  uint32_t tcp_connections_per_client = 100;  // a worker, of one address
+  std::vector<SocketAddress> tls_listen;      // DNS over TLS
+  std::optional<loop::TlsListenerConfig> tls;
+  bool cookies = true;
+  std::string cookie_secrets;  // a file; empty: a secret of this node's own
+  RateLimitConfig rate_limit;
   std::string nsid;     // who answers, told to those who ask; empty: not told
   std::string version;  // the same of version.bind
   std::vector<ZoneConfig> zones;

@@ -117,6 +117,39 @@ conf::Type<DatacenterConfig> location() {
 
 }  // namespace
 
+namespace {
+
+conf::Type<std::string> short_text(std::string example) {
+  conf::Type<std::string> t = conf::string(std::move(example));
+  t.bounds = [] { return std::string("64 bytes at most"); };
+  t.read = [read = t.read](Binder& binder, const Value& value, std::string& out) {
+    if (!read(binder, value, out)) return false;
+    return out.size() <= 64 || binder.must_be(value, "64 bytes at most");
+  };
+  return t;
+}
+
+const conf::Table<RateLimitConfig>& rate_limit_fields() {
+  static const conf::Table<RateLimitConfig> table{
+      row("answers_per_second", &RateLimitConfig::answers_per_second, conf::integer<uint32_t>(0, 1'000'000),
+          "Answers alike to one network, shared out among the workers; 0: no limit. Who brings a cookie of ours, or "
+          "asks by TCP, has none."),
+      row("slip", &RateLimitConfig::slip, conf::integer<uint32_t>(0, 100),
+          "Every so many-th answer over the rate is sent cut short (TC), so that who is there can ask by TCP; 0: "
+          "none."),
+      row("ipv4_prefix", &RateLimitConfig::ipv4_prefix, conf::integer<uint32_t>(1, 32),
+          "Addresses that share so many bits are one network."),
+      row("ipv6_prefix", &RateLimitConfig::ipv6_prefix, conf::integer<uint32_t>(1, 128), "The same of IPv6."),
+      row("entries", &RateLimitConfig::entries, conf::integer<uint32_t>(1024, 16'777'216),
+          "Networks and answers a worker counts at once, 16 bytes each."),
+      row("exempt", &RateLimitConfig::exempt, conf::one_or_many(conf::network()), "Networks without a limit.")
+          .otherwise("none"),
+  };
+  return table;
+}
+
+}  // namespace
+
 const conf::Table<GeodnsConfig>& geodns_fields() {
   static const conf::Table<GeodnsConfig> table{
       row("listen", &GeodnsConfig::listen, conf::one_or_many(conf::address()),
@@ -127,6 +160,27 @@ const conf::Table<GeodnsConfig>& geodns_fields() {
           "TCP connections a worker holds at once."),
       row("tcp_idle_timeout", &GeodnsConfig::tcp_idle_timeout_ms, conf::duration<int64_t>(100, 3'600'000),
           "A TCP connection that asks nothing for so long is closed."),
+      row("tcp_connections_per_client", &GeodnsConfig::tcp_connections_per_client,
+          conf::integer<uint32_t>(1, 1'000'000), "Of those, how many of one address; more are closed at once."),
+      row("tls_listen", &GeodnsConfig::tls_listen, conf::one_or_many(conf::address()),
+          "Where questions arrive over TLS (RFC 7858); with tls.")
+          .example("[\"0.0.0.0:853\", \"[::]:853\"]")
+          .otherwise("none"),
+      row("tls", &GeodnsConfig::tls, conf::optional(conf::table(loop::tls_listener_fields())),
+          "The certificates of tls_listen, and the rest as in [listener.NAME.tls]."),
+      row("cookies", &GeodnsConfig::cookies, conf::boolean(),
+          "Clients that bring a cookie of ours are who they say they are (RFC 7873, RFC 9018)."),
+      row("cookie_secrets", &GeodnsConfig::cookie_secrets, conf::path("\"/etc/portolan/dns-cookies\""),
+          "A secret a line, 32 hexadecimal digits: the first makes cookies, all are good. The same for all servers of "
+          "a name; read again by every reload.")
+          .otherwise("one of this node's own"),
+      row("rate_limit", &GeodnsConfig::rate_limit, conf::table(rate_limit_fields()),
+          "How many answers a client network gets over UDP that it may not have asked for."),
+      row("nsid", &GeodnsConfig::nsid, short_text("\"fra-1\""),
+          "Told to who asks which server answers: NSID (RFC 5001), id.server.")
+          .otherwise("not told"),
+      row("version", &GeodnsConfig::version, short_text("\"Portolan\""), "Told to who asks for version.bind.")
+          .otherwise("not told"),
   };
   return table;
 }

@@ -13,10 +13,16 @@ const metrics::Family dropped{"portolan_dns_dropped_total",
                               "DNS packets that got no answer: too short, or answers themselves.",
                               metrics::Type::counter,
                               {}};
+const metrics::Family limited{"portolan_dns_limited_total",
+                              "DNS answers over geodns.rate_limit: dropped, or cut to TC or BADCOOKIE.",
+                              metrics::Type::counter,
+                              {"action"}};
 
-constexpr uint16_t types[] = {dns::type_a,  dns::type_aaaa, dns::type_cname, dns::type_mx,
-                              dns::type_ns, dns::type_soa,  dns::type_txt,   dns::type_any};
-constexpr uint16_t rcodes[] = {dns::noerror, dns::formerr, dns::nxdomain, dns::notimp, dns::refused, dns::badvers};
+constexpr uint16_t types[] = {dns::type_a,    dns::type_aaaa, dns::type_cname, dns::type_mx,  dns::type_ns,
+                              dns::type_soa,  dns::type_txt,  dns::type_any,   dns::type_srv, dns::type_https,
+                              dns::type_svcb, dns::type_ptr,  dns::type_caa,   dns::type_ds};
+constexpr uint16_t rcodes[] = {dns::noerror,  dns::formerr, dns::servfail, dns::badcookie,
+                               dns::nxdomain, dns::notimp,  dns::refused,  dns::badvers};
 constexpr size_t type_slots = std::size(types) + 1, rcode_slots = std::size(rcodes) + 1;
 
 // The last slot is for everything else.
@@ -30,7 +36,11 @@ size_t slot_of(const uint16_t (&list)[n], uint16_t value) {
 }  // namespace
 
 QueryCounters::QueryCounters(metrics::Shard& shard)
-    : shard_(shard), dropped_(shard.counter(dropped)), series_(type_slots * rcode_slots, nullptr) {}
+    : shard_(shard),
+      dropped_(shard.counter(dropped)),
+      limited_dropped_(shard.counter(limited, {"dropped"})),
+      limited_truncated_(shard.counter(limited, {"truncated"})),
+      series_(type_slots * rcode_slots, nullptr) {}
 
 void QueryCounters::set_zones(std::shared_ptr<const ZoneSet> zones) {
   if (zones == zones_) return;

@@ -16,10 +16,14 @@ class QueryCounters {
   // for rare ones.
   void count(const AnswerInfo& info);
   void count_dropped() { dropped_.add(); }  // packets that got silence
+  // portolan_dns_limited_total{action}: answers over the rate, of which nothing was sent, or little.
+  void count_limited(bool dropped) { (dropped ? limited_dropped_ : limited_truncated_).add(); }
 
  private:
   metrics::Shard& shard_;
   metrics::Counter& dropped_;
+  metrics::Counter& limited_dropped_;
+  metrics::Counter& limited_truncated_;
   std::shared_ptr<const ZoneSet> zones_;
   std::vector<metrics::Counter*> series_;  // [zone + 1][type][rcode]; null until first counted
 };

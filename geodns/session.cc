@@ -1,9 +1,6 @@
 #include "geodns/session.hh"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "core/dns/wire.hh"
 
@@ -34,18 +31,19 @@ Frames::Result Frames::take(std::span<const uint8_t>& in, std::span<const uint8_
   return Result::message;
 }
 
-Session::Session(loop::Worker& worker, UniqueFd socket, const IpAddress& client, Owner& owner)
+Session::Session(loop::Worker& worker, UniqueFd socket, const IpAddress& client, Owner& owner, loop::TlsAcceptor* tls)
     : worker_(worker),
-      socket_(std::move(socket)),
       client_(client),
       owner_(owner),
       timer_(worker, this, &loop::Calls<&Session::on_timeout>::call),
-      event_(worker, socket_.get(), loop::SocketEvent::Mode::edge_read_write, this,
-             &loop::Calls<&Session::on_ready>::call) {
-  timer_.set(owner.idle_timeout_ms);
+      stream_(worker, std::move(socket), *this) {
+  timer_.set(tls ? tls->identity()->config.handshake_timeout_ms : owner.idle_timeout_ms);
+  if (!tls) return;
+  stream_.start_tls(tls->accept());
+  shaking_hands_ = true;
 }
 
-void Session::on_ready(loop::Ready) {
+void Session::on_ready() {
   proceed();
 }
 void Session::on_timeout() {
@@ -63,6 +61,7 @@ void Session::end() {
 }
 
 void Session::proceed() {
+  if (ended_ || (shaking_hands_ && !shake_hands())) return;
   for (int i = 0; i < reads_a_turn && !ended_; i++) {
     if (!flush()) return;
     const Progress progress = read_some();
@@ -72,13 +71,30 @@ void Session::proceed() {
   if (!ended_) worker_.run_next_turn(*this);
 }
 
+bool Session::shake_hands() {
+  if (!worker_.take_handshake()) {
+    worker_.run_next_turn(*this);
+    return false;
+  }
+  const loop::Io io = stream_.handshake();
+  if (io == loop::Io::would_block) return false;
+  shaking_hands_ = false;
+  timer_.set(owner_.idle_timeout_ms);
+  if (io != loop::Io::done) end();
+  return io == loop::Io::done;
+}
+
 Session::Progress Session::read_some() {
-  uint8_t buffer[read_size];
-  const ssize_t n = ::recv(socket_.get(), buffer, sizeof buffer, 0);
-  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return Progress::blocked;
-  if (n < 0 && errno == EINTR) return Progress::again;
-  if (n <= 0) return Progress::end;
-  return answer_all({buffer, static_cast<size_t>(n)}) ? Progress::again : Progress::end;
+  char buffer[read_size];
+  size_t got = 0;
+  switch (stream_.read(buffer, sizeof buffer, got)) {
+    case loop::Io::done:
+      return answer_all({reinterpret_cast<const uint8_t*>(buffer), got}) ? Progress::again : Progress::end;
+    case loop::Io::would_block:
+      return Progress::blocked;
+    default:
+      return Progress::end;
+  }
 }
 
 // Every query in what was just read; answers go out together (RFC 7766 §6.2.1.1).
@@ -91,32 +107,34 @@ bool Session::answer_all(std::span<const uint8_t> in) {
     const size_t size = owner_.on_query(*this, query, owner_.scratch);
     if (out_.empty()) timer_.set(owner_.idle_timeout_ms);
     if (size == 0) continue;
-    const size_t at = out_.size();
-    out_.resize(at + 2 + size);
-    dns::store16(&out_[at], static_cast<unsigned>(size));
-    std::copy_n(owner_.scratch.begin(), size, out_.begin() + static_cast<std::ptrdiff_t>(at + 2));
-    if (out_.size() - sent_ < max_pending || flush()) continue;
-    if (ended_ || out_.size() - sent_ >= 2 * max_pending) return false;  // it asks for much and takes little
+    put(std::span(owner_.scratch).first(size));
+    if (out_.size() < max_pending || flush()) continue;
+    if (ended_ || out_.size() >= 2 * max_pending) return false;  // it asks for much and takes little
   }
+}
+
+void Session::put(std::span<const uint8_t> answer) {
+  const size_t size = 2 + answer.size();
+  if (!block_ || block_->capacity() - filled_ < size) {
+    block_ = BlockRef::make(std::max(size, Block::small_capacity));
+    filled_ = 0;
+  }
+  char* at = block_->data() + filled_;
+  dns::store16(reinterpret_cast<uint8_t*>(at), static_cast<unsigned>(answer.size()));
+  std::copy(answer.begin(), answer.end(), at + 2);
+  filled_ += size;
+  out_.append_adjacent(Slice{block_, at, size});
 }
 
 // True when nothing is left to send.
 bool Session::flush() {
-  while (sent_ < out_.size()) {
-    const ssize_t n = ::send(socket_.get(), &out_[sent_], out_.size() - sent_, MSG_NOSIGNAL);
-    if (n > 0) {
-      sent_ += static_cast<size_t>(n);
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      return false;
-    } else if (errno != EINTR) {
-      end();
-      return false;
-    }
-  }
-  if (!out_.empty()) timer_.set(owner_.idle_timeout_ms);
-  out_.clear();
-  if (out_.capacity() > max_pending) out_.shrink_to_fit();
-  sent_ = 0;
+  if (out_.empty()) return true;
+  const loop::Io io = stream_.write(out_);
+  if (io == loop::Io::more) worker_.run_next_turn(*this);
+  if (io == loop::Io::error) end();
+  if (io != loop::Io::done) return false;
+  timer_.set(owner_.idle_timeout_ms);
+  block_.reset();
   return true;
 }
 

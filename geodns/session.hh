@@ -1,5 +1,5 @@
 #pragma once
-// DNS over TCP (RFC 1035 §4.2.2, RFC 7766): messages behind their length, any number one after
+// DNS over TCP (RFC 1035 §4.2.2, RFC 7766) and TLS (RFC 7858): messages behind their length, any number one after
 // another.
 #include <functional>
 #include <list>
@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "core/base/address.hh"
+#include "core/base/body.hh"
 #include "core/base/fd.hh"
-#include "core/loop/worker.hh"
+#include "core/loop/stream.hh"
+#include "core/loop/tls_acceptor.hh"
 
 namespace portolan::geodns {
 
@@ -30,8 +32,9 @@ class Frames {
 };
 
 // One connection, on one worker. Each complete query restarts the idle time; output that the client
-// does not take within the same time ends the session, and meanwhile no more is read.
-class Session final : public loop::Mortal, private loop::Runnable {
+// does not take within the same time ends the session, and meanwhile no more is read. Answers leave in the order of the
+// queries: each is ready when its query was read.
+class Session final : public loop::Mortal, private loop::Runnable, private loop::StreamHandler {
  public:
   // Writes the answer to `query` into `out` (65535 bytes) and returns its size; 0: silence.
   using OnQuery = std::function<size_t(Session& session, std::span<const uint8_t> query, std::span<uint8_t> out)>;
@@ -41,32 +44,37 @@ class Session final : public loop::Mortal, private loop::Runnable {
     std::vector<uint8_t> scratch;                  // where answers are written, shared by all sessions
     int64_t idle_timeout_ms = 10000;
   };
-  Session(loop::Worker& worker, UniqueFd socket, const IpAddress& client, Owner& owner);
+  // `tls`: null for plain TCP.
+  Session(loop::Worker& worker, UniqueFd socket, const IpAddress& client, Owner& owner, loop::TlsAcceptor* tls);
 
   const IpAddress& client() const { return client_; }
+  bool encrypted() const { return stream_.tls() != nullptr; }
   std::list<std::unique_ptr<Session>>::iterator place;  // its owner's list; the owner's to use
 
  private:
   enum class Progress : uint8_t { blocked, again, end };
-  void on_ready(loop::Ready ready);
+  void on_ready() override;
   void on_timeout();
   void run() override;  // the next turn's share
   void proceed();
+  bool shake_hands();  // false: not yet
   Progress read_some();
   bool answer_all(std::span<const uint8_t> in);
+  void put(std::span<const uint8_t> answer);
   bool flush();
   void end();
 
   loop::Worker& worker_;
-  UniqueFd socket_;
   IpAddress client_;
   Owner& owner_;
   Frames frames_;
-  std::vector<uint8_t> out_;
-  size_t sent_ = 0;  // of out_
+  BlockRef block_;  // what answers are put into, up to filled_
+  size_t filled_ = 0;
+  Body out_;
+  bool shaking_hands_ = false;
   bool ended_ = false;
   loop::Timer timer_;
-  loop::SocketEvent event_;
+  loop::Stream stream_;
 };
 
 }  // namespace portolan::geodns

@@ -326,5 +326,200 @@ TEST(Frames, EveryCutGivesTheSameMessages) {
   }
 }
 
+// What the answer's OPT says beside the rest.
+std::string options_of(const Packet& packet) {
+  const test::Message m = test::decode(packet);
+  EXPECT_TRUE(m.good);
+  return m.options;
+}
+
+Packet with_options(std::string options, const char* name = "mail.example.com") {
+  Ask question;
+  question.name = name;
+  question.edns = true;
+  question.options = std::move(options);
+  return make(question);
+}
+
+class SpeakingServer : public ServerTest {
+ protected:
+  SpeakingServer() {
+    GeodnsConfig config = test::config();
+    config.nsid = "fra-1";
+    std::vector<Mistake> none;
+    server->set_view(build_view(config, 1, none));
+    limits.cookies = std::make_shared<CookieJar>(std::vector<crypto::HashKey>{{1, 2}});
+    server->set_limits(limits);
+    serve("127.0.0.1");
+    client = connect(udp, SOCK_DGRAM);
+  }
+  Packet over_udp(const Packet& query) {
+    ::send(client.get(), query.data(), query.size(), 0);
+    return receive(client.get());
+  }
+  UniqueFd client;
+};
+
+TEST_F(SpeakingServer, TellsItsNameToWhoAsks) {
+  EXPECT_EQ(options_of(over_udp(with_options(test::option(3, "")))), test::option(3, "fra-1"));
+  EXPECT_EQ(options_of(over_udp(with_options(""))), "");
+}
+
+TEST_F(SpeakingServer, TellsHowLongConnectionsIdleOverTcpAlone) {
+  EXPECT_EQ(options_of(over_udp(with_options(test::option(11, "")))), "");
+  UniqueFd stream = connect(tcp, SOCK_STREAM);
+  const Packet query = framed(with_options(test::option(11, "")));
+  ::send(stream.get(), query.data(), query.size(), 0);
+  const auto messages = receive_framed(stream.get(), 1);
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(messages[0].options, test::option(11, {"\0\x64", 2})) << "10 s";
+}
+
+TEST_F(SpeakingServer, GivesCookies) {
+  const std::string first = options_of(over_udp(with_options(test::option(10, "12345678"))));
+  ASSERT_EQ(first.size(), 4u + 24);
+  EXPECT_EQ(first.substr(4, 8), "12345678");
+  EXPECT_EQ(options_of(over_udp(with_options(first))), first) << "kept while it is good";
+  Packet ping = with_options(first);
+  ping[5] = 0;
+  ping.erase(ping.begin() + 12, ping.begin() + 12 + 22);
+  const test::Message pong = test::decode(over_udp(ping));
+  EXPECT_EQ(pong.rcode, dns::noerror);
+  EXPECT_EQ(pong.options, first);
+}
+
+TEST_F(SpeakingServer, TheRateIsLimitedButNotOfWhoProvesWhoTheyAre) {
+  limits.rate_limit.answers_per_second = 5;
+  limits.rate_limit.slip = 1;
+  server->set_limits(limits);
+  const std::string good = options_of(over_udp(with_options(test::option(10, "12345678"))));
+  const Packet query = ask("ns1.example.com");
+  std::map<bool, int> cut;
+  for (int i = 0; i < 20; i++) {
+    const test::Message m = test::decode(over_udp(query));
+    cut[m.has(dns::flag_tc)]++;
+    EXPECT_EQ(m.answers().empty(), m.has(dns::flag_tc));
+  }
+  EXPECT_EQ(cut[true], 15);
+  for (int i = 0; i < 20; i++)
+    EXPECT_EQ(test::decode(over_udp(with_options(good, "ns1.example.com"))).answers().size(), 1u) << "by its cookie";
+  const test::Message stranger = test::decode(over_udp(with_options(test::option(10, "87654321"), "ns1.example.com")));
+  EXPECT_EQ(stranger.rcode, dns::badcookie);
+  EXPECT_TRUE(stranger.answers().empty());
+  EXPECT_EQ(test::decode(over_udp(with_options(stranger.options, "ns1.example.com"))).answers().size(), 1u)
+      << "the right one came with it";
+  UniqueFd stream = connect(tcp, SOCK_STREAM);
+  Packet many;
+  for (int i = 0; i < 20; i++) {
+    const Packet one = framed(query);
+    many.insert(many.end(), one.begin(), one.end());
+  }
+  ::send(stream.get(), many.data(), many.size(), 0);
+  EXPECT_EQ(receive_framed(stream.get(), 20).size(), 20u) << "by TCP";
+  clock.advance_ms(1000);
+  EXPECT_EQ(test::decode(over_udp(query)).answers().size(), 1u);
+}
+
+TEST_F(SpeakingServer, NamesOfAWildcardAreOneThingToTheLimit) {
+  limits.rate_limit.answers_per_second = 5;
+  limits.rate_limit.slip = 1;
+  server->set_limits(limits);
+  int whole = 0;
+  for (int i = 0; i < 20; i++) {
+    const std::string name = "n" + std::to_string(i) + ".wild.example.com";
+    whole += !test::decode(over_udp(ask(name.c_str()))).has(dns::flag_tc);
+  }
+  EXPECT_EQ(whole, 5);
+  whole = 0;
+  for (int i = 0; i < 20; i++) {
+    const std::string name = "n" + std::to_string(i) + ".example.com";
+    whole += !test::decode(over_udp(ask(name.c_str()))).has(dns::flag_tc);
+  }
+  EXPECT_EQ(whole, 5) << "nor do made-up names";
+}
+
+TEST_F(SpeakingServer, AClientHasSoManyConnections) {
+  limits.tcp_connections_per_client = 3;
+  server->set_limits(limits);
+  std::vector<UniqueFd> streams;
+  for (int i = 0; i < 4; i++) {
+    streams.push_back(connect(tcp, SOCK_STREAM));
+    turns();
+  }
+  EXPECT_EQ(server->sessions(), 3u);
+  EXPECT_TRUE(ended(streams[3].get()));
+  streams.erase(streams.begin());
+  turns(8);
+  streams.push_back(connect(tcp, SOCK_STREAM));
+  turns(8);
+  EXPECT_EQ(server->sessions(), 3u) << "one left, another may come";
+}
+
+TEST(QueryLog, ALineAQueryOrAShareOfThem) {
+  char path[] = "/tmp/portolan-queries-XXXXXX";
+  UniqueFd file(::mkstemp(path));
+  const auto lines = [&] {
+    std::string text(1 << 20, '\0');
+    const ssize_t n = ::pread(file.get(), text.data(), text.size(), 0);
+    text.resize(n > 0 ? static_cast<size_t>(n) : 0);
+    return text;
+  };
+  test::World world;
+  Answerer answerer(world.rng);
+  const auto log_all = [&](QueryLog& log, const Packet& packet, int times) {
+    Packet out(1232);
+    for (int i = 0; i < times; i++) {
+      Asked asked;
+      AnswerInfo info;
+      Answerer::read(packet, world.client, *world.view, asked);
+      Answerer::locate({&asked, 1}, *world.view);
+      const size_t size = answerer.answer(asked, packet, world.client, Transport::udp, *world.view, out, info);
+      if (log.wants(world.rng)) log.write({1'700'000'000'123, world.client, "udp", asked, info, *world.view, size});
+    }
+  };
+  {
+    loop::LogWriter writer;
+    QueryLog log(writer);
+    Ask question;
+    question.name = "a\\\"b.www.EXAMPLE.com";
+    log_all(log, make(question), 1);
+    ASSERT_TRUE(writer.open(path));
+    log_all(log, make(question), 1);
+    log.set_share(1);
+    log_all(log, make(question), 1);
+    question.name = "www.example.com";
+    question.edns = true;
+    question.options = test::subnet_option("10.1.2.0/24");
+    log_all(log, make(question), 1);
+    question.type = 65280;
+    question.options = "";
+    log_all(log, make(question), 1);
+  }
+  EXPECT_EQ(lines(),
+            "{\"time\":\"2023-11-14T22:13:20.123Z\",\"client\":\"10.9.9.9\",\"transport\":\"udp\","
+            "\"name\":\"a\\\\034b.www.example.com.\",\"type\":\"A\",\"zone\":\"example.com\",\"rcode\":\"NXDOMAIN\","
+            "\"bytes\":89}\n"
+            "{\"time\":\"2023-11-14T22:13:20.123Z\",\"client\":\"10.9.9.9\",\"transport\":\"udp\","
+            "\"name\":\"www.example.com.\",\"type\":\"A\",\"subnet\":\"10.1.2.0/"
+            "24\",\"zone\":\"example.com\",\"policy\":\"nearest\","
+            "\"datacenter\":\"eu\",\"rcode\":\"NOERROR\",\"bytes\":71}\n"
+            "{\"time\":\"2023-11-14T22:13:20.123Z\",\"client\":\"10.9.9.9\",\"transport\":\"udp\","
+            "\"name\":\"www.example.com.\",\"type\":\"TYPE65280\",\"zone\":\"example.com\",\"rcode\":\"NOERROR\","
+            "\"bytes\":96}\n");
+  ASSERT_EQ(::ftruncate(file.get(), 0), 0);
+  {
+    loop::LogWriter writer;
+    QueryLog log(writer);
+    ASSERT_TRUE(writer.open(path));
+    log.set_share(0.1);
+    log_all(log, ask("mail.example.com"), 3000);
+  }
+  const std::string text = lines();
+  const auto count = std::count(text.begin(), text.end(), '\n');
+  EXPECT_GT(count, 200);
+  EXPECT_LT(count, 400);
+  ::unlink(path);
+}
+
 }  // namespace
 }  // namespace portolan::geodns

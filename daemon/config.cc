@@ -37,7 +37,9 @@ bool any_about(const Errors& errors, std::initializer_list<std::string_view> par
 
 // What stands on half-read parts waits until those are mended, so that one mistake is not told
 // twice.
-void check(const conf::Tree& tree, const conf::Binder& binder, Config& config, Errors& errors) {
+void check(const conf::Tree& tree, const conf::Binder& binder, LoadResult& result) {
+  Config& config = result.config;
+  Errors& errors = result.errors;
   check_references(tree.root, binder.references, errors);
   check_addresses(tree.root, config, errors);
   check_files(tree.root, config, errors);
@@ -46,7 +48,8 @@ void check(const conf::Tree& tree, const conf::Binder& binder, Config& config, E
   check_countries(tree.root, config, errors);
   if (!any_about(binder.errors, {"[[route]]"})) check_ties(config.routes, errors);
   name_routes(config.routes, errors);
-  if (!any_about(errors, {"[zone.", "[service.", "[datacenter."})) check_zones(config, errors);
+  if (!any_about(errors, {"[zone.", "[service.", "[datacenter."}))
+    result.view = check_zones(config, result.serial, errors);
   if (errors.empty() && config.listeners.empty() && config.geodns.listen.empty() && config.server.peers.listen.empty())
     errors.push_back(tree.root.where.text() + ": nothing listens; add a [listener.NAME] or [geodns]");
 }
@@ -82,8 +85,9 @@ Result<std::string> admin_socket(const std::string& path) {
   return Error{tree.errors.front() + "\nportolan: so the admin socket isn't known; `--admin unix:/path` names it"};
 }
 
-LoadResult load(const std::string& path) {
+LoadResult load(const std::string& path, uint32_t serial) {
   LoadResult result;
+  result.serial = serial;
   conf::Tree tree = conf::read(path);
   conf::Binder binder;
   config_fields().read(binder, tree.root, result.config);
@@ -92,7 +96,7 @@ LoadResult load(const std::string& path) {
   result.errors = std::move(tree.errors);
   const bool whole = result.errors.empty();  // else names may be in what could not be read
   result.errors.insert(result.errors.end(), binder.errors.begin(), binder.errors.end());
-  if (whole) check(tree, binder, result.config, result.errors);
+  if (whole) check(tree, binder, result);
   conf::sort_errors(result.errors, tree.files);
   return result;
 }

@@ -10,6 +10,7 @@
 #include "core/loop/resolver_config.hh"
 #include "edge/config.hh"
 #include "geodns/config.hh"
+#include "geodns/view.hh"
 #include "proxy/config.hh"
 
 namespace portolan::daemon {
@@ -74,12 +75,14 @@ struct Config {
 
 struct LoadResult {
   Config config;
-  std::vector<std::string> errors;  // "file:line:col: what; remedy", in file order; empty: valid
+  uint32_t serial = 0;                 // of the zones
+  std::shared_ptr<geodns::View> view;  // the zones, where they are good: only building them tells
+  std::vector<std::string> errors;     // "file:line:col: what; remedy", in file order; empty: valid
 };
 
 // Reads FILE and what it includes, binds every key to its field, and checks what one key can't say alone (names that
-// don't exist, routes that tie, …). Never throws.
-LoadResult load(const std::string& path);
+// don't exist, routes that tie, …). `serial`: of its zones. Never throws.
+LoadResult load(const std::string& path, uint32_t serial = 1);
 // The admin socket that a file names, whatever else is wrong with it; the error where that can't be told.
 Result<std::string> admin_socket(const std::string& path);
 

@@ -26,7 +26,7 @@ void check_countries(const conf::Value& root, const Config& config, Errors& erro
 void name_routes(std::vector<proxy::RouteConfig>& routes, Errors& errors);
 // Two routes that match the same request with equal rank.
 void check_ties(const std::vector<proxy::RouteConfig>& routes, Errors& errors);
-// Mistakes in zones and services, as the DNS server finds them.
-void check_zones(const Config& config, Errors& errors);
+// Mistakes in zones and services, as the DNS server finds them; what it builds where there are none.
+std::shared_ptr<geodns::View> check_zones(const Config& config, uint32_t serial, Errors& errors);
 
 }  // namespace portolan::daemon

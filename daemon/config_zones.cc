@@ -1,13 +1,12 @@
 #include "daemon/config_check.hh"
-#include "geodns/zone.hh"
 
 namespace portolan::daemon {
 
-void check_zones(const Config& config, Errors& errors) {
+std::shared_ptr<geodns::View> check_zones(const Config& config, uint32_t serial, Errors& errors) {
   std::vector<geodns::Mistake> mistakes;
-  geodns::Directory directory = geodns::build_directory(config.geodns, mistakes);
-  geodns::build_zones(config.geodns.zones, directory, 1, mistakes);
+  auto view = geodns::build_view(config.geodns, serial, mistakes);
   for (const geodns::Mistake& mistake : mistakes) errors.push_back(mistake.where + ": " + mistake.text);
+  return view;
 }
 
 }  // namespace portolan::daemon

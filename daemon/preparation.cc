@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "daemon/assembly.hh"
+#include "daemon/config_check.hh"
 #include "daemon/cores.hh"
 #include "daemon/error_pages.hh"
 #include "daemon/sticky_keys.hh"
@@ -86,9 +87,8 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   if (!p.errors.empty()) return p;
   p.errors = read_error_pages(p.config);
   if (!p.errors.empty()) return p;
-  std::vector<geodns::Mistake> mistakes;
-  p.view = geodns::build_view(p.config.geodns, serial, mistakes);
-  for (const geodns::Mistake& m : mistakes) p.errors.push_back(m.where + ": " + m.text);
+  p.view = loaded.serial == serial ? std::move(loaded.view) : nullptr;
+  if (!p.view) p.view = check_zones(p.config, serial, p.errors);
   if (!p.errors.empty()) return p;
   p.view->geo = p.geo.table;
   auto cookies = read_cookies(p.config.geodns, sticky_key);

@@ -57,7 +57,7 @@ std::vector<std::string> files_read_on_reload(const Config& config, const std::s
 }  // namespace
 
 int run_daemon(const std::string& config_path) {
-  LoadResult loaded = load(config_path);
+  LoadResult loaded = load(config_path, static_cast<uint32_t>(SystemClock().wall_ms() / 1000));
   if (!loaded.errors.empty()) {
     for (const std::string& e : loaded.errors) fmt::print(stderr, "{}\n", e);
     return 2;
@@ -156,7 +156,8 @@ Status Server::start(LoadResult loaded) {
   leave_ = std::make_unique<Leave>(control_, leave_hooks());
   admin_ = std::make_unique<Admin>(control_, *this);
   sticky_key_ = keep_key(config.server.state, "sticky-key");
-  Preparation first = prepare(std::move(loaded), geo_, tls_, unix_seconds(), gates_, sticky_key_);
+  const uint32_t serial = loaded.serial;
+  Preparation first = prepare(std::move(loaded), geo_, tls_, serial, gates_, sticky_key_);
   if (!first.errors.empty()) return Error{first.errors.front()};
   apply(std::move(first));
   tickets_ = std::make_unique<TicketKeeper>(control_, *pool_, config_.server.state,
@@ -351,7 +352,7 @@ void Server::reload(std::function<void(const ReloadResult&)> done) {
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
   bool taken = pool_->submit([this, path = config_path_, geo = geo_, tls = tls_, gates = gates_,
                               serial = unix_seconds(), key = sticky_key_, shared_done] {
-    auto next = std::make_shared<Preparation>(prepare(load(path), geo, tls, serial, gates, key));
+    auto next = std::make_shared<Preparation>(prepare(load(path, serial), geo, tls, serial, gates, key));
     control_.post([this, next, shared_done] {
       auto finish = [this, next, shared_done] { finish_reload(std::move(*next), *shared_done); };
       if (!next->errors.empty()) return finish();

@@ -46,15 +46,15 @@ bool check_record(Binder& binder, const Value& value, RecordConfig&) {
     binder.error(where, what);
     good = false;
   };
-  const std::string in = " in " + binder.context();
+  const auto in = [&binder] { return " in " + binder.context(); };
   const conf::Member* type = value.find("type");
   const conf::Member* service = value.find("service");
-  if (type && service) fail(service->where, "a record" + in + " has both type and service; keep one");
-  if (!type && !service) fail(value.where, "a record" + in + " has neither type (with value) nor service");
-  if (type && !service && !value.find("value")) fail(value.where, "value is missing" + in);
-  if (service && value.find("value")) fail(value.find("value")->where, "a service record" + in + " has no value");
+  if (type && service) fail(service->where, "a record" + in() + " has both type and service; keep one");
+  if (!type && !service) fail(value.where, "a record" + in() + " has neither type (with value) nor service");
+  if (type && !service && !value.find("value")) fail(value.where, "value is missing" + in());
+  if (service && value.find("value")) fail(value.find("value")->where, "a service record" + in() + " has no value");
   for (const char* key : {"policy", "weights", "order", "https"})
-    if (!service && value.find(key)) fail(value.find(key)->where, std::string(key) + in + " needs service");
+    if (!service && value.find(key)) fail(value.find(key)->where, std::string(key) + in() + " needs service");
   return good;
 }
 

@@ -19,6 +19,15 @@ class NameTable {
     T value;
   };
 
+  // Room for so many, so that fewer come without moving anything.
+  void reserve(size_t count) {
+    size_t slots = 16;
+    while (slots < count * 2) slots *= 2;
+    if (slots <= slots_.size()) return;
+    slots_.assign(slots, {});
+    for (Entry& entry : entries_) place(entry);
+  }
+
   // The value under `name`, a new one where there was none (then true). It keeps its place.
   std::pair<T&, bool> emplace(std::string_view name) {
     if (T* found = const_cast<T*>(std::as_const(*this).find(name))) return {*found, false};

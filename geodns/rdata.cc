@@ -18,9 +18,13 @@ std::string without_dot(const Name& name) {
   return text;
 }
 
+// In lower case.
 Result<Name> below(std::string_view text, const Name& origin) {
-  if (origin.labels() == 0) return Name::parse(text);
-  return Name::parse(std::string(text) + "." + without_dot(origin));
+  auto name = Name::parse(text);
+  if (!name) return name;
+  Name whole = name->lowered();
+  if (!whole.append(origin)) return bad_value(text, "with the zone's name it is longer than 255 bytes");
+  return whole;
 }
 
 Result<Name> lowered(Result<Name> name) {
@@ -299,7 +303,7 @@ size_t target_offset(uint16_t type) {
 
 Result<Name> value_name(std::string_view text, const Name& origin) {
   if (text == "@") return origin;
-  if (text.find('.') == std::string_view::npos && !text.empty()) return lowered(below(text, origin));
+  if (text.find('.') == std::string_view::npos && !text.empty()) return below(text, origin);
   return lowered(Name::parse(text));
 }
 
@@ -316,7 +320,8 @@ Result<Name> owner_name(std::string_view text, const Name& origin) {
   if (origin.labels() > 1 && dns::is_within(whole->wire(), origin.wire()))
     return bad_value(text, "names are relative to the zone; leave \"" + without_dot(origin) +
                                "\" off (or write \"@\" for the zone itself), or end the name with a dot");
-  return lowered(below(text, origin));
+  if (!whole->append(origin)) return bad_value(text, "with the zone's name it is longer than 255 bytes");
+  return whole;
 }
 
 Result<Name> contact_name(std::string_view text) {

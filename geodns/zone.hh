@@ -68,6 +68,7 @@ struct Node {
   std::unique_ptr<AliasRecord> alias;
   const Node* wildcard = nullptr;                                    // "*" directly below
   const Delegation* delegation = nullptr;                            // at this name or above it
+  const RecordConfig* place = nullptr;                               // its last record, while the zone is built
   bool empty() const { return sets.empty() && !service && !alias; }  // an empty non-terminal
   const RecordSet* find(uint16_t type) const;
 };

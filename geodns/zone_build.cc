@@ -30,11 +30,6 @@ class ZoneBuilder {
   }
 
  private:
-  struct Place {
-    std::string where;
-    std::string text;
-  };
-
   void complain(const std::string& where, std::string text) { mistakes_.push_back({where, std::move(text)}); }
 
   void name_zone(const ZoneConfig& config) {
@@ -51,9 +46,10 @@ class ZoneBuilder {
   std::unique_ptr<const Zone> build_zone(const ZoneConfig& config, const dns::Name& name) {
     auto zone = std::make_unique<Zone>();
     zone_ = zone.get();
-    places_.clear();
     foreign_.clear();
     zone->name_ = name;
+    zone->nodes_.reserve(config.records.size() + config.records.size() / 8);
+    own_ = *set_->index_.find(name.wire());
     zone->text_ = name.to_string();
     if (zone->text_.size() > 1) zone->text_.pop_back();
     zone->apex_ = &make_node(name.wire());
@@ -68,14 +64,16 @@ class ZoneBuilder {
     check_nameservers(config);
     check_cnames();
     pack_sets();
+    for (auto& [key, node] : zone->nodes_.entries()) node.place = nullptr;
     return zone;
   }
 
   // Makes the node and every empty non-terminal above it.
   Node& make_node(std::string_view key) {
     auto [node, fresh] = zone_->nodes_.emplace(key);
+    if (!fresh) return node;
     zone_->depth_ = std::max(zone_->depth_, dns::label_count(key));
-    if (fresh && key != zone_->name_.wire()) make_node(dns::parent(key));
+    if (key != zone_->name_.wire()) make_node(dns::parent(key));
     return node;
   }
 
@@ -117,18 +115,19 @@ class ZoneBuilder {
   void add_record(const ZoneConfig& config, const RecordConfig& record) {
     auto name = owner_name(record.name, zone_->name_);
     if (!name) return complain(record.where, "name: " + name.error().text);
-    const std::string key(name->wire());
+    const std::string_view key = name->wire();
     if (key.find("\1*", 1) != std::string::npos)
       return complain(record.where, "\"*\" may only be the first label of a name");
-    if (set_->find(key) != *set_->index_.find(zone_->name_.wire())) foreign_.emplace_back(&record, key);
+    if (set_->find(key) != own_) foreign_.emplace_back(&record, std::string(key));
     if (record.ttl_s.value_or(0) > max_ttl_s) return complain(record.where, "ttl is over 2147483647 s");
-    places_[key] = {record.where, record.name};
+    Node& node = make_node(key);
+    node.place = &record;
     if (!record.service.empty()) {
-      add_service(record, make_node(key));
+      add_service(record, node);
     } else {
-      add_static(config, record, make_node(key));
+      add_static(config, record, node);
     }
-    check_siblings(record, key);
+    check_siblings(record, node);
   }
 
   void add_static(const ZoneConfig& config, const RecordConfig& record, Node& node) {
@@ -237,8 +236,7 @@ class ZoneBuilder {
   }
 
   // RFC 1034 §3.6.2: a CNAME stands alone. A service answers A and AAAA, so nothing else may.
-  void check_siblings(const RecordConfig& record, const std::string& key) {
-    const Node& node = *zone_->find_exact(key);
+  void check_siblings(const RecordConfig& record, const Node& node) {
     const RecordSet* cname = node.find(dns::type_cname);
     if (cname && &node == zone_->apex_)
       return complain(record.where, "the zone itself can't be a CNAME (it has SOA and NS records)");
@@ -284,7 +282,7 @@ class ZoneBuilder {
     }
     for (auto& [key, node] : zone_->nodes_.entries()) {
       node.delegation = above_[&node];
-      if (node.delegation) check_glue(key, node);
+      if (node.delegation && node.place) check_glue(key, node);
     }
     above_.clear();
     for (Delegation* delegation : made)
@@ -296,12 +294,12 @@ class ZoneBuilder {
     for (const RecordSet& set : node.sets) {
       if (set.type == dns::type_a || set.type == dns::type_aaaa) continue;
       if (top && (set.type == dns::type_ns || set.type == dns::type_ds)) continue;
-      return complain_at(key, "is within the delegation of \"" + readable(node.delegation->owner) +
-                                  "\"; only addresses of its nameservers (glue) may stand there");
+      return complain_at(node, "is within the delegation of \"" + readable(node.delegation->owner) +
+                                   "\"; only addresses of its nameservers (glue) may stand there");
     }
     if (node.service || node.alias)
       complain_at(
-          key, "is within the delegation of \"" + readable(node.delegation->owner) + "\", where other servers answer");
+          node, "is within the delegation of \"" + readable(node.delegation->owner) + "\", where other servers answer");
   }
 
   void link_glue(Delegation& delegation) {
@@ -313,8 +311,8 @@ class ZoneBuilder {
         if (const RecordSet* set = node ? node->find(type) : nullptr)
           (below ? delegation.needed : delegation.other).push_back({target, set});
       if (below && delegation.needed.size() == before)
-        complain_at(std::string(delegation.owner), "is handed to \"" + readable(target) +
-                                                       "\", which nobody can find without its A or AAAA record here");
+        complain_at(*delegation.node, "is handed to \"" + readable(target) +
+                                          "\", which nobody can find without its A or AAAA record here");
     }
   }
 
@@ -332,17 +330,14 @@ class ZoneBuilder {
     return name.to_string();
   }
 
-  void complain_at(const std::string& key, const std::string& what) {
-    auto place = places_.find(key);
-    if (place == places_.end()) return complain("", "\"" + readable(key) + "\" " + what);
-    complain(place->second.where, "\"" + place->second.text + "\" " + what);
+  void complain_at(const Node& node, const std::string& what) {
+    complain(node.place->where, "\"" + node.place->name + "\" " + what);
   }
 
   void link_wildcards() {
-    for (auto& [key, node] : zone_->nodes_.entries()) {
-      const Node* star = zone_->find_exact("\1*" + key);
-      if (star) node.wildcard = star;
-    }
+    for (auto& [key, node] : zone_->nodes_.entries())
+      if (key.size() > 2 && key[0] == 1 && key[1] == '*')
+        zone_->nodes_.emplace(dns::parent(key)).first.wildcard = &node;
   }
 
   void check_sizes(const ZoneConfig& config) {
@@ -351,8 +346,7 @@ class ZoneBuilder {
         size_t size = 0;
         for (const std::string& data : set.data) size += data.size() + 12;
         if (size <= max_set_size) continue;
-        auto place = places_.find(key);
-        complain(place == places_.end() ? config.where : place->second.where,
+        complain(node.place ? node.place->where : config.where,
                  "more records of one name and type than fit into a message");
       }
   }
@@ -362,7 +356,7 @@ class ZoneBuilder {
     const RecordSet* servers = zone_->apex_->find(dns::type_ns);
     if (!servers) return;
     for (const std::string& target : servers->data) {
-      if (set_->find(target) != *set_->index_.find(zone_->name_.wire())) continue;
+      if (set_->find(target) != own_) continue;
       const Node* node = zone_->find_addresses(target);
       if (node && (node->service || node->find(dns::type_a) || node->find(dns::type_aaaa))) continue;
       complain(config.where, "nameserver \"" + readable(target) + "\" is inside the zone but has no A or AAAA record");
@@ -370,8 +364,9 @@ class ZoneBuilder {
   }
 
   void check_cnames() {
-    for (const auto& [key, place] : places_) {
-      const Node* node = zone_->find_exact(key);
+    for (const auto& [key, first] : zone_->nodes_.entries()) {
+      if (!first.find(dns::type_cname)) continue;
+      const Node* node = &first;
       unsigned links = 0;
       while (node && links <= max_chain) {
         const RecordSet* cname = node->find(dns::type_cname);
@@ -381,7 +376,8 @@ class ZoneBuilder {
         node = dns::is_within(target, zone_->name_.wire()) ? zone_->find(target) : nullptr;
       }
       if (links > max_chain)
-        complain(place.where, "the CNAMEs from \"" + place.text + "\" go round in a circle, or on for more than 16");
+        complain(first.place->where,
+                 "the CNAMEs from \"" + first.place->name + "\" go round in a circle, or on for more than 16");
     }
   }
 
@@ -396,7 +392,7 @@ class ZoneBuilder {
   std::vector<std::pair<const ZoneConfig*, dns::Name>> named_;
   ZoneSet* set_ = nullptr;
   Zone* zone_ = nullptr;
-  std::map<std::string, Place> places_;                               // of each name with records: its last one
+  int own_ = 0;                                                       // its index
   std::vector<std::pair<const RecordConfig*, std::string>> foreign_;  // and the keys of their names
   std::map<std::string, uint32_t> alias_indices_;
   std::vector<Delegation*> made_;

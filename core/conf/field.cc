@@ -93,8 +93,8 @@ bool read_members(Binder& binder, const Value& value, const std::vector<const Ke
   std::vector<bool> seen(keys.size());
   for (const Member& member : value.members) {
     auto it = std::find_if(keys.begin(), keys.end(), [&](const Key* key) { return key->name == member.key; });
-    std::string context = binder.context();
     if (it == keys.end()) {
+      const std::string context = binder.context();
       std::vector<std::string> names;
       for (const Key* key : keys) names.push_back(key->name);
       const std::string meant = nearest(member.key, names);

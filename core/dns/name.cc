@@ -137,6 +137,13 @@ bool Name::read_lowered(std::span<const uint8_t> message, size_t& offset, unsign
   return true;
 }
 
+bool Name::append(const Name& o) {
+  if (size_ - 1u + o.size_ > max_name_size) return false;
+  std::memcpy(bytes_ + size_ - 1, o.bytes_, o.size_);
+  size_ = static_cast<uint8_t>(size_ - 1 + o.size_);
+  return true;
+}
+
 Name Name::lowered() const {
   Name name;
   name.size_ = size_;

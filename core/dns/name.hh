@@ -41,6 +41,8 @@ class Name {
 
   std::string_view wire() const { return {bytes_, size_}; }
   Name lowered() const;
+  // This name's labels, then those of `o`; false, and nothing done: over 255 bytes.
+  bool append(const Name& o);
   unsigned labels() const;           // without the root
   bool equals(const Name& o) const;  // case-insensitively (RFC 4343)
   std::string to_string() const;     // with escapes and the final dot

@@ -87,6 +87,8 @@ def nsd(folder, port, zones):
   zonelistfile: {folder}/zones
   cookie-secret-file: {folder}/cookies
   xfrdir: {folder}
+  rrl-ratelimit: 0
+  rrl-whitelist-ratelimit: 0
 remote-control:
   control-enable: no
 ''' + ''.join(f'zone:\n  name: {origin}\n  zonefile: {origin}.zone\n' for origin in zones))]

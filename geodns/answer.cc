@@ -91,12 +91,17 @@ class Exchange {
 
   void solve_service(const ServiceRecord& record, std::string_view owner) {
     const Service& service = view_.directory->services[record.service];
-    if (service.by_name) return solve_by_name(record, service, owner);
-    if (query_.type == dns::type_https) return solve_https(record, service, owner);
+    if (service.by_name || query_.type == dns::type_https) return solve_otherwise(record, service, owner);
     solve_addresses(record, service, query_.type == dns::type_aaaa);
   }
 
-  Choice pick(const ServiceRecord& record, bool v6) {
+  [[gnu::noinline]] void solve_otherwise(const ServiceRecord& record, const Service& service, std::string_view owner) {
+    if (service.by_name) return solve_by_name(record, service, owner);
+    solve_https(record, service, owner);
+  }
+
+  // Inlined into what answers addresses, the way of most queries.
+  [[gnu::always_inline]] Choice pick(const ServiceRecord& record, bool v6) {
     const Choice choice =
         record.policy->policy->needs_location() ? choose_by_place(record, v6) : choose(record, v6, nullptr);
     info_.policy = record.policy->name;
@@ -148,7 +153,7 @@ class Exchange {
     composer_.add(Section::answer, owner, dns::type_https, record.ttl_s, {reinterpret_cast<char*>(rdata), size});
   }
 
-  void solve_alias(const AliasRecord& alias) {
+  [[gnu::noinline]] void solve_alias(const AliasRecord& alias) {
     const AliasAddresses* found = view_.aliases ? view_.aliases->find(alias.index) : nullptr;
     if (!found || !found->known) {
       info_.rcode = dns::servfail;
@@ -213,6 +218,18 @@ class Exchange {
   uint8_t scope_ = 0;
 };
 
+// What is not of any zone.
+[[gnu::noinline]] size_t answer_other(const Asked& asked, std::span<const uint8_t> packet, const View& view,
+                                      std::span<uint8_t> out, AnswerInfo& info, const dns::OptReply* reply) {
+  if (asked.verdict != dns::Verdict::chaos) {
+    info.rcode = dns::rcode_of(asked.verdict);
+    return dns::compose_error(out, packet, asked.query, asked.verdict, reply);
+  }
+  dns::Composer composer(out, packet, asked.query, dns::answer_limit(asked.query, false), reply);
+  info.rcode = answer_chaos(asked.query, view.identity.get(), composer);
+  return composer.finish(info.rcode, false);
+}
+
 }  // namespace
 
 void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, const View& view, Asked& asked) {
@@ -254,15 +271,8 @@ size_t Answerer::answer(const Asked& asked, std::span<const uint8_t> packet, con
   const dns::Query& query = asked.query;
   if (asked.verdict == dns::Verdict::drop) return 0;
   if (query.has_question) info.type = query.type;
-  if (asked.verdict != dns::Verdict::answer && asked.verdict != dns::Verdict::chaos) {
-    info.rcode = dns::rcode_of(asked.verdict);
-    return dns::compose_error(out, packet, query, asked.verdict, reply);
-  }
+  if (asked.verdict != dns::Verdict::answer) return answer_other(asked, packet, view, out, info, reply);
   dns::Composer composer(out, packet, query, dns::answer_limit(query, transport == Transport::tcp), reply);
-  if (asked.verdict == dns::Verdict::chaos) {
-    info.rcode = answer_chaos(query, view.identity.get(), composer);
-    return composer.finish(info.rcode, false);
-  }
   info.zone = asked.zone;
   if (info.zone == ZoneSet::none) {
     info.rcode = dns::refused;

@@ -286,21 +286,6 @@ Status check_rdata(uint16_t type, std::string& rdata) {
   return tag.empty() ? Status(Error{"a CAA tag is letters and digits"}) : Status();
 }
 
-size_t target_offset(uint16_t type) {
-  switch (type) {
-    case dns::type_ns:
-      return 0;
-    case dns::type_mx:
-    case dns::type_svcb:
-    case dns::type_https:
-      return 2;
-    case dns::type_srv:
-      return 6;
-    default:
-      return std::string_view::npos;
-  }
-}
-
 Result<Name> value_name(std::string_view text, const Name& origin) {
   if (text == "@") return origin;
   if (text.find('.') == std::string_view::npos && !text.empty()) return below(text, origin);

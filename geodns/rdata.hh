@@ -35,6 +35,20 @@ Status check_rdata(uint16_t type, std::string& rdata);
 
 // A of the set's names that resolvers will ask for next: where it begins in NS, MX, SRV, SVCB and
 // HTTPS (RFC 1035 §3.3, RFC 2782, RFC 9460 §4.1); npos: the type has none.
-size_t target_offset(uint16_t type);
+inline size_t target_offset(uint16_t type) {
+  if (type == dns::type_a || type == dns::type_aaaa) return std::string_view::npos;
+  switch (type) {
+    case dns::type_ns:
+      return 0;
+    case dns::type_mx:
+    case dns::type_svcb:
+    case dns::type_https:
+      return 2;
+    case dns::type_srv:
+      return 6;
+    default:
+      return std::string_view::npos;
+  }
+}
 
 }  // namespace portolan::geodns

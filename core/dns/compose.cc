@@ -11,14 +11,18 @@ constexpr size_t max_pointer = 0x3fff;
 
 constexpr size_t error_size = 6;
 
+size_t reply_size(const Query& query, const OptReply& reply) {
+  size_t size = 0;
+  if (query.has_cookie && reply.has_cookie) size += 4 + OptReply::cookie_size;
+  if (query.wants_nsid && !reply.nsid.empty()) size += 4 + reply.nsid.size();
+  if (query.wants_keepalive && reply.keepalive_100ms >= 0) size += 6;
+  return size;
+}
+
 size_t opt_size(const Query& query, const OptReply* reply) {
   if (!query.has_edns) return 0;
-  size_t size = opt_fixed_size + (query.has_subnet ? 8 + query.subnet.address_size() : 0);
-  if (!reply) return size;
-  if (query.has_cookie && reply->has_cookie) size += 4 + OptReply::cookie_size;
-  if (query.wants_nsid && !reply->nsid.empty()) size += 4 + reply->nsid.size();
-  if (query.wants_keepalive && reply->keepalive_100ms >= 0) size += 6;
-  return size;
+  const size_t size = opt_fixed_size + (query.has_subnet ? 8 + query.subnet.address_size() : 0);
+  return reply ? size + reply_size(query, *reply) : size;
 }
 
 uint8_t* put_option(uint8_t* p, unsigned code, const void* data, size_t size) {
@@ -65,7 +69,7 @@ Composer::Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, cons
       opt_size_(opt_size(query, reply)),
       limit_(std::min(limit, out.size()) - opt_size_) {
   if (!query.has_question) return;
-  std::memcpy(&out_[at_], &packet[at_], query.question_end - at_);
+  std::memcpy(out_.data() + header_size, packet.data() + header_size, query.question_end - header_size);
   at_ = query.question_end;
 }
 
@@ -208,45 +212,50 @@ bool Composer::add_set(Section section, size_t owner, const PackedSet& set, size
   return true;
 }
 
-uint8_t* Composer::put_subnet(uint8_t* p) const {
-  const ClientSubnet& subnet = query_.subnet;
-  store16(p, option_client_subnet);
-  store16(p + 2, static_cast<unsigned>(4 + subnet.address_size()));
-  store16(p + 4, subnet.family);
-  p[6] = subnet.source;
-  p[7] = scope_;
-  std::memcpy(p + 8, subnet.address.bytes.data(), subnet.address_size());
-  return p + 8 + subnet.address_size();
-}
-
-uint8_t* Composer::put_reply(uint8_t* p) const {
+void Composer::put_reply(uint8_t* p) const {
   if (query_.has_cookie && reply_->has_cookie) p = put_option(p, option_cookie, reply_->cookie, OptReply::cookie_size);
   if (query_.wants_nsid && !reply_->nsid.empty())
     p = put_option(p, option_nsid, reply_->nsid.data(), reply_->nsid.size());
   if (query_.wants_keepalive && reply_->keepalive_100ms >= 0) {
     uint8_t time[2];
     store16(time, static_cast<unsigned>(reply_->keepalive_100ms));
-    p = put_option(p, option_keepalive, time, sizeof time);
+    put_option(p, option_keepalive, time, sizeof time);
   }
-  return p;
+}
+
+// Behind the other options; `begin` is where OPT does.
+void Composer::put_error(uint8_t* begin) {
+  if (limit_ + opt_size_ - at_ < error_size) return;
+  uint8_t code[2];
+  store16(code, static_cast<unsigned>(error_));
+  put_option(&out_[at_], option_error, code, sizeof code);
+  at_ += error_size;
+  store16(begin + 9, load16(begin + 9) + static_cast<unsigned>(error_size));
 }
 
 void Composer::put_opt(uint16_t rcode) {
-  uint8_t* begin = &out_[at_];
+  uint8_t* p = out_.data() + at_;
+  uint8_t* begin = p;
   static constexpr uint8_t plain[opt_fixed_size] = {0, 0, type_opt, max_udp_size >> 8, max_udp_size & 0xff};
-  std::memcpy(begin, plain, sizeof plain);
-  begin[5] = static_cast<uint8_t>(rcode >> 4);
-  if (query_.dnssec_ok) begin[7] = 0x80;
-  uint8_t* p = begin + opt_fixed_size;
-  if (query_.has_subnet) p = put_subnet(p);
-  if (reply_) p = put_reply(p);
-  if (error_ != ExtendedError::none && limit_ - at_ >= error_size) {
-    uint8_t code[2];
-    store16(code, static_cast<unsigned>(error_));
-    p = put_option(p, option_error, code, sizeof code);
+  std::memcpy(p, plain, sizeof plain);
+  p[5] = static_cast<uint8_t>(rcode >> 4);
+  if (query_.dnssec_ok) p[7] = 0x80;
+  store16(p + 9, static_cast<unsigned>(opt_size_ - opt_fixed_size));
+  at_ += opt_size_;
+  p += opt_fixed_size;
+  if (query_.has_subnet) {
+    const ClientSubnet& subnet = query_.subnet;
+    const size_t size = subnet.address_size();
+    store16(p, option_client_subnet);
+    store16(p + 2, static_cast<unsigned>(4 + size));
+    store16(p + 4, subnet.family);
+    p[6] = subnet.source;
+    p[7] = scope_;
+    std::memcpy(p + 8, subnet.address.bytes.data(), size);
+    p += 8 + size;
   }
-  store16(begin + 9, static_cast<unsigned>(p - begin - static_cast<std::ptrdiff_t>(opt_fixed_size)));
-  at_ += static_cast<size_t>(p - begin);
+  if (reply_) put_reply(p);
+  if (error_ != ExtendedError::none) put_error(begin);
 }
 
 size_t Composer::finish(uint16_t rcode, bool authoritative) {
@@ -258,14 +267,14 @@ size_t Composer::finish(uint16_t rcode, bool authoritative) {
   if (query_.flags & mask_opcode) flags &= ~static_cast<unsigned>(flag_rd | flag_cd);
   if (authoritative) flags |= flag_aa;
   if (truncated_) flags |= flag_tc;
-  store16(&out_[0], query_.id);
-  store16(&out_[2], flags);
-  store16(&out_[4], query_.has_question ? 1 : 0);
-  for (int i = 0; i < 3; i++) store16(&out_[6 + 2 * i], counts_[i]);
-  if (query_.has_edns) {
-    store16(&out_[10], counts_[2] + 1u);
-    put_opt(rcode);
-  }
+  uint8_t* header = out_.data();
+  store16(header, query_.id);
+  store16(header + 2, flags);
+  store16(header + 4, query_.has_question ? 1 : 0);
+  store16(header + 6, counts_[0]);
+  store16(header + 8, counts_[1]);
+  store16(header + 10, counts_[2] + (query_.has_edns ? 1u : 0u));
+  if (query_.has_edns) put_opt(rcode);
   return at_;
 }
 

@@ -59,8 +59,6 @@ bool read_cookie(Bytes option, Query& query) {
 
 bool read_option(unsigned code, Bytes option, Query& query) {
   switch (code) {
-    case option_client_subnet:
-      return read_subnet(option, query);
     case option_cookie:
       return read_cookie(option, query);
     case option_nsid:
@@ -79,7 +77,9 @@ bool read_options(Bytes data, Query& query) {
     if (data.size() < 4) return false;
     const size_t size = load16(&data[2]);
     if (data.size() < 4 + size) return false;
-    if (!read_option(load16(&data[0]), data.subspan(4, size), query)) return false;
+    const unsigned code = load16(&data[0]);
+    const Bytes option = data.subspan(4, size);
+    if (!(code == option_client_subnet ? read_subnet(option, query) : read_option(code, option, query))) return false;
     data = data.subspan(4 + size);
   }
   return true;

@@ -90,7 +90,7 @@ class Exchange {
   }
 
   void solve_service(const ServiceRecord& record, std::string_view owner) {
-    const Service& service = view_.directory->services[record.service];
+    const Service& service = view_.directory->services.data()[record.service];
     if (service.by_name || query_.type == dns::type_https) return solve_otherwise(record, service, owner);
     solve_addresses(record, service, query_.type == dns::type_aaaa);
   }
@@ -116,7 +116,7 @@ class Exchange {
       info_.datacenter = AnswerInfo::every_datacenter;
       return add_addresses(service.all(v6), record.ttl_s);
     }
-    const Site& site = service.sites[record.candidates[v6][choice.candidate].site];
+    const Site& site = service.sites.data()[record.candidates[v6].data()[choice.candidate].site];
     info_.datacenter = site.datacenter;
     add_addresses(site.of(v6), record.ttl_s);
   }
@@ -193,7 +193,7 @@ class Exchange {
   void add_addresses(const Addresses& list, uint32_t ttl_s) {
     size_t next = list.size() > 1 ? rng_.below(list.size()) : 0;
     for (size_t i = 0; i < list.size(); i++) {
-      composer_.add_at(Section::answer, owner_, query_.type, ttl_s, list[next]);
+      composer_.add_at(Section::answer, owner_, query_.type, ttl_s, list.data()[next]);
       if (++next == list.size()) next = 0;
     }
   }

@@ -28,10 +28,11 @@ bool skip_name(Bytes packet, size_t& offset) {
 bool read_subnet(Bytes option, Query& query) {
   if (query.has_subnet || option.size() < 4) return false;
   ClientSubnet& subnet = query.subnet;
-  subnet.family = load16(&option[0]);
-  subnet.source = option[2];
+  const uint8_t* p = option.data();
+  subnet.family = load16(p);
+  subnet.source = p[2];
   const size_t size = option.size() - 4;
-  if (option[3] != 0 || subnet.family > 2) return false;
+  if (p[3] != 0 || subnet.family > 2) return false;
   const unsigned bits = subnet.family == 1 ? 32 : subnet.family == 2 ? 128 : 0;
   if (subnet.source > bits || size != subnet.address_size()) return false;
   // Only the last byte may have bits past the prefix.
@@ -41,7 +42,7 @@ bool read_subnet(Bytes option, Query& query) {
                           : bits == 32 ? IpAddress::Family::v4
                                        : IpAddress::Family::v6;
   subnet.address.bytes.fill(0);
-  for (size_t i = 0; i < size; i++) subnet.address.bytes[i] = option[4 + i];
+  for (size_t i = 0; i < size; i++) subnet.address.bytes[i] = p[4 + i];
   query.has_subnet = true;
   return true;
 }
@@ -75,12 +76,13 @@ bool read_option(unsigned code, Bytes option, Query& query) {
 bool read_options(Bytes data, Query& query) {
   while (!data.empty()) {
     if (data.size() < 4) return false;
-    const size_t size = load16(&data[2]);
+    const uint8_t* p = data.data();
+    const size_t size = load16(p + 2);
     if (data.size() < 4 + size) return false;
-    const unsigned code = load16(&data[0]);
-    const Bytes option = data.subspan(4, size);
+    const unsigned code = load16(p);
+    const Bytes option(p + 4, size);
     if (!(code == option_client_subnet ? read_subnet(option, query) : read_option(code, option, query))) return false;
-    data = data.subspan(4 + size);
+    data = {p + 4 + size, data.size() - 4 - size};
   }
   return true;
 }

@@ -63,7 +63,7 @@ Result<std::shared_ptr<const geodns::CookieJar>> read_cookies(const geodns::Geod
 }  // namespace
 
 Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& tls, uint32_t serial,
-                    const GateParts& gates, const crypto::MacKey& sticky_key) {
+                    const GateParts& gates, const crypto::MacKey& sticky_key, const geodns::View* view) {
   Preparation p;
   p.errors = std::move(loaded.errors);
   p.config = std::move(loaded.config);
@@ -90,7 +90,7 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   p.view = loaded.serial == serial ? std::move(loaded.view) : nullptr;
   if (!p.view) p.view = check_zones(p.config, serial, p.errors);
   if (!p.errors.empty()) return p;
-  p.view->geo = p.geo.table;
+  geodns::give_places(*p.view, p.geo.table, view);
   auto cookies = read_cookies(p.config.geodns, sticky_key);
   if (!cookies) p.errors.push_back(p.config.geodns.where + ": cookie_secrets: " + cookies.error().text);
   if (!p.errors.empty()) return p;

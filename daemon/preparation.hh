@@ -41,9 +41,10 @@ struct Preparation {
 };
 
 // `geo`, `tls`, `gates`: what was read last. `serial`: of zones that name none, seconds since 1970. `sticky_key`: of
-// pools that name no file.
+// pools that name no file. `view`: the last one, whose plans may be kept.
 Preparation prepare(LoadResult loaded, const GeoFiles& geo, const TlsFiles& tls, uint32_t serial,
-                    const GateParts& gates = {}, const crypto::MacKey& sticky_key = {});
+                    const GateParts& gates = {}, const crypto::MacKey& sticky_key = {},
+                    const geodns::View* view = nullptr);
 
 // What a reload of `next` leaves as it is until the process is started anew: a sentence each, for people. `running`: what it
 // was started with.

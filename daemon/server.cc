@@ -351,8 +351,9 @@ void Server::reload(std::function<void(const ReloadResult&)> done) {
   sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", clock_.now_us()).c_str());
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
   bool taken = pool_->submit([this, path = config_path_, geo = geo_, tls = tls_, gates = gates_,
-                              serial = unix_seconds(), key = sticky_key_, shared_done] {
-    auto next = std::make_shared<Preparation>(prepare(load(path, serial), geo, tls, serial, gates, key));
+                              serial = unix_seconds(), key = sticky_key_, view = view_, shared_done] {
+    auto next =
+        std::make_shared<Preparation>(prepare(load(path, serial), geo, tls, serial, gates, key, view.get()));
     control_.post([this, next, shared_done] {
       auto finish = [this, next, shared_done] { finish_reload(std::move(*next), *shared_done); };
       if (!next->errors.empty()) return finish();

@@ -1,9 +1,12 @@
 #include "geodns/answer.hh"
 
+#include <algorithm>
+
 #include "core/dns/compose.hh"
 #include "geodns/chaos.hh"
 #include "geodns/rdata.hh"
 #include "geodns/referral.hh"
+#include "geodns/steering.hh"
 
 namespace portolan::geodns {
 namespace {
@@ -18,16 +21,10 @@ bool asks_address(const dns::Query& query) {
   return query.type == dns::type_a || query.type == dns::type_aaaa;
 }
 
-// RFC 7871 §7.1.2: the subnet the resolver names, else who asks; source /0 means "don't use my subnet".
-bool by_subnet(const dns::Query& query) {
-  return query.has_subnet && query.subnet.source > 0;
-}
-
 // One query on its way to its answer within one zone.
 class Exchange {
  public:
-  // `memo`: of the view, or null.
-  Exchange(const Asked& asked, const IpAddress& client, const View& view, const Zone& zone, Rng& rng, PlaceMemo* memo,
+  Exchange(const Asked& asked, const IpAddress& client, const View& view, const Zone& zone, Rng& rng,
            dns::Composer& composer, AnswerInfo& info)
       : asked_(asked),
         query_(asked.query),
@@ -35,7 +32,6 @@ class Exchange {
         view_(view),
         zone_(zone),
         rng_(rng),
-        memo_(memo),
         composer_(composer),
         info_(info),
         zone_size_(zone.name().wire().size()) {}
@@ -100,57 +96,73 @@ class Exchange {
     solve_https(record, service, owner);
   }
 
-  // Inlined into what answers addresses, the way of most queries.
-  [[gnu::always_inline]] Choice pick(const ServiceRecord& record, bool v6) {
-    const Choice choice =
-        record.policy->policy->needs_location() ? choose_by_place(record, v6) : choose(record, v6, nullptr);
+  // The record has a plan for the family.
+  void go_to(const ServiceRecord& record, bool v6, Steered& steered) {
+    const IpAddress& asker = asker_of(query_, client_);
+    const Plan& plan = *(*view_.plans)[static_cast<size_t>(record.plan[v6])];
+    steer(record, v6, view_, asker, asked_.plan == &plan ? asked_.found : plan.find(asker), rng_, steered);
     info_.policy = record.policy->name;
-    if (choice.by_location) composer_.set_scope(scope_);
-    return choice;
+    info_.plan = record.plan[v6];
+    info_.order = steered.order;
+    info_.datacenter = steered.picks.last_resort || steered.picks.count != 1
+                           ? AnswerInfo::several_datacenters
+                           : steered.candidates()[steered.picks.list[0]].datacenter;
+    if (by_subnet(query_)) composer_.set_scope(static_cast<uint8_t>(steered.scope));
+  }
+
+  const Site& site_of(const Service& service, const Steered& steered, unsigned pick) const {
+    return service.sites[steered.candidates()[steered.picks.list[pick]].site];
+  }
+  // Every site of the service, as all orders have all of them.
+  static bool is_everybody(const Steered& steered) {
+    return steered.picks.count > 1 && steered.picks.last_resort && steered.plan->orders_are_whole();
   }
 
   void solve_addresses(const ServiceRecord& record, const Service& service, bool v6) {
-    if (record.candidates[v6].empty()) return negative();
-    const Choice choice = pick(record, v6);
-    if (choice.candidate == Choice::all) {
-      info_.datacenter = AnswerInfo::every_datacenter;
-      return add_addresses(service.all(v6), record.ttl_s);
-    }
-    const Site& site = service.sites.data()[record.candidates[v6].data()[choice.candidate].site];
-    info_.datacenter = site.datacenter;
-    add_addresses(site.of(v6), record.ttl_s);
+    if (record.plan[v6] == ServiceRecord::no_plan) return negative();
+    Steered steered;
+    go_to(record, v6, steered);
+    if (steered.picks.count == 0) return negative();
+    if (is_everybody(steered)) return add_addresses(service.all(v6), steered.ttl_s);
+    for (unsigned i = 0; i < steered.picks.count; i++)
+      add_addresses(site_of(service, steered, i).of(v6), steered.ttl_s);
   }
 
-  // The name is the datacentre's; where all are down the first's, for a CNAME is one. Not followed: who follows it here
-  // could not say for whom the scope holds (RFC 7871 §7.2.1).
+  // The name is the datacentre's; of several the first's, for a CNAME is one. Not followed: who follows it here could not
+  // say for whom the scope holds (RFC 7871 §7.2.1).
   void solve_by_name(const ServiceRecord& record, const Service& service, std::string_view owner) {
-    const Choice choice = pick(record, false);
-    const auto& candidates = record.candidates[0];
-    const Site& site = service.sites[candidates[choice.candidate == Choice::all ? 0 : choice.candidate].site];
-    info_.datacenter = choice.candidate == Choice::all ? AnswerInfo::every_datacenter : site.datacenter;
-    composer_.add(Section::answer, owner, dns::type_cname, record.ttl_s, site.target);
+    Steered steered;
+    go_to(record, false, steered);
+    if (steered.picks.count == 0) return negative();
+    composer_.add(Section::answer, owner, dns::type_cname, steered.ttl_s, site_of(service, steered, 0).target);
   }
 
-  // The hints are what A and AAAA would answer; of a random pick, what they would answer for one and the same.
+  // The hints are what A and AAAA would answer, or the first datacentre's of it: the same for both, where it has both.
   void solve_https(const ServiceRecord& record, const Service& service, std::string_view owner) {
     const Addresses* hints[2] = {nullptr, nullptr};
     const Site* first = nullptr;
+    uint32_t ttl_s = record.ttl_s;
+    unsigned scope = 0;
     for (bool v6 : {false, true}) {
-      if (record.candidates[v6].empty()) continue;
-      if (first && record.policy->policy->is_random() && !first->of(v6).empty()) {
+      if (record.plan[v6] == ServiceRecord::no_plan) continue;
+      if (first && !first->of(v6).empty()) {
         hints[v6] = &first->of(v6);
         continue;
       }
-      const Choice choice = pick(record, v6);
-      const Site* site = nullptr;
-      if (choice.candidate != Choice::all) site = &service.sites[record.candidates[v6][choice.candidate].site];
-      if (!first) info_.datacenter = site ? site->datacenter : AnswerInfo::every_datacenter;
-      if (!first) first = site;
-      hints[v6] = site ? &site->of(v6) : &service.all(v6);
+      Steered steered;
+      go_to(record, v6, steered);
+      scope = std::max(scope, steered.scope);
+      if (steered.picks.count == 0) continue;
+      ttl_s = std::min(ttl_s, steered.ttl_s);
+      const Site& site = site_of(service, steered, 0);
+      const bool everybody = is_everybody(steered);
+      if (!first && !everybody) first = &site;
+      hints[v6] = everybody ? &service.all(v6) : &site.of(v6);
     }
+    if (by_subnet(query_)) composer_.set_scope(static_cast<uint8_t>(scope));
     uint8_t rdata[max_hinted_size];
     const size_t size = put_hinted(*record.https, hints[0], hints[1], rdata);
-    composer_.add(Section::answer, owner, dns::type_https, record.ttl_s, {reinterpret_cast<char*>(rdata), size});
+    composer_.add(Section::answer, owner, dns::type_https, ttl_s, {reinterpret_cast<char*>(rdata), size});
   }
 
   [[gnu::noinline]] void solve_alias(const AliasRecord& alias) {
@@ -163,30 +175,6 @@ class Exchange {
     const Addresses& list = query_.type == dns::type_aaaa ? found->v6 : found->v4;
     if (list.empty()) return negative();
     add_addresses(list, std::min(alias.ttl_s, found->ttl_s));
-  }
-
-  Choice choose(const ServiceRecord& record, bool v6, const Point* asker) {
-    return record.policy->policy->choose(record.candidates[v6], {view_.states.of(record.service)}, asker, rng_);
-  }
-
-  Choice choose_by_place(const ServiceRecord& record, bool v6) {
-    if (!view_.geo) return choose(record, v6, nullptr);
-    const uint32_t place = locate();
-    if (memo_)
-      if (const auto known = memo_->find(record, v6, place)) return *known;
-    const geo::Location location = view_.geo->location(place);
-    const Point point = Point::from_degrees(location.latitude, location.longitude);
-    const Choice choice = choose(record, v6, location.has_coordinates ? &point : nullptr);
-    if (memo_) memo_->keep(record, v6, place, choice);
-    return choice;
-  }
-
-  // RFC 7871 §7.2.1: the scope is the prefix the location came from, also where that location is "nothing known".
-  uint32_t locate() {
-    const geo::Found found =
-        asked_.by_place ? asked_.found : view_.geo->find(by_subnet(query_) ? query_.subnet.address : client_);
-    if (by_subnet(query_)) scope_ = static_cast<uint8_t>(found.prefix_length);
-    return found.place;
   }
 
   // From a random one on, so that clients taking the first are spread.
@@ -210,12 +198,10 @@ class Exchange {
   const View& view_;
   const Zone& zone_;
   Rng& rng_;
-  PlaceMemo* memo_;
   dns::Composer& composer_;
   AnswerInfo& info_;
   const size_t zone_size_;           // of its name
   size_t owner_ = dns::header_size;  // where the name that is answered stands
-  uint8_t scope_ = 0;
 };
 
 // What is not of any zone.
@@ -237,23 +223,27 @@ void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, co
   asked.verdict = dns::parse_query(packet, query);
   asked.zone = ZoneSet::none;
   asked.node = nullptr;
-  asked.by_place = false;
+  asked.plan = nullptr;
   if (asked.verdict != dns::Verdict::answer || !view.zones) return;
   asked.zone = query.type == dns::type_ds ? view.zones->find_parent(query.key.wire(), query.key_labels)
                                           : view.zones->find(query.key.wire(), query.key_labels);
   if (asked.zone == ZoneSet::none) return;
   asked.node = view.zones->at(asked.zone).find(query.key.wire(), query.key_labels);
   if (!asked.node || !asked.node->service) return;
-  if (!view.geo || !asked.node->service->policy->policy->needs_location()) return;
-  asked.by_place = true;
-  asked.asker = by_subnet(query) ? query.subnet.address : client;
-  view.geo->prefetch(asked.asker);
+  const ServiceRecord& record = *asked.node->service;
+  const bool by_name = view.directory->services[record.service].by_name;
+  if (!by_name && !asks_address(query) && !(record.https && query.type == dns::type_https)) return;
+  const int plan = record.plan[query.type == dns::type_aaaa && !by_name];
+  if (plan == ServiceRecord::no_plan) return;
+  asked.plan = (*view.plans)[static_cast<size_t>(plan)].get();
+  asked.asker = asker_of(query, client);
+  asked.plan->prefetch(asked.asker);
 }
 
 // Nothing but the searches: so close together, the processor waits for the memory of several at once.
-void Answerer::locate(std::span<Asked> batch, const View& view) {
+void Answerer::locate(std::span<Asked> batch, const View&) {
   for (Asked& asked : batch)
-    if (asked.by_place) asked.found = view.geo->find(asked.asker);
+    if (asked.plan) asked.found = asked.plan->find(asked.asker);
 }
 
 size_t Answerer::answer(std::span<const uint8_t> packet, const IpAddress& client, Transport transport, const View& view,
@@ -280,8 +270,7 @@ size_t Answerer::answer(const Asked& asked, std::span<const uint8_t> packet, con
     return composer.finish(dns::refused, false);
   }
   info.authoritative = true;
-  Exchange exchange(asked, client, view, view.zones->at(info.zone), rng_, memo_.is_of(view) ? &memo_ : nullptr,
-                    composer, info);
+  Exchange exchange(asked, client, view, view.zones->at(info.zone), rng_, composer, info);
   exchange.run(asked.node);
   info.truncated = composer.truncated();
   return composer.finish(info.rcode, info.authoritative);

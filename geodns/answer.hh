@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "core/dns/compose.hh"
-#include "geodns/place_memo.hh"
 #include "geodns/view.hh"
 
 namespace portolan::geodns {
@@ -16,14 +15,16 @@ enum class Transport : uint8_t { udp, tcp };
 
 // What was done, for metrics and tests.
 struct AnswerInfo {
-  static constexpr int every_datacenter = -2;  // all were down
-  int zone = ZoneSet::none;                    // index into View::zones
-  uint16_t type = 0;                           // as asked; 0 where the question could not be read
+  static constexpr int several_datacenters = -2;
+  int zone = ZoneSet::none;  // index into View::zones
+  uint16_t type = 0;         // as asked; 0 where the question could not be read
   uint16_t rcode = 0;
   std::string_view policy;  // of a service record; else empty
   int datacenter = -1;      // index into Directory::datacenters
   bool truncated = false;
   bool authoritative = false;
+  int plan = -1;       // index into View::plans, of a service record
+  uint32_t order = 0;  // the plan's
 };
 
 // A query that was read and whose name was looked up, on its way to its answer.
@@ -32,18 +33,14 @@ struct Asked {
   dns::Verdict verdict = dns::Verdict::drop;
   int zone = ZoneSet::none;
   const Node* node = nullptr;  // null: nobody's, or it doesn't exist
-  bool by_place = false;       // the answer depends on where the question comes from: locate() comes before answer()
-  IpAddress asker;             // that place's address
-  geo::Found found;            // and the place
+  const Plan* plan = nullptr;  // who answers depends on where the question comes from: locate() comes before answer()
+  IpAddress asker;             // its address
+  Plan::Found found;           // and what the plan has for it
 };
 
 class Answerer {
  public:
   explicit Answerer(Rng& rng) : rng_(rng) {}
-
-  // From now on most queries are answered from `view`: it may keep what it finds out. Not needed; call it again when
-  // that view is gone.
-  void begin(const View& view) { memo_.begin(view); }
 
   // An answer in three steps, so that the memory's delays of a batch of queries pass together: fills `asked` and looks its
   // name up,
@@ -62,7 +59,6 @@ class Answerer {
 
  private:
   Rng& rng_;
-  PlaceMemo memo_;
 };
 
 }  // namespace portolan::geodns

@@ -18,6 +18,21 @@ namespace portolan::geodns {
 // `where` in every struct is its place in the file, "file:line:col", so that a later error can name
 // it.
 
+// One entry of a service record's `rules`, see plan.hh.
+struct RuleConfig {
+  std::string where;
+  std::vector<IpNetwork> networks;
+  std::vector<uint32_t> asns;
+  std::vector<std::string> countries;   // "DE"
+  std::vector<std::string> regions;     // "US-CA"
+  std::vector<std::string> continents;  // "EU"
+  bool imprecise = false;               // when = "imprecise"
+  bool only = false;
+  std::vector<std::string> order;        // datacentres, first choice first
+  std::vector<std::string> datacenters;  // or those the policy chooses among
+  std::vector<std::pair<std::string, uint32_t>> weights;
+};
+
 // One entry of a zone's `records`. Either `type` with `value`, or `service` with `policy`.
 struct RecordConfig {
   std::string where;
@@ -28,8 +43,13 @@ struct RecordConfig {
   std::string service;                                    // [service.X]
   std::string policy;                                     // left out ("") means nearest
   std::vector<std::pair<std::string, uint32_t>> weights;  // weighted: datacentre → weight; left out counts 1 each
-  std::vector<std::string> order;  // failover: datacentres, first choice first; left out: by name
   std::string https;               // a service's HTTPS record without its address hints: "1 . alpn=h2"; empty: none
+  std::vector<std::string> order;  // failover: datacentres, first choice first; left out: by name. nearest: of askers
+                                   // whose place isn't known precisely
+  std::vector<RuleConfig> rules;
+  std::optional<uint32_t> answers;  // how many datacentres; left out: 1, all of them for policy "all"
+  std::string last_resort;          // "all" (or empty) "first" "none"
+  uint32_t accuracy_km = 500;       // 0: every location is precise
 };
 
 struct ZoneConfig {
@@ -51,6 +71,7 @@ struct DatacenterConfig {
   bool has_location = false;
   double latitude = 0;   // degrees, -90 to 90
   double longitude = 0;  // degrees, -180 to 180
+  double capacity = 0;   // the share of all queries it can bear; 0: no limit
 };
 
 // How a service's health in one datacentre is known. `none` (no health table): always taken for up.
@@ -99,8 +120,11 @@ struct GeodnsConfig {
   bool cookies = true;
   std::string cookie_secrets;  // a file; empty: a secret of this node's own
   RateLimitConfig rate_limit;
-  std::string nsid;     // who answers, told to those who ask; empty: not told
-  std::string version;  // the same of version.bind
+  std::string nsid;        // who answers, told to those who ask; empty: not told
+  std::string version;     // the same of version.bind
+  uint32_t min_ttl_s = 5;  // of a service's answers, see TtlBounds
+  uint32_t max_ttl_s = 86400;
+  std::vector<IpNetwork> hidden;  // `private`: networks whose addresses are not told to anybody further
   std::vector<ZoneConfig> zones;
   std::vector<DatacenterConfig> datacenters;
   std::vector<ServiceConfig> services;

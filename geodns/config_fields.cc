@@ -2,6 +2,7 @@
 
 #include "core/base/registry.hh"
 #include "geodns/policy/policy.hh"
+#include "geodns/policy_fields.hh"
 #include "geodns/rdata.hh"
 #include "geodns/service_fields.hh"
 
@@ -53,7 +54,7 @@ bool check_record(Binder& binder, const Value& value, RecordConfig&) {
   if (!type && !service) fail(value.where, "a record" + in() + " has neither type (with value) nor service");
   if (type && !service && !value.find("value")) fail(value.where, "value is missing" + in());
   if (service && value.find("value")) fail(value.find("value")->where, "a service record" + in() + " has no value");
-  for (const char* key : {"policy", "weights", "order", "https"})
+  for (const char* key : {"policy", "weights", "order", "https", "rules", "answers", "last_resort", "accuracy"})
     if (!service && value.find(key)) fail(value.find(key)->where, std::string(key) + in() + " needs service");
   return good;
 }
@@ -78,16 +79,30 @@ const conf::Table<RecordConfig>& record_fields() {
           row("weights", &RecordConfig::weights,
               conf::by_name<std::vector<std::pair<std::string, uint32_t>>>("datacenter",
                                                                            conf::integer<uint32_t>(0, 1'000'000)),
-              "weighted: of each datacentre; one left out gets 0, and without weights each counts "
-              "1.")
+              "weighted, sticky, all: of each datacentre; one left out gets 0, and without weights each "
+              "counts 1.")
               .example("{ us-east = 70, us-west = 30 }"),
           row("order", &RecordConfig::order, conf::list(conf::reference("datacenter")),
-              "failover: datacentres, first choice first.")
+              "failover: datacentres, first choice first; nearest: the same for those whose place isn't known "
+              "precisely.")
               .example("[\"us-east\", \"us-west\"]")
               .otherwise("by name"),
           row("https", &RecordConfig::https, conf::string("\"1 . alpn=h2\""),
               "With service: its HTTPS record; the address hints are those of the datacentre that is answered.")
               .otherwise("none"),
+          row("rules", &RecordConfig::rules, conf::list(conf::table(rule_fields())),
+              "Who goes where, before the policy; the closest to an asker counts: network, then ASN, region, country, "
+              "continent, anybody."),
+          row("answers", &RecordConfig::answers, conf::optional(conf::integer<uint32_t>(1, 256)),
+              "How many datacentres are answered.")
+              .otherwise("1; with policy = \"all\" each that is usable"),
+          row("last_resort", &RecordConfig::last_resort, conf::one_of({"all", "first", "none"}),
+              "What is answered when no datacentre is usable; none: nothing (NODATA).")
+              .otherwise("\"all\""),
+          row("accuracy", &RecordConfig::accuracy_km, distance_or_off(),
+              "A location with a larger accuracy radius is imprecise: no distance is measured from it where a rule or "
+              "an "
+              "order says what to do."),
       },
       check_record};
   return table;
@@ -181,6 +196,13 @@ const conf::Table<GeodnsConfig>& geodns_fields() {
           .otherwise("not told"),
       row("version", &GeodnsConfig::version, short_text("\"Portolan\""), "Told to who asks for version.bind.")
           .otherwise("not told"),
+      row("min_ttl", &GeodnsConfig::min_ttl_s, ttl(),
+          "The TTL of a service's answer is as long as nothing it depends on can change, but no less than this, and no "
+          "more than its record's."),
+      row("max_ttl", &GeodnsConfig::max_ttl_s, ttl(), "And no more than this."),
+      row("private", &GeodnsConfig::hidden, conf::list(conf::network()),
+          "Networks whose addresses are told to nobody further: not in query logs, not to other servers.")
+          .example("[\"10.0.0.0/8\"]"),
   };
   return table;
 }
@@ -189,6 +211,9 @@ const conf::Table<DatacenterConfig>& datacenter_fields() {
   static const conf::Table<DatacenterConfig> table{
       row_of<DatacenterConfig, DatacenterConfig>("location", std::identity(), location(),
                                                  "Where it stands; `nearest` needs it."),
+      row("capacity", &DatacenterConfig::capacity, conf::share(0, 1),
+          "How much of all the service queries it can bear: beyond that queries go on to their next choice; "
+          "\"0%\": no limit."),
   };
   return table;
 }

@@ -73,6 +73,11 @@ Point Point::from_degrees(double latitude, double longitude) {
   return {std::cos(phi) * std::cos(lambda), std::cos(phi) * std::sin(lambda), std::sin(phi)};
 }
 
+double Point::distance_km(const Point& o) const {
+  constexpr double earth_radius_km = 6371.0088;
+  return 2 * earth_radius_km * std::asin(std::min(1.0, std::sqrt(chord_squared(o)) / 2));
+}
+
 int Directory::find_datacenter(const std::string& name) const {
   return find_by_name(datacenters, name);
 }
@@ -83,7 +88,7 @@ int Directory::find_service(const std::string& name) const {
 Directory build_directory(const GeodnsConfig& config, std::vector<Mistake>& mistakes) {
   Directory directory;
   for (const DatacenterConfig& written : config.datacenters) {
-    Datacenter datacenter{written.name, written.has_location, {}};
+    Datacenter datacenter{written.name, written.has_location, {}, written.capacity};
     if (written.has_location) datacenter.location = Point::from_degrees(written.latitude, written.longitude);
     directory.datacenters.push_back(std::move(datacenter));
   }

@@ -24,12 +24,15 @@ struct Point {
     const double dx = x - o.x, dy = y - o.y, dz = z - o.z;
     return dx * dx + dy * dy + dz * dz;
   }
+  double distance_km(const Point& o) const;  // great circle, on a sphere of the Earth's mean radius
+  bool operator==(const Point&) const = default;
 };
 
 struct Datacenter {
   std::string name;
   bool has_location = false;
   Point location;
+  double capacity = 0;  // the share of all queries it can bear, 0.4; 0: no limit
 };
 
 // Addresses of one family in wire form, without duplicates.
@@ -69,16 +72,30 @@ inline bool usable(State state) {
   return state == State::unknown || state == State::up;
 }
 
+// What is known of a service in a datacentre at a moment.
+struct Condition {
+  static constexpr uint16_t full_room = UINT16_MAX;
+  static constexpr uint32_t ever = UINT32_MAX;
+  State state = State::unknown;
+  // How many in 65535 of those whose first choice it is it takes; the others go on to their next (capacity.hh).
+  uint16_t room = full_room;
+  uint32_t horizon_s = ever;  // whole seconds it stays as it is, at least
+  constexpr Condition() = default;
+  constexpr Condition(State s) : state(s) {}  // NOLINT(google-explicit-constructor)
+  bool operator==(const Condition&) const = default;
+};
+
 // [service][datacenter], by Directory's indices; what is missing counts as unknown.
 struct ServiceStates {
-  std::vector<std::vector<State>> states;
-  std::span<const State> of(size_t service) const {
-    return service < states.size() ? std::span<const State>(states[service]) : std::span<const State>();
+  std::vector<std::vector<Condition>> states;
+  std::span<const Condition> of(size_t service) const {
+    return service < states.size() ? std::span<const Condition>(states[service]) : std::span<const Condition>();
   }
-  State of(size_t service, size_t datacenter) const {
+  Condition of(size_t service, size_t datacenter) const {
     const auto known = of(service);
-    return datacenter < known.size() ? known[datacenter] : State::unknown;
+    return datacenter < known.size() ? known[datacenter] : Condition();
   }
+  bool operator==(const ServiceStates&) const = default;
 };
 
 }  // namespace portolan::geodns

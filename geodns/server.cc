@@ -69,7 +69,6 @@ void Server::listen(int fd, bool tls) {
 
 void Server::set_view(std::shared_ptr<const View> view) {
   view_ = std::move(view);
-  answerer_.begin(*view_);
   counters_.set_zones(view_->zones);
 }
 

@@ -1,5 +1,7 @@
 #include "geodns/view.hh"
 
+#include "core/geo/embedded.hh"
+
 namespace portolan::geodns {
 
 std::shared_ptr<View> build_view(const GeodnsConfig& config, uint32_t serial, std::vector<Mistake>& mistakes) {
@@ -8,7 +10,21 @@ std::shared_ptr<View> build_view(const GeodnsConfig& config, uint32_t serial, st
   view->zones = build_zones(config.zones, *directory, serial, mistakes);
   view->directory = std::move(directory);
   view->identity = std::make_shared<ServerIdentity>(ServerIdentity{config.nsid, config.version});
+  view->ttl = {config.min_ttl_s, config.max_ttl_s};
+  view->hidden = config.hidden;
+  if (mistakes.empty()) view->plans = std::make_shared<Plans>(make_plans(view->zones->plans(), nullptr, {}));
   return mistakes.empty() ? view : nullptr;
+}
+
+void give_places(View& view, std::shared_ptr<const geo::Table> places, const View* before) {
+  view.geo = std::move(places);
+  Plans known = *view.plans;  // that go by no place
+  if (before && before->plans) known.insert(known.end(), before->plans->begin(), before->plans->end());
+  view.plans = std::make_shared<Plans>(make_plans(view.zones->plans(), view.geo, known));
+}
+
+IpAddress View::shown(const IpAddress& address) const {
+  return contains(hidden, geo::find_embedded(address).address) || contains(hidden, address) ? IpAddress() : address;
 }
 
 std::shared_ptr<const View> with_aliases(const View& view, std::shared_ptr<const AliasTable> aliases) {
@@ -20,6 +36,9 @@ std::shared_ptr<const View> with_aliases(const View& view, std::shared_ptr<const
 std::shared_ptr<const View> with_states(const View& view, ServiceStates states) {
   auto next = std::make_shared<View>(view);
   next->states = std::move(states);
+  next->spills = false;
+  for (const auto& service : next->states.states)
+    for (const Condition& c : service) next->spills |= c.room != Condition::full_room;
   return next;
 }
 

@@ -15,8 +15,7 @@
 #include "core/dns/packed_set.hh"
 #include "geodns/directory.hh"
 #include "geodns/name_table.hh"
-#include "geodns/policy/policy.hh"
-#include "geodns/rdata_svcb.hh"
+#include "geodns/service_record.hh"
 
 namespace portolan::geodns {
 
@@ -25,20 +24,6 @@ struct RecordSet {
   uint32_t ttl_s = 0;
   std::vector<std::string> data;  // RDATA, names uncompressed
   dns::PackedSet packed;
-};
-
-// A and AAAA chosen by policy among a service's datacentres; a CNAME where its sites have names.
-struct ServiceRecord {
-  struct Preference {
-    uint32_t weight = 1;
-    uint32_t rank = 0;
-  };
-  uint32_t service = 0;  // Directory's index
-  const PolicyPart* policy = nullptr;
-  uint32_t ttl_s = 30;
-  std::vector<Preference> preferences;   // a site of the service each
-  std::vector<Candidate> candidates[2];  // the sites with IPv4 (or with names) and with IPv6 addresses
-  std::unique_ptr<HintedRdata> https;    // null: it has no HTTPS record
 };
 
 // A and AAAA that are those of another name, which control follows (alias.hh).
@@ -111,6 +96,7 @@ class ZoneSet {
   const std::vector<std::string>& aliases() const { return aliases_; }
   const Zone& at(int index) const { return *zones_[static_cast<size_t>(index)]; }
   size_t size() const { return zones_.size(); }
+  const std::vector<PlanSpec>& plans() const { return plans_.list(); }  // of the service records
 
  private:
   friend class ZoneBuilder;
@@ -118,6 +104,7 @@ class ZoneSet {
   std::vector<std::unique_ptr<const Zone>> zones_;  // in the configuration's order
   NameTable<int> index_;
   std::vector<std::string> aliases_;
+  PlanSpecs plans_;
 };
 
 // `serial` goes into every SOA. Whatever is wrong is appended to `mistakes`; the result is fit to

@@ -7,7 +7,6 @@
 
 namespace portolan::geodns {
 
-constexpr uint32_t service_ttl_s = 30;
 constexpr uint32_t max_ttl_s = 0x7fffffff;  // RFC 2181 §8
 constexpr size_t max_set_size = 60000;      // a set must fit into one message
 constexpr unsigned max_chain = 16;
@@ -131,8 +130,9 @@ class ZoneBuilder {
   }
 
   void add_static(const ZoneConfig& config, const RecordConfig& record, Node& node) {
-    if (!record.policy.empty() || !record.weights.empty() || !record.order.empty() || !record.https.empty())
-      complain(record.where, "policy, weights, order and https belong to service records");
+    if (!record.policy.empty() || !record.weights.empty() || !record.order.empty() || !record.https.empty() ||
+        !record.rules.empty())
+      complain(record.where, "policy, weights, order, rules and https belong to service records");
     if (record.type == "ALIAS") return add_alias(config, record, node);
     const uint16_t type = record_type(record.type);
     if (type == 0)
@@ -163,21 +163,10 @@ class ZoneBuilder {
       return complain(record.where, "a record has a type and a value, or a service; not both");
     const int service = directory_.find_service(record.service);
     if (service < 0) return complain(record.where, "there is no [service." + record.service + "]");
-    const std::string policy = record.policy.empty() ? "nearest" : record.policy;
-    const PolicyPart* part = Registration<PolicyPart>::find(policy);
-    if (!part) return complain(record.where, "policy \"" + policy + "\" is not one of " + policies());
     if (node.service) return complain(record.where, "this name has a service already");
-    if (!record.weights.empty() && policy != "weighted")
-      complain(record.where, "weights belong to policy = \"weighted\"");
-    if (!record.order.empty() && policy != "failover") complain(record.where, "order belongs to policy = \"failover\"");
-    node.service = std::make_unique<ServiceRecord>();
-    node.service->service = static_cast<uint32_t>(service);
-    node.service->policy = part;
-    node.service->ttl_s = record.ttl_s.value_or(service_ttl_s);
-    const Service& sites = directory_.services[static_cast<size_t>(service)];
-    node.service->preferences = preferences(record, sites);
-    for (bool v6 : {false, true}) node.service->candidates[v6] = candidates(*node.service, sites, v6);
-    if (!record.https.empty()) add_https(record, *node.service, sites);
+    node.service = std::make_unique<ServiceRecord>(
+        make_service_record(record, static_cast<uint32_t>(service), directory_, set_->plans_, mistakes_));
+    if (!record.https.empty()) add_https(record, *node.service, directory_.services[static_cast<size_t>(service)]);
   }
 
   void add_https(const RecordConfig& record, ServiceRecord& service, const Service& sites) {
@@ -185,54 +174,6 @@ class ZoneBuilder {
     auto hinted = parse_hinted(record.https, zone_->name_);
     if (!hinted) return complain(record.where, "https: " + hinted.error().text);
     service.https = std::make_unique<HintedRdata>(std::move(*hinted));
-  }
-
-  std::vector<Candidate> candidates(const ServiceRecord& record, const Service& service, bool v6) {
-    std::vector<Candidate> list;
-    for (size_t i = 0; i < service.sites.size(); i++) {
-      const Datacenter& datacenter = directory_.datacenters[service.sites[i].datacenter];
-      const auto& preference = record.preferences[i];
-      if (!service.sites[i].of(v6).empty() || (service.by_name && !v6))
-        list.push_back({static_cast<uint16_t>(i), State::unknown, preference.weight, preference.rank,
-                        datacenter.has_location ? &datacenter.location : nullptr, service.sites[i].datacenter});
-    }
-    return list;
-  }
-
-  static std::string policies() {
-    std::string text;
-    for (const PolicyPart* part : Registration<PolicyPart>::all())
-      text += (text.empty() ? "" : ", ") + std::string(part->name);
-    return text;
-  }
-
-  std::vector<ServiceRecord::Preference> preferences(const RecordConfig& record, const Service& service) {
-    std::vector<ServiceRecord::Preference> list(service.sites.size());
-    const auto last = static_cast<uint32_t>(record.order.size());
-    for (auto& p : list) p = {record.weights.empty() ? 1u : 0u, last};
-    uint64_t total = 0;
-    for (const auto& [name, weight] : record.weights) {
-      total += weight;
-      if (auto* p = preference(record, service, name, list)) p->weight = weight;
-    }
-    if (!record.weights.empty() && total == 0) complain(record.where, "all weights are 0");
-    for (uint32_t i = 0; i < last; i++) {
-      auto* p = preference(record, service, record.order[i], list);
-      if (p && p->rank != last)
-        complain(record.where, "order names \"" + record.order[i] + "\" twice");
-      else if (p)
-        p->rank = i;
-    }
-    return list;
-  }
-
-  ServiceRecord::Preference* preference(const RecordConfig& record, const Service& service, const std::string& name,
-                                        std::vector<ServiceRecord::Preference>& list) {
-    const int datacenter = directory_.find_datacenter(name);
-    for (size_t i = 0; datacenter >= 0 && i < service.sites.size(); i++)
-      if (service.sites[i].datacenter == datacenter) return &list[i];
-    complain(record.where, "service \"" + service.name + "\" does not stand in \"" + name + "\"");
-    return nullptr;
   }
 
   // RFC 1034 §3.6.2: a CNAME stands alone. A service answers A and AAAA, so nothing else may.

@@ -109,10 +109,9 @@ Run answer(const char* name, bool subnet) {
   std::vector<Mistake> mistakes;
   const auto built = build_view(config(), 1, mistakes);
   if (!built) std::abort();
-  built->geo = table();
+  give_places(*built, table(), nullptr);
   all->view = built;
   all->packets = queries(name, subnet);
-  all->answerer.begin(*all->view);
   return [all, client = ip("127.0.0.1"), i = size_t{0}](size_t times) mutable {
     AnswerInfo info;
     while (times-- > 0) {  // as the server does with a batch

@@ -20,7 +20,9 @@ const conf::Table<Keys>& key_fields() {
       field("longitude", "\"location.longitude\""),
       field("accuracy_radius", "\"location.accuracy_radius\""),
       field("country", "\"country.iso_code\""),
+      field("region", "\"subdivisions.0.iso_code\""),
       field("continent", "\"continent.code\""),
+      field("asn", "\"autonomous_system_number\""),
   };
   return table;
 }
@@ -30,10 +32,12 @@ const conf::Table<Keys>& key_fields() {
 const conf::Table<Database>& database_fields() {
   static const conf::Table<Database> table{
       conf::row("path", &Database::path, conf::path("\"/var/lib/portolan/GeoLite2-City.mmdb\""),
-                "A file of the MaxMind DB format.")
+                "A file of the MaxMind DB format, or with kind = \"networks\" a list of networks.")
           .require(),
-      conf::row("kind", &Database::kind, conf::one_of({"auto", "city", "country"}),
-                "What is read from it; auto: whatever it knows."),
+      conf::row(
+          "kind", &Database::kind, conf::one_of({"auto", "city", "country", "asn", "networks"}),
+          "What is read from it; auto: whatever it knows. networks: a text of a network and what is known of it a "
+          "line."),
       conf::row("keys", &Database::keys, conf::table(key_fields()),
                 "Where its records hold what, if not under the keys of MaxMind or the flat ones of "
                 "others."),

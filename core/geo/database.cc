@@ -5,6 +5,7 @@
 
 #include "core/geo/mmdb_layout.hh"
 #include "core/geo/mmdb_tree.hh"
+#include "core/geo/network_list.hh"
 #include "core/geo/private_file.hh"
 #include "core/geo/record_reader.hh"
 #include "core/geo/trie.hh"
@@ -22,20 +23,25 @@ std::string looked_for(const FieldKeys& keys, bool coordinates_only) {
 }
 
 Status add(const PrivateFile& file, const Database& database, Table::Builder& builder) {
-  if (database.kind != "auto" && database.kind != "city" && database.kind != "country")
-    return Error{fmt::format("kind \"{}\" is none of auto, city, country", database.kind)};
+  const std::string& kind = database.kind;
+  if (kind == "networks") return add_network_list(file.bytes(), builder);
+  if (kind != "auto" && kind != "city" && kind != "country" && kind != "asn")
+    return Error{fmt::format("kind \"{}\" is none of auto, city, country, asn, networks", kind)};
   auto keys = FieldKeys::with(database.keys);
   if (!keys) return keys.error();
   auto layout = read_mmdb_layout(file.bytes());
   if (!layout) return layout.error();
-  auto records = RecordReader::open(file, *layout, *keys, database.kind != "country");
+  auto records = RecordReader::open(
+      file, *layout, *keys, {kind != "country" && kind != "asn", kind != "asn", kind == "auto" || kind == "asn"});
   if (!records) return records.error();
   builder.trie().reserve(layout->node_count);
   auto roots = MmdbTree(*layout, *records, builder.trie()).walk();
   if (!roots) return roots.error();
-  if (database.kind == "city" && !records->saw_coordinates())
+  if (kind == "asn" && !records->saw_asn())
+    return Error{fmt::format("\"{}\" has no numbers of networks", layout->type)};
+  if (kind == "city" && !records->saw_coordinates())
     return Error{fmt::format("\"{}\" has no coordinates: looked for {}", layout->type, looked_for(*keys, true))};
-  if (!records->saw_coordinates() && !records->saw_code())
+  if (!records->saw_coordinates() && !records->saw_code() && !records->saw_asn())
     return Error{fmt::format("\"{}\" knows no locations: looked for {}", layout->type, looked_for(*keys, false))};
   return builder.lay(roots->v4, roots->v6);
 }

@@ -16,11 +16,11 @@ namespace portolan::geo {
 
 struct Database {
   std::string path;
-  // auto: whatever it knows. city: an error if it has no coordinates. country: coordinates in it
-  // are ignored.
+  // auto: whatever it knows. city: an error if it has no coordinates. country: nothing but its codes count. asn: nothing
+  // but the networks' numbers. networks: an operator's list, see network_list.hh.
   std::string kind = "auto";
   // Field -> path of keys in a record ("location.latitude"). Fields: latitude, longitude,
-  // accuracy_radius, country, continent. Those left out are looked for under MaxMind's nested keys,
+  // accuracy_radius, country, region, continent, asn. Those left out are looked for under MaxMind's nested keys,
   // then under the flat keys of others.
   std::map<std::string, std::string> keys;
   bool operator==(const Database&) const = default;

@@ -16,7 +16,8 @@ size_t LocationHash::operator()(const Location& location) const {
   h = stir(h, uint64_t{location.accuracy_radius_km} << 1 | location.has_coordinates);
   for (const auto& code : {location.country, location.continent})
     h = stir(h, uint64_t{static_cast<uint8_t>(code[0])} << 8 | static_cast<uint8_t>(code[1]));
-  return h;
+  for (char c : location.region) h = h << 8 ^ h >> 56 ^ static_cast<uint8_t>(c);
+  return stir(h, location.asn);
 }
 
 Location combine(const Location& under, const Location& over) {
@@ -27,7 +28,12 @@ Location combine(const Location& under, const Location& over) {
     r.longitude = over.longitude;
     r.accuracy_radius_km = over.accuracy_radius_km;
   }
-  if (over.country[0]) r.country = over.country;
+  if (over.country[0] && over.country != under.country) {
+    r.country = over.country;
+    r.region = {};  // it was the other country's
+  }
+  if (over.region[0]) r.region = over.region;
+  if (over.asn) r.asn = over.asn;
   if (over.continent[0]) r.continent = over.continent;
   return r;
 }

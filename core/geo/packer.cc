@@ -8,8 +8,7 @@
 namespace portolan::geo {
 
 // Run 0 belongs to no node: a search may look at the run before a node's first.
-Packer::Packer(const Trie& trie)
-    : trie_(trie), alias_(static_cast<uint32_t>(trie.locations().size())), ends_{255}, values_{0} {}
+Packer::Packer(const Trie& trie, uint32_t alias) : trie_(trie), alias_(alias), ends_{255}, values_{0} {}
 
 std::vector<uint32_t> Packer::root(Trie::Ref ref) {
   std::vector<uint32_t> slots(size_t{1} << Table::root_bits);

@@ -13,7 +13,8 @@ namespace portolan::geo {
 
 class Packer {
  public:
-  explicit Packer(const Trie& trie);
+  // `alias`: what stands for Trie::alias; more than the id of any leaf.
+  Packer(const Trie& trie, uint32_t alias);
 
   // One entry for each value of the first 16 bits, see Table. May be called for several roots.
   std::vector<uint32_t> root(Trie::Ref ref);

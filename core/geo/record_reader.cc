@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <maxminddb.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <string_view>
@@ -21,6 +22,7 @@ enum class Reading { absent, present, wrong };
 
 Reading parse_number(std::string_view text, double& out) {
   if (text.empty() || text == "-") return Reading::absent;
+  if (text.starts_with("AS")) text.remove_prefix(2);  // a network's number, as some write it
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   return error == std::errc() && end == text.data() + text.size() ? Reading::present : Reading::wrong;
 }
@@ -52,12 +54,12 @@ Reading to_number(const MMDB_entry_data_s& value, double& out) {
   }
 }
 
-Reading to_code(const MMDB_entry_data_s& value, std::array<char, 2>& out) {
+Reading to_code(const MMDB_entry_data_s& value, size_t shortest, std::span<char> out) {
   if (value.type != MMDB_DATA_TYPE_UTF8_STRING) return Reading::wrong;
   std::string_view text(value.utf8_string, value.data_size);
   if (text.empty() || text == "-") return Reading::absent;
-  if (text.size() != 2) return Reading::wrong;
-  for (size_t i = 0; i < 2; ++i) {
+  if (text.size() < shortest || text.size() > out.size()) return Reading::wrong;
+  for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
     if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) return Reading::wrong;
@@ -105,18 +107,24 @@ Result<FieldKeys> FieldKeys::with(const std::map<std::string, std::string>& keys
   fields.longitude = paths_of({"location.longitude", "longitude", "lng", "lon"});
   fields.accuracy_radius = paths_of({"location.accuracy_radius", "accuracy_radius"});
   fields.country = paths_of({"country.iso_code", "registered_country.iso_code", "country_code"}, {"country"});
+  fields.region = paths_of({}, {"subdivisions.0.iso_code", "region_code", "region", "state1"});
+  fields.asn = paths_of({"autonomous_system_number", "asn"}, {"as_number"});
   fields.continent = paths_of({"continent.code", "continent_code"}, {"continent"});
   const std::map<std::string_view, std::vector<KeyPath>*> names = {
-      {"latitude", &fields.latitude},   {"longitude", &fields.longitude},
-      {"country", &fields.country},     {"accuracy_radius", &fields.accuracy_radius},
+      {"latitude", &fields.latitude},
+      {"longitude", &fields.longitude},
+      {"country", &fields.country},
+      {"accuracy_radius", &fields.accuracy_radius},
       {"continent", &fields.continent},
+      {"region", &fields.region},
+      {"asn", &fields.asn},
   };
   for (const auto& [field, path] : keys) {
     auto known = names.find(field);
     if (known == names.end())
       return Error{
           fmt::format("unknown field \"{}\": it is one of latitude, longitude, "
-                      "accuracy_radius, country, continent",
+                      "accuracy_radius, country, region, continent, asn",
                       field)};
     if (path.empty() || path.find("..") != path.npos || path.front() == '.' || path.back() == '.')
       return Error{fmt::format("\"{}\" is not a path of keys for {}", path, field)};
@@ -131,16 +139,14 @@ void RecordReader::Close::operator()(MMDB_s* mmdb) const {
   delete mmdb;
 }
 
-RecordReader::RecordReader(const MmdbLayout& layout, const FieldKeys& keys, bool wants_coordinates)
-    : checker_(layout.data, uint64_t{layout.data.size} * 32 + 1'000'000),
-      keys_(&keys),
-      wants_coordinates_(wants_coordinates) {}
+RecordReader::RecordReader(const MmdbLayout& layout, const FieldKeys& keys, const Wanted& wanted)
+    : checker_(layout.data, uint64_t{layout.data.size} * 32 + 1'000'000), keys_(&keys), wanted_(wanted) {}
 RecordReader::RecordReader(RecordReader&&) noexcept = default;
 RecordReader::~RecordReader() = default;
 
 Result<RecordReader> RecordReader::open(const PrivateFile& file, const MmdbLayout& layout, const FieldKeys& keys,
-                                        bool wants_coordinates) {
-  RecordReader reader(layout, keys, wants_coordinates);
+                                        const Wanted& wanted) {
+  RecordReader reader(layout, keys, wanted);
   auto mmdb = std::make_unique<MMDB_s>();
   int code = MMDB_open(file.path().c_str(), MMDB_MODE_MMAP, mmdb.get());
   if (code == MMDB_IO_ERROR) return system_error("cannot open the copy " + file.path());
@@ -156,10 +162,15 @@ Result<RecordReader> RecordReader::open(const PrivateFile& file, const MmdbLayou
 Result<Location> RecordReader::read(uint32_t offset) {
   if (Status checked = checker_.check(offset, record_limit); !checked) return checked.error();
   Location location;
-  if (wants_coordinates_)
+  if (wanted_.coordinates)
     if (Status read = coordinates(offset, location); !read) return read.error();
-  if (Status read = code(keys_->country, offset, location.country); !read) return read.error();
-  if (Status read = code(keys_->continent, offset, location.continent); !read) return read.error();
+  if (wanted_.codes)
+    if (Status read = codes(offset, location); !read) return read.error();
+  double asn = 0;
+  if (wanted_.asn)
+    if (auto read = number(keys_->asn, offset, 0, 4294967295, asn); !read) return read.error();
+  location.asn = static_cast<uint32_t>(asn);
+  saw_asn_ |= location.asn != 0;
   saw_coordinates_ |= location.has_coordinates;
   saw_code_ |= location.country[0] || location.continent[0];
   return location;
@@ -200,17 +211,23 @@ Result<bool> RecordReader::number(const std::vector<KeyPath>& paths, uint32_t of
   return false;
 }
 
-Status RecordReader::code(const std::vector<KeyPath>& paths, uint32_t offset, std::array<char, 2>& out) {
+Status RecordReader::codes(uint32_t offset, Location& location) {
+  if (Status read = code(keys_->country, offset, 2, location.country); !read) return read.error();
+  if (Status read = code(keys_->region, offset, 1, location.region); !read) return read.error();
+  return code(keys_->continent, offset, 2, location.continent);
+}
+
+Status RecordReader::code(const std::vector<KeyPath>& paths, uint32_t offset, size_t shortest, std::span<char> out) {
   for (const KeyPath& path : paths) {
     MMDB_entry_data_s value;
     auto there = look_up(*mmdb_, offset, path, value);
     if (!there) return there.error();
     if (!*there) continue;
-    std::array<char, 2> read{};
-    Reading reading = to_code(value, read);
+    std::array<char, 3> read{};
+    Reading reading = to_code(value, shortest, std::span(read).first(out.size()));
     if (reading == Reading::wrong && !path.lenient) return bad(offset, path, "is not a code of two letters");
     if (reading != Reading::present) continue;
-    out = read;
+    std::copy_n(read.begin(), out.size(), out.begin());
     return {};
   }
   return {};

@@ -3,6 +3,7 @@
 // records that MmdbChecker let through. Each distinct record is read once.
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,7 +31,7 @@ struct KeyPath {
 };
 
 struct FieldKeys {
-  std::vector<KeyPath> latitude, longitude, accuracy_radius, country, continent;
+  std::vector<KeyPath> latitude, longitude, accuracy_radius, country, continent, region, asn;
 
   // MaxMind's nested keys, then the flat ones of others; `keys` (field name -> path) replaces what
   // it names.
@@ -39,9 +40,15 @@ struct FieldKeys {
 
 class RecordReader {
  public:
+  // What is read from records; the rest of a Location stays unknown.
+  struct Wanted {
+    bool coordinates = true;
+    bool codes = true;  // of country, region and continent
+    bool asn = true;
+  };
   // `file` must live as long as the reader and be the one `layout` was read from.
   static Result<RecordReader> open(const PrivateFile& file, const MmdbLayout& layout, const FieldKeys& keys,
-                                   bool wants_coordinates);
+                                   const Wanted& wanted);
   RecordReader(RecordReader&&) noexcept;
   ~RecordReader();
 
@@ -51,22 +58,26 @@ class RecordReader {
   // Whether any record read so far knew it.
   bool saw_coordinates() const { return saw_coordinates_; }
   bool saw_code() const { return saw_code_; }
+  bool saw_asn() const { return saw_asn_; }
 
  private:
   struct Close {
     void operator()(MMDB_s* mmdb) const;
   };
-  RecordReader(const MmdbLayout& layout, const FieldKeys& keys, bool wants_coordinates);
+  RecordReader(const MmdbLayout& layout, const FieldKeys& keys, const Wanted& wanted);
   Result<bool> number(const std::vector<KeyPath>& paths, uint32_t offset, double low, double high, double& out);
-  Status code(const std::vector<KeyPath>& paths, uint32_t offset, std::array<char, 2>& out);
+  // A code of `shortest` to out.size() characters.
+  Status code(const std::vector<KeyPath>& paths, uint32_t offset, size_t shortest, std::span<char> out);
+  Status codes(uint32_t offset, Location& location);
   Status coordinates(uint32_t offset, Location& location);
 
   std::unique_ptr<MMDB_s, Close> mmdb_;
   MmdbChecker checker_;
   const FieldKeys* keys_;
-  bool wants_coordinates_;
+  Wanted wanted_;
   bool saw_coordinates_ = false;
   bool saw_code_ = false;
+  bool saw_asn_ = false;
 };
 
 }  // namespace portolan::geo

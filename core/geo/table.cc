@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 
+#include "core/geo/embedded.hh"
 #include "core/geo/packer.hh"
 #include "core/geo/trie.hh"
 
@@ -38,11 +38,6 @@ namespace {
   const unsigned before = slot ^ (uint32_t{static_cast<uint8_t>(end[-1] + 1)} - 1);
   const unsigned after = slot ^ (end[0] + 1u);
   return 31u ^ static_cast<unsigned>(__builtin_clz(std::min(before, after)));
-}
-
-bool is_mapped(const uint8_t* bytes) {
-  static constexpr std::array<uint8_t, 12> prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  return std::memcmp(bytes, prefix.data(), prefix.size()) == 0;
 }
 
 // The 32 bits that follow the first `from` bits of 128; from <= 96.
@@ -100,9 +95,15 @@ struct Table::Search {
     return found;
   }
 
-  [[gnu::noinline]] static Found mapped(const Table& table, const uint8_t* bytes) {
-    Found found = in(table, table.root4_, bytes + 12);
-    found.prefix_length += 96;
+  [[gnu::noinline]] static Found in_v6(const Table& table, const IpAddress& address) {
+    const Embedded inside = find_embedded(address);
+    if (inside.offset > 0) {
+      Found found = in(table, table.root4_, inside.address.bytes.data());
+      found.prefix_length += inside.offset;
+      return found;
+    }
+    Found found = in(table, table.root6_, address.bytes.data());
+    found.prefix_length = std::max(found.prefix_length, inside.apart);
     return found;
   }
 };
@@ -111,8 +112,7 @@ Found Table::find(const IpAddress& address) const {
   const uint8_t* bytes = address.bytes.data();
   if (address.is_v4()) return Search::in(*this, root4_, bytes);
   if (!address.is_v6()) return {};
-  if (is_mapped(bytes)) return Search::mapped(*this, bytes);
-  return Search::in(*this, root6_, bytes);
+  return Search::in_v6(*this, address);
 }
 
 size_t Table::memory_bytes() const {
@@ -140,8 +140,8 @@ Status Table::Builder::lay(uint32_t v4, uint32_t v6) {
 }
 
 std::shared_ptr<const Table> Table::Builder::finish() {
-  std::shared_ptr<Table> table(new Table(Places(trie_->locations())));
-  Packer packer(*trie_);
+  std::shared_ptr<Table> table(new Table(Places(trie_->locations()), static_cast<uint32_t>(trie_->locations().size())));
+  Packer packer(*trie_, table->alias_);
   table->root4_ = packer.root(v4_);
   table->root6_ = packer.root(v6_);
   trie_ = std::make_unique<Trie>();

@@ -25,7 +25,8 @@ class Trie;
 struct Found {
   uint32_t place = 0;  // Table::location() says what is known of it; 0: nothing
   // Every address that shares this many leading bits with the one asked gets this same `place`, and
-  // no shorter prefix is like that. Bits of the family asked: 0..32 for IPv4, 0..128 for IPv6. Fit
+  // no shorter prefix is like that (of IPv6: none that
+  // holds no IPv4 addresses inside, see embedded.hh). Bits of the family asked: 0..32 for IPv4, 0..128 for IPv6. Fit
   // to be the scope of a Client Subnet answer (RFC 7871 section 7.2.1).
   unsigned prefix_length = 0;
 };
@@ -34,9 +35,9 @@ class Table {
  public:
   class Builder;
 
-  // No allocation, no lock. An address of no family is unknown. IPv4-mapped addresses
-  // (::ffff:0:0/96) are answered as the IPv4 address they hold, with 96 added to the length; so are
-  // the prefixes a database declares to be aliases of its IPv4 part (6to4 for one).
+  // No allocation, no lock. An address of no family is unknown. IPv6 addresses with an IPv4 address inside (embedded.hh) are
+  // answered as that one, with the bits before it added to the length; so are those in prefixes that a database declares
+  // to be aliases of its IPv4 part.
   Found find(const IpAddress& address) const;
   // A find of this address is about to follow.
   void prefetch(const IpAddress& address) const {
@@ -52,13 +53,14 @@ class Table {
 
  private:
   friend class Packer;
+  friend class Remapper;
   static constexpr unsigned root_bits = 16;
   static constexpr unsigned stride = 8;
   static constexpr unsigned search_width = 16;  // bytes a search reads at a time, perhaps past the last node
   static constexpr uint32_t node_bit = 0x80000000;
   struct Search;
 
-  explicit Table(Places places) : alias_(static_cast<uint32_t>(places.size())), places_(std::move(places)) {}
+  Table(Places places, uint32_t alias) : alias_(alias), places_(std::move(places)) {}
 
   // An entry of a root is a leaf, the length of its prefix (8 bits) over its place (24 bits), or
   // node_bit and the first run of a node. A value of a run is a place, or alias_, or that and the first

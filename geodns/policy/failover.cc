@@ -6,12 +6,9 @@ namespace {
 // The first usable datacentre in the record's order.
 class Failover final : public Policy {
  public:
-  Choice choose(std::span<const Candidate> candidates, States states, const Point*, Rng&) const override {
-    const Candidate* best = nullptr;
-    for (const Candidate& c : candidates)
-      if ((!best || c.rank < best->rank) && states.usable(c)) best = &c;
-    return {best ? static_cast<int>(best - candidates.data()) : Choice::all, false};
-  }
+  double cost(const Candidate& c, const Point*) const override { return c.rank; }
+  bool follows_order() const override { return true; }
+  void pick(const Slate& slate, Rng& rng, Picks& picks) const override { pick_by_weight(slate, rng, picks); }
 };
 
 const Failover failover;

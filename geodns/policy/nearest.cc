@@ -1,30 +1,26 @@
+#include <algorithm>
+#include <cmath>
+
 #include "geodns/policy/policy.hh"
 
 namespace portolan::geodns {
 namespace {
 
-// The usable datacentre at the least great-circle distance; ties go to the first. An asker without
-// a location gets the first usable one, and datacentres without one are taken last.
+// The usable datacentre at the least great-circle distance; those that stand at the same place share by weight. Askers
+// whose place isn't known go by the record's order, and datacentres without a place are taken last.
 class Nearest final : public Policy {
  public:
-  Choice choose(std::span<const Candidate> candidates, States states, const Point* asker, Rng&) const override {
-    Choice choice;
-    double best = 0;
-    for (size_t i = 0; i < candidates.size(); i++) {
-      const Candidate& c = candidates[i];
-      if (!states.usable(c)) continue;
-      const double chord = asker && c.location ? asker->chord_squared(*c.location) : beyond;
-      if (choice.candidate != Choice::all && chord >= best) continue;
-      best = chord;
-      choice.candidate = static_cast<int>(i);
-    }
-    for (const Candidate& c : candidates) choice.by_location |= states.usable(c) && c.location;
-    return choice;
+  double cost(const Candidate& c, const Point* asker) const override {
+    if (!asker) return c.rank;
+    if (!c.has_location) return beyond_km + c.rank;
+    return asker->distance_km(c.location);
   }
   bool needs_location() const override { return true; }
+  bool follows_order() const override { return true; }
+  void pick(const Slate& slate, Rng& rng, Picks& picks) const override { pick_by_weight(slate, rng, picks); }
 
  private:
-  static constexpr double beyond = 5;  // a unit sphere's longest chord squared is 4
+  static constexpr double beyond_km = 30'000;
 };
 
 const Nearest nearest;

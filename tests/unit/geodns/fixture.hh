@@ -129,7 +129,7 @@ class World {
     std::vector<Mistake> mistakes;
     auto built = build_view(config(), 2026112301, mistakes);
     for (const Mistake& m : mistakes) ADD_FAILURE() << m.where << ": " << m.text;
-    built->geo = table();
+    give_places(*built, table(), nullptr);
     view = built;
   }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "core/geo/location.hh"
@@ -12,53 +13,126 @@
 namespace portolan::geodns {
 namespace {
 
-using Candidates = std::vector<Candidate>;
-
 const Policy& policy(std::string_view name) {
   return *Registration<PolicyPart>::find(name)->policy;
+}
+
+// An order of groups, its conditions, and who is picked.
+struct Case {
+  std::vector<Ranked> order;
+  std::vector<Condition> conditions;
+  uint32_t answers = 1;
+  uint64_t network = 0;
+  bool by_network = false;
+
+  void add(uint16_t group_end, uint32_t weight = 1, Condition condition = State::up) {
+    const auto i = static_cast<uint8_t>(order.size());
+    order.push_back({i, i, group_end, weight});
+    conditions.push_back(condition);
+  }
+  std::vector<int> pick(const Policy& policy, Rng& rng) const {
+    Picks picks;
+    policy.pick({order, conditions, answers, network, by_network}, rng, picks);
+    horizon_s = picks.horizon_s;
+    return {picks.list, picks.list + picks.count};
+  }
+  mutable uint32_t horizon_s = 0;
+};
+
+// Candidates of one group.
+Case group(std::vector<uint32_t> weights) {
+  Case c;
+  for (uint32_t weight : weights) c.add(static_cast<uint16_t>(weights.size()), weight);
+  return c;
+}
+// Candidates one after the other.
+Case line(uint16_t count) {
+  Case c;
+  for (uint16_t i = 0; i < count; i++) c.add(i + 1);
+  return c;
 }
 
 class Contract : public testing::TestWithParam<const PolicyPart*> {
  protected:
   const Policy& subject() { return *GetParam()->policy; }
-  Candidates random(size_t count) {
-    Candidates list;
-    for (size_t i = 0; i < count; i++)
-      list.push_back({static_cast<uint16_t>(i), static_cast<State>(rng.below(4)), static_cast<uint32_t>(rng.below(3)),
-                      static_cast<uint32_t>(rng.below(3)), rng.below(4) ? &points[rng.below(3)] : nullptr});
-    return list;
+  Case random() {
+    Case c;
+    const auto count = static_cast<uint16_t>(1 + rng.below(7));
+    for (uint16_t begin = 0; begin < count;) {
+      const auto end = static_cast<uint16_t>(begin + 1 + rng.below(count - begin));
+      for (; begin < end; begin++) {
+        c.add(end, static_cast<uint32_t>(rng.below(3)), static_cast<State>(rng.below(4)));
+        if (rng.below(2)) c.conditions.back().room = static_cast<uint16_t>(rng.below(65536));
+        if (rng.below(2)) c.conditions.back().horizon_s = static_cast<uint32_t>(rng.below(100));
+      }
+    }
+    c.answers = rng.below(3) ? 1 : static_cast<uint32_t>(1 + rng.below(4));
+    if (rng.below(8) == 0 && GetParam()->name == "all") c.answers = Slate::every;
+    c.network = rng.next();
+    c.by_network = rng.below(2);
+    return c;
   }
   Rng rng{99};
-  const Point points[3] = {Point::from_degrees(0, 0), Point::from_degrees(50, 8), Point::from_degrees(-33, 151)};
 };
 
-TEST_P(Contract, ChoosesAUsableOneWhileThereIsOne) {
-  for (int i = 0; i < 20000; i++) {
-    const Candidates list = random(1 + rng.below(6));
-    const bool any = std::any_of(list.begin(), list.end(), [](const Candidate& c) { return usable(c.state); });
-    const Choice choice = subject().choose(list, {}, rng.below(2) ? &points[rng.below(3)] : nullptr, rng);
-    if (!any) {
-      ASSERT_EQ(choice.candidate, Choice::all);
-      ASSERT_FALSE(choice.by_location) << "all of them is the same for everybody";
-      continue;
-    }
-    ASSERT_GE(choice.candidate, 0);
-    ASSERT_LT(choice.candidate, static_cast<int>(list.size()));
-    ASSERT_TRUE(usable(list[static_cast<size_t>(choice.candidate)].state));
+TEST_P(Contract, PicksUsableOnesWhileThereIsOne) {
+  for (int i = 0; i < 30000; i++) {
+    const Case c = random();
+    const auto picked = c.pick(subject(), rng);
+    const auto usable_count =
+        std::count_if(c.conditions.begin(), c.conditions.end(), [](const Condition& x) { return usable(x.state); });
+    ASSERT_EQ(picked.empty(), usable_count == 0);
+    ASSERT_LE(picked.size(), c.answers);
+    ASSERT_EQ(std::set<int>(picked.begin(), picked.end()).size(), picked.size()) << "each once";
+    for (int p : picked) ASSERT_TRUE(usable(c.conditions[static_cast<size_t>(p)].state));
   }
 }
 
-TEST_P(Contract, TheAskersPlaceMattersOnlyWhereItSaysSo) {
-  for (int i = 0; i < 5000; i++) {
-    const Candidates list = random(1 + rng.below(6));
-    Rng one(static_cast<uint64_t>(i)), two(static_cast<uint64_t>(i));
-    const Choice here = subject().choose(list, {}, &points[rng.below(3)], one);
-    const Choice there = subject().choose(list, {}, rng.below(2) ? &points[rng.below(3)] : nullptr, two);
-    ASSERT_EQ(here.by_location, there.by_location);
-    if (!here.by_location) {
-      ASSERT_EQ(here.candidate, there.candidate);
+TEST_P(Contract, AsManyAsAreWantedWhereAllHaveRoom) {
+  for (int i = 0; i < 20000; i++) {
+    Case c = random();
+    if (c.answers == Slate::every) continue;
+    size_t usable_count = 0;
+    for (Condition& x : c.conditions) {
+      x.room = Condition::full_room;
+      usable_count += usable(x.state);
     }
-    ASSERT_TRUE(subject().needs_location() || !here.by_location);
+    ASSERT_EQ(c.pick(subject(), rng).size(), std::min<size_t>(c.answers, usable_count));
+  }
+}
+
+TEST_P(Contract, TheHorizonIsThatOfAllThatCouldChangeIt) {
+  for (int i = 0; i < 20000; i++) {
+    const Case c = random();
+    const auto picked = c.pick(subject(), rng);
+    for (int p : picked) ASSERT_LE(c.horizon_s, c.conditions[static_cast<size_t>(p)].horizon_s) << "of those picked";
+    if (picked.empty()) continue;
+    const int last = *std::max_element(picked.begin(), picked.end());
+    const unsigned group_end = c.order[static_cast<size_t>(last)].group_end;
+    for (unsigned j = 0; j < group_end; j++)
+      ASSERT_LE(c.horizon_s, c.conditions[j].horizon_s) << "of those that come before them, or could have come instead";
+  }
+}
+
+TEST_P(Contract, ByNetworkTheSameNetworkGetsTheSame) {
+  for (int i = 0; i < 20000; i++) {
+    Case c = random();
+    c.by_network = true;
+    for (size_t r = 0; r < c.order.size(); r++)
+      c.order[r].group_end = static_cast<uint16_t>(r + 1);  // no chance but spills
+    ASSERT_EQ(c.pick(subject(), rng), c.pick(subject(), rng));
+  }
+}
+
+TEST_P(Contract, GroupsComeInTheirOrder) {
+  for (int i = 0; i < 20000; i++) {
+    Case c = random();
+    c.answers = 1;
+    for (Condition& x : c.conditions) x.room = Condition::full_room;
+    const auto picked = c.pick(subject(), rng);
+    if (picked.empty()) continue;
+    for (unsigned j = 0; c.order[j].group_end < c.order[static_cast<size_t>(picked[0])].group_end; j++)
+      ASSERT_FALSE(usable(c.conditions[j].state));
   }
 }
 
@@ -68,88 +142,179 @@ INSTANTIATE_TEST_SUITE_P(Policies, Contract, testing::ValuesIn(Registration<Poli
 TEST(Policies, AreAllRegistered) {
   std::set<std::string_view> names;
   for (const PolicyPart* part : Registration<PolicyPart>::all()) names.insert(part->name);
-  EXPECT_EQ(names, (std::set<std::string_view>{"failover", "nearest", "weighted"}));
+  EXPECT_EQ(names, (std::set<std::string_view>{"all", "failover", "nearest", "sticky", "weighted"}));
+}
+
+Candidate at(double latitude, double longitude) {
+  Candidate c;
+  c.has_location = true;
+  c.location = Point::from_degrees(latitude, longitude);
+  return c;
 }
 
 TEST(Nearest, IsGreatCircleNotDegrees) {
   // From Tromsø, Murmansk is nearer than Stockholm although it is more degrees away.
-  const Point tromso = Point::from_degrees(69.6, 18.9), stockholm = Point::from_degrees(59.3, 18.1),
-              murmansk = Point::from_degrees(69.0, 33.1);
-  Rng rng(1);
-  const Candidates list{{0, State::up, 1, 0, &stockholm}, {1, State::up, 1, 0, &murmansk}};
-  EXPECT_EQ(policy("nearest").choose(list, {}, &tromso, rng).candidate, 1);
+  const Point tromso = Point::from_degrees(69.6, 18.9);
+  EXPECT_LT(policy("nearest").cost(at(69.0, 33.1), &tromso), policy("nearest").cost(at(59.3, 18.1), &tromso));
 }
 
 TEST(Nearest, CrossesTheDateLine) {
-  const Point fiji = Point::from_degrees(-18, 178), samoa = Point::from_degrees(-14, -172),
-              perth = Point::from_degrees(-32, 116);
-  Rng rng(1);
-  const Candidates list{{0, State::up, 1, 0, &perth}, {1, State::up, 1, 0, &samoa}};
-  EXPECT_EQ(policy("nearest").choose(list, {}, &fiji, rng).candidate, 1);
+  const Point fiji = Point::from_degrees(-18, 178);
+  EXPECT_LT(policy("nearest").cost(at(-14, -172), &fiji), policy("nearest").cost(at(-32, 116), &fiji));
 }
 
-TEST(Nearest, AgreesWithHaversine) {
+TEST(Nearest, CostsAreKilometres) {
   Rng rng(4);
-  const auto degrees = [&](double half) { return (rng.unit() * 2 - 1) * half; };
   for (int i = 0; i < 5000; i++) {
-    double at[3][2];
-    for (auto& p : at) {
-      p[0] = degrees(90);
-      p[1] = degrees(180);
+    const double from[2] = {rng.unit() * 180 - 90, rng.unit() * 360 - 180};
+    const double to[2] = {rng.unit() * 180 - 90, rng.unit() * 360 - 180};
+    const Point asker = Point::from_degrees(from[0], from[1]);
+    ASSERT_NEAR(policy("nearest").cost(at(to[0], to[1]), &asker), geo::distance_km(from[0], from[1], to[0], to[1]),
+                0.01);
+  }
+}
+
+TEST(Nearest, PrefersAKnownPlace) {
+  const Point here = Point::from_degrees(10, 10);
+  EXPECT_LT(policy("nearest").cost(at(-10, -170), &here), policy("nearest").cost(Candidate(), &here));
+}
+
+// χ² of counts that should be as the weights are; the bound is that of p = 0.001.
+void expect_shares(const std::map<int, int>& counts, const std::vector<uint32_t>& weights, int rounds) {
+  const double bounds[] = {0, 10.83, 13.82, 16.27};
+  uint64_t total = 0;
+  for (uint32_t w : weights) total += w;
+  double chi_squared = 0;
+  for (size_t i = 0; i < weights.size(); i++) {
+    const double expected = static_cast<double>(rounds) * weights[i] / static_cast<double>(total);
+    const auto found = counts.find(static_cast<int>(i));
+    const double difference = (found == counts.end() ? 0 : found->second) - expected;
+    chi_squared += difference * difference / expected;
+  }
+  EXPECT_LT(chi_squared, bounds[weights.size() - 1]);
+}
+
+const std::vector<std::vector<uint32_t>> splits = {{1, 99}, {50, 50}, {70, 20, 10}};
+
+TEST(Weighted, SharesHoldOverAMillionPicks) {
+  for (const auto& weights : splits) {
+    Rng rng(weights[0]);
+    const Case c = group(weights);
+    std::map<int, int> counts;
+    for (int i = 0; i < 1'000'000; i++) counts[c.pick(policy("weighted"), rng)[0]]++;
+    expect_shares(counts, weights, 1'000'000);
+  }
+}
+
+TEST(Weighted, ZeroCountsWhereAllHaveIt) {
+  Rng rng(1);
+  Case c = group({0, 0});
+  std::map<int, int> counts;
+  for (int i = 0; i < 1000; i++) counts[c.pick(policy("weighted"), rng)[0]]++;
+  EXPECT_GT(counts[0], 400);
+  EXPECT_GT(counts[1], 400);
+  Candidate some, none;
+  none.weight = 0;
+  EXPECT_GE(policy("weighted").cost(none, nullptr), policy("weighted").cost(some, nullptr) + 1) << "a group later";
+}
+
+TEST(Sticky, SharesHoldOverAMillionNetworks) {
+  for (const auto& weights : splits) {
+    Rng rng(weights[0] + 7), none(0);
+    Case c = group(weights);
+    std::map<int, int> counts;
+    for (int i = 0; i < 1'000'000; i++) {
+      c.network = rng.next();
+      counts[c.pick(policy("sticky"), none)[0]]++;
     }
-    const double one = geo::distance_km(at[0][0], at[0][1], at[1][0], at[1][1]);
-    const double two = geo::distance_km(at[0][0], at[0][1], at[2][0], at[2][1]);
-    if (std::abs(one - two) < 0.001) continue;
-    const Point asker = Point::from_degrees(at[0][0], at[0][1]), a = Point::from_degrees(at[1][0], at[1][1]),
-                b = Point::from_degrees(at[2][0], at[2][1]);
-    const Candidates list{{0, State::up, 1, 0, &a}, {1, State::up, 1, 0, &b}};
-    ASSERT_EQ(policy("nearest").choose(list, {}, &asker, rng).candidate, one < two ? 0 : 1);
+    expect_shares(counts, weights, 1'000'000);
   }
 }
 
-TEST(Nearest, PrefersAKnownPlaceAndTheFirstOfEquals) {
-  const Point here = Point::from_degrees(10, 10), antipode = Point::from_degrees(-10, -170);
-  Rng rng(1);
-  const Candidates list{
-      {0, State::up, 1, 0, nullptr}, {1, State::up, 1, 0, &antipode}, {2, State::up, 1, 0, &antipode}};
-  EXPECT_EQ(policy("nearest").choose(list, {}, &here, rng).candidate, 1);
-  EXPECT_EQ(policy("nearest").choose(list, {}, nullptr, rng).candidate, 0);
-  const Candidates nowhere{{0, State::up, 1, 0, nullptr}, {1, State::up, 1, 0, nullptr}};
-  EXPECT_FALSE(policy("nearest").choose(nowhere, {}, &here, rng).by_location);
-}
-
-TEST(Weighted, SharesHold) {
-  for (auto [a, b] : std::vector<std::pair<uint32_t, uint32_t>>{{1, 99}, {50, 50}, {70, 30}}) {
-    Rng rng(a);
-    const Candidates list{
-        {0, State::up, a, 0, nullptr}, {1, State::down, 1000, 0, nullptr}, {2, State::up, b, 0, nullptr}};
-    const int rounds = 100000;
-    int first = 0;
-    for (int i = 0; i < rounds; i++) first += policy("weighted").choose(list, {}, nullptr, rng).candidate == 0;
-    const double share = static_cast<double>(a) / (a + b), sigma = std::sqrt(rounds * share * (1 - share));
-    EXPECT_NEAR(first, rounds * share, 4 * sigma) << a << ":" << b;
+TEST(Sticky, ALostOneMovesOnlyItsOwnAndGetsThemBack) {
+  Rng rng(3);
+  Case c = group({30, 30, 20, 20});
+  int moved = 0, was_there = 0;
+  std::map<int, int> heirs;
+  for (int i = 0; i < 100'000; i++) {
+    c.network = rng.next();
+    c.conditions[1].state = State::up;
+    const int before = c.pick(policy("sticky"), rng)[0];
+    c.conditions[1].state = State::down;
+    const int without = c.pick(policy("sticky"), rng)[0];
+    c.conditions[1].state = State::up;
+    ASSERT_EQ(c.pick(policy("sticky"), rng)[0], before);
+    was_there += before == 1;
+    moved += before != without;
+    if (before == 1) heirs[without]++;
+    if (before != 1) {
+      ASSERT_EQ(before, without);
+    }
   }
-}
-
-TEST(Weighted, ZeroIsTheLastResort) {
-  Rng rng(1);
-  Candidates list{{0, State::up, 0, 0, nullptr}, {1, State::up, 5, 0, nullptr}};
-  for (int i = 0; i < 1000; i++) ASSERT_EQ(policy("weighted").choose(list, {}, nullptr, rng).candidate, 1);
-  list[1].state = State::down;
-  EXPECT_EQ(policy("weighted").choose(list, {}, nullptr, rng).candidate, 0);
+  EXPECT_EQ(moved, was_there);
+  EXPECT_NEAR(moved, 30'000, 600);
+  EXPECT_NEAR(heirs[0], moved * 30 / 70, 500) << "by their weights";
+  EXPECT_NEAR(heirs[2], moved * 20 / 70, 500);
 }
 
 TEST(Failover, FollowsTheOrder) {
   Rng rng(1);
-  Candidates list{{0, State::up, 1, 2, nullptr},
-                  {1, State::up, 1, 0, nullptr},
-                  {2, State::up, 1, 1, nullptr},
-                  {3, State::up, 1, 2, nullptr}};
-  for (int expected : {1, 2, 0, 3}) {
-    EXPECT_EQ(policy("failover").choose(list, {}, nullptr, rng).candidate, expected);
-    list[static_cast<size_t>(expected)].state = State::down;
+  Case c = line(4);
+  for (int expected : {0, 1, 2, 3}) {
+    EXPECT_EQ(c.pick(policy("failover"), rng), std::vector<int>{expected});
+    c.conditions[static_cast<size_t>(expected)].state = expected % 2 ? State::draining : State::down;
   }
-  EXPECT_EQ(policy("failover").choose(list, {}, nullptr, rng).candidate, Choice::all);
+  EXPECT_TRUE(c.pick(policy("failover"), rng).empty());
+}
+
+TEST(All, IsEveryUsableOneOfTheFirstGroup) {
+  Rng rng(1);
+  Case c = group({5, 1, 3});
+  c.answers = Slate::every;
+  c.conditions[1].state = State::down;
+  EXPECT_EQ(c.pick(policy("all"), rng), (std::vector<int>{0, 2}));
+  c.answers = 1;
+  EXPECT_EQ(c.pick(policy("all"), rng).size(), 1u);
+}
+
+TEST(Spilling, TheRestGoesOnToTheNext) {
+  for (const bool by_network : {false, true}) {
+    Rng rng(5);
+    Case c = line(3);
+    c.by_network = by_network;
+    c.conditions[0].room = 65535 / 4;
+    c.conditions[1].room = 65535 / 2;
+    std::map<int, int> counts;
+    for (int i = 0; i < 200'000; i++) {
+      c.network = rng.next();
+      counts[c.pick(policy("nearest"), rng)[0]]++;
+    }
+    EXPECT_NEAR(counts[0], 50'000, 1000);
+    EXPECT_NEAR(counts[1], 75'000, 1000);
+    EXPECT_NEAR(counts[2], 75'000, 1000);
+  }
+}
+
+TEST(Spilling, NobodyIsLeftWhereNobodyHasRoom) {
+  Rng rng(5);
+  Case c = line(3);
+  c.conditions[0].room = 100;
+  c.conditions[1].room = 300;
+  c.conditions[2].room = 200;
+  std::map<int, int> counts;
+  for (int i = 0; i < 10'000; i++) counts[c.pick(policy("nearest"), rng)[0]]++;
+  EXPECT_GT(counts[1], 9'800) << "the one with most room";
+}
+
+TEST(Spilling, InAGroupTheOthersOfTheGroupComeFirst) {
+  Rng rng(5);
+  Case c = group({1, 1});
+  c.order[0].group_end = c.order[1].group_end = 2;
+  c.add(3);
+  c.conditions[0].room = 0;
+  for (int i = 0; i < 1000; i++) ASSERT_EQ(c.pick(policy("weighted"), rng), std::vector<int>{1});
+  c.conditions[1].room = 0;
+  ASSERT_EQ(c.pick(policy("weighted"), rng), std::vector<int>{2});
 }
 
 }  // namespace

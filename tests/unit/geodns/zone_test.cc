@@ -91,7 +91,7 @@ TEST(ZoneBuilder, NamesItsMistakes) {
       {long_ttl, "ttl is over"},
       {policy, "belong to service records"},
       {service("a", "gone", ""), "there is no [service.gone]"},
-      {service("a", "web", "furthest"), "policy \"furthest\" is not one of failover, nearest, weighted"},
+      {service("a", "web", "furthest"), "policy \"furthest\" is not one of all, failover, nearest, sticky, weighted"},
       {service("www", "web", "nearest"), "has a service already"},
       {service("mail", "web", "nearest"), "addresses of its own"},
       {weights, "weights belong to policy"},

@@ -1,0 +1,67 @@
+#include "geodns/steering.hh"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/geo/embedded.hh"
+#include "core/geo/interner.hh"
+
+namespace portolan::geodns {
+namespace {
+
+// The first `bits` of the address, mixed.
+uint64_t network_of(const IpAddress& address, unsigned bits) {
+  const IpAddress network = address.masked(bits);
+  uint64_t halves[2];
+  std::memcpy(halves, network.bytes.data(), sizeof halves);
+  return geo::stir(geo::stir(address.size(), halves[0]), halves[1]);
+}
+
+// The network that sticks, an IPv4 address inside an IPv6 one by itself; lengthens the scope to it.
+uint64_t sticky_network(const IpAddress& asker, unsigned& scope) {
+  const geo::Embedded inside = geo::find_embedded(asker);
+  const unsigned bits = inside.address.is_v4() ? sticky_bits_v4 : sticky_bits_v6;
+  scope = std::max({scope, bits + inside.offset, inside.apart});
+  return network_of(inside.address, bits);
+}
+
+void take_last_resort(LastResort wanted, const Slate& slate, Steered& out) {
+  out.picks.last_resort = true;
+  switch (wanted) {
+    case LastResort::none:
+      out.scope = 0;  // RFC 7871 §7.4: a negative answer
+      return;
+    case LastResort::first:
+      return out.picks.add(slate.order.front());
+    case LastResort::all:
+      for (const Ranked& r : slate.order) out.picks.add(r);
+      if (out.plan->orders_are_whole()) out.scope = 0;  // everybody gets all of them
+  }
+}
+
+}  // namespace
+
+void steer(const ServiceRecord& record, bool v6, const View& view, const IpAddress& asker, const Plan::Found& found,
+           Rng& rng, Steered& out) {
+  out.plan = (*view.plans)[static_cast<size_t>(record.plan[v6])].get();
+  out.order = found.order;
+  out.scope = found.scope;
+  out.picks.count = 0;
+  out.picks.last_resort = false;
+  out.picks.horizon_s = Condition::ever;
+  const Policy& policy = out.plan->policy();
+  Slate slate{out.plan->order(found.order), view.states.of(record.service), record.answers, 0, false};
+  if (policy.sticks()) {
+    slate.network = sticky_network(asker, out.scope);
+    slate.by_network = true;
+  } else if (out.plan->tailored() && view.spills) {
+    // Who spills is the whole of a scope, so that it holds for whoever does.
+    slate.network = network_of(asker, found.scope);
+    slate.by_network = true;
+  }
+  policy.pick(slate, rng, out.picks);
+  if (out.picks.count == 0) take_last_resort(record.last_resort, slate, out);
+  out.ttl_s = std::min({record.ttl_s, std::max(out.picks.horizon_s, view.ttl.least_s), view.ttl.most_s});
+}
+
+}  // namespace portolan::geodns

@@ -1,0 +1,35 @@
+#pragma once
+// A query for a service's addresses, from its asker to the datacentres that are answered, the TTL and the scope: the order
+// its address has in the record's plan, gone down by health and room. Pure but for the Rng, without the heap.
+#include "core/dns/query.hh"
+#include "geodns/service_record.hh"
+#include "geodns/view.hh"
+
+namespace portolan::geodns {
+
+// RFC 7871 §7.1.2: the subnet the resolver names, else who asks; source /0 means "don't use my subnet".
+inline bool by_subnet(const dns::Query& query) {
+  return query.has_subnet && query.subnet.source > 0;
+}
+inline const IpAddress& asker_of(const dns::Query& query, const IpAddress& client) {
+  return by_subnet(query) ? query.subnet.address : client;
+}
+
+// How much of an address is a network that `sticky` keeps together.
+constexpr unsigned sticky_bits_v4 = 24;
+constexpr unsigned sticky_bits_v6 = 56;
+
+struct Steered {
+  const Plan* plan = nullptr;
+  uint32_t order = 0;  // the plan's
+  unsigned scope = 0;  // every asker within so many bits of this one's address is answered alike, chance apart
+  uint32_t ttl_s = 0;
+  Picks picks;  // empty only where the record's last resort is none
+  std::span<const Candidate> candidates() const { return plan->spec().candidates; }
+};
+
+// Of the record's plan for a family: what `found` leads to now. The record has a plan for it.
+void steer(const ServiceRecord& record, bool v6, const View& view, const IpAddress& asker, const Plan::Found& found,
+           Rng& rng, Steered& out);
+
+}  // namespace portolan::geodns

@@ -24,6 +24,7 @@
 //                          text with ?format=text)
 //   POST /maintenance      {"on":true|false, "route":…}, without a route for all: 200 {"routes":[…]}
 //   POST /explain          an ExplainRequest (daemon/explain.hh): 200 and its lines as text
+//   POST /explain/dns      {"name":…, "type":"A", "from":…}: the same of a name (geodns/explain.hh)
 // Every other answer is {"error": what is wrong} with a 4xx or 5xx. One request a connection.
 // Bounded: 256 connections a door, ten seconds for a whole request, 64 KiB of body.
 #include <functional>
@@ -43,6 +44,7 @@
 #include "daemon/purge_access.hh"
 #include "daemon/purge_order.hh"
 #include "daemon/status.hh"
+#include "geodns/explain.hh"
 
 namespace portolan::daemon {
 
@@ -66,6 +68,7 @@ class AdminBackend {
   // `done` is called once, now or later, on the control worker: when it is durable.
   virtual void purge(PurgeOrder order, std::function<void(Result<PurgeOutcome>)> done) = 0;
   virtual Result<std::string> explain(const ExplainRequest& request) = 0;
+  virtual Result<std::string> explain_dns(const geodns::ExplainDnsRequest& request) = 0;
   virtual CacheCounts cache_counts() = 0;
   virtual CacheTops cache_top(size_t most) = 0;
   virtual Result<std::vector<std::string>> hot_urls(const std::string& cache, size_t most) = 0;  // empty: of all

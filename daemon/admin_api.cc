@@ -167,6 +167,16 @@ AdminAnswer post_explain(AdminBackend& backend, const std::string& body) {
   return lines ? plain(200, std::move(*lines)) : outcome(lines.error());
 }
 
+AdminAnswer post_explain_dns(AdminBackend& backend, const json& body) {
+  const auto text = [&body](const char* key, std::string otherwise) {
+    return body.is_object() && body.contains(key) && body[key].is_string() ? body[key].get<std::string>() : otherwise;
+  };
+  const geodns::ExplainDnsRequest request{text("name", ""), text("type", "A"), text("from", "127.0.0.1")};
+  if (request.name.empty()) return admin_error(400, R"(the body must be {"name":…,"type":…,"from":…})");
+  auto lines = backend.explain_dns(request);
+  return lines ? plain(200, std::move(*lines)) : outcome(lines.error());
+}
+
 // As JSON or as people read it.
 template <typename Report>
 AdminAnswer report(const AdminRequest& request, const Report& what) {
@@ -212,6 +222,7 @@ void post(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/cache/inspect") return reply(post_inspect(backend, r));
   if (r.path == "/purge") return purge(backend, r, parse_purge_order(r.body), reply);
   json body = json::parse(r.body, nullptr, false);
+  if (r.path == "/explain/dns") return reply(post_explain_dns(backend, body));
   if (r.path == "/maintenance") return reply(post_maintenance(backend, body));
   reply(post_drain(backend, body, r.path == "/drain"));
 }
@@ -231,6 +242,7 @@ constexpr Route routes[] = {
     {"/maintenance", "POST", false, false},   {"/explain", "POST", false, false},
     {"/cache", "GET", false, false},          {"/cache/top", "GET", false, false},
     {"/cache/inspect", "POST", false, false}, {"/cache/urls", "GET", false, false},
+    {"/explain/dns", "POST", false, false},
 };
 
 bool open_at(const Route& route, Door door) {

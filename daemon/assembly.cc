@@ -5,6 +5,7 @@
 
 #include "core/base/clock.hh"
 #include "core/geo/location.hh"
+#include "daemon/tls_files.hh"
 
 namespace portolan::daemon {
 namespace {
@@ -57,37 +58,58 @@ health::PoolSpec pool_spec(const Config& config, const proxy::PoolConfig& pool) 
   return spec;
 }
 
-health::SiteSpec site_spec(const std::string& datacenter, const geodns::ServiceHealth& h) {
+health::SiteSpec::Kind site_kind(geodns::ServiceHealth::Kind kind) {
   using From = geodns::ServiceHealth::Kind;
   using To = health::SiteSpec::Kind;
+  switch (kind) {
+    case From::none:
+      return To::none;
+    case From::pool:
+      return To::pool;
+    case From::peer:
+      return To::peer;
+    case From::tcp:
+      return To::tcp;
+    case From::http:
+      return To::http;
+    case From::file:
+      return To::file;
+    case From::all:
+      return To::all;
+  }
+  return To::none;
+}
+
+health::SiteSpec site_spec(const Config& config, const std::string& service, const std::string& datacenter,
+                           const geodns::ServiceHealth& h) {
   health::SiteSpec spec;
   spec.datacenter = datacenter;
-  switch (h.kind) {
-    case From::none:
-      spec.kind = To::none;
-      break;
-    case From::pool:
-      spec.kind = To::pool;
-      break;
-    case From::peer:
-      spec.kind = To::peer;
-      break;
-    case From::tcp:
-      spec.kind = To::tcp;
-      break;
-    case From::http:
-      spec.kind = To::http;
-      break;
-  }
+  spec.kind = site_kind(h.kind);
   spec.pool = h.pool;
   spec.peer = h.peer;
   spec.tcp = h.tcp;
   spec.http = h.http;
+  spec.file = h.file;
+  spec.max_age_ms = h.max_age_ms;
   spec.min_up = {h.min_up_percent.value_or(0), h.min_up_count.value_or(0)};
   spec.check.interval_ms = h.interval_ms;
   spec.check.timeout_ms = h.timeout_ms;
   spec.check.rise = static_cast<int>(h.rise);
   spec.check.fall = static_cast<int>(h.fall);
+  if (h.http.starts_with("https://")) {
+    spec.tls_key = site_tls_key(service, datacenter, h);
+    spec.check.own_tls = h.tls;
+  }
+  if (h.kind == geodns::ServiceHealth::Kind::pool) {
+    spec.check.interval_ms = 0;  // without checks nobody can say how long it holds
+    for (const proxy::PoolConfig& pool : config.pools)
+      if (pool.name == h.pool && !pool.health.protocol.empty()) {
+        spec.check.interval_ms = pool.health.interval_ms;
+        spec.check.rise = pool.health.rise;
+        spec.check.fall = pool.health.fall;
+      }
+  }
+  for (const geodns::ServiceHealth& part : h.all) spec.all.push_back(site_spec(config, service, datacenter, part));
   return spec;
 }
 
@@ -102,6 +124,12 @@ geodns::State dns_state(health::State state) {
     default:
       return geodns::State::down;
   }
+}
+
+geodns::Condition condition_of(const health::Health& health) {
+  geodns::Condition condition = dns_state(health.state);
+  if (health.horizon_ms >= 0) condition.horizon_s = static_cast<uint32_t>(health.horizon_ms / 1000);
+  return condition;
 }
 
 // Our own cookie is no reason to pass the cache by: it says nothing that an answer could depend on.
@@ -159,9 +187,11 @@ health::MonitorSpec assemble_monitor(const Config& config) {
   for (const proxy::PoolConfig& p : config.pools) spec.pools.push_back(pool_spec(config, p));
   for (const geodns::ServiceConfig& service : config.geodns.services) {
     health::ServiceSpec s{service.name, {}};
-    for (const auto& [datacenter, site] : service.sites) s.sites.push_back(site_spec(datacenter, site.health));
+    for (const auto& [datacenter, site] : service.sites)
+      s.sites.push_back(site_spec(config, service.name, datacenter, site.health));
     spec.services.push_back(std::move(s));
   }
+  spec.peers = config.geodns.peers;
   for (const geodns::DatacenterConfig& d : config.geodns.datacenters) spec.datacenters.push_back(d.name);
   if (!config.server.datacenter.empty()) spec.datacenters.push_back(config.server.datacenter);
   return spec;
@@ -171,12 +201,12 @@ geodns::ServiceStates assemble_states(const geodns::Directory& directory, const 
   geodns::ServiceStates states;
   states.states.resize(directory.services.size());
   for (size_t s = 0; s < directory.services.size(); ++s) {
-    states.states[s].resize(directory.datacenters.size(), geodns::State::unknown);
+    states.states[s].resize(directory.datacenters.size(), {});
     auto sites = board.services.find(directory.services[s].name);
     if (sites == board.services.end()) continue;
     for (const health::Site& site : sites->second)
       if (int d = directory.find_datacenter(site.datacenter); d >= 0)
-        states.states[s][static_cast<size_t>(d)] = dns_state(site.health.state);
+        states.states[s][static_cast<size_t>(d)] = condition_of(site.health);
   }
   return states;
 }

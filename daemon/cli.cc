@@ -40,6 +40,8 @@ struct Options {
   ShardsOptions shards;
   SignUrlOptions sign;
   ExplainRequest explain;
+  std::string type = "A";  // of a DNS question
+  bool peers = false;
   bool offline = false;
   unsigned most = 10;
   WarmOptions warm;
@@ -83,12 +85,18 @@ int geo_demo(const Options& options, std::ostream& out, std::ostream& err) {
   return 0;
 }
 
+geodns::ExplainDnsRequest dns_question(const Options& options) {
+  return {options.explain.url, options.type, options.explain.from};
+}
+
 // From the file alone: nobody's state is known.
 int explain_offline(const Options& options, std::ostream& out, std::ostream& err) {
   Preparation p = prepare(load(options.config), {}, {}, 1);
   for (const std::string& error : p.errors) err << error << "\n";
   if (!p.errors.empty()) return 2;
-  auto lines = explain(options.explain, {*p.snapshot, {}, p.config.caches});
+  Rng rng = Rng::from_system();
+  auto lines = options.explain.method == "dns" ? geodns::explain_dns(dns_question(options), *p.view, rng)
+                                               : explain(options.explain, {*p.snapshot, {}, p.config.caches});
   if (!lines) {
     err << "portolan: " << lines.error().text << "\n";
     return 2;
@@ -198,8 +206,9 @@ class CommandLine {
 
   void add_remote() {
     auto* status = remote(app_, "status", "show listeners, pools, services and caches",
-                          [this](const Remote& r) { return r.status(options_.json); });
+                          [this](const Remote& r) { return r.status(options_.json, options_.peers); });
     status->add_flag("--json", options_.json, "as JSON");
+    status->add_flag("--peers", options_.peers, "what the other nodes say of the services, beside what this one sees");
     remote(app_, "reload", "apply the changed configuration file in place", [](const Remote& r) { return r.reload(); });
     add_drain("drain", "stop sending anything new to a server, a datacenter or this node", true);
     add_drain("enable", "undo a drain", false);
@@ -309,13 +318,21 @@ class CommandLine {
       action_ = [this, config_given] {
         if (options_.offline) return explain_offline(options_, out_, err_);
         std::string admin = admin_of(options_, config_given, err_);
-        return admin.empty() ? 2 : Remote{admin, out_, err_}.explain(options_.explain);
+        if (admin.empty()) return 2;
+        const Remote remote{admin, out_, err_};
+        return options_.explain.method == "dns" ? remote.explain_dns(dns_question(options_))
+                                                : remote.explain(options_.explain);
       };
     });
-    command->add_option("METHOD", options_.explain.method, "GET, POST, …")->required();
-    command->add_option("URL", options_.explain.url, "http://host/path?query")->required();
+    command->add_option("METHOD", options_.explain.method, "GET, POST, …; or dns, to be told how a name is answered")
+        ->required();
+    command->add_option("URL", options_.explain.url, "http://host/path?query; after dns a name")->required();
+    command->add_option("TYPE", options_.type, "after dns: A or AAAA")->capture_default_str();
     add_headers(*command);
-    command->add_option("--from", options_.explain.from, "the address that is connected")->capture_default_str();
+    command
+        ->add_option("--from", options_.explain.from,
+                     "the address that is connected; after dns also a network, 192.0.2.0/24")
+        ->capture_default_str();
     command->add_option("--listener", options_.explain.listener, "where it arrives, if its port doesn't say");
     command->add_flag("--offline", options_.offline, "from the file of --config, without a daemon");
   }

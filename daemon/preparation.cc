@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "daemon/assembly.hh"
@@ -11,7 +12,6 @@
 #include "daemon/sticky_keys.hh"
 
 namespace portolan::daemon {
-namespace {
 
 constexpr size_t largest_secrets_file = 64 << 10;
 
@@ -21,16 +21,24 @@ bool same_file(const struct stat& a, const struct stat& b) {
          a.st_ctim.tv_sec == b.st_ctim.tv_sec && a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
 }
 
+std::vector<struct stat> stat_files(const std::vector<geo::Database>& databases) {
+  std::vector<struct stat> list;
+  for (const geo::Database& database : databases) {
+    struct stat& file = list.emplace_back();
+    if (::stat(database.path.c_str(), &file) != 0) file = {};
+  }
+  return list;
+}
+
 Result<GeoFiles> read_geo(const std::vector<geo::Database>& databases, const GeoFiles& before) {
   GeoFiles now;
   now.databases = databases;
   if (databases.empty()) return now;
   // Looked at before they are read: what changes meanwhile is read again next time.
-  bool same = before.table && before.databases == databases;
-  for (size_t i = 0; i < databases.size(); ++i) {
-    struct stat& file = now.files.emplace_back();
-    same = ::stat(databases[i].path.c_str(), &file) == 0 && same && same_file(file, before.files[i]);
-  }
+  now.files = stat_files(databases);
+  const bool same = before.table && before.databases == databases &&
+                    std::equal(now.files.begin(), now.files.end(), before.files.begin(), before.files.end(),
+                               [](const auto& a, const auto& b) { return a.st_ino != 0 && same_file(a, b); });
   if (same) {
     now.table = before.table;
     return now;
@@ -40,6 +48,8 @@ Result<GeoFiles> read_geo(const std::vector<geo::Database>& databases, const Geo
   now.table = std::move(*table);
   return now;
 }
+
+namespace {
 
 Result<std::shared_ptr<const geodns::CookieJar>> read_cookies(const geodns::GeodnsConfig& config,
                                                               const crypto::MacKey& node_key) {

@@ -26,6 +26,12 @@ struct GeoFiles {
   std::shared_ptr<const geo::Table> table;  // null: no databases
 };
 
+bool same_file(const struct stat& a, const struct stat& b);
+// All zeroes for one that isn't there.
+std::vector<struct stat> stat_files(const std::vector<geo::Database>& databases);
+// Reads them if they are others than `before`. Takes a second for a worldwide one.
+Result<GeoFiles> read_geo(const std::vector<geo::Database>& databases, const GeoFiles& before);
+
 struct Preparation {
   std::vector<std::string> errors;  // complete sentences; with one, only the configuration is there
   Config config;                    // but its routes, which the snapshot has

@@ -64,7 +64,7 @@ bool Remote::ask(const std::string& method, const std::string& target, const std
   return false;
 }
 
-int Remote::status(bool as_json) const {
+int Remote::status(bool as_json, bool peers) const {
   std::string answer;
   if (!ask("GET", "/status", "", answer)) return 1;
   if (as_json) {
@@ -73,7 +73,7 @@ int Remote::status(bool as_json) const {
   }
   auto report = parse_status(answer);
   if (!report) return complain(report.error().text), 1;
-  out_ << status_tables(*report);
+  out_ << (peers ? peers_tables(*report) : status_tables(*report));
   return 0;
 }
 
@@ -127,6 +127,14 @@ int Remote::drain_node(bool drain) const {
 int Remote::explain(const ExplainRequest& request) const {
   std::string answer;
   if (!ask("POST", "/explain", to_json(request), answer)) return 1;
+  out_ << answer;
+  return 0;
+}
+
+int Remote::explain_dns(const geodns::ExplainDnsRequest& request) const {
+  std::string answer;
+  const json body = {{"name", request.name}, {"type", request.type}, {"from", request.from}};
+  if (!ask("POST", "/explain/dns", body.dump(), answer)) return 1;
   out_ << answer;
   return 0;
 }

@@ -7,6 +7,7 @@
 #include "daemon/cache_warm.hh"
 #include "daemon/explain.hh"
 #include "daemon/purge_order.hh"
+#include "geodns/explain.hh"
 
 namespace portolan::daemon {
 
@@ -14,7 +15,7 @@ class Remote {
  public:
   // `admin`: "unix:/path" as in the configuration.
   Remote(std::string admin, std::ostream& out, std::ostream& err) : admin_(std::move(admin)), out_(out), err_(err) {}
-  int status(bool json) const;
+  int status(bool json, bool peers) const;
   int reload() const;
   int drain_server(const std::string& pool, const std::string& address, bool drain) const;
   int drain_node(bool drain) const;
@@ -24,6 +25,7 @@ class Remote {
   int warm(const WarmOptions& options) const;
   int maintenance(const std::string& route, bool on) const;  // empty: every route that has it
   int explain(const ExplainRequest& request) const;
+  int explain_dns(const geodns::ExplainDnsRequest& request) const;
   int cache_stats(bool json) const;
   int cache_top(unsigned most, bool json) const;
   int cache_inspect(const ExplainRequest& request, bool json) const;

@@ -146,6 +146,7 @@ Status Server::start(LoadResult loaded) {
                           health::read_lists_with(control_, *pool_)};
   monitor_ = std::make_unique<health::Monitor>(control_, std::move(lookups),
                                                [this](auto board) { on_board(std::move(board)); });
+  dns_keeper_ = std::make_unique<DnsKeeper>(control_, dns_hooks());
   ocsp_ = std::make_unique<OcspKeeper>(control_, *resolver_, [this](const auto& staples) {
     for (Crew& c : crews_)
       c.worker->post([proxy = c.proxy.get(), dns = c.dns.get(), staples] {
@@ -160,6 +161,7 @@ Status Server::start(LoadResult loaded) {
   Preparation first = prepare(std::move(loaded), geo_, tls_, serial, gates_, sticky_key_);
   if (!first.errors.empty()) return Error{first.errors.front()};
   apply(std::move(first));
+  geo_watch_ = std::make_unique<GeoWatch>(control_, *pool_, geo_hooks());
   tickets_ = std::make_unique<TicketKeeper>(control_, *pool_, config_.server.state,
                                             [this](const std::shared_ptr<const crypto::TicketKeys>& keys) {
                                               for (Crew& c : crews_)
@@ -229,16 +231,9 @@ void Server::run() {
 void Server::on_board(std::shared_ptr<const health::Board> board) {
   gone_servers_->note(*board);
   retired_->add(std::exchange(board_, std::move(board)));
+  dns_keeper_->note(*board_);
   if (applying_) return;
-  retired_->add(std::exchange(view_, view_with(*board_)));
-  for (Crew& c : crews_) {
-    proxy::Proxy* proxy = c.proxy.get();
-    geodns::Server* dns = c.dns.get();
-    c.worker->post([proxy, dns, board = board_, view = view_] {
-      proxy->set_board(board);
-      dns->set_view(view);
-    });
-  }
+  post_view(view_with(*board_), board_);
   admin_->health_changed();
 }
 
@@ -276,29 +271,13 @@ void Server::apply(Preparation next) {
   retired_->add(std::exchange(view_, std::move(next.view)));
   cookies_ = std::move(next.cookies);
   aliases_->follow(view_->zones->aliases());
+  dns_keeper_->set_view(view_);
   view_ = geodns::with_aliases(*view_with(*board_), aliases_->table());
   applying_ = false;
   std::vector<Sockets::Lent> added;
   std::vector<Sockets::Lent> gone;
   sockets_->commit(config_, added, gone);
   publish(added, std::move(gone));
-}
-
-// Checks speak to servers as requests do, where nothing else is said.
-void Server::lend_tls(health::MonitorSpec& spec) {
-  std::map<std::string, std::shared_ptr<loop::TlsConnector>> connectors;
-  for (health::PoolSpec& pool : spec.pools) {
-    if (!pool.check.speaks_tls.value_or(true)) continue;
-    const auto& trusts = tls_.checks.contains(pool.name) ? tls_.checks : tls_.pools;
-    auto trust = trusts.find(pool.name);
-    if (trust == trusts.end()) continue;
-    auto& connector = connectors[pool.name];
-    auto old = check_tls_.find(pool.name);
-    if (old != check_tls_.end() && old->second->trust() == trust->second) connector = old->second;
-    if (!connector) connector = std::make_shared<loop::TlsConnector>(trust->second);
-    pool.check.tls = connector;
-  }
-  check_tls_ = std::move(connectors);
 }
 
 // Board and snapshot travel together, so that no worker ever sees a route without its pool. Sockets that are gone are

@@ -15,6 +15,8 @@
 #include "daemon/assembly.hh"
 #include "daemon/config.hh"
 #include "daemon/disk_keeper.hh"
+#include "daemon/dns_keeper.hh"
+#include "daemon/geo_watch.hh"
 #include "daemon/gone_servers.hh"
 #include "daemon/leave.hh"
 #include "daemon/ocsp_keeper.hh"
@@ -49,6 +51,7 @@ class Server final : public AdminBackend {
   Status drain_node(bool drain) override;
   void purge(PurgeOrder order, std::function<void(Result<PurgeOutcome>)> done) override;
   Result<std::string> explain(const ExplainRequest& request) override;
+  Result<std::string> explain_dns(const geodns::ExplainDnsRequest& request) override;
   CacheCounts cache_counts() override;
   CacheTops cache_top(size_t most) override;
   Result<std::vector<std::string>> hot_urls(const std::string& cache, size_t most) override;
@@ -77,6 +80,11 @@ class Server final : public AdminBackend {
   Executor* compressor(const Config& config);
   void lend_tls(health::MonitorSpec& spec);
   Result<std::vector<std::shared_ptr<edge::Cache>>> caches_named(const std::string& name);  // empty: all
+  DnsKeeper::Hooks dns_hooks();
+  GeoWatch::Hooks geo_hooks();
+  // To the workers; with the board it follows from, where that is new.
+  void post_view(std::shared_ptr<const geodns::View> view, std::shared_ptr<const health::Board> board);
+  void take_places(GeoFiles files, std::shared_ptr<geodns::View> view);
   void publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone);
   void lend_to_control(const std::vector<Sockets::Lent>& gone);
   geodns::ServerLimits dns_limits() const;
@@ -112,6 +120,8 @@ class Server final : public AdminBackend {
   std::unique_ptr<loop::Resolver> resolver_;
   std::unique_ptr<geodns::AliasKeeper> aliases_;
   std::unique_ptr<health::Monitor> monitor_;
+  std::unique_ptr<DnsKeeper> dns_keeper_;
+  std::unique_ptr<GeoWatch> geo_watch_;
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Signals> signals_;
   std::unique_ptr<Retired> retired_;
@@ -120,7 +130,7 @@ class Server final : public AdminBackend {
   GeoFiles geo_;
   TlsFiles tls_;
   GateParts gates_;
-  std::map<std::string, std::shared_ptr<loop::TlsConnector>> check_tls_;  // by pool, for its health checks
+  std::map<std::string, std::shared_ptr<loop::TlsConnector>> check_tls_;  // by pool or tls_key, for health checks
   std::unique_ptr<TicketKeeper> tickets_;
   crypto::MacKey sticky_key_{};  // of pools whose cookies name no key_file
   std::unique_ptr<OcspKeeper> ocsp_;

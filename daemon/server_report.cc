@@ -165,6 +165,14 @@ StatusReport Server::status() {
     for (const health::SourceReport& s : monitor_->sources(pool.name))
       pool.sources.push_back({s.source, std::string(health::to_string(s.discovery.state)), s.discovery.reason,
                               s.discovery.since_ms, s.servers});
+  for (const auto& peer : monitor_->peers()) {
+    auto& p = r.peers.emplace_back();
+    p.url = "http://" + peer->url().authority;
+    p.server = peer->report().server;
+    p.state = health::to_string(peer->state());
+    p.reason = peer->reason();
+    for (const auto& [service, sites] : peer->report().services) p.services[service] = sites;
+  }
   for (const auto& [name, cache] : caches_) {
     edge::Stats s = cache->stats();
     r.caches.push_back({name, s.objects, s.bytes, s.budget, s.hits, s.misses});

@@ -20,8 +20,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Pool, name, balanc
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Site, datacenter, state, reason, since_ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Service, name, sites)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Cache, name, objects, bytes, memory, hits, misses)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Peer, url, server, state, reason, services)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport, server, datacenter, draining, version, now_ms, uptime_s,
-                                                workers, listeners, pools, services, caches, maintenance)
+                                                workers, listeners, pools, services, caches, peers, maintenance)
 
 void add_board(StatusReport& report, const health::Board& board) {
   constexpr auto relaxed = std::memory_order_relaxed;
@@ -132,6 +133,35 @@ std::string caches_table(const StatusReport& report) {
 }
 
 }  // namespace
+
+std::string peers_tables(const StatusReport& report) {
+  if (report.peers.empty()) return "no peers: name them with peer in a service's health, or geodns.peers\n";
+  Table peers({"PEER", "URL", "STATE", "REASON"});
+  for (const auto& p : report.peers) peers.row({p.server.empty() ? "-" : p.server, p.url, p.state, p.reason});
+  std::vector<std::string> heads = {"SERVICE", "DATACENTER", report.server};
+  for (const auto& p : report.peers) heads.push_back(p.server.empty() ? p.url : p.server);
+  heads.emplace_back("");
+  Table views(heads);
+  for (const auto& service : report.services) {
+    std::string name = service.name;
+    for (const auto& site : service.sites) {
+      std::vector<std::string> row = {name, site.datacenter, site.state};
+      bool differ = false;
+      for (const auto& p : report.peers) {
+        const auto seen = p.services.find(service.name);
+        const auto state = seen == p.services.end() ? std::map<std::string, std::string>::const_iterator()
+                                                    : seen->second.find(site.datacenter);
+        const bool said = seen != p.services.end() && state != seen->second.end();
+        row.push_back(said ? state->second : "-");
+        differ |= said && state->second != site.state;
+      }
+      row.emplace_back(differ ? "differs" : "");
+      views.row(row);
+      name.clear();
+    }
+  }
+  return peers.text() + (report.services.empty() ? "" : "\n" + views.text());
+}
 
 std::string status_tables(const StatusReport& report) {
   std::string where = report.datacenter.empty() ? "" : " in " + report.datacenter;

@@ -2,6 +2,7 @@
 // What `portolan status` shows: filled by the daemon, carried as JSON over the admin socket,
 // printed as tables.
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@ namespace portolan::daemon {
 //              "sources":[{"source","state","reason","since_ms","servers"}]}],
 //    "services":[{"name","sites":[{"datacenter","state","reason","since_ms"}]}],
 //    "caches":[{"name","objects","bytes","memory","hits","misses"}],
+//    "peers":[{"url","server","state","reason","services":{service:{datacenter:state}}}],
 //    "maintenance":[names of the routes that answer with their maintenance page]}
 // Moments are milliseconds since the Unix epoch.
 struct StatusReport {
@@ -79,6 +81,13 @@ struct StatusReport {
     uint64_t hits = 0;
     uint64_t misses = 0;
   };
+  struct Peer {
+    std::string url;
+    std::string server;  // its name; empty: not heard from
+    std::string state;
+    std::string reason;
+    std::map<std::string, std::map<std::string, std::string>> services;  // datacentre → state, as it sees them
+  };
   std::string server;
   std::string datacenter;
   bool draining = false;  // this node's datacentre is drained, or the daemon is stopping
@@ -90,6 +99,7 @@ struct StatusReport {
   std::vector<Pool> pools;
   std::vector<Service> services;
   std::vector<Cache> caches;
+  std::vector<Peer> peers;
   std::vector<std::string> maintenance;  // routes that answer with their maintenance page
 };
 
@@ -98,6 +108,9 @@ void add_board(StatusReport& report, const health::Board& board);
 
 std::string to_json(const StatusReport& report);
 Result<StatusReport> parse_status(std::string_view json);
+
+// The peers, and what they say of services beside what this node sees: a mark where they differ.
+std::string peers_tables(const StatusReport& report);
 
 // Aligned tables for people; empty sections are left out. Ends with a newline.
 std::string status_tables(const StatusReport& report);

@@ -91,6 +91,8 @@ class Reader {
       if (listener.tls) add_listener(listener.name, *listener.tls, listener.where, web_protocols(listener));
     if (config_.geodns.tls) add_listener(dns_listener, *config_.geodns.tls, config_.geodns.where, {"dot"});
     for (const proxy::PoolConfig& pool : config_.pools) add_pool(pool);
+    for (const geodns::ServiceConfig& service : config_.geodns.services)
+      for (const auto& [datacenter, site] : service.sites) add_site(service.name, datacenter, site.health);
     return std::move(out_);
   }
 
@@ -237,23 +239,32 @@ class Reader {
   void add_pool(const proxy::PoolConfig& pool) {
     std::vector<std::string> protocols;
     if (pool.http2) protocols = {"h2"};
-    if (pool.tls) add_trust(pool, *pool.tls, protocols, before_.pools, out_.files.pools);
+    if (pool.tls) add_trust(pool.name, pool.where, *pool.tls, protocols, before_.pools, out_.files.pools);
     const auto& check = pool.health;
     bool own = check.speaks_tls.value_or(false) && (check.own_tls || !pool.tls);
-    if (own) add_trust(pool, check.own_tls.value_or(loop::TlsServerConfig()), {}, before_.checks, out_.files.checks);
+    if (own)
+      add_trust(pool.name, pool.where, check.own_tls.value_or(loop::TlsServerConfig()), {}, before_.checks,
+                out_.files.checks);
   }
 
-  void add_trust(const proxy::PoolConfig& pool, const loop::TlsServerConfig& tls, std::vector<std::string> protocols,
-                 const Trusts& before, Trusts& now) {
+  void add_site(const std::string& service, const std::string& datacenter, const geodns::ServiceHealth& health) {
+    for (const geodns::ServiceHealth& part : health.all) add_site(service, datacenter, part);
+    if (!health.http.starts_with("https://")) return;
+    add_trust(site_tls_key(service, datacenter, health), health.where, health.tls.value_or(loop::TlsServerConfig()), {},
+              before_.sites, out_.files.sites);
+  }
+
+  void add_trust(const std::string& name, const std::string& where, const loop::TlsServerConfig& tls,
+                 std::vector<std::string> protocols, const Trusts& before, Trusts& now) {
     auto trust = std::make_shared<loop::TlsTrust>();
     trust->config = tls;
     trust->protocols = std::move(protocols);
-    if (tls.verify) trust->trust = authority(tls.ca.empty() ? system_roots() : tls.ca, pool.where);
+    if (tls.verify) trust->trust = authority(tls.ca.empty() ? system_roots() : tls.ca, where);
     if (!tls.certificate.empty()) trust->certificate = certificate(tls.certificate, tls.key);
-    auto old = before.find(pool.name);
+    auto old = before.find(name);
     bool same = old != before.end() && old->second->config == trust->config && old->second->trust == trust->trust &&
                 old->second->certificate == trust->certificate && old->second->protocols == trust->protocols;
-    now[pool.name] = same ? old->second : trust;
+    now[name] = same ? old->second : trust;
   }
 
   const Config& config_;
@@ -292,7 +303,21 @@ std::vector<std::string> tls_files_of(const Config& config) {
       if (tls)
         for (const std::string& path : {tls->ca, tls->certificate, tls->key}) add(path);
   }
+  const auto add_site = [&add](const geodns::ServiceHealth& health) {
+    if (health.tls)
+      for (const std::string& path : {health.tls->ca, health.tls->certificate, health.tls->key}) add(path);
+  };
+  for (const geodns::ServiceConfig& service : config.geodns.services)
+    for (const auto& [datacenter, site] : service.sites) {
+      add_site(site.health);
+      for (const geodns::ServiceHealth& part : site.health.all) add_site(part);
+    }
   return files;
+}
+
+std::string site_tls_key(const std::string& service, const std::string& datacenter,
+                         const geodns::ServiceHealth& health) {
+  return service + "/" + datacenter + "/" + health.http;
 }
 
 }  // namespace portolan::daemon

@@ -34,6 +34,7 @@ struct TlsFiles {
   std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>> pools;
   std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>>
       checks;  // by pool; those with TLS of their own
+  std::map<std::string, std::shared_ptr<const loop::TlsTrust>, std::less<>> sites;  // https checks, by site_tls_key()
 };
 
 struct TlsReading {
@@ -46,5 +47,9 @@ TlsReading read_tls(const Config& config, const TlsFiles& before);
 
 // All files named, patterns resolved: what a reload will read.
 std::vector<std::string> tls_files_of(const Config& config);
+
+// What the trust of a service's https check is known by.
+std::string site_tls_key(const std::string& service, const std::string& datacenter,
+                         const geodns::ServiceHealth& health);
 
 }  // namespace portolan::daemon

@@ -102,7 +102,7 @@ class Exchange {
     const Plan& plan = *(*view_.plans)[static_cast<size_t>(record.plan[v6])];
     steer(record, v6, view_, asker, asked_.plan == &plan ? asked_.found : plan.find(asker), rng_, steered);
     info_.policy = record.policy->name;
-    info_.plan = record.plan[v6];
+    info_.flow = record.flow[v6];
     info_.order = steered.order;
     info_.datacenter = steered.picks.last_resort || steered.picks.count != 1
                            ? AnswerInfo::several_datacenters

@@ -23,8 +23,8 @@ struct AnswerInfo {
   int datacenter = -1;      // index into Directory::datacenters
   bool truncated = false;
   bool authoritative = false;
-  int plan = -1;       // index into View::plans, of a service record
-  uint32_t order = 0;  // the plan's
+  int flow = -1;       // index into ZoneSet::flows(), of a service record
+  uint32_t order = 0;  // its plan's
 };
 
 // A query that was read and whose name was looked up, on its way to its answer.

@@ -76,13 +76,17 @@ struct DatacenterConfig {
 
 // How a service's health in one datacentre is known. `none` (no health table): always taken for up.
 struct ServiceHealth {
-  enum class Kind : uint8_t { none, pool, peer, tcp, http };
+  enum class Kind : uint8_t { none, pool, peer, tcp, http, file, all };
   std::string where;
   Kind kind = Kind::none;
-  std::string pool;  // pool: this node's own; peer: the other node's
-  std::string peer;  // peer: base URL, "http://192.0.2.20:9146"
-  std::string tcp;   // tcp: "host:port"
-  std::string http;  // http: URL, "http://192.0.2.10/healthz"
+  std::string pool;                          // pool: this node's own; peer: the other node's
+  std::string peer;                          // peer: base URL, "http://192.0.2.20:9146"
+  std::string tcp;                           // tcp: "host:port"
+  std::string http;                          // http: URL, "http://192.0.2.10/healthz", or https
+  std::optional<loop::TlsServerConfig> tls;  // of an https check; left out: the system's roots
+  std::string file;                          // file: where somebody writes the state
+  int64_t max_age_ms = 60'000;               // and how old it may be
+  std::vector<ServiceHealth> all;            // all: each must be well
   // pool and peer: how much of the pool must be up. A share ("50%") or a number of servers;
   // neither: one server.
   std::optional<uint32_t> min_up_percent;
@@ -120,9 +124,10 @@ struct GeodnsConfig {
   bool cookies = true;
   std::string cookie_secrets;  // a file; empty: a secret of this node's own
   RateLimitConfig rate_limit;
-  std::string nsid;        // who answers, told to those who ask; empty: not told
-  std::string version;     // the same of version.bind
-  uint32_t min_ttl_s = 5;  // of a service's answers, see TtlBounds
+  std::string nsid;                // who answers, told to those who ask; empty: not told
+  std::string version;             // the same of version.bind
+  std::vector<std::string> peers;  // other nodes' `peers` addresses, whose views status --peers shows
+  uint32_t min_ttl_s = 5;          // of a service's answers, see TtlBounds
   uint32_t max_ttl_s = 86400;
   std::vector<IpNetwork> hidden;  // `private`: networks whose addresses are not told to anybody further
   std::vector<ZoneConfig> zones;

@@ -200,6 +200,9 @@ const conf::Table<GeodnsConfig>& geodns_fields() {
           "The TTL of a service's answer is as long as nothing it depends on can change, but no less than this, and no "
           "more than its record's."),
       row("max_ttl", &GeodnsConfig::max_ttl_s, ttl(), "And no more than this."),
+      row("peers", &GeodnsConfig::peers, conf::list(peer_url()),
+          "The other name servers: `portolan status --peers` shows what they see beside what this one sees.")
+          .example("[\"http://192.0.2.54:9146\"]"),
       row("private", &GeodnsConfig::hidden, conf::list(conf::network()),
           "Networks whose addresses are told to nobody further: not in query logs, not to other servers.")
           .example("[\"10.0.0.0/8\"]"),

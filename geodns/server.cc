@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "geodns/steering.hh"
+
 namespace portolan::geodns {
 namespace {
 
@@ -36,6 +38,7 @@ Server::Server(loop::Worker& worker, std::shared_ptr<const View> view, const Ser
     sessions_.splice(sessions_.end(), sessions_, session.place);
     Asked asked;
     Answerer::read(query, session.client(), *view_, asked);
+    Answerer::locate({&asked, 1}, *view_);
     return answer(asked, query, session.client(), Transport::tcp, out, &session);
   };
   set_limits(limits);
@@ -69,7 +72,8 @@ void Server::listen(int fd, bool tls) {
 
 void Server::set_view(std::shared_ptr<const View> view) {
   view_ = std::move(view);
-  counters_.set_zones(view_->zones);
+  counters_.set_view(view_);
+  demand_.set_view(*view_);
 }
 
 void Server::set_limits(const ServerLimits& limits) {
@@ -107,7 +111,7 @@ void Server::read(unsigned index, std::span<const uint8_t> query, const IpAddres
 }
 
 void Server::locate(unsigned count) {
-  if (view_->geo) Answerer::locate(std::span(asked_).first(count), *view_);
+  Answerer::locate(std::span(asked_).first(count), *view_);
 }
 
 size_t Server::answer(unsigned index, std::span<const uint8_t> query, const IpAddress& client, std::span<uint8_t> out) {
@@ -127,6 +131,10 @@ size_t Server::answer(const Asked& asked, std::span<const uint8_t> query, const 
     size = limit(asked, query, client, reply, out, size, info);
   if (size != 0) {
     counters_.count(info);
+    if (info.flow >= 0) {
+      demand_.count(info.flow, info.order);
+      counters_.count_service(info, asker_of(asked.query, client));
+    }
   } else {
     counters_.count_dropped();
   }

@@ -13,6 +13,7 @@
 #include "geodns/cookies.hh"
 #include "geodns/counters.hh"
 #include "geodns/datagram.hh"
+#include "geodns/demand.hh"
 #include "geodns/query_log.hh"
 #include "geodns/rate_limit.hh"
 #include "geodns/session.hh"
@@ -46,6 +47,7 @@ class Server final : private Responder {
                      const std::vector<int>& tls_listeners = {});
   void set_view(std::shared_ptr<const View> view);
   void set_limits(const ServerLimits& limits);
+  DemandCounts take_demand() { return demand_.take(); }  // since the last time
   void set_ticket_keys(std::shared_ptr<const crypto::TicketKeys> keys);
   void set_staples(std::shared_ptr<const crypto::Staples> staples);
   size_t sessions() const { return sessions_.size(); }
@@ -76,6 +78,7 @@ class Server final : private Responder {
   ServerLimits limits_;
   Answerer answerer_;
   QueryCounters counters_;
+  Demand demand_;
   metrics::Counter& shed_;
   std::optional<RateLimiter> limiter_;
   std::optional<QueryLog> log_;

@@ -12,10 +12,11 @@ using conf::row;
 using conf::row_of;
 using conf::Value;
 
-// "http://host:port" and, where `with_path`, a path behind it.
+// "http://host:port" and, where `with_path`, a path behind it; then https is good too.
 bool is_http_url(const std::string& url, bool with_path) {
-  if (url.rfind("http://", 0) != 0) return false;
-  std::string rest = url.substr(7);
+  const bool secure = with_path && url.starts_with("https://");
+  if (!secure && !url.starts_with("http://")) return false;
+  std::string rest = url.substr(secure ? 8 : 7);
   size_t slash = rest.find('/');
   if (slash != std::string::npos) {
     if (!with_path && slash + 1 != rest.size()) return false;
@@ -77,24 +78,42 @@ conf::Type<ServiceHealth> min_up() {
   return t;
 }
 
+// The keys that name a check; pool may stand beside peer.
+constexpr std::pair<const char*, ServiceHealth::Kind> kinds[] = {{"peer", ServiceHealth::Kind::peer},
+                                                                 {"tcp", ServiceHealth::Kind::tcp},
+                                                                 {"http", ServiceHealth::Kind::http},
+                                                                 {"file", ServiceHealth::Kind::file},
+                                                                 {"all", ServiceHealth::Kind::all}};
+
+bool belongs(const ServiceHealth& health, std::string_view key) {
+  using Kind = ServiceHealth::Kind;
+  if (key == "interval") return health.kind != Kind::pool && health.kind != Kind::all;
+  if (key == "max_age") return health.kind == Kind::file;
+  if (key == "tls") return health.kind == Kind::http && health.http.starts_with("https://");
+  return health.kind == Kind::peer || health.kind == Kind::tcp || health.kind == Kind::http;
+}
+
 bool check_health(Binder& binder, const Value& value, ServiceHealth& health) {
   auto fail = [&](const conf::Place& where, const std::string& what) {
     binder.error(where, what);
     return false;
   };
+  health.where = value.where.text();
   const conf::Member* pool = value.find("pool");
-  const conf::Member* kind = value.find("peer");
-  for (const char* other : {"tcp", "http"}) {
-    const conf::Member* found = value.find(other);
-    if (found && (kind || pool))
-      return fail(found->where,
-                  binder.context() + " has both " + (kind ? kind->key : pool->key) + " and " + other + "; keep one");
-    if (found) kind = found;
+  const conf::Member* kind = nullptr;
+  for (const auto& [key, meaning] : kinds) {
+    const conf::Member* found = value.find(key);
+    if (!found) continue;
+    const conf::Member* other = kind ? kind : pool && meaning != ServiceHealth::Kind::peer ? pool : nullptr;
+    if (other) return fail(found->where, binder.context() + " has both " + other->key + " and " + key + "; keep one");
+    kind = found;
+    health.kind = meaning;
   }
   if (!kind && !pool)
-    return fail(value.where, binder.context() + " names no check; set one of pool, peer (with pool), tcp, http");
+    return fail(value.where,
+                binder.context() + " names no check; set one of pool, peer (with pool), tcp, http, file, all");
   using Kind = ServiceHealth::Kind;
-  health.kind = !kind ? Kind::pool : kind->key == "peer" ? Kind::peer : kind->key == "tcp" ? Kind::tcp : Kind::http;
+  if (!kind) health.kind = Kind::pool;
   if (health.kind == Kind::peer && !pool)
     return fail(kind->where, binder.context() + " has peer but not the peer's pool");
   if (health.kind == Kind::pool) {
@@ -103,11 +122,30 @@ bool check_health(Binder& binder, const Value& value, ServiceHealth& health) {
   }
   if (!pool && value.find("min_up"))
     return fail(value.find("min_up")->where, "min_up in " + binder.context() + " needs pool");
-  for (const char* key : {"interval", "timeout", "rise", "fall"})
-    if (health.kind == Kind::pool && value.find(key))
-      return fail(value.find(key)->where, std::string(key) + " in " + binder.context() +
-                                              " has no meaning with this node's own pool, which has its health check");
+  for (const char* key : {"interval", "timeout", "rise", "fall", "max_age", "tls"})
+    if (value.find(key) && !belongs(health, key))
+      return fail(
+          value.find(key)->where,
+          std::string(key) + " in " + binder.context() +
+              (health.kind == Kind::pool ? " has no meaning with this node's own pool, which has its health check"
+                                         : " has no meaning with this check"));
   return true;
+}
+
+const conf::Table<ServiceHealth>& health_fields();
+
+// Without a description of its own: it is the table it stands in.
+conf::Type<std::vector<ServiceHealth>> parts_of_all() {
+  conf::Type<std::vector<ServiceHealth>> t;
+  t.name = "list, each a table like this one";
+  t.read = [](Binder& binder, const Value& value, std::vector<ServiceHealth>& out) {
+    const auto whole = conf::list(conf::table(health_fields()), 1);
+    if (!whole.read(binder, value, out)) return false;
+    for (const ServiceHealth& part : out)
+      if (part.kind == ServiceHealth::Kind::all) return binder.must_be(value, "a list of single checks");
+    return true;
+  };
+  return t;
 }
 
 const conf::Table<ServiceHealth>& health_fields() {
@@ -115,17 +153,25 @@ const conf::Table<ServiceHealth>& health_fields() {
       {
           row("pool", &ServiceHealth::pool, conf::string("\"app\""),
               "This node's own pool; with peer, a pool of that node."),
-          row("peer", &ServiceHealth::peer,
-              url("\"http://192.0.2.20:9146\"", false, "the URL of another Portolan, \"http://host:port\""),
+          row("peer", &ServiceHealth::peer, peer_url(),
               "Another Portolan's `peers` address, which tells the state of its pool."),
           row("tcp", &ServiceHealth::tcp, tcp_address(), "Connect there."),
           row("http", &ServiceHealth::http,
-              url("\"http://192.0.2.10/healthz\"", true, "a URL, \"http://host:port/path\""),
-              "Ask there; a status from 200 to 399 is good."),
+              url("\"http://192.0.2.10/healthz\"", true, "a URL, \"http://host:port/path\" or https"),
+              "Ask there; a status from 200 to 399 is good. With https the certificate must be good for the name."),
+          row("tls", &ServiceHealth::tls, conf::optional(conf::table(loop::tls_server_fields())),
+              "How an https check speaks TLS.")
+              .otherwise("by the system's roots"),
+          row("file", &ServiceHealth::file, conf::path("\"/run/portolan/web.state\""),
+              "Somebody else writes up, down or draining there; what it does not say is unknown, which is not down."),
+          row("max_age", &ServiceHealth::max_age_ms, conf::duration<int64_t>(1000, 30 * 86'400'000ll),
+              "file: one that was not written for longer says nothing."),
+          row("all", &ServiceHealth::all, parts_of_all(), "Several of these, each of which must be good.")
+              .example("[{ tcp = \"192.0.2.10:443\" }, { http = \"http://192.0.2.10/healthz\" }]"),
           row_of<ServiceHealth, ServiceHealth>("min_up", std::identity(), min_up(), "How much of the pool must be up.")
               .otherwise("one server"),
           row("interval", &ServiceHealth::interval_ms, conf::duration<int64_t>(50, 3'600'000),
-              "tcp, http, peer: between the starts of two checks."),
+              "tcp, http, peer, file: between the starts of two checks."),
           row("timeout", &ServiceHealth::timeout_ms, conf::duration<int64_t>(10, 600'000),
               "tcp, http, peer: a check that has not answered by then is bad."),
           row("rise", &ServiceHealth::rise, conf::integer<uint32_t>(1, 100),
@@ -144,6 +190,10 @@ bool check_site(Binder& binder, const Value& value, ServiceSite&) {
 }
 
 }  // namespace
+
+conf::Type<std::string> peer_url() {
+  return url("\"http://192.0.2.20:9146\"", false, "the URL of another Portolan, \"http://host:port\"");
+}
 
 const conf::Table<ServiceSite>& site_fields() {
   static const conf::Table<ServiceSite> table{

@@ -6,5 +6,6 @@
 namespace portolan::geodns {
 
 const conf::Table<ServiceSite>& site_fields();
+conf::Type<std::string> peer_url();  // of another Portolan: "http://host:port"
 
 }  // namespace portolan::geodns

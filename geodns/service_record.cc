@@ -60,6 +60,7 @@ class Maker {
       for (const RuleConfig& rule : config_.rules) spec.rules.push_back(rule_of(rule, spec.candidates));
       std::erase_if(spec.rules, [](const Rule& r) { return r.datacenters.empty(); });
       record.plan[v6] = specs.add(std::move(spec));
+      record.flow[v6] = specs.add_flow(service, record.plan[v6]);
     }
     return record;
   }
@@ -201,6 +202,12 @@ class Maker {
 int PlanSpecs::add(PlanSpec spec) {
   auto [at, fresh] = known_.emplace(spec.key(), static_cast<int>(list_.size()));
   if (fresh) list_.push_back(std::move(spec));
+  return at->second;
+}
+
+int PlanSpecs::add_flow(uint32_t service, int plan) {
+  auto [at, fresh] = known_flows_.emplace(std::pair(service, plan), static_cast<int>(flows_.size()));
+  if (fresh) flows_.push_back({service, plan});
   return at->second;
 }
 

@@ -54,10 +54,6 @@ void steer(const ServiceRecord& record, bool v6, const View& view, const IpAddre
   if (policy.sticks()) {
     slate.network = sticky_network(asker, out.scope);
     slate.by_network = true;
-  } else if (out.plan->tailored() && view.spills) {
-    // Who spills is the whole of a scope, so that it holds for whoever does.
-    slate.network = network_of(asker, found.scope);
-    slate.by_network = true;
   }
   policy.pick(slate, rng, out.picks);
   if (out.picks.count == 0) take_last_resort(record.last_resort, slate, out);

@@ -36,9 +36,6 @@ std::shared_ptr<const View> with_aliases(const View& view, std::shared_ptr<const
 std::shared_ptr<const View> with_states(const View& view, ServiceStates states) {
   auto next = std::make_shared<View>(view);
   next->states = std::move(states);
-  next->spills = false;
-  for (const auto& service : next->states.states)
-    for (const Condition& c : service) next->spills |= c.room != Condition::full_room;
   return next;
 }
 

@@ -31,7 +31,6 @@ struct View {
   ServiceStates states;
   std::shared_ptr<const AliasTable> aliases;       // may be null: nothing is known of any
   std::shared_ptr<const ServerIdentity> identity;  // may be null: it tells nothing of itself
-  bool spills = false;                             // some room is not full
   TtlBounds ttl;
   std::vector<IpNetwork> hidden;  // whose addresses are not told to anybody further
   // The address as others may see it: of no family where it is hidden.

@@ -97,6 +97,7 @@ class ZoneSet {
   const Zone& at(int index) const { return *zones_[static_cast<size_t>(index)]; }
   size_t size() const { return zones_.size(); }
   const std::vector<PlanSpec>& plans() const { return plans_.list(); }  // of the service records
+  const std::vector<Flow>& flows() const { return plans_.flows(); }
 
  private:
   friend class ZoneBuilder;

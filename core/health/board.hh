@@ -28,8 +28,9 @@ inline bool serves(State s) {
 
 struct Health {
   State state = State::unknown;
-  std::string reason;    // "HTTP 503", "connection refused", "drained by an operator"
-  int64_t since_ms = 0;  // wall clock
+  std::string reason;       // "HTTP 503", "connection refused", "drained by an operator"
+  int64_t since_ms = 0;     // wall clock
+  int64_t horizon_ms = -1;  // from any moment on it stays as it is for so long at least; -1: nobody can say
   bool operator==(const Health&) const = default;
 };
 

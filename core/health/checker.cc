@@ -85,6 +85,13 @@ bool Target::count(const Verdict& verdict) {
   return news;
 }
 
+int64_t Target::steady_ms() const {
+  const bool serving = state_ != State::down;
+  const int needed = serving ? check_.fall : check_.rise;
+  const int there = last_good_ == serving ? 0 : in_a_row_;  // of those it takes
+  return std::max(0, needed - there - 1) * (check_.interval_ms - check_.interval_ms / 10);
+}
+
 Checker::Checker(loop::Worker& worker, CheckObserver& observer, StartProbe start)
     : worker_(worker), observer_(observer), start_(std::move(start)) {}
 

@@ -44,6 +44,9 @@ class Target {
   State state() const { return state_; }  // unknown, up or down
   const std::string& reason() const { return reason_; }
   int in_a_row() const { return in_a_row_; }  // results like the last one
+  // Whatever the next checks say, so long at least passes before it is another state: whoever serves is down, who is down
+  // is up. The next check may come at once.
+  int64_t steady_ms() const;
 
  private:
   struct Attempt;

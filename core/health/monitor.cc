@@ -32,6 +32,10 @@ void Monitor::apply(const MonitorSpec& spec) {
   datacenters_ = spec.datacenters;
   apply_pools(spec.pools);
   apply_services(spec.services);
+  std::vector<std::shared_ptr<Peer>> listened_to;
+  for (const std::string& text : spec.peers)
+    if (auto url = client::parse_url(text)) listened_to.push_back(peers_.watch(*url, CheckConfig()));
+  listened_to_ = std::move(listened_to);
   forget_gone_drains();
   publish();
   waits_for_ = first_waiting();
@@ -78,10 +82,10 @@ void Monitor::apply_pools(const std::vector<PoolSpec>& specs) {
 
 // Sites are made before the old ones go: the targets and peers they share live on.
 void Monitor::apply_services(const std::vector<ServiceSpec>& specs) {
+  const SiteMonitor::Parts parts{worker_, checker_, sources_.names(), peers_, site_changed_};
   std::map<std::string, std::vector<SiteMonitor>> next;
   for (const ServiceSpec& service : specs)
-    for (const SiteSpec& site : service.sites)
-      next[service.name].emplace_back(checker_, sources_.names(), peers_, service.name, site);
+    for (const SiteSpec& site : service.sites) next[service.name].emplace_back(parts, service.name, site);
   services_ = std::move(next);
 }
 
@@ -97,6 +101,8 @@ void Monitor::forget_gone_drains() {
 
 void Monitor::on_check(const Target& target, bool good, bool news) {
   for (auto& [name, pool] : pools_) news |= pool->on_check(target, good);
+  // What may come of it is nearer, or further away again.
+  news |= target.in_a_row() == 1 || good == (target.state() == State::down);
   if (news) changed();
 }
 
@@ -184,6 +190,14 @@ void Monitor::publish() {
   if (!news && board_->version > 0) return;
   board_ = std::move(next);
   on_board_(board_);
+}
+
+std::optional<double> Monitor::utilization(const std::string& service, const std::string& datacenter) const {
+  const auto sites = services_.find(service);
+  if (sites == services_.end()) return std::nullopt;
+  for (const SiteMonitor& site : sites->second)
+    if (site.datacenter() == datacenter) return site.utilization(*board_);
+  return std::nullopt;
 }
 
 bool Monitor::publish_pools(Board& next) {

@@ -40,6 +40,10 @@ class Monitor final : private CheckObserver {
   // The first source that nobody had answered for when the last board was made, "app.internal:8080 of pool app"; empty:
   // none.
   const std::string& waits_for() const { return waits_for_; }
+  // How much of a service is in use in a datacentre, where the pool it goes by says so.
+  std::optional<double> utilization(const std::string& service, const std::string& datacenter) const;
+  // The other nodes that are listened to.
+  std::vector<std::shared_ptr<const Peer>> peers() const { return peers_.all(); }
   void set_ttl_bounds(const TtlBounds& bounds) { sources_.names().set_bounds(bounds); }
 
   // A worker saw requests fail at a server (refused, reset, timed out, a status that counts) and has
@@ -84,7 +88,9 @@ class Monitor final : private CheckObserver {
   Sources sources_;
   Peers peers_;
   Counts counts_;
+  std::function<void()> site_changed_ = [this] { changed(); };
   Drains drains_;
+  std::vector<std::shared_ptr<Peer>> listened_to_;
   std::vector<std::string> datacenters_;
   std::map<std::string, std::unique_ptr<PoolMonitor>> pools_;
   std::map<std::string, std::vector<SiteMonitor>> services_;

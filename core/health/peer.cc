@@ -113,4 +113,11 @@ std::shared_ptr<Peer> Peers::watch(const client::Url& url, const CheckConfig& ch
   return peer;
 }
 
+std::vector<std::shared_ptr<const Peer>> Peers::all() const {
+  std::vector<std::shared_ptr<const Peer>> list;
+  for (const auto& weak : peers_)
+    if (auto peer = weak.lock()) list.push_back(std::move(peer));
+  return list;
+}
+
 }  // namespace portolan::health

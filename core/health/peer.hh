@@ -61,6 +61,7 @@ class Peers {
   Peers(loop::Worker& worker, Names& names, std::function<void()> on_change);
   std::shared_ptr<Peer> watch(const client::Url& url,
                               const CheckConfig& check);  // shared while held
+  std::vector<std::shared_ptr<const Peer>> all() const;
 
  private:
   loop::Worker& worker_;

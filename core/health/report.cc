@@ -4,12 +4,15 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/health/utilization.hh"
+
 namespace portolan::health {
 
 using nlohmann::json;
 
 bool Report::says_as(const Report& other) const {
-  return server == other.server && datacenter == other.datacenter && draining == other.draining && pools == other.pools;
+  return server == other.server && datacenter == other.datacenter && draining == other.draining &&
+         pools == other.pools && services == other.services;
 }
 
 PoolReport report_of(const Pool& pool) {
@@ -17,6 +20,7 @@ PoolReport report_of(const Pool& pool) {
   r.up = static_cast<int64_t>(pool.serving());
   r.of = static_cast<int64_t>(pool.members.size());
   r.share = pool.up_share();
+  r.utilization = utilization(pool).value_or(-1);
   bool checked = std::any_of(pool.members.begin(), pool.members.end(),
                              [](const Member& m) { return m.health.state == State::up; });
   r.state = r.of == 0 ? State::unknown : r.up == 0 ? State::down : checked ? State::up : State::unknown;
@@ -24,21 +28,26 @@ PoolReport report_of(const Pool& pool) {
 }
 
 Report report_of(const Board& board, const std::string& server, const std::string& datacenter) {
-  Report r{server, datacenter, board.version, board.datacenters.contains(datacenter), {}};
+  Report r{server, datacenter, board.version, board.datacenters.contains(datacenter), {}, {}};
   for (const auto& [name, pool] : board.pools) r.pools.emplace(name, report_of(*pool));
+  for (const auto& [name, sites] : board.services)
+    for (const Site& site : sites) r.services[name][site.datacenter] = to_string(site.health.state);
   return r;
 }
 
 std::string to_json(const Report& report) {
   json pools = json::object();
-  for (const auto& [name, p] : report.pools)
+  for (const auto& [name, p] : report.pools) {
     pools[name] = {
         {"up", p.up}, {"of", p.of}, {"share", std::round(p.share * 10'000) / 10'000}, {"state", to_string(p.state)}};
+    if (p.utilization >= 0) pools[name]["utilization"] = std::round(p.utilization * 10'000) / 10'000;
+  }
   json j = {{"server", report.server},
             {"datacenter", report.datacenter},
             {"version", report.version},
             {"draining", report.draining},
             {"pools", pools}};
+  if (!report.services.empty()) j["services"] = report.services;
   return j.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -72,10 +81,16 @@ Result<Report> parse_report(std::string_view text) {
     pool.up = value_or<int64_t>(p, "up", 0);
     pool.of = value_or<int64_t>(p, "of", 0);
     pool.share = value_or<double>(p, "share", 0);
+    pool.utilization = value_or<double>(p, "utilization", -1);
     std::string state = value_or<std::string>(p, "state", "");
     pool.state = state == "unknown" ? State::unknown : state == "up" ? State::up : State::down;
     r.pools.emplace(name, pool);
   }
+  if (auto services = j.find("services"); services != j.end() && services->is_object())
+    for (const auto& [name, sites] : services->items())
+      if (sites.is_object())
+        for (const auto& [datacenter, state] : sites.items())
+          if (state.is_string()) r.services[name][datacenter] = state.get<std::string>();
   return r;
 }
 

@@ -3,7 +3,8 @@
 // pushed. Unknown keys are ignored and missing ones have defaults, so that nodes of different ages
 // understand each other:
 //   {"server":"edge-1","datacenter":"us-east","version":12,"draining":false,
-//    "pools":{"app":{"up":2,"of":3,"share":0.67,"state":"up"}}}
+//    "pools":{"app":{"up":2,"of":3,"share":0.67,"state":"up","utilization":0.41}},
+//    "services":{"web":{"us-east":"up","us-west":"down"}}}
 #include <cstdint>
 #include <map>
 #include <string>
@@ -20,7 +21,10 @@ struct PoolReport {
   double share = 0;              // by weight, backups apart
   State state = State::unknown;  // up: at least one serves; unknown: those that serve are all unchecked, or none is
                                  // known yet
-  bool operator==(const PoolReport&) const = default;
+  double utilization = -1;       // utilization.hh; negative: unknown. No news by itself
+  bool operator==(const PoolReport& o) const {
+    return up == o.up && of == o.of && share == o.share && state == o.state;
+  }
 };
 
 struct Report {
@@ -29,6 +33,8 @@ struct Report {
   uint64_t version = 0;   // of its board
   bool draining = false;  // asks for no new clients
   std::map<std::string, PoolReport, std::less<>> pools;
+  // Service → datacentre → state, as this node sees it.
+  std::map<std::string, std::map<std::string, std::string>, std::less<>> services;
   // Whether two reports say the same; the version alone is no news.
   bool says_as(const Report& other) const;
 };

@@ -1,31 +1,59 @@
 #include "core/health/site_monitor.hh"
 
+#include <algorithm>
+
 #include "core/base/log.hh"
+#include "core/health/utilization.hh"
 
 namespace portolan::health {
 
-SiteMonitor::SiteMonitor(Checker& checker, Names& names, Peers& peers, const std::string& service, const SiteSpec& spec)
-    : checker_(checker), service_(service), spec_(spec), check_(spec.check) {
+namespace {
+
+bool is_https(const std::string& url) {
+  return url.starts_with("https://");
+}
+
+// As http, which is what the client's URLs are; the port is that of the scheme where none is written.
+Result<client::Url> parse_check_url(const std::string& text) {
+  if (!is_https(text)) return client::parse_url(text);
+  auto url = client::parse_url("http" + text.substr(5));
+  if (url && url->endpoint.port == 80 && !url->authority.ends_with(":80")) {
+    url->endpoint.port = 443;
+    url->endpoint.literal.port = 443;
+  }
+  return url;
+}
+
+}  // namespace
+
+SiteMonitor::SiteMonitor(const Parts& parts, const std::string& service, const SiteSpec& spec)
+    : checker_(parts.checker), service_(service), spec_(spec), check_(spec.check) {
   using Kind = SiteSpec::Kind;
   if (spec_.kind == Kind::tcp) {
     auto at = HostPort::parse(spec_.tcp);
-    if (at) endpoint_ = Endpoint(names, *at);
+    if (at) endpoint_ = Endpoint(parts.names, *at);
     check_.protocol = "tcp";
   }
   if (spec_.kind == Kind::http || spec_.kind == Kind::peer) {
-    auto url = client::parse_url(spec_.kind == Kind::http ? spec_.http : spec_.peer);
-    if (url && spec_.kind == Kind::peer) peer_ = peers.watch(*url, spec_.check);
+    auto url = parse_check_url(spec_.kind == Kind::http ? spec_.http : spec_.peer);
+    if (url && spec_.kind == Kind::peer) peer_ = parts.peers.watch(*url, spec_.check);
     if (url && spec_.kind == Kind::http) {
-      endpoint_ = Endpoint(names, url->endpoint);
+      endpoint_ = Endpoint(parts.names, url->endpoint);
       check_.protocol = "http";
       check_.http_path = url->target;
       if (check_.http_host.empty()) check_.http_host = url->authority;
+      if (check_.tls) check_.tls_host = url->endpoint.host;
     }
   }
+  if (spec_.kind == Kind::file)
+    file_ = std::make_unique<FileWatch>(parts.worker, spec_.file, spec_.max_age_ms, spec_.check.interval_ms,
+                                        parts.on_change);
+  for (const SiteSpec& part : spec_.all) all_.emplace_back(parts, service, part);
   refresh();
 }
 
 void SiteMonitor::refresh() {
+  for (SiteMonitor& part : all_) part.refresh();
   auto address = endpoint_.first();
   if (!address || check_.protocol.empty())
     target_.reset();
@@ -56,13 +84,17 @@ Health SiteMonitor::health_on(const Board& board, const Drains& drains) const {
     case SiteSpec::Kind::pool: {
       auto pool = board.pools.find(spec_.pool);
       if (pool == board.pools.end()) return {State::down, "no pool " + spec_.pool, 0};
-      return judge(spec_.pool, report_of(*pool->second), spec_.min_up);
+      return with_horizon(judge(spec_.pool, report_of(*pool->second), spec_.min_up));
     }
     case SiteSpec::Kind::peer:
-      return health_at_peer();
+      return with_horizon(health_at_peer());
+    case SiteSpec::Kind::file:
+      return file_->health();
+    case SiteSpec::Kind::all:
+      return health_of_all(board, drains);
     case SiteSpec::Kind::tcp:
     case SiteSpec::Kind::http:
-      if (target_) return {target_->state(), target_->reason(), 0};
+      if (target_) return {target_->state(), target_->reason(), 0, target_->steady_ms()};
       return {State::unknown, "name " + endpoint_.configured().host + " is not resolved yet", 0};
   }
   return {};
@@ -79,6 +111,46 @@ Health SiteMonitor::health_at_peer() const {
   Health health = judge(spec_.pool, pool->second, spec_.min_up);
   health.reason = "peer " + report.server + ": " + health.reason;
   return health;
+}
+
+// Down beats draining beats unknown. While all serve the first that may fail bounds it; else all that don't must come back.
+Health SiteMonitor::health_of_all(const Board& board, const Drains& drains) const {
+  constexpr auto badness = [](State s) {
+    return s == State::up ? 0 : s == State::unknown ? 1 : s == State::draining ? 2 : 3;
+  };
+  Health worst{State::up, "all checks are good", 0, -1};
+  int64_t first_to_fail = -1, last_to_return = -1;
+  for (const SiteMonitor& part : all_) {
+    Health h = part.health_on(board, drains);
+    if (!serves(h.state))
+      last_to_return = std::max(last_to_return, h.horizon_ms);
+    else if (h.horizon_ms >= 0)
+      first_to_fail = first_to_fail < 0 ? h.horizon_ms : std::min(first_to_fail, h.horizon_ms);
+    if (badness(h.state) > badness(worst.state)) worst = std::move(h);
+  }
+  worst.horizon_ms = serves(worst.state) ? first_to_fail : last_to_return;
+  return worst;
+}
+
+// What nobody here checks may change at any time: the check that is made is all that bounds it.
+Health SiteMonitor::with_horizon(Health health) const {
+  const CheckConfig& check = spec_.check;
+  if (check.interval_ms <= 0) return health;
+  const int needed = serves(health.state) ? check.fall : check.rise;
+  health.horizon_ms = std::max(0, needed - 1) * (check.interval_ms - check.interval_ms / 10);
+  return health;
+}
+
+std::optional<double> SiteMonitor::utilization(const Board& board) const {
+  double used = -1;
+  if (spec_.kind == SiteSpec::Kind::pool)
+    if (auto pool = board.pools.find(spec_.pool); pool != board.pools.end())
+      used = health::utilization(*pool->second).value_or(-1);
+  if (peer_ && peer_->state() == State::up)
+    if (auto pool = peer_->report().pools.find(spec_.pool); pool != peer_->report().pools.end())
+      used = pool->second.utilization;
+  for (const SiteMonitor& part : all_) used = std::max(used, part.utilization(board).value_or(-1));
+  return used < 0 ? std::nullopt : std::optional(used);
 }
 
 }  // namespace portolan::health

@@ -32,18 +32,22 @@ struct PoolSpec {
   bool operator==(const PoolSpec&) const = default;
 };
 
-// A service in one datacentre. The values of peer, tcp and http are as in the file; the loader has
-// checked them.
+// A service in one datacentre, or one of several checks of it. The values of peer, tcp and http are as in the file; the
+// loader has checked them.
 struct SiteSpec {
-  enum class Kind : uint8_t { none, pool, peer, tcp, http };
+  enum class Kind : uint8_t { none, pool, peer, tcp, http, file, all };
   std::string datacenter;
   Kind kind = Kind::none;
-  std::string pool;   // pool, peer: whose state counts
-  std::string peer;   // "http://192.0.2.20:9146"
-  std::string tcp;    // "host:port"
-  std::string http;   // "http://192.0.2.10/healthz"
-  MinUp min_up;       // pool, peer
-  CheckConfig check;  // peer, tcp, http: interval, timeout, rise, fall; the rest is filled in
+  std::string pool;           // pool, peer: whose state counts
+  std::string peer;           // "http://192.0.2.20:9146"
+  std::string tcp;            // "host:port"
+  std::string http;           // "http://192.0.2.10/healthz", or https
+  std::string file;           // says up, down or draining (file_watch.hh)
+  int64_t max_age_ms = 0;     // file: older ones say nothing
+  std::vector<SiteSpec> all;  // each must be well
+  MinUp min_up;               // pool, peer
+  CheckConfig check;  // interval, timeout, rise, fall (of a pool its own check's); tls of https; the rest is filled in
+  std::string tls_key;  // https: what the daemon knows its trust by
   bool operator==(const SiteSpec&) const = default;
 };
 
@@ -57,6 +61,7 @@ struct MonitorSpec {
   std::vector<PoolSpec> pools;
   std::vector<ServiceSpec> services;
   std::vector<std::string> datacenters;  // all that are known, this node's own among them
+  std::vector<std::string> peers = {};   // URLs of those that are only listened to
 };
 
 }  // namespace portolan::health

@@ -11,22 +11,19 @@ uint64_t mix(uint64_t n) {
   return n ^ n >> 32;
 }
 
-// The last candidate of a group comes first where the order was gone through in vain.
+uint64_t draw_for(const Slate& slate, const Ranked& r, Rng& rng) {
+  return slate.by_network ? mix(slate.network + r.datacenter * 0x9e3779b97f4a7c15) : rng.next();
+}
+
+// Those that were passed by for want of room: where all were, one of them by its room.
 struct Fallback {
-  const Ranked* best = nullptr;
-  uint32_t room = 0;
-  void offer(const Ranked& r, uint32_t its_room) {
-    if (best && its_room <= room) return;
-    best = &r;
-    room = its_room;
+  const Ranked* chosen = nullptr;
+  uint64_t room = 0;  // of all that were offered
+  void offer(const Ranked& r, uint32_t its_room, uint64_t draw) {
+    room += its_room;
+    if (!chosen || draw % (room | 1) < its_room) chosen = &r;
   }
 };
-
-bool has_room(const Slate& slate, const Ranked& r, const Condition& c, Rng& rng) {
-  if (c.room == Condition::full_room) return true;
-  const uint64_t draw = slate.by_network ? mix(slate.network + r.datacenter * 0x9e3779b97f4a7c15) : rng.next();
-  return draw >> 48 < c.room;
-}
 
 // Which of a group were tried.
 class Tried {
@@ -37,6 +34,13 @@ class Tried {
  private:
   uint64_t words_[Picks::most / 64] = {};
 };
+
+void take(const Slate& slate, const Ranked& r, const Condition& c, Rng& rng, Picks& picks, Fallback& fallback) {
+  if (c.room == Condition::full_room) return picks.add(r);
+  const uint64_t draw = draw_for(slate, r, rng);
+  if (draw >> 48 < c.room) return picks.add(r);
+  fallback.offer(r, c.room, draw & 0xffffffffffff);
+}
 
 // `choose(begin, end, tried)`: the index of the next to try, or -1.
 template <class Choose>
@@ -54,10 +58,7 @@ void pick_from_group(const Slate& slate, size_t begin, size_t end, Rng& rng, Pic
     const Ranked& r = slate.order[static_cast<size_t>(next)];
     tried.add(static_cast<size_t>(next));
     const Condition& c = slate.of(r);
-    if (has_room(slate, r, c, rng))
-      picks.add(r);
-    else
-      fallback.offer(r, c.room);
+    take(slate, r, c, rng, picks, fallback);
   }
 }
 
@@ -75,12 +76,9 @@ void go_down(const Slate& slate, Rng& rng, Picks& picks, Choose choose) {
     const Condition& c = slate.of(first);
     picks.look_at(c);
     if (!usable(c.state)) continue;
-    if (has_room(slate, first, c, rng))
-      picks.add(first);
-    else
-      fallback.offer(first, c.room);
+    take(slate, first, c, rng, picks, fallback);
   }
-  if (picks.count == 0 && fallback.best) picks.add(*fallback.best);
+  if (picks.count == 0 && fallback.chosen) picks.add(*fallback.chosen);
 }
 
 }  // namespace

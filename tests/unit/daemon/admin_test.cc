@@ -248,6 +248,10 @@ TEST_F(AdminTest, Explains) {
   EXPECT_EQ(r.status, 200);
   EXPECT_EQ(r.body, "route      any\n");
   EXPECT_EQ(post("/explain", {{"url", "nonsense"}}).status, 400);
+  EXPECT_EQ(post("/explain/dns", {{"name", "www.example.com"}, {"from", "192.0.2.1"}}).status, 200);
+  EXPECT_EQ(backend.calls.back(), "explain dns www.example.com A from 192.0.2.1");
+  EXPECT_EQ(post("/explain/dns", {{"name", "www.example.com"}, {"type", "MX"}}).status, 400);
+  EXPECT_EQ(post("/explain/dns", {{"type", "A"}}).status, 400);
   EXPECT_EQ(post("/explain", {{"urls", "http://a/"}}).status, 400);
 }
 
@@ -301,7 +305,8 @@ TEST_F(AdminTest, EachDoorShowsItsPartOnly) {
     EXPECT_EQ(ask(peers.address, "GET", path).status, 404) << path;
   for (const char* path : {"/status", "/cache", "/cache/top", "/cache/urls"})
     EXPECT_EQ(ask(metrics.address, "GET", path).status, 404) << path;
-  for (const char* path : {"/reload", "/drain", "/enable", "/purge", "/maintenance", "/explain", "/cache/inspect"})
+  for (const char* path :
+       {"/reload", "/drain", "/enable", "/purge", "/maintenance", "/explain", "/explain/dns", "/cache/inspect"})
     for (const auto* door : {&metrics, &peers})
       EXPECT_EQ(ask(door->address, "POST", path, "{\"datacenter\":\"a\"}").status, 404) << path;
   EXPECT_TRUE(backend_.calls.empty());

@@ -45,6 +45,11 @@ class FakeBackend final : public AdminBackend {
     if (request.url.starts_with("http")) return std::string("route      any\n");
     return Error{"not a URL: " + request.url, 400};
   }
+  Result<std::string> explain_dns(const geodns::ExplainDnsRequest& request) override {
+    calls.push_back("explain dns " + request.name + " " + request.type + " from " + request.from);
+    if (request.type == "A") return std::string("question    ") + request.name + "\n";
+    return Error{"only A", 400};
+  }
   CacheCounts cache_counts() override { return counts; }
   CacheTops cache_top(size_t most) override {
     calls.push_back("top " + std::to_string(most));

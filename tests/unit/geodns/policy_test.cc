@@ -303,7 +303,8 @@ TEST(Spilling, NobodyIsLeftWhereNobodyHasRoom) {
   c.conditions[2].room = 200;
   std::map<int, int> counts;
   for (int i = 0; i < 10'000; i++) counts[c.pick(policy("nearest"), rng)[0]]++;
-  EXPECT_GT(counts[1], 9'800) << "the one with most room";
+  EXPECT_NEAR(counts[1], 5'000, 300) << "by their room";
+  EXPECT_NEAR(counts[2], 3'333, 300);
 }
 
 TEST(Spilling, InAGroupTheOthersOfTheGroupComeFirst) {

@@ -1,0 +1,90 @@
+#include "daemon/dns_keeper.hh"
+
+#include <algorithm>
+
+namespace portolan::daemon {
+namespace {
+
+constexpr int64_t gather_ms = 2000;
+constexpr int64_t tick_ms = geodns::Spill::interval_s * 1000;
+constexpr int64_t patience_ms = 3000;  // with the first checks
+
+bool is_checked(const health::Board& board) {
+  for (const auto& [name, sites] : board.services)
+    for (const health::Site& site : sites)
+      if (site.health.state == health::State::unknown && site.health.reason.ends_with(" yet")) return false;
+  return true;
+}
+
+}  // namespace
+
+DnsKeeper::DnsKeeper(loop::Worker& control, Hooks hooks)
+    : control_(control),
+      hooks_(std::move(hooks)),
+      gather_(control, this, &loop::Calls<&DnsKeeper::on_gather>::call),
+      tick_(control, this, &loop::Calls<&DnsKeeper::on_tick>::call),
+      patience_(control, this, &loop::Calls<&DnsKeeper::on_patience_over>::call),
+      alive_(std::make_shared<DnsKeeper*>(this)) {
+  gather_.set(gather_ms);
+  tick_.set(tick_ms);
+  patience_.set(patience_ms);
+}
+
+DnsKeeper::~DnsKeeper() {
+  *alive_ = nullptr;
+}
+
+void DnsKeeper::set_view(const std::shared_ptr<const geodns::View>& view) {
+  directory_ = view->directory;
+  spill_.set_view(*view);
+}
+
+void DnsKeeper::note(const health::Board& board) {
+  if (checked_ || !is_checked(board)) return;
+  checked_ = true;
+  patience_.set(0);  // not amid a board
+}
+
+void DnsKeeper::on_patience_over() {
+  checked_ = true;
+  hooks_.checked();
+}
+
+void DnsKeeper::apply(geodns::ServiceStates& states) const {
+  spill_.apply(states);
+}
+
+void DnsKeeper::on_gather() {
+  gather_.set(gather_ms);
+  if (!spill_.wanted()) return;
+  hooks_.on_workers([&control = control_, alive = alive_](geodns::Server& dns) {
+    auto counts = std::make_shared<geodns::DemandCounts>(dns.take_demand());
+    control.post([alive, counts] {
+      if (*alive) (*alive)->spill_.add(*counts);
+    });
+  });
+}
+
+void DnsKeeper::on_tick() {
+  tick_.set(tick_ms);
+  spill_.tick(utilizations());
+  if (spill_.wanted()) hooks_.rooms_changed();
+}
+
+// Empty where nobody tells.
+std::vector<std::vector<double>> DnsKeeper::utilizations() const {
+  std::vector<std::vector<double>> list;
+  bool any = false;
+  if (!directory_) return list;
+  for (const geodns::Service& service : directory_->services) {
+    auto& row = list.emplace_back(directory_->datacenters.size(), -1.0);
+    for (const geodns::Site& site : service.sites) {
+      const auto used = hooks_.utilization(service.name, directory_->datacenters[site.datacenter].name);
+      row[site.datacenter] = used.value_or(-1);
+      any |= used.has_value();
+    }
+  }
+  return any ? list : std::vector<std::vector<double>>();
+}
+
+}  // namespace portolan::daemon

@@ -1,0 +1,236 @@
+#include "geodns/explain.hh"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/dns/wire.hh"
+#include "core/geo/embedded.hh"
+#include "geodns/steering.hh"
+
+namespace portolan::geodns {
+namespace {
+
+constexpr unsigned most_links = 16;
+constexpr size_t most_shown = 24;  // candidates
+
+std::string_view to_string(State state) {
+  constexpr std::string_view names[] = {"unknown", "up", "down", "draining"};
+  return names[static_cast<size_t>(state)];
+}
+
+template <class List>
+std::string joined(const List& list) {
+  return fmt::format("{}", fmt::join(list, ", "));
+}
+
+// Whom a rule is for.
+std::string clients_of(const Rule& rule) {
+  std::vector<std::string> parts;
+  const auto add = [&](const char* what, const auto& list) {
+    if (!list.empty()) parts.push_back(std::string(what) + " " + joined(list));
+  };
+  std::vector<std::string> networks;
+  for (const IpNetwork& n : rule.networks) networks.push_back(n.to_string());
+  add("networks", networks);
+  add("asn", rule.asns);
+  add("countries", rule.countries);
+  add("regions", rule.regions);
+  add("continents", rule.continents);
+  std::string text = parts.empty() ? "anybody" : joined(parts);
+  return rule.imprecise ? text + ", imprecise" : text;
+}
+
+std::string location_text(const geo::Location& at) {
+  std::vector<std::string> parts;
+  if (at.country[0])
+    parts.push_back(std::string(at.country_code()) + (at.region[0] ? "-" + std::string(at.region_code()) : ""));
+  if (at.continent[0]) parts.emplace_back(at.continent_code());
+  if (at.asn) parts.push_back(fmt::format("AS{}", at.asn));
+  if (at.has_coordinates) {
+    parts.push_back(fmt::format("{:.3f}, {:.3f}", at.latitude, at.longitude));
+    if (at.accuracy_radius_km) parts.back() += fmt::format(" within {} km", at.accuracy_radius_km);
+  }
+  return parts.empty() ? "nothing is known" : joined(parts);
+}
+
+class Explanation {
+ public:
+  Explanation(const IpNetwork& from, bool v6, const View& view, Rng& rng)
+      : from_(from), v6_(v6), view_(view), rng_(rng) {}
+
+  std::string run(const std::string& name, std::string_view key) {
+    line("question", fmt::format("{} {} from {}", name, v6_ ? "AAAA" : "A", from_text()));
+    solve(key);
+    return std::move(text_);
+  }
+
+ private:
+  void line(std::string_view stage, std::string_view what) { text_ += fmt::format("{:<11} {}\n", stage, what); }
+  std::string from_text() const {
+    return from_.length == from_.address.bits() ? from_.address.to_string() : from_.to_string();
+  }
+
+  void solve(std::string_view key) {
+    const int index = view_.zones ? view_.zones->find(key) : ZoneSet::none;
+    if (index == ZoneSet::none) return line("zone", "none is this server's: REFUSED");
+    const Zone& zone = view_.zones->at(index);
+    line("zone", zone.text());
+    for (unsigned links = 0; links <= most_links; links++) {
+      const Node* node = zone.find(key);
+      if (!node) return line("answer", "the name does not exist: NXDOMAIN, scope /0");
+      if (node->service) return solve_service(*node->service);
+      const RecordSet* cname = node->find(dns::type_cname);
+      if (!cname) return solve_static(*node);
+      key = cname->data.front();
+      size_t offset = 0;
+      dns::Name target;
+      target.read({reinterpret_cast<const uint8_t*>(key.data()), key.size()}, offset, false);
+      line("alias", "of " + target.to_string());
+      if (view_.zones->find(key) != index)
+        return line("answer", "the alias leads out of the zone and ends there, scope /0");
+    }
+  }
+
+  void solve_static(const Node& node) {
+    const RecordSet* set = node.find(v6_ ? dns::type_aaaa : dns::type_a);
+    line("answer", set ? fmt::format("{} record{}, the same for everybody, TTL {} s, scope /0", set->data.size(),
+                                     set->data.size() == 1 ? "" : "s", set->ttl_s)
+                       : "no records of this type: NODATA, scope /0");
+  }
+
+  void solve_service(const ServiceRecord& record) {
+    const Service& service = view_.directory->services[record.service];
+    line("service", fmt::format("{}, policy {}", service.name, record.policy->name));
+    if (record.plan[v6_] == ServiceRecord::no_plan)
+      return line("answer", "the service has no addresses of this family: NODATA, scope /0");
+    const Plan& plan = *(*view_.plans)[static_cast<size_t>(record.plan[v6_])];
+    client();
+    const geo::Location at = location(plan);
+    match(plan, at);
+    Steered steered;
+    steer(record, v6_, view_, from_.address, plan.find(from_.address), rng_, steered);
+    candidates(plan, record, steered, at);
+    pick(service, record, steered);
+    ttl(record, steered);
+    scope(plan, steered);
+  }
+
+  void client() {
+    const geo::Embedded inside = geo::find_embedded(from_.address);
+    if (inside.offset > 0) line("client", inside.address.to_string() + ", inside the IPv6 address");
+    if (!view_.shown(from_.address).is_v4() && !view_.shown(from_.address).is_v6())
+      line("client", "in a private network: its address is told to nobody further");
+  }
+
+  geo::Location location(const Plan& plan) {
+    if (!view_.geo) {
+      line("location", "there is no database");
+      return {};
+    }
+    const geo::Location at = view_.geo->location(view_.geo->find(from_.address).place);
+    std::string text = location_text(at);
+    if (plan.spec().looks_at_places() && plan.spec().accuracy_km && at.has_coordinates)
+      text += fmt::format("; {} (accuracy {} km)", plan.match(at).precise ? "precise" : "imprecise",
+                          plan.spec().accuracy_km);
+    line("location", text);
+    return at;
+  }
+
+  void match(const Plan& plan, const geo::Location& at) {
+    const PlanSpec& spec = plan.spec();
+    const Plan::Match match = plan.match(at);
+    const int by_network = plan.rule_for(from_.address);
+    const int rule = by_network != Plan::no_rule ? by_network : match.rule;
+    if (rule != Plan::no_rule) {
+      const Rule& r = spec.rules[static_cast<size_t>(rule)];
+      std::vector<std::string> names;
+      for (uint16_t c : r.datacenters) names.push_back(datacenter(spec.candidates[c].datacenter).name);
+      return line("match", fmt::format("rule {} for {}: {} {}{}", rule + 1, clients_of(r),
+                                       r.ordered ? "order" : "among", joined(names), r.only ? ", only" : ""));
+    }
+    if (match.by_fallback) return line("match", "no rule; the record's order, as the location is not known precisely");
+    if (!spec.policy->policy->needs_location()) return line("match", "no rule; the policy, for everybody alike");
+    line("match", at.has_coordinates ? "no rule; by distance" : "no rule; no coordinates, so the order of the file");
+  }
+
+  const Datacenter& datacenter(size_t index) const { return view_.directory->datacenters[index]; }
+
+  void candidates(const Plan& plan, const ServiceRecord& record, const Steered& steered, const geo::Location& at) {
+    const auto order = plan.order(steered.order);
+    const Point here = Point::from_degrees(at.latitude, at.longitude);
+    unsigned group = 0;
+    for (size_t i = 0; i < order.size() && i < most_shown; i++) {
+      if (i == 0 || order[i - 1].group_end == i) group++;
+      const Candidate& c = plan.spec().candidates[order[i].candidate];
+      const Condition condition = view_.states.of(record.service, c.datacenter);
+      std::string distance =
+          at.has_coordinates && c.has_location ? fmt::format("{:.0f} km", here.distance_km(c.location)) : "-";
+      std::string text = fmt::format("{}. {:<14} {:>9}  {}", group, datacenter(c.datacenter).name, distance,
+                                     to_string(condition.state));
+      if (order[i].group_end - (i == 0 || order[i - 1].group_end == i ? i : 0) > 1 || order[i].weight != 1)
+        text += fmt::format(", weight {}", order[i].weight);
+      if (condition.room != Condition::full_room)
+        text += fmt::format(", takes {:.1f}%", condition.room * 100.0 / Condition::full_room);
+      if (condition.horizon_s != Condition::ever) text += fmt::format(", holds {} s", condition.horizon_s);
+      line(i == 0 ? "candidates" : "", text);
+    }
+    if (order.size() > most_shown) line("", fmt::format("and {} more", order.size() - most_shown));
+  }
+
+  void pick(const Service& service, const ServiceRecord& record, const Steered& steered) {
+    if (steered.picks.last_resort) {
+      constexpr std::string_view words[] = {"all of them", "the first", "nothing: NODATA"};
+      line("pick",
+           fmt::format("none is usable; the last resort is {}", words[static_cast<size_t>(record.last_resort)]));
+    }
+    for (unsigned i = 0; i < steered.picks.count; i++) {
+      const Site& site = service.sites[steered.candidates()[steered.picks.list[i]].site];
+      std::vector<std::string> addresses;
+      for (const std::string& wire : site.of(v6_)) {
+        IpAddress a;
+        a.family = v6_ ? IpAddress::Family::v6 : IpAddress::Family::v4;
+        std::copy(wire.begin(), wire.end(), a.bytes.begin());
+        addresses.push_back(a.to_string());
+      }
+      line(i == 0 && !steered.picks.last_resort ? "pick" : "",
+           datacenter(site.datacenter).name + ": " + joined(addresses));
+    }
+  }
+
+  void ttl(const ServiceRecord& record, const Steered& steered) {
+    if (steered.picks.count == 0) return;
+    std::string why = fmt::format("the record's {} s", record.ttl_s);
+    if (steered.picks.horizon_s != Condition::ever)
+      why += fmt::format(", nothing changes for {} s", steered.picks.horizon_s);
+    if (view_.ttl.least_s) why += fmt::format(", at least {} s", view_.ttl.least_s);
+    line("ttl", fmt::format("{} s: {}", steered.ttl_s, why));
+  }
+
+  void scope(const Plan& plan, const Steered& steered) {
+    std::string why = steered.scope == 0 ? "the same for everybody" : from_.address.masked(steered.scope).to_string();
+    if (plan.policy().sticks() && steered.scope) why += ", whose clients stay together";
+    line("scope", steered.scope == 0 ? "/0: " + why : fmt::format("/{}: {}", steered.scope, why));
+  }
+
+  const IpNetwork from_;
+  const bool v6_;
+  const View& view_;
+  Rng& rng_;
+  std::string text_;
+};
+
+}  // namespace
+
+Result<std::string> explain_dns(const ExplainDnsRequest& request, const View& view, Rng& rng) {
+  auto name = dns::Name::parse(request.name);
+  if (!name) return Error{"\"" + request.name + "\" is not a domain name: " + name.error().text, 400};
+  if (request.type != "A" && request.type != "AAAA")
+    return Error{"only A and AAAA are answered by policies, not " + request.type, 400};
+  auto from = IpNetwork::parse(request.from);
+  if (!from) return Error{from.error().text, 400};
+  return Explanation(*from, request.type == "AAAA", view, rng).run(name->to_string(), name->lowered().wire());
+}
+
+}  // namespace portolan::geodns

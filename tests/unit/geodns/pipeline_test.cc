@@ -1,0 +1,199 @@
+// From the record as written to the bytes of its answers: how many, for how long, and what is left when nothing is.
+#include "tests/unit/geodns/fixture.hh"
+
+namespace portolan::geodns {
+namespace {
+
+using List = std::vector<std::string>;
+
+class Pipeline : public testing::Test, public test::World {
+ protected:
+  void record(RecordConfig r, uint32_t min_ttl_s = 5) {
+    GeodnsConfig c = test::config();
+    c.min_ttl_s = min_ttl_s;
+    r.name = "it";
+    c.zones[0].records.push_back(std::move(r));
+    std::vector<Mistake> mistakes;
+    auto built = build_view(c, 1, mistakes);
+    ASSERT_TRUE(built) << mistakes.front().text;
+    give_places(*built, test::table(), nullptr);
+    view = built;
+  }
+  uint32_t ttl() { return ask("it.example.com").answers().at(0).ttl_s; }
+  static Condition holds(State state, uint32_t seconds) {
+    Condition c = state;
+    c.horizon_s = seconds;
+    return c;
+  }
+  void conditions(Condition us, Condition eu, Condition jp) { view = with_states(*view, {{{us, eu, jp}}}); }
+};
+
+TEST_F(Pipeline, SeveralDatacentresAreAnsweredWhereAsked) {
+  RecordConfig r = test::service("", "web", "nearest");
+  r.answers = 2;
+  record(r);
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.1.2.0/24"), (List{"192.0.2.10", "192.0.2.20"}));
+  EXPECT_EQ(info.datacenter, AnswerInfo::several_datacenters);
+  states(State::up, State::down, State::up);
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.1.2.0/24"), (List{"192.0.2.10", "192.0.2.30"}));
+  states(State::down, State::down, State::up);
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.1.2.0/24"), List{"192.0.2.30"}) << "one is better than none";
+}
+
+TEST_F(Pipeline, AllIsEveryUsableOne) {
+  record(test::service("", "web", "all"));
+  EXPECT_EQ(answers("it.example.com").size(), 3u);
+  states(State::up, State::down, State::unknown);
+  EXPECT_EQ(answers("it.example.com"), (List{"192.0.2.10", "192.0.2.30"}));
+  EXPECT_EQ(ask("it.example.com", dns::type_a, "10.1.2.0/24").scope(), 0) << "the same for everybody";
+}
+
+TEST_F(Pipeline, TheLastResortIsWhatWasAskedFor) {
+  for (const char* resort : {"all", "first", "none", ""}) {
+    RecordConfig r = test::service("", "web", "failover");
+    r.last_resort = resort;
+    r.order = {"eu", "us", "jp"};
+    record(r);
+    states(State::down, State::draining, State::down);
+    const List all{"192.0.2.10", "192.0.2.20", "192.0.2.30"};
+    const std::string_view word = resort;
+    const List expected = word == "none" ? List() : word == "first" ? List{"192.0.2.20"} : all;
+    EXPECT_EQ(answers("it.example.com", dns::type_a, "10.1.2.0/24"), expected) << resort;
+    if (word == "none") {
+      const auto m = ask("it.example.com", dns::type_a, "10.1.2.0/24");
+      EXPECT_EQ(m.rcode, dns::noerror);
+      EXPECT_EQ(m.authority().size(), 1u) << "NODATA";
+      EXPECT_EQ(m.scope(), 0);
+    }
+  }
+}
+
+TEST_F(Pipeline, NoPolicyIsEverEmptyUnlessAsked) {
+  for (const PolicyPart* part : Registration<PolicyPart>::all())
+    for (int rule = 0; rule < 3; rule++) {
+      RecordConfig r = test::service("", "web", std::string(part->name));
+      if (rule > 0) {
+        r.rules.resize(1);
+        r.rules[0].networks = {*IpNetwork::parse("10.0.0.0/8")};
+        r.rules[0].datacenters = {"jp"};
+        r.rules[0].only = rule == 2;
+      }
+      record(r);
+      const auto before = view;
+      for (int s = 0; s < 64; s++) {
+        view = before;
+        states(static_cast<State>(s & 3), static_cast<State>(s >> 2 & 3), static_cast<State>(s >> 4 & 3));
+        for (const char* from : {"10.1.2.0/24", "203.0.113.0/24", "2001:db8:f::/56"})
+          ASSERT_FALSE(answers("it.example.com", dns::type_a, from).empty()) << part->name << " " << s << " " << from;
+      }
+    }
+}
+
+TEST_F(Pipeline, ARuleForTheOnlyDatacentreIsKeptToEvenWhenItIsDown) {
+  RecordConfig r = test::service("", "web", "nearest");
+  r.rules.resize(1);
+  r.rules[0].networks = {*IpNetwork::parse("10.1.0.0/16")};
+  r.rules[0].order = {"jp"};
+  r.rules[0].only = true;
+  record(r);
+  states(State::up, State::up, State::down);
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.1.2.0/24"), List{"192.0.2.30"});
+  EXPECT_EQ(ask("it.example.com", dns::type_a, "10.1.2.0/24").scope(), 16) << "a last resort of those alone";
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.2.2.0/24"), List{"192.0.2.10"});
+}
+
+TEST_F(Pipeline, StickyAnswersAreForTheNetworkThatSticks) {
+  record(test::service("", "web", "sticky"));
+  EXPECT_EQ(ask("it.example.com", dns::type_a, "10.1.0.0/20").scope(), 24);
+  EXPECT_EQ(ask("it.example.com", dns::type_a, "10.1.2.3/32").scope(), 24);
+  EXPECT_EQ(ask("it.example.com", dns::type_aaaa, "2001:db8:f::/48").scope(), 56);
+  for (int i = 0; i < 200; i++) {
+    const std::string network = "10.7." + std::to_string(i) + ".";
+    const List first = answers("it.example.com", dns::type_a, network + "1/32");
+    ASSERT_EQ(answers("it.example.com", dns::type_a, network + "250/32"), first);
+  }
+}
+
+TEST_F(Pipeline, ATtlNeverOutlastsTheNextMomentTheAnswerCouldChange) {
+  RecordConfig r = test::service("", "web", "failover");
+  r.order = {"us", "eu", "jp"};
+  record(r);
+  EXPECT_EQ(ttl(), 30u) << "nobody says when it could";
+  conditions(holds(State::up, 12), holds(State::up, 7), holds(State::up, 6));
+  EXPECT_EQ(ttl(), 12u) << "those behind it change nothing";
+  conditions(holds(State::down, 9), holds(State::up, 20), holds(State::up, 6));
+  EXPECT_EQ(ttl(), 9u) << "it may come back";
+  conditions(holds(State::up, 1), holds(State::up, 20), holds(State::up, 6));
+  EXPECT_EQ(ttl(), 5u) << "the floor";
+  conditions(holds(State::up, 100), State::up, State::up);
+  EXPECT_EQ(ttl(), 30u) << "the record's own is the most";
+  r.ttl_s = 2;
+  record(r);
+  conditions(holds(State::up, 1), State::up, State::up);
+  EXPECT_EQ(ttl(), 2u) << "which counts for more than the floor";
+  r.policy = "weighted";
+  r.order.clear();
+  r.ttl_s = 60;
+  record(r);
+  conditions(holds(State::up, 50), holds(State::up, 40), holds(State::down, 20));
+  EXPECT_EQ(ttl(), 20u) << "each of them has a say";
+}
+
+TEST_F(Pipeline, MistakesOfRulesAreNamed) {
+  const auto mistakes_of = [](const std::function<void(RecordConfig&)>& edit, const char* policy = "nearest") {
+    RecordConfig r = test::service("it", "web", policy);
+    r.rules.resize(1);
+    r.rules[0].where = "rule:1:1";
+    r.rules[0].datacenters = {"eu"};
+    edit(r);
+    GeodnsConfig c = test::config();
+    c.zones[0].records.push_back(std::move(r));
+    std::vector<Mistake> mistakes;
+    build_view(c, 1, mistakes);
+    std::string text;
+    for (const Mistake& m : mistakes) text += m.where + ": " + m.text + "\n";
+    return text;
+  };
+  const auto expect = [&](const char* what, const std::function<void(RecordConfig&)>& edit,
+                          const char* policy = "nearest") {
+    EXPECT_NE(mistakes_of(edit, policy).find(what), std::string::npos) << mistakes_of(edit, policy);
+  };
+  EXPECT_EQ(mistakes_of([](RecordConfig&) {}), "");
+  expect("rule:1:1: \"Germany\" is not a country's code", [](RecordConfig& r) { r.rules[0].countries = {"Germany"}; });
+  expect("is not a region's code", [](RecordConfig& r) { r.rules[0].regions = {"CA"}; });
+  expect("is not one of AF", [](RecordConfig& r) { r.rules[0].continents = {"XX"}; });
+  expect("a rule before this one names DE", [](RecordConfig& r) { r.rules[0].countries = {"DE", "DE"}; });
+  expect("one of the two", [](RecordConfig& r) { r.rules[0].order = {"us"}; });
+  expect("does not stand in \"mars\"", [](RecordConfig& r) { r.rules[0].datacenters = {"mars"}; });
+  expect("names \"eu\" twice", [](RecordConfig& r) { r.rules[0].datacenters = {"eu", "eu"}; });
+  expect("networks are precise", [](RecordConfig& r) {
+    r.rules[0].imprecise = true;
+    r.rules[0].networks = {*IpNetwork::parse("10.0.0.0/8")};
+  });
+  expect("weights belong to", [](RecordConfig& r) { r.rules[0].weights = {{"eu", 1}}; });
+  expect(
+      "which datacenters do not",
+      [](RecordConfig& r) {
+        r.rules[0].weights = {{"us", 1}};
+      },
+      "weighted");
+  expect(
+      "order belongs to",
+      [](RecordConfig& r) {
+        r.rules[0].order = {"eu"};
+        r.rules[0].datacenters.clear();
+      },
+      "sticky");
+}
+
+TEST(Privacy, AddressesOfPrivateNetworksAreNotShown) {
+  View view;
+  view.hidden = {*IpNetwork::parse("10.0.0.0/8"), *IpNetwork::parse("2001:db8::/32")};
+  for (const char* hidden : {"10.1.2.3", "2001:db8::1", "::ffff:10.1.2.3", "64:ff9b::10.0.0.1"})
+    EXPECT_EQ(view.shown(test::ip(hidden)).to_string(), "-") << hidden;
+  for (const char* open : {"11.1.2.3", "2001:db9::1", "::ffff:11.1.2.3"})
+    EXPECT_EQ(view.shown(test::ip(open)), test::ip(open)) << open;
+}
+
+}  // namespace
+}  // namespace portolan::geodns

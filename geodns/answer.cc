@@ -99,8 +99,8 @@ class Exchange {
   // The record has a plan for the family.
   void go_to(const ServiceRecord& record, bool v6, Steered& steered) {
     const IpAddress& asker = asker_of(query_, client_);
-    const Plan& plan = *(*view_.plans)[static_cast<size_t>(record.plan[v6])];
-    steer(record, v6, view_, asker, asked_.plan == &plan ? asked_.found : plan.find(asker), rng_, steered);
+    const Plan& plan = plan_of(record, v6, view_);
+    steer(record, plan, view_, asker, asked_.plan == &plan ? asked_.found : plan.find(asker), rng_, steered);
     info_.policy = record.policy->name;
     info_.flow = record.flow[v6];
     info_.order = steered.order;
@@ -111,7 +111,7 @@ class Exchange {
   }
 
   const Site& site_of(const Service& service, const Steered& steered, unsigned pick) const {
-    return service.sites[steered.candidates()[steered.picks.list[pick]].site];
+    return service.sites.data()[steered.candidates().data()[steered.picks.list[pick]].site];
   }
   // Every site of the service, as all orders have all of them.
   static bool is_everybody(const Steered& steered) {
@@ -235,7 +235,7 @@ void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, co
   if (!by_name && !asks_address(query) && !(record.https && query.type == dns::type_https)) return;
   const int plan = record.plan[query.type == dns::type_aaaa && !by_name];
   if (plan == ServiceRecord::no_plan) return;
-  asked.plan = (*view.plans)[static_cast<size_t>(plan)].get();
+  asked.plan = &plan_of(record, query.type == dns::type_aaaa && !by_name, view);
   asked.asker = asker_of(query, client);
   asked.plan->prefetch(asked.asker);
 }

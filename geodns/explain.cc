@@ -110,7 +110,7 @@ class Explanation {
     const geo::Location at = location(plan);
     match(plan, at);
     Steered steered;
-    steer(record, v6_, view_, from_.address, plan.find(from_.address), rng_, steered);
+    steer(record, plan, view_, from_.address, plan.find(from_.address), rng_, steered);
     candidates(plan, record, steered, at);
     pick(service, record, steered);
     ttl(record, steered);

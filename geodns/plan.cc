@@ -188,7 +188,7 @@ class PlanBuilder {
 };
 
 Plan::Plan(PlanSpec spec, std::shared_ptr<const geo::Table> places)
-    : spec_(std::move(spec)), key_(spec_.key()), places_(std::move(places)) {
+    : spec_(std::move(spec)), policy_(spec_.policy->policy), key_(spec_.key()), places_(std::move(places)) {
   PlanBuilder(*this).build();
 }
 

@@ -62,14 +62,14 @@ class Plan {
 
   size_t order_count() const { return orders_.size(); }
   std::span<const Ranked> order(uint32_t index) const {
-    const Order& o = orders_[index];
+    const Order& o = orders_.data()[index];
     return {ranked_.data() + o.first, o.count};
   }
   // Every order has all candidates.
   bool orders_are_whole() const { return whole_; }
 
   const PlanSpec& spec() const { return spec_; }
-  const Policy& policy() const { return *spec_.policy->policy; }
+  const Policy& policy() const { return *policy_; }
   const std::string& key() const { return key_; }  // the spec's
   // Made anew with these places, it would be the same.
   bool goes_by(const std::shared_ptr<const geo::Table>& places) const;
@@ -91,6 +91,7 @@ class Plan {
     uint32_t count = 0;
   };
   PlanSpec spec_;
+  const Policy* policy_;
   std::string key_;
   std::shared_ptr<const geo::Table> places_;
   geo::Networks networks_;                   // of rules → order << 12 | rule

@@ -41,23 +41,33 @@ void take_last_resort(LastResort wanted, const Slate& slate, Steered& out) {
 
 }  // namespace
 
-void steer(const ServiceRecord& record, bool v6, const View& view, const IpAddress& asker, const Plan::Found& found,
-           Rng& rng, Steered& out) {
-  out.plan = (*view.plans)[static_cast<size_t>(record.plan[v6])].get();
+void steer(const ServiceRecord& record, const Plan& plan, const View& view, const IpAddress& asker,
+           const Plan::Found& found, Rng& rng, Steered& out) {
+  out.plan = &plan;
   out.order = found.order;
   out.scope = found.scope;
   out.picks.count = 0;
   out.picks.last_resort = false;
   out.picks.horizon_s = Condition::ever;
-  const Policy& policy = out.plan->policy();
-  Slate slate{out.plan->order(found.order), view.states.of(record.service), record.answers, 0, false};
-  if (policy.sticks()) {
+  Slate slate{plan.order(found.order), view.states.of(record.service), record.answers, 0, false};
+  const Policy& policy = plan.policy();
+  const Ranked& first = *slate.order.data();
+  const Condition& now = slate.of(first);
+  const bool sticks = policy.sticks();
+  if (sticks) {
     slate.network = sticky_network(asker, out.scope);
     slate.by_network = true;
   }
-  policy.pick(slate, rng, out.picks);
-  if (out.picks.count == 0) take_last_resort(record.last_resort, slate, out);
-  out.ttl_s = std::min({record.ttl_s, std::max(out.picks.horizon_s, view.ttl.least_s), view.ttl.most_s});
+  if (first.group_end == 1 && record.answers == 1 && usable(now.state) && now.room == Condition::full_room) {
+    // What most get: the first choice, which is alone, well, and has room.
+    out.picks.add(first);
+    out.picks.horizon_s = now.horizon_s;
+  } else {
+    policy.pick(slate, rng, out.picks);
+    if (out.picks.count == 0) take_last_resort(record.last_resort, slate, out);
+  }
+  const uint32_t holds = std::max(out.picks.horizon_s, view.ttl.least_s);
+  out.ttl_s = std::min(record.ttl_s, std::min(holds, view.ttl.most_s));
 }
 
 }  // namespace portolan::geodns

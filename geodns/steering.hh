@@ -28,8 +28,13 @@ struct Steered {
   std::span<const Candidate> candidates() const { return plan->spec().candidates; }
 };
 
-// Of the record's plan for a family: what `found` leads to now. The record has a plan for it.
-void steer(const ServiceRecord& record, bool v6, const View& view, const IpAddress& asker, const Plan::Found& found,
-           Rng& rng, Steered& out);
+// What `found` of the record's plan for a family leads to now.
+void steer(const ServiceRecord& record, const Plan& plan, const View& view, const IpAddress& asker,
+           const Plan::Found& found, Rng& rng, Steered& out);
+
+// The record's plan for a family; it has one.
+inline const Plan& plan_of(const ServiceRecord& record, bool v6, const View& view) {
+  return *view.plans->data()[record.plan[v6]].get();
+}
 
 }  // namespace portolan::geodns

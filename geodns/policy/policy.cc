@@ -83,11 +83,6 @@ void go_down(const Slate& slate, Rng& rng, Picks& picks, Choose choose) {
 
 }  // namespace
 
-const Condition& Slate::of(const Ranked& r) const {
-  static constexpr Condition unknown;
-  return r.datacenter < conditions.size() ? conditions[r.datacenter] : unknown;
-}
-
 void pick_by_weight(const Slate& slate, Rng& rng, Picks& picks) {
   go_down(slate, rng, picks, [&](size_t begin, size_t end, const Tried& tried) {
     uint64_t total = 0, count = 0;

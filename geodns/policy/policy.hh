@@ -42,7 +42,10 @@ struct Slate {
   uint32_t answers = 1;                   // how many datacentres are wanted; `every`: the record does not say
   uint64_t network = 0;                   // the asker's, mixed: what sticks goes by it
   bool by_network = false;                // spills go by it as well; else by chance
-  const Condition& of(const Ranked& r) const;
+  const Condition& of(const Ranked& r) const {
+    return r.datacenter < conditions.size() ? conditions.data()[r.datacenter] : unknown;
+  }
+  static constexpr Condition unknown{};
 };
 
 struct Picks {

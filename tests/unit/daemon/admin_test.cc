@@ -249,7 +249,7 @@ TEST_F(AdminTest, Explains) {
   EXPECT_EQ(r.body, "route      any\n");
   EXPECT_EQ(post("/explain", {{"url", "nonsense"}}).status, 400);
   EXPECT_EQ(post("/explain/dns", {{"name", "www.example.com"}, {"from", "192.0.2.1"}}).status, 200);
-  EXPECT_EQ(backend.calls.back(), "explain dns www.example.com A from 192.0.2.1");
+  EXPECT_EQ(backend_.calls.back(), "explain dns www.example.com A from 192.0.2.1");
   EXPECT_EQ(post("/explain/dns", {{"name", "www.example.com"}, {"type", "MX"}}).status, 400);
   EXPECT_EQ(post("/explain/dns", {{"type", "A"}}).status, 400);
   EXPECT_EQ(post("/explain", {{"urls", "http://a/"}}).status, 400);

@@ -321,7 +321,7 @@ TEST(RandomTables, EveryAddressOfAScopeGetsTheSameDatacentres) {
     }
     const auto picked = [&](const IpAddress& a, unsigned& scope) {
       Steered steered;
-      steer(record, a.is_v6(), *now, a, (*now->plans)[0]->find(a), world.rng, steered);
+      steer(record, *(*now->plans)[0], *now, a, (*now->plans)[0]->find(a), world.rng, steered);
       scope = steered.scope;
       std::vector<int> list(steered.picks.list, steered.picks.list + steered.picks.count);
       std::sort(list.begin(), list.end());

@@ -149,7 +149,7 @@ class Simulation : public testing::Test {
     Steered steered;
     if (demand) demand->set_view(*now);
     for (const Asker& a : everybody) {
-      steer(r, false, *now, a.address, plan.find(a.address), rng, steered);
+      steer(r, plan, *now, a.address, plan.find(a.address), rng, steered);
       const Candidate& c = steered.candidates()[steered.picks.list[0]];
       o.where.push_back(static_cast<uint8_t>(c.datacenter));
       o.share[c.datacenter] += 1.0 / askers;

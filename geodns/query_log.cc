@@ -61,7 +61,7 @@ void QueryLog::write(const Line& line) {
   const dns::Query& query = line.asked.query;
   out.add("{{\"time\":\"{:%FT%T}.{:03}Z\",\"client\":\"", fmt::gmtime(static_cast<time_t>(line.wall_ms / 1000)),
           line.wall_ms % 1000);
-  out.add_address(line.client.unmapped());
+  out.add_address(line.view.shown(line.client.unmapped()));
   out.add("\",\"transport\":\"{}\"", line.transport);
   if (query.has_question) {
     out.add(",\"name\":\"");
@@ -72,8 +72,9 @@ void QueryLog::write(const Line& line) {
   }
   if (query.has_subnet && query.subnet.source > 0) {
     out.add(",\"subnet\":\"");
-    out.add_address(query.subnet.address);
-    out.add("/{}\"", query.subnet.source);
+    const IpAddress subnet = line.view.shown(query.subnet.address);
+    out.add_address(subnet);
+    subnet.family == IpAddress::Family::none ? out.add("\"") : out.add("/{}\"", query.subnet.source);
   }
   if (line.info.zone != ZoneSet::none) out.add(",\"zone\":\"{}\"", line.view.zones->at(line.info.zone).text());
   if (line.info.datacenter >= 0)

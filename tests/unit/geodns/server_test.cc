@@ -494,6 +494,12 @@ TEST(QueryLog, ALineAQueryOrAShareOfThem) {
     question.type = 65280;
     question.options = "";
     log_all(log, make(question), 1);
+    auto hiding = std::make_shared<View>(*world.view);
+    hiding->hidden = {*IpNetwork::parse("10.0.0.0/8")};
+    world.view = hiding;
+    question.type = dns::type_a;
+    question.options = test::subnet_option("10.1.2.0/24");
+    log_all(log, make(question), 1);
   }
   EXPECT_EQ(lines(),
             "{\"time\":\"2023-11-14T22:13:20.123Z\",\"client\":\"10.9.9.9\",\"transport\":\"udp\","
@@ -505,7 +511,10 @@ TEST(QueryLog, ALineAQueryOrAShareOfThem) {
             "\"datacenter\":\"eu\",\"rcode\":\"NOERROR\",\"bytes\":71}\n"
             "{\"time\":\"2023-11-14T22:13:20.123Z\",\"client\":\"10.9.9.9\",\"transport\":\"udp\","
             "\"name\":\"www.example.com.\",\"type\":\"TYPE65280\",\"zone\":\"example.com\",\"rcode\":\"NOERROR\","
-            "\"bytes\":96}\n");
+            "\"bytes\":96}\n"
+            "{\"time\":\"2023-11-14T22:13:20.123Z\",\"client\":\"-\",\"transport\":\"udp\","
+            "\"name\":\"www.example.com.\",\"type\":\"A\",\"subnet\":\"-\",\"zone\":\"example.com\","
+            "\"policy\":\"nearest\",\"datacenter\":\"eu\",\"rcode\":\"NOERROR\",\"bytes\":71}\n");
   ASSERT_EQ(::ftruncate(file.get(), 0), 0);
   {
     loop::LogWriter writer;

@@ -46,7 +46,7 @@ def process_text(process):
 
 class GeoReload(harness.Case):
     def serve(self, us=ALWAYS, eu=ALWAYS, name='ns1', peers='', listen=''):
-        folder = self.subfolder(name)
+        folder = self.subfolder(name + '-files')
         subprocess.run([harness.BINARY, 'geo-demo', os.path.join(folder, 'geo.mmdb')], check=True,
                        stdout=subprocess.DEVNULL)
         self.ours = os.path.join(folder, 'ours.txt')

@@ -11,6 +11,9 @@ Disk::Disk(const Config& config, FileSystem& files, Executor& executor, const Cl
 Disk::~Disk() {
   engine_->stop();
 }
+void Disk::stop() {
+  engine_->stop();
+}
 void Disk::start() {
   engine_->start();
 }
@@ -19,6 +22,9 @@ bool Disk::may_have(Key key) const {
 }
 std::optional<Found> Disk::read(Key key) {
   return engine_->read(key);
+}
+FileRef Disk::hold(const Spot& spot) const {
+  return engine_->hold(spot);
 }
 void Disk::touch(Key key) {
   engine_->touch(key);

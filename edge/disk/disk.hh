@@ -3,7 +3,7 @@
 // nothing of HTTP: a record is a key, a number that grows, some bytes of `meta` and a body. What isn't whole and right
 // doesn't exist; when the disk fails the tier steps aside, and everybody goes on without it.
 //
-// Threads: may_have(), touch(), write(), remove(), tick(), stats() any, and none of them waits for a disk; read(),
+// Threads: may_have(), hold(), touch(), write(), remove(), tick(), stats() any, and none of them waits for a disk; read(),
 // verify() and most_used() wait for it: on the Executor's threads only.
 #include <cstdint>
 #include <functional>
@@ -33,14 +33,22 @@ struct Record {
   Body body;               // no file ranges but those that pread(2) can read; at most max_body_bytes
 };
 
+// Where something was found, for Disk::hold().
+struct Spot {
+  uint64_t trust = 0, epoch = 0;
+  uint32_t segment = 0;
+};
+
 struct Found {
   uint64_t sequence = 0;
   std::string meta;
   // The body: verified, and at this place as long as `file` is held. It also may be sent by sendfile(2): what is under
-  // way is never overwritten.
+  // way is never overwritten. Held, it keeps a whole segment from being used anew: for as long as it takes to send it, not
+  // for as long as somebody remembers it (Spot, Disk::hold()).
   FileRef file;
   off_t offset = 0;
   uint64_t length = 0;
+  Spot spot;
 };
 
 struct Config {
@@ -115,16 +123,22 @@ class Disk {
   // Nobody else may use the directory: where another process or an earlier Disk still has it, or something that an
   // earlier one found is still held, this one is aside until that ends.
   Disk(const Config& config, FileSystem& files, Executor& executor, const Clock& clock, Tuning tuning = {});
-  ~Disk();  // waits for what it has under way; what was written but not flushed is flushed
+  ~Disk();  // stop()
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
 
   // Opens the store and reads its index, on the executor. It serves what it knows already meanwhile.
   void start();
+  // Waits for what it has under way, writes what waits and a checkpoint, and gives the store up as soon as nothing of it is
+  // held any more. Afterwards everything is a miss or refused. Any thread that may wait; once is enough.
+  void stop();
   // False: there is nothing of this key; true: most likely there is. RAM only, some hundred nanoseconds.
   bool may_have(Key key) const;
   // The record, verified. A damaged one is dropped and counted.
   std::optional<Found> read(Key key);
+  // The `file` of what this Disk found before, if it still stands, verified, at its offset; else null, and it is to be read
+  // anew. Any thread, and never waits for a disk: what a memory tier asks that keeps a Found without its `file`.
+  FileRef hold(const Spot& spot) const;
   // It was used: to be kept when its segment is reclaimed.
   void touch(Key key);
   // Takes the record over, to be written soon: readable at once or a little later, durable against kill -9 within 500 ms.

@@ -141,6 +141,7 @@ void Disk::Engine::retry() {
 Status Disk::Engine::open() {
   auto opened = Volume::open(files_, config_, tuning_.segment_bytes, clock_.wall_ms());
   if (!opened) return opened.error();
+  ++trust_;
   {
     std::lock_guard lock(mutex_);
     volume_ = *opened;
@@ -373,6 +374,7 @@ void Disk::Engine::sync(std::shared_ptr<Volume> volume) {
     // What the kernel couldn't write it may forget: what was verified is no longer what will be read.
     ++counters_.errors;
     ++sync_errors_;
+    ++trust_;
     index_.forget_verified();
   } else {
     sync_errors_ = 0;
@@ -384,15 +386,17 @@ void Disk::Engine::sync(std::shared_ptr<Volume> volume) {
   idle_.notify_all();
 }
 
-// Nobody calls in any more but jobs that wait on the executor.
 void Disk::Engine::stop() {
   {
     std::unique_lock lock(mutex_);
+    if (closed_) return;
     closed_ = true;
+    state_ = Stats::State::stopped;
     idle_.wait(lock, [this] { return running_ == 0; });
   }
   if (phase_ == Phase::serving) finish();
   close_store();
+  drop_waiting();
   state_ = Stats::State::stopped;
 }
 

@@ -24,6 +24,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
            index_.has(Index::name_of(key));
   }
   std::optional<Found> read(Key key);
+  FileRef hold(const Spot& spot) const;
   void touch(Key key) { index_.touch(Index::name_of(key)); }
   bool write(Record record);
   void remove(Key key);
@@ -80,6 +81,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   Watch watch_;
   std::atomic<bool> readable_{false}, writable_{false}, stalled_{false};
   std::atomic<Stats::State> state_{Stats::State::starting};
+  std::atomic<uint64_t> trust_{1};                    // counts what makes all that was verified doubtful
   std::atomic<int> read_errors_{0}, sync_errors_{0};  // one after the other
 
   mutable std::mutex mutex_;  // of what follows

@@ -22,6 +22,7 @@ std::optional<Found> Disk::Engine::read(Key key) {
   if (!of) return std::nullopt;
   Watch::Wait wait(watch_, clock_);
   Found found;
+  found.spot.trust = trust_;
   for (int i = 0; i < 4; ++i) {
     Outcome outcome = try_read(*of, key, found);
     if (outcome == Outcome::absent) return std::nullopt;
@@ -57,12 +58,25 @@ Disk::Engine::Outcome Disk::Engine::try_read(Volume& volume, Key key, Found& fou
   found.sequence = (*head)->sequence;
   found.meta = std::move((*head)->meta);
   found.length = (*head)->body_bytes;
+  found.spot.segment = place.segment;
+  found.spot.epoch = epoch;
   found.offset = static_cast<off_t>(volume.offset_of(place.segment) + (*head)->body_at);
   uint64_t first = std::min(found.length, warm_bytes);
   if (there->verified && !in_page_cache(*found.file, found.offset, first) &&
       !volume.data().warm(static_cast<uint64_t>(found.offset), first))
     return lost(key, place, epoch, segment, true);
   return Outcome::done;
+}
+
+// A segment is free before anybody looks whether it is held, and of another epoch before it is used again.
+FileRef Disk::Engine::hold(const Spot& spot) const {
+  if (!readable_ || stalled_) return nullptr;
+  std::shared_ptr<Volume> of = volume();
+  if (!of || spot.trust != trust_ || spot.segment >= of->count()) return nullptr;
+  const SegmentState& segment = of->segment(spot.segment);
+  FileRef pin = of->pin(spot.segment);
+  if (segment.kind == Kind::free || segment.epoch != spot.epoch) return nullptr;
+  return pin;
 }
 
 Disk::Engine::Outcome Disk::Engine::lost(Key key, Place place, uint64_t epoch, const SegmentState& segment,

@@ -90,6 +90,7 @@ std::optional<VerifyReport> Disk::Engine::verify(const Progress& progress) {
     if (!index_.erase(Index::name_of(entry.key), place)) return;
     of->segment(place.segment).live.fetch_sub(1, std::memory_order_relaxed);
     ++counters_.damaged;
+    ++trust_;
   };
   visitor.current = [&](const FooterEntry& entry, Place place) {
     auto there = index_.find(Index::name_of(entry.key));

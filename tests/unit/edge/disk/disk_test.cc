@@ -212,6 +212,32 @@ TEST_F(DiskTest, WhatIsHeldOrUnderWayKeepsItsBytes) {
   for (int fd : {in_pipe[0], in_pipe[1]}) ::close(fd);
 }
 
+TEST_F(DiskTest, WhatWasFoundCanBeHeldAgainAsLongAsItStands) {
+  open();
+  write(1, 1, 100'000);
+  auto found = disk->read(key_of(1));
+  FileRef file = disk->hold(found->spot);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->fd(), found->file->fd());
+  found->file.reset();
+  for (uint64_t n = 2; n < 1'500; ++n) write(n, n, 20'000);
+  EXPECT_TRUE(disk->hold(found->spot));  // held already, so its segment was passed over
+  found->file = std::move(file);
+  EXPECT_TRUE(bytes_of(*found) == body_of(1, 1, 100'000));
+  found->file.reset();
+  for (uint64_t n = 2'000; n < 3'500; ++n) write(n, n, 20'000);
+  EXPECT_FALSE(disk->hold(found->spot));
+  write(5'000, 1, 1'000);
+  auto later = disk->read(key_of(5'000));
+  EXPECT_TRUE(disk->hold(later->spot));
+  Spot wrong = later->spot;
+  wrong.segment = 1'000'000;
+  EXPECT_FALSE(disk->hold(wrong));
+  wrong = later->spot;
+  ++wrong.trust;
+  EXPECT_FALSE(disk->hold(wrong));
+}
+
 TEST_F(DiskTest, WhenEverythingIsHeldWritesAreRefusedAndGoOnLater) {
   open();
   std::vector<Found> held;
@@ -288,6 +314,24 @@ TEST_F(DiskTest, AStoreOfAnotherVersionIsSetAside) {
     EXPECT_GT(std::filesystem::file_size(config.path + "/data.set-aside-" + number), 1000u);
     EXPECT_TRUE(std::filesystem::exists(config.path + "/store.set-aside-" + number));
   }
+}
+
+TEST_F(DiskTest, WhatStoppedGivesTheStoreUp) {
+  open();
+  EXPECT_TRUE(disk->write(record_of(1, 1, 1000)));
+  disk->stop();
+  EXPECT_EQ(disk->stats().state, Stats::State::stopped);
+  EXPECT_FALSE(disk->may_have(key_of(1)));
+  EXPECT_FALSE(disk->read(key_of(1)));
+  EXPECT_FALSE(disk->write(record_of(2, 2, 1000)));
+  disk->tick();
+  executor.run();
+  Disk other(config, files, executor, clock, tuning);
+  other.start();
+  executor.run();
+  EXPECT_EQ(other.stats().state, Stats::State::serving);
+  EXPECT_TRUE(other.read(key_of(1)));
+  disk->stop();
 }
 
 TEST_F(DiskTest, TwoCannotHaveOneStore) {

@@ -176,12 +176,15 @@ TEST_F(FailureTest, AFailedSyncMakesEverythingCheckedAnew) {
   expect_all_there();
   auto found = disk->read(key_of(7));
   auto at = found->offset;
+  Spot spot = found->spot;
   found.reset();
+  EXPECT_TRUE(disk->hold(spot));
   files.set(failing(Call::sync, EIO));
   clock.advance_ms(1'000);
   for (uint64_t n = 100; n < 130; ++n) write(n, n, 20'000);
   EXPECT_GE(disk->stats().syncs, 1u);
   EXPECT_GE(disk->stats().errors, 1u);
+  EXPECT_FALSE(disk->hold(spot));
   // What the kernel dropped: the disk still holds something else.
   auto data = real_files().open(config.path + "/data", FileSystem::Open::write);
   ASSERT_TRUE((*data)->write_at(std::string("wrong"), static_cast<uint64_t>(at) + 5'000));

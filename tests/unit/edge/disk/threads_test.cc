@@ -62,7 +62,7 @@ TEST(DiskThreads, AllAtOnce) {
   SystemClock clock;
   Pool pool(2);
   uint64_t per_run = full_scale() ? 40'000 : 4'000;
-  std::atomic<uint64_t> reads{0}, wrong{0};
+  std::atomic<uint64_t> reads{0}, wrong{0}, holds{0}, gone{0};
   for (int run = 0; run < 3; ++run) {
     Disk disk(config, real_files(), pool, clock, tuning);
     disk.start();
@@ -81,13 +81,22 @@ TEST(DiskThreads, AllAtOnce) {
     for (uint64_t r = 0; r < 2; ++r)
       threads.emplace_back([&, r] {
         Rng rng(r + 20);
-        std::deque<std::pair<uint64_t, Found>> held;
+        std::deque<std::pair<uint64_t, Found>> held;  // kept a while
         while (!ends) {
           uint64_t n = rng.below(800);
           if (disk.may_have(key_of(n))) disk.touch(key_of(n));
           if (auto found = disk.read(key_of(n))) held.emplace_back(n, std::move(*found));
           if (held.size() < 20) continue;
           auto& [of, found] = held.front();
+          if (of % 2) {  // as a memory tier does: let go, and taken up again
+            found.file.reset();
+            found.file = disk.hold(found.spot);
+            ++(found.file ? holds : gone);
+          }
+          if (!found.file) {
+            held.pop_front();
+            continue;
+          }
           ++reads;
           wrong += bytes_of(found) != body_of(of, found.sequence, 1 + mixed(of) % 12'000);
           held.pop_front();
@@ -114,6 +123,7 @@ TEST(DiskThreads, AllAtOnce) {
   }
   EXPECT_GT(reads, 100u);
   EXPECT_EQ(wrong, 0u);
+  EXPECT_GT(holds, 50u);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <thread>
 
 #include "core/base/log.hh"
-#include "edge/purge/log.hh"
 
 namespace portolan::daemon {
 namespace {
@@ -64,9 +63,8 @@ void DiskKeeper::await_start() {
 void DiskKeeper::keep_purges(const std::string& node, const edge::CacheConfig& config, const Caches& caches) {
   auto cache = caches.find(config.name);
   if (cache == caches.end()) return;
-  auto opened = edge::PurgeLog::open(config.disk->path, node, real_files(), *threads_, clock_.wall_ms());
-  if (!opened.note.empty()) log::warning(opened.note, {{"cache", config.name}, {"path", config.disk->path}});
-  cache->second->keep_purges(std::move(opened));
+  std::string note = cache->second->keep_purges(config.disk->path, node, real_files(), *threads_, clock_.wall_ms());
+  if (!note.empty()) log::warning(note, {{"cache", config.name}, {"path", config.disk->path}});
 }
 
 void DiskKeeper::on_time() {

@@ -106,8 +106,13 @@ size_t Cache::purge(std::string_view url) {
   return done ? done->removed : 0;
 }
 
-void Cache::keep_purges(PurgeLog::Opened opened) {
+std::string Cache::keep_purges(const std::string& directory, const std::string& node, FileSystem& files,
+                               Executor& executor, int64_t wall_ms) {
+  if (store_->purges().log_directory() == directory) return {};
+  PurgeLog::Opened opened = PurgeLog::open(directory, node, files, executor, wall_ms);
+  std::string note = opened.note;
   store_->keep_purges(std::move(opened));
+  return note;
 }
 
 const Purges& Cache::purges() const {

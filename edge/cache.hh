@@ -175,8 +175,11 @@ class Cache {
   // crash, or that it won't: at once where nothing does, else on a thread of the Executor's. The error: `purge` is wrong.
   Result<PurgeReceipt> purge(const Purge& purge, int64_t now_ms, std::function<void(Status)> durable = {});
   size_t purge(std::string_view url);  // of a URL, hard: how many objects were in memory
-  // From here on purges are durable, and what the log says is purged. Before anything of an earlier process is served.
-  void keep_purges(PurgeLog::Opened opened);
+  // From here on purges are durable: in a log in `directory`, which is made where it is missing. What the log says is
+  // purged; call it before anything of an earlier process is served, one thread at a time. Blocks. Nothing happens where
+  // the log is there already. What is to be told of it, or empty.
+  std::string keep_purges(const std::string& directory, const std::string& node, FileSystem& files, Executor& executor,
+                          int64_t wall_ms);
   const Purges& purges() const;
   // After the response to an unsafe method (RFC 9111 §4.4): a 2xx or 3xx invalidates the target
   // and, of the same origin, Location and Content-Location, what shares a cache group with these, and the groups of

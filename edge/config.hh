@@ -83,8 +83,8 @@ struct CacheConfig {
   std::vector<TtlRule> ttl;               // the first that fits an answer counts
   CompressConfig compress;
   std::optional<DiskConfig> disk;
-  bool keep_tags = false;                 // clients get Surrogate-Key and Cache-Tag
-  uint64_t purge_memory_bytes = 8 << 20;  // for what was purged, besides memory_bytes
+  bool keep_tags = false;                  // clients get Surrogate-Key and Cache-Tag
+  uint64_t purge_memory_bytes = 32 << 20;  // for what was purged, besides memory_bytes
   bool operator==(const CacheConfig&) const = default;
 };
 

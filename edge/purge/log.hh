@@ -81,6 +81,7 @@ class PurgeLog : public std::enable_shared_from_this<PurgeLog> {
   // Writes the file anew from `source` soon; what was appended before is in what it says. Also used after an error.
   void compact_from(Source source);
   void compact();
+  const std::string& directory() const { return directory_; }
   struct Stats {
     uint64_t bytes = 0;    // of the file
     uint64_t durable = 0;  // the last number that is

@@ -157,6 +157,7 @@ void Purges::attach(PurgeLog::Opened opened, PurgeLog::Source source) {
   list_.clear();
   numbers_.clear();
   bytes_ = log_live_ = 0;
+  const bool numbered_alike = log_ != nullptr;  // from the wall clock on, as what is on the disk
   hooks_.begin_sequence(opened.image.began);
   began_ = opened.image.began;
   last_number_ = opened.image.last_number;
@@ -176,15 +177,21 @@ void Purges::attach(PurgeLog::Opened opened, PurgeLog::Source source) {
   log_ = std::move(opened.log);
   log_->compact_from(std::move(source));
   for (PurgeEntry& entry : before) {  // they reach what is on the disk, too
-    entry.sequence = entry.purge.kind == PurgeKind::all
-                         ? clock_.add_all(entry.purge.soft, entry.at_ms, hooks_.next_sequence)
-                         : clock_.add(mark_of(entry), hooks_.next_sequence);
+    if (!numbered_alike)
+      entry.sequence = entry.purge.kind == PurgeKind::all
+                           ? clock_.add_all(entry.purge.soft, entry.at_ms, hooks_.next_sequence)
+                           : clock_.add(mark_of(entry), hooks_.next_sequence);
     entry.number = last_number_ + 1;
     keep(entry);
     log_->append(entry, {});
   }
   let_readers_go();
   stay_within();
+}
+
+std::string Purges::log_directory() const {
+  std::lock_guard lock(mutex_);
+  return log_ ? log_->directory() : std::string();
 }
 
 std::optional<PurgeImage> Purges::image() const {

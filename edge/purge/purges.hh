@@ -52,9 +52,11 @@ class Purges {
   PurgeEntry add(const Purge& purge, int64_t now_ms, Done done);
   // From here on what is purged is durable. What the log says takes effect, and the sequence begins where it says; what
   // was purged before goes to the log as well. Call it before anything of an earlier process is served. `source` has to
-  // outlive nothing: it may find that all is gone.
+  // outlive nothing: it may find that all is gone. A second log takes the place of the first; not one of the same
+  // directory, where both would write.
   void attach(PurgeLog::Opened opened, PurgeLog::Source source);
   std::optional<PurgeImage> image() const;
+  std::string log_directory() const;  // empty: there is no log
   void set_budget(uint64_t bytes);
   void rules_changed();  // what URLs' digests come from
 

@@ -245,6 +245,42 @@ class Purges(harness.Case):
         self.assertIn('5 stored, 0 there already, 0 not stored, 0 failed', edge.command('cache', 'load', path))
         self.assertEqual(self.gone(edge, '/page/0', '/page/4', '/page/5'), ['/page/5'])
 
+    def test_what_is_purged_stays_so_over_a_kill(self):
+        disk = f'disk = {{ path = "{self.folder}/store", size = "256 MiB" }}'
+        edge = self.edge(more=disk)
+        self.fill(edge, '/a+t', '/b+soft', '/c', '/d')
+        self.assertEqual(self.gone(edge, '/a+t', '/b+soft', '/c', '/d'), [])
+        harness.wait_until(lambda: 'disk tier serves' in edge.output, 15, 'the disk')
+        time.sleep(1.5)                                         # what is durable is so within half a second
+        edge.command('purge', '--tag', 't')
+        edge.command('purge', '--tag', 'soft', '--soft')
+        edge.command('purge', 'http://site.example/c')
+        edge.kill()
+        edge.begin()
+        harness.wait_until(lambda: edge.output.count('disk tier serves') == 2, 15, 'the disk')
+        asked = len(self.asked)
+        self.assertEqual(edge.get('/d', name='site.example').body, b'number 4')
+        self.assertEqual(len(self.asked), asked, '/d came from the disk')
+        self.assertEqual(self.gone(edge, '/a+t', '/c'), ['/a+t', '/c'])
+        edge.get('/b+soft', name='site.example')
+        self.assertEqual(dict(self.asked[-1][2]).get('If-None-Match'), '"same"', 'stale, and validated')
+        edge.command('purge', '--all')
+        edge.kill()
+        path = f'{self.folder}/store/purges.log'
+        edge.begin()
+        harness.wait_until(lambda: edge.output.count('disk tier serves') == 3, 15, 'the disk')
+        self.assertEqual(self.gone(edge, '/a+t', '/b+soft', '/c', '/d'), ['/a+t', '/b+soft', '/c', '/d'])
+        time.sleep(1.5)
+        edge.kill()
+        # Where the list is damaged nobody knows what it said.
+        with open(path, 'r+b') as file:
+            file.seek(4096)
+            file.write(bytes(40))
+        edge.begin()
+        harness.wait_until(lambda: edge.output.count('disk tier serves') == 4, 15, 'the disk')
+        self.assertIn('purges.log is damaged', edge.output)
+        self.assertEqual(self.gone(edge, '/d'), ['/d'])
+
 
 if __name__ == '__main__':
     harness.main()

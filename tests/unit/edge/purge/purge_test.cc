@@ -4,6 +4,7 @@
 
 #include "core/base/clock.hh"
 #include "edge/memory.hh"
+#include "tests/unit/edge/purge/memory_files.hh"
 #include "tests/unit/edge/support.hh"
 
 namespace portolan::edge::test {
@@ -431,6 +432,37 @@ TEST(Purge, EntriesCanBeCarriedElsewhere) {
   for (int i = 0; i < 1000; ++i) purge(cache, PurgeKind::tag, "more-" + std::to_string(i));
   EXPECT_FALSE(cache.purges().entries_after(10, 3)) << "forgotten since";
   EXPECT_TRUE(cache.purges().entries_after(1005, 3));
+}
+
+// As when a reload moves the disk: what was purged long ago doesn't reach what was stored since.
+TEST(Purge, ASecondLogTakesThePlaceOfTheFirst) {
+  MemoryFiles files;
+  QueueExecutor executor;
+  {
+    Cache cache(config(), 1);
+    purge(cache, PurgeKind::tag, "before");
+    EXPECT_EQ(cache.keep_purges("/a", "n", files, executor, start_ms), "");
+    purge(cache, PurgeKind::all, "");
+    purge(cache, PurgeKind::tag, "t");
+    executor.run();
+    EXPECT_EQ(cache.keep_purges("/a", "n", files, executor, start_ms), "");
+    keep(cache, "http://a.test/1", {{"Cache-Tag", "t"}});
+    EXPECT_EQ(cache.purges().stats().entries, 2u);
+    std::string was = *files.bytes("/a/purges.log");
+    EXPECT_EQ(cache.keep_purges("/a", "n", files, executor, start_ms), "");
+    EXPECT_EQ(*files.bytes("/a/purges.log"), was) << "it is that one already";
+    EXPECT_EQ(ask(cache, "http://a.test/1"), Outcome::hit);
+    EXPECT_EQ(cache.keep_purges("/b", "n", files, executor, start_ms + 1'000), "");
+    executor.run();
+    EXPECT_EQ(cache.purges().stats().entries, 2u);
+    keep(cache, "http://a.test/2", {{"Cache-Tag", "t"}});
+    EXPECT_EQ(ask(cache, "http://a.test/2"), Outcome::hit);
+  }
+  ParsedPurges b = parse_purges(*files.bytes("/b/purges.log"));
+  EXPECT_FALSE(b.damaged);
+  ASSERT_EQ(b.image.entries.size(), 2u) << "and is durable there, too";
+  EXPECT_EQ(b.image.entries[1].purge.value, "t");
+  EXPECT_LT(b.image.entries[1].sequence, b.image.began) << "with the number it had";
 }
 
 // A million objects of one tag at full scale: what is timed is the purge until nothing of it is served.

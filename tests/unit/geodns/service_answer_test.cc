@@ -36,7 +36,7 @@ class ServiceAnswers : public testing::Test, public test::World {
     std::vector<Mistake> mistakes;
     auto built = build_view(more_services(), 1, mistakes);
     for (const Mistake& m : mistakes) ADD_FAILURE() << m.where << ": " << m.text;
-    built->geo = test::table();
+    give_places(*built, test::table(), nullptr);
     view = built;
   }
   // The addresses of an HTTPS answer's hints.

@@ -32,6 +32,7 @@ class LineBuffer {
     }
   }
   void add_address(const IpAddress& ip) {
+    if (ip.family == IpAddress::Family::none) return add("-");
     if (ip.is_v4()) return add("{}.{}.{}.{}", ip.bytes[0], ip.bytes[1], ip.bytes[2], ip.bytes[3]);
     for (size_t i = 0; i < 16; i += 2) add("{}{:x}", i ? ":" : "", dns::load16(ip.bytes.data() + i));
   }

@@ -123,7 +123,7 @@ TEST(Churn, EverybodyIsAnsweredFromOneState) {
   const auto began = Clock::now();
   int reloads = 0, flips = 0, databases = 0;
   // Reloads and flips with drains 100 times a second, databases 5 times.
-  while (Clock::now() - began < std::chrono::seconds(3)) {
+  while (Clock::now() - began < std::chrono::seconds(3) || databases < 5) {  // a slow machine takes longer
     if (reloads % 20 == 0) {
       table = places(rng.next());
       databases++;
@@ -159,8 +159,7 @@ TEST(Churn, EverybodyIsAnsweredFromOneState) {
     EXPECT_EQ(t.empty, 0u);
     EXPECT_EQ(t.mixed, 0u);
   }
-  EXPECT_GT(databases, 3);
-  EXPECT_GT(flips, 60);
+  EXPECT_GE(flips, 160);
 }
 
 }  // namespace

@@ -178,7 +178,7 @@ class Exchange {
   }
 
   // From a random one on, so that clients taking the first are spread.
-  void add_addresses(const Addresses& list, uint32_t ttl_s) {
+  [[gnu::always_inline]] void add_addresses(const Addresses& list, uint32_t ttl_s) {
     size_t next = list.size() > 1 ? rng_.below(list.size()) : 0;
     for (size_t i = 0; i < list.size(); i++) {
       composer_.add_at(Section::answer, owner_, query_.type, ttl_s, list.data()[next]);

@@ -11,7 +11,7 @@ constexpr size_t max_pointer = 0x3fff;
 
 constexpr size_t error_size = 6;
 
-size_t reply_size(const Query& query, const OptReply& reply) {
+[[gnu::noinline]] size_t reply_size(const Query& query, const OptReply& reply) {
   size_t size = 0;
   if (query.has_cookie && reply.has_cookie) size += 4 + OptReply::cookie_size;
   if (query.wants_nsid && !reply.nsid.empty()) size += 4 + reply.nsid.size();
@@ -212,50 +212,45 @@ bool Composer::add_set(Section section, size_t owner, const PackedSet& set, size
   return true;
 }
 
-void Composer::put_reply(uint8_t* p) const {
-  if (query_.has_cookie && reply_->has_cookie) p = put_option(p, option_cookie, reply_->cookie, OptReply::cookie_size);
-  if (query_.wants_nsid && !reply_->nsid.empty())
+// What few answers have, behind Client Subnet; the room for `reply_` is there.
+void Composer::put_more() {
+  uint8_t* begin = out_.data() + at_ - opt_size_;
+  uint8_t* p = begin + opt_fixed_size + (query_.has_subnet ? 8 + query_.subnet.address_size() : 0);
+  if (reply_ && query_.has_cookie && reply_->has_cookie)
+    p = put_option(p, option_cookie, reply_->cookie, OptReply::cookie_size);
+  if (reply_ && query_.wants_nsid && !reply_->nsid.empty())
     p = put_option(p, option_nsid, reply_->nsid.data(), reply_->nsid.size());
-  if (query_.wants_keepalive && reply_->keepalive_100ms >= 0) {
-    uint8_t time[2];
-    store16(time, static_cast<unsigned>(reply_->keepalive_100ms));
-    put_option(p, option_keepalive, time, sizeof time);
+  uint8_t number[2];
+  if (reply_ && query_.wants_keepalive && reply_->keepalive_100ms >= 0) {
+    store16(number, static_cast<unsigned>(reply_->keepalive_100ms));
+    p = put_option(p, option_keepalive, number, sizeof number);
   }
-}
-
-// Behind the other options; `begin` is where OPT does.
-void Composer::put_error(uint8_t* begin) {
-  if (limit_ + opt_size_ - at_ < error_size) return;
-  uint8_t code[2];
-  store16(code, static_cast<unsigned>(error_));
-  put_option(&out_[at_], option_error, code, sizeof code);
+  if (error_ == ExtendedError::none || limit_ + opt_size_ - at_ < error_size) return;
+  store16(number, static_cast<unsigned>(error_));
+  put_option(p, option_error, number, sizeof number);
   at_ += error_size;
   store16(begin + 9, load16(begin + 9) + static_cast<unsigned>(error_size));
 }
 
 void Composer::put_opt(uint16_t rcode) {
   uint8_t* p = out_.data() + at_;
-  uint8_t* begin = p;
   static constexpr uint8_t plain[opt_fixed_size] = {0, 0, type_opt, max_udp_size >> 8, max_udp_size & 0xff};
   std::memcpy(p, plain, sizeof plain);
   p[5] = static_cast<uint8_t>(rcode >> 4);
   if (query_.dnssec_ok) p[7] = 0x80;
   store16(p + 9, static_cast<unsigned>(opt_size_ - opt_fixed_size));
   at_ += opt_size_;
-  p += opt_fixed_size;
   if (query_.has_subnet) {
     const ClientSubnet& subnet = query_.subnet;
-    const size_t size = subnet.address_size();
+    p += opt_fixed_size;
     store16(p, option_client_subnet);
-    store16(p + 2, static_cast<unsigned>(4 + size));
+    store16(p + 2, static_cast<unsigned>(4 + subnet.address_size()));
     store16(p + 4, subnet.family);
     p[6] = subnet.source;
     p[7] = scope_;
-    std::memcpy(p + 8, subnet.address.bytes.data(), size);
-    p += 8 + size;
+    std::memcpy(p + 8, subnet.address.bytes.data(), subnet.address_size());
   }
-  if (reply_) put_reply(p);
-  if (error_ != ExtendedError::none) put_error(begin);
+  if (reply_ || error_ != ExtendedError::none) put_more();
 }
 
 size_t Composer::finish(uint16_t rcode, bool authoritative) {

@@ -79,8 +79,7 @@ class Composer {
   size_t find(uint32_t hash, std::string_view suffix) const;  // 0: not there
   bool matches(size_t offset, std::string_view suffix) const;
   void put_opt(uint16_t rcode);
-  void put_reply(uint8_t* p) const;
-  void put_error(uint8_t* begin);
+  [[gnu::noinline]] void put_more();
 
   std::span<uint8_t> out_;
   const Query& query_;

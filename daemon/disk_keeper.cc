@@ -33,6 +33,7 @@ void DiskKeeper::apply(const Config& config, const Caches& caches) {
       kept.insert(disks_.extract(old));
       continue;
     }
+    if (old != disks_.end()) old->second.disk->stop();  // of the same directory only one may be open
     keep_purges(config.server.name, cache, caches);
     auto disk = std::make_shared<edge::disk::Disk>(edge::disk::Config{cache.disk->path, cache.disk->bytes},
                                                    real_files(), *threads_, clock_);

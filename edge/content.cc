@@ -237,43 +237,47 @@ void Content::complete(const http::Fields& trailers) {
   wake_readers(wakes);
 }
 
-void Content::complete_in(FileRef file, off_t offset, uint64_t length, Executor* reader) {
+void Content::complete_on(const disk::Disk* disk, const disk::Found& found, Executor* reader) {
   Wakes wakes;
   std::lock_guard lock(mutex_);
   if (phase() != Phase::growing) return;
-  paged_ = std::move(file);
-  paged_offset_ = offset;
+  disk_ = disk;
+  spot_ = found.spot;
+  paged_offset_ = found.offset;
   disk_reader_ = reader;
-  size_.store(length, std::memory_order_release);
+  size_.store(found.length, std::memory_order_release);
   if (uint64_t held = charge_.held(); held > fixed_cost_) charge_.give_back(held - fixed_cost_);
   phase_.store(Phase::complete, std::memory_order_release);
   wake_readers(wakes);
 }
 
-bool Content::in_page_cache(uint64_t from, uint64_t count) const {
+bool Content::in_page_cache(const FileRef& held, uint64_t from, uint64_t count) const {
   uint64_t end = std::min(from + count, size());
   for (uint64_t at = from; at < end; at = std::min(at + probe_bytes, std::max(end - 1, at + 1))) {
     char byte;
     iovec where{&byte, 1};
     off_t offset = paged_offset_ + static_cast<off_t>(at);
-    if (::preadv2(paged_->fd(), &where, 1, offset, RWF_NOWAIT) != 1 && errno == EAGAIN) return false;
+    if (::preadv2(held->fd(), &where, 1, offset, RWF_NOWAIT) != 1 && errno == EAGAIN) return false;
   }
   return true;
 }
 
-void Content::read_into_page_cache(uint64_t from, uint64_t count) const {
+void Content::read_into_page_cache(const FileRef& held, uint64_t from, uint64_t count) const {
   char buffer[probe_bytes];
   uint64_t end = std::min(from + count, size());
   while (from < end) {
-    ssize_t n = ::pread(paged_->fd(), buffer, std::min<uint64_t>(sizeof buffer, end - from),
+    ssize_t n = ::pread(held->fd(), buffer, std::min<uint64_t>(sizeof buffer, end - from),
                         paged_offset_ + static_cast<off_t>(from));
     if (n <= 0) return;
     from += static_cast<uint64_t>(n);
   }
 }
 
-void Content::copy_all(Body& out) const {
-  copy_out(0, size(), out);
+bool Content::copy_all(Body& out) const {
+  FileRef held = on_disk() ? hold() : nullptr;
+  if (on_disk() && !held) return false;
+  copy_out(0, size(), out, held);
+  return true;
 }
 
 void Content::fail() {
@@ -320,10 +324,10 @@ void Content::wake_readers(Wakes& wakes) {
     if (r->waker_ && r->link_ == Reader::Link::open) wakes.list.push_back(std::move(r->waker_));
 }
 
-uint64_t Content::copy_out(uint64_t from, uint64_t count, Body& out) const {
-  if (paged_) {
+uint64_t Content::copy_out(uint64_t from, uint64_t count, Body& out, const FileRef& held) const {
+  if (const FileRef& file = held ? held : paged_) {
     count = std::min(count, size() - std::min(size(), from));
-    out.append(paged_, paged_offset_ + static_cast<off_t>(from), count);
+    out.append(file, paged_offset_ + static_cast<off_t>(from), count);
     return count;
   }
   auto begin = pieces_.begin() + static_cast<long>(first_);

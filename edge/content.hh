@@ -20,6 +20,7 @@
 #include "core/base/body.hh"
 #include "core/base/io.hh"
 #include "core/http/message.hh"
+#include "edge/disk/disk.hh"
 #include "edge/object.hh"
 #include "edge/page_file.hh"
 
@@ -98,9 +99,9 @@ class Content {
   bool wanted() const;  // stored, or read by somebody
   void wait_writable(std::shared_ptr<Waker> waker);
   void complete(const http::Fields& trailers);
-  // Complete at once, with its bytes in a range of a file on a disk: nothing was appended. `reader`: who reads what the
-  // page cache doesn't have, so that no loop waits for it; outlives everybody who reads.
-  void complete_in(FileRef file, off_t offset, uint64_t length, Executor* reader);
+  // Complete at once, with its bytes on a disk: nothing was appended. `reader`: who reads what the page cache doesn't have,
+  // so that no loop waits for it; both outlive everybody who reads.
+  void complete_on(const disk::Disk* disk, const disk::Found& found, Executor* reader);
   void fail();
   // Answers every reader that still waits for the head.
   void settle(const std::function<Settlement(const Reader&)>& decide);
@@ -119,13 +120,17 @@ class Content {
   std::optional<uint64_t> declared() const { return declared_; }
   const http::Fields& trailers() const { return trailers_; }  // once complete
   const std::shared_ptr<Parts>& parts() const { return parts_; }
-  bool paged() const { return immutable() && paged_; }  // read at once: it takes no memory of the reader's
+  bool paged() const {
+    return immutable() && (paged_ || on_disk());
+  }  // read at once: it takes no memory of the reader's
   // Its bytes are on a disk: before sendfile(2) takes a part of them, it has to be in the page cache.
   bool on_disk() const { return disk_reader_ != nullptr; }
-  bool in_page_cache(uint64_t from, uint64_t count) const;         // probes, without a wait
-  void read_into_page_cache(uint64_t from, uint64_t count) const;  // waits for the disk
-  // All of it, for the one who writes it elsewhere; complete and not in parts. Counts on nobody's window.
-  void copy_all(Body& out) const;
+  bool in_page_cache(const FileRef& held, uint64_t from, uint64_t count) const;         // probes, without a wait
+  void read_into_page_cache(const FileRef& held, uint64_t from, uint64_t count) const;  // waits for the disk
+  // For the time of one answer; null: the disk has used its place anew, and all of this is gone.
+  FileRef hold() const { return disk_->hold(spot_); }
+  // All of it, for the one who writes it elsewhere; complete and not in parts. False: it is gone.
+  bool copy_all(Body& out) const;
 
  private:
   friend class Reader;
@@ -144,7 +149,7 @@ class Content {
   void trim_tail();
   void move_to_pages();
   void settle_charge();
-  uint64_t copy_out(uint64_t from, uint64_t count, Body& out) const;
+  uint64_t copy_out(uint64_t from, uint64_t count, Body& out, const FileRef& held = nullptr) const;
 
   mutable std::mutex mutex_;
   std::atomic<Phase> phase_{Phase::growing};
@@ -158,6 +163,8 @@ class Content {
   FileRef paged_;  // set: the whole body is there, and there are no pieces
   off_t paged_offset_ = 0;
   Executor* disk_reader_ = nullptr;
+  const disk::Disk* disk_ = nullptr;
+  disk::Spot spot_;
   std::optional<uint64_t> declared_;
   std::shared_ptr<Parts> parts_;
   Reader* readers_ = nullptr;

@@ -17,10 +17,15 @@ Shard& Store::shard_of(FragmentKey key, uint64_t& hash) {
 Store::FragmentFound Store::find_fragment(FragmentKey key) {
   uint64_t hash = 0;
   Shard& shard = shard_of(key, hash);
+  std::unique_ptr<Fragment> gone;  // dies after the lock
   std::lock_guard lock(shard.mutex);
   auto it = shard.fragments.find(key);
   if (it == shard.fragments.end()) return {};
   Fragment& fragment = *it->second;
+  if (fragment.held->on_disk() && !fragment.held->hold()) {  // its place on the disk is another's by now
+    gone = take(shard, fragment);
+    return {};
+  }
   if (fragment.whole) residents_.touch(fragment);
   return {fragment.held, fragment.run.lock()};
 }

@@ -128,7 +128,7 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     ++entry->requests;
     variant = select(*entry, request.head.fields);
   }
-  if (variant && !survives(*variant, request.now_ms)) {
+  if (variant && !(stands(*variant) && survives(*variant, request.now_ms))) {
     remove(*std::exchange(variant, nullptr), graves);
     if (entry->idle()) drop_if_idle(at.shard, *std::exchange(entry, nullptr));
   }

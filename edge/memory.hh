@@ -196,6 +196,11 @@ class Store : public std::enable_shared_from_this<Store> {
     if (variant.purges_seen != purges_.clock().generation()) return survives_purges(variant, now_ms);
     return !groups_.cut(variant.object->groups(), variant.object->sequence());
   }
+  // False: its body was on the disk, and is there no more.
+  static bool stands(const Variant& variant) {
+    const Content& content = *variant.object->content();
+    return !content.on_disk() || content.hold();
+  }
   bool survives_purges(Variant& variant, int64_t now_ms);
   static Variant* head_of(const Parts& parts);
   std::unique_ptr<Fragment> take(Shard& shard, Fragment& fragment);

@@ -79,8 +79,8 @@ void Store::save(const Keepsake& kept) {
     saved.parts_id = parts->key(0).object;
     saved.parts_size = parts->size();
     saved.validator = parts->validator();
-  } else {
-    object.content()->copy_all(record.body);
+  } else if (!object.content()->copy_all(record.body)) {
+    return;
   }
   record.meta = edge::save(saved);
   if (!kept.names.empty()) {
@@ -124,7 +124,7 @@ void Store::save_fragment(FragmentKey key, const Content& content) {
   record.key = disk_key(key);
   record.sequence = key.object;
   record.useless_ms = INT64_MAX;
-  content.copy_all(record.body);
+  if (!content.copy_all(record.body)) return;
   record.meta = edge::save(saved);
   tier->disk->write(std::move(record));
 }
@@ -241,7 +241,7 @@ void Store::take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved
 // Small bodies are read now; larger ones stay where they are, and leave by sendfile(2).
 bool Store::fill_from(const DiskTier& tier, disk::Found& found, Content& content) {
   if (found.length >= Content::least_paged) {
-    content.complete_in(std::move(found.file), found.offset, found.length, tier.executor);
+    content.complete_on(tier.disk.get(), found, tier.executor);
     return true;
   }
   if (found.length > 0) {
@@ -277,7 +277,7 @@ std::shared_ptr<Content> Store::load_fragment(FragmentKey key) {
     std::optional<Saved> saved = found ? read_saved(found->meta) : std::nullopt;
     if (saved && saved->kind == Saved::Kind::fragment) {
       tier->disk->touch(disk_key(key));
-      content->complete_in(std::move(found->file), found->offset, found->length, tier->executor);
+      content->complete_on(tier->disk.get(), *found, tier->executor);
       store->keep_fragment(key, *content);
     } else {
       tier->disk->remove(disk_key(key));

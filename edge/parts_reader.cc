@@ -62,6 +62,9 @@ PartsReader::State PartsReader::state() {
       case Reader::State::end:
         reader_.reset();
         break;
+      case Reader::State::released:  // it was on the disk, and is there no more
+        reader_.reset();
+        break;
       case Reader::State::failed:
         reader_.reset();
         ++failures_;

@@ -84,7 +84,12 @@ Reader::State Reader::state() {
   Content& body = this->body();
   if (body.immutable()) {
     if (position_ >= std::min(stop_, body.size())) return State::end;
-    return body.on_disk() && cold() ? State::wait : State::more;
+    if (!body.on_disk()) return State::more;
+    if (!held_ && !(held_ = body.hold())) {
+      link_ = Link::retry;
+      return State::released;
+    }
+    return cold() ? State::wait : State::more;
   }
   std::lock_guard lock(body.mutex_);
   if (position_ >= stop_) return State::end;
@@ -127,7 +132,8 @@ bool Reader::asked_disk() {
 bool Reader::cold() {
   if (position_ < warm_until_) return false;
   uint64_t end = std::min({position_ + disk_portion, stop_, body().size()});
-  if (warming_ ? !warming_->done.load(std::memory_order_acquire) : !body().in_page_cache(position_, end - position_))
+  if (warming_ ? !warming_->done.load(std::memory_order_acquire)
+               : !body().in_page_cache(held_, position_, end - position_))
     return true;
   warming_.reset();
   warm_until_ = end;
@@ -137,8 +143,8 @@ bool Reader::cold() {
 void Reader::warm(std::shared_ptr<Waker> waker) {
   if (!warming_) warming_ = std::make_shared<Warming>();
   std::shared_ptr<Content> content = object_ ? object_->content() : source_;
-  auto work = [warming = warming_, content, from = position_, waker] {
-    content->read_into_page_cache(from, disk_portion);
+  auto work = [warming = warming_, content, held = held_, from = position_, waker] {
+    content->read_into_page_cache(held, from, disk_portion);
     warming->done.store(true, std::memory_order_release);
     waker->wake();
   };
@@ -166,7 +172,7 @@ size_t Reader::read(Body& out, size_t max) {
   if (body.on_disk()) left = std::min(left, warm_until_ - std::min(warm_until_, position_));
   uint64_t count = body.paged() ? left : std::min<uint64_t>(max, left);
   if (body.immutable()) {
-    uint64_t n = body.copy_out(position_, count, out);
+    uint64_t n = body.copy_out(position_, count, out, held_);
     position_ += n;
     return n;
   }
@@ -182,8 +188,7 @@ size_t Reader::read(Body& out, size_t max) {
 }
 
 void Reader::wait(std::shared_ptr<Waker> waker) {
-  if (settled() && link_ == Link::open && body().immutable() && body().on_disk() && cold())
-    return warm(std::move(waker));
+  if (settled() && link_ == Link::open && body().immutable() && held_ && cold()) return warm(std::move(waker));
   Wakes wakes;
   Content& at = settled() && link_ == Link::open ? body() : *source_;
   std::lock_guard lock(at.mutex_);

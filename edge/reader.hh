@@ -97,6 +97,7 @@ class Reader {
   struct Warming {
     std::atomic<bool> done{false};
   };
+  FileRef held_;
   bool cold();
   void warm(std::shared_ptr<Waker> waker);
   uint64_t warm_until_ = 0;  // up to here the page cache has it, or just had

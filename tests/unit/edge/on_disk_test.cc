@@ -28,7 +28,7 @@ class OnDisk : public testing::Test {
 
   void start(uint64_t memory = 32 << 20) {
     cache = std::make_unique<Cache>(config(memory, 8 << 20), ++starts);
-    cache->keep_purges(PurgeLog::open(directory.path(), "node", files, executor, clock.wall_ms()));
+    cache->keep_purges(directory.path(), "node", files, executor, clock.wall_ms());
     disk::Config where{directory.path(), 64ull << 20};
     disk::Tuning tuning;
     tuning.segment_bytes = 16 << 20;
@@ -331,10 +331,34 @@ TEST_F(OnDisk, WhatThePageCacheDoesntHaveIsReadOffTheLoop) {
     ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     ::close(fd);
   }
-  bool cold = !object->content()->in_page_cache(0, 1 << 20);
+  bool cold = !object->content()->in_page_cache(object->content()->hold(), 0, 1 << 20);
   EXPECT_EQ(read(object), body_like(1, 1 << 20));
   if (!cold) GTEST_SKIP() << "the file system here keeps its pages";
   EXPECT_GE(waits, 1);
+}
+
+TEST_F(OnDisk, WhatMemoryRemembersHoldsNoPlaceOnTheDisk) {
+  put("/a", fresh, body_like(1, 1 << 20));
+  restart();
+  ASSERT_TRUE(is("/a", body_like(1, 1 << 20)));
+  ObjectRef before = find(Request("/a")).object;
+  Reader reader(before);
+  ASSERT_EQ(reader.state(), Reader::State::more);
+  Body taken;
+  reader.read(taken, 100'000);
+  for (uint64_t n = 0; n < 150; ++n) put("/" + std::to_string(n), fresh, body_like(n, 1 << 20));
+  // The segment was used anew; who was reading reads on, and who comes now fetches.
+  while (reader.state() == Reader::State::more) reader.read(taken, 100'000);
+  EXPECT_TRUE(taken.to_string() == body_like(1, 1 << 20));
+  Reader late(before);
+  if (late.state() == Reader::State::released) {
+    EXPECT_TRUE(late.retry());
+  }
+  Lookup again = find(Request("/a"));
+  if (again.outcome == Outcome::hit) {
+    EXPECT_TRUE(read(again.object) == body_like(1, 1 << 20));
+  }
+  EXPECT_GT(store->stats().reclaimed, 3u);
 }
 
 TEST_F(OnDisk, WhenTheDiskFailsRequestsGoOn) {

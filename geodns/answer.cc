@@ -67,12 +67,12 @@ class Exchange {
   }
 
   void solve_node(const Node& node, std::string_view owner) {
+    if (node.service && is_of_service(*node.service)) return solve_service(*node.service, owner);
     if (node.empty()) return negative();
     if (query_.type == dns::type_any) {
       composer_.add(Section::answer, owner, dns::type_hinfo, any_ttl_s, any_hinfo);
       return;
     }
-    if (node.service && is_of_service(*node.service)) return solve_service(*node.service, owner);
     if (node.alias && asks_address(query_)) return solve_alias(*node.alias);
     const RecordSet* set = node.find(query_.type);
     if (!set) return negative();
@@ -82,7 +82,7 @@ class Exchange {
 
   bool is_of_service(const ServiceRecord& record) const {
     return asks_address(query_) || (record.https && query_.type == dns::type_https) ||
-           view_.directory->services[record.service].by_name;
+           (view_.directory->services[record.service].by_name && query_.type != dns::type_any);
   }
 
   void solve_service(const ServiceRecord& record, std::string_view owner) {
@@ -207,6 +207,7 @@ class Exchange {
 // What is not of any zone.
 [[gnu::noinline]] size_t answer_other(const Asked& asked, std::span<const uint8_t> packet, const View& view,
                                       std::span<uint8_t> out, AnswerInfo& info, const dns::OptReply* reply) {
+  if (asked.verdict == dns::Verdict::drop) return 0;
   if (asked.verdict != dns::Verdict::chaos) {
     info.rcode = dns::rcode_of(asked.verdict);
     return dns::compose_error(out, packet, asked.query, asked.verdict, reply);
@@ -259,7 +260,6 @@ size_t Answerer::answer(const Asked& asked, std::span<const uint8_t> packet, con
                         const dns::OptReply* reply) {
   info = AnswerInfo{};
   const dns::Query& query = asked.query;
-  if (asked.verdict == dns::Verdict::drop) return 0;
   if (query.has_question) info.type = query.type;
   if (asked.verdict != dns::Verdict::answer) return answer_other(asked, packet, view, out, info, reply);
   dns::Composer composer(out, packet, query, dns::answer_limit(query, transport == Transport::tcp), reply);

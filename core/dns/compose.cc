@@ -242,13 +242,14 @@ void Composer::put_opt(uint16_t rcode) {
   at_ += opt_size_;
   if (query_.has_subnet) {
     const ClientSubnet& subnet = query_.subnet;
+    const size_t size = subnet.address_size();
     p += opt_fixed_size;
     store16(p, option_client_subnet);
-    store16(p + 2, static_cast<unsigned>(4 + subnet.address_size()));
+    store16(p + 2, static_cast<unsigned>(4 + size));
     store16(p + 4, subnet.family);
     p[6] = subnet.source;
     p[7] = scope_;
-    std::memcpy(p + 8, subnet.address.bytes.data(), subnet.address_size());
+    std::memcpy(p + 8, subnet.address.bytes.data(), size);
   }
   if (reply_ || error_ != ExtendedError::none) put_more();
 }

@@ -143,16 +143,17 @@ Verdict parse_query(Bytes packet, Query& query) {
   query.version = 0;
   query.udp_size = plain_udp_size;
   if (packet.size() < header_size) return Verdict::drop;
-  query.id = load16(&packet[0]);
-  query.flags = load16(&packet[2]);
+  const uint8_t* header = packet.data();
+  query.id = load16(header);
+  query.flags = load16(header + 2);
   if (query.flags & flag_qr) return Verdict::drop;
   if (query.flags & mask_opcode) return Verdict::notimp;
-  const unsigned questions = load16(&packet[4]);
+  const unsigned questions = load16(header + 4);
   if (questions > 1) return Verdict::formerr;
 
   size_t offset = header_size;
   if (questions == 1 && !read_question(packet, offset, query)) return Verdict::formerr;
-  const unsigned before = load16(&packet[6]) + load16(&packet[8]), records = before + load16(&packet[10]);
+  const unsigned before = load16(header + 6) + load16(header + 8), records = before + load16(header + 10);
   for (unsigned i = 0; i < records; i++)
     if (!read_record(packet, offset, i >= before, query)) return Verdict::formerr;
   if (offset != packet.size()) return Verdict::formerr;

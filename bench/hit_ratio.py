@@ -9,6 +9,7 @@ connection. A hit is an answer whose number the origin has given before. docs/ev
 """
 import argparse
 import bisect
+import collections
 import email.utils
 import itertools
 import json
@@ -53,6 +54,7 @@ servers = ["127.0.0.1:{origin}"]
 memory = "{memory} MiB"
 max_object = "{largest} MiB"
 eviction = "{eviction}"
+{disk}
 [[route]]
 pool = "origin"
 cache = "c"
@@ -168,9 +170,12 @@ def command(server, folder, port, origin, memory):
     if server == 'varnish':
         return [shutil.which('varnishd', path='/usr/sbin'), '-F', '-n', os.path.join(folder, 'varnish'), '-a',
                 f'127.0.0.1:{port}', '-b', f'127.0.0.1:{origin}', '-s', f'malloc,{memory}m', '-p', 'nuke_limit=10000']
+    eviction, disk = server.partition(' ')[2] or 's3-fifo', ''
+    if eviction == 'disk':                                  # of its size a sixteenth is memory
+        disk = f'disk = {{ path = "{folder}/store", size = "{memory - memory // 16} MiB" }}'
+        eviction, memory = 's3-fifo', memory // 16
     path = measure.write(folder, 'portolan.toml', PORTOLAN.format(
-        folder=folder, port=port, origin=origin, memory=memory, largest=min(16, memory // 4),
-        eviction=server.partition(' ')[2] or 's3-fifo'))
+        folder=folder, port=port, origin=origin, memory=memory, largest=min(16, memory // 4), eviction=eviction, disk=disk))
     return [measure.BINARY, 'run', '--config', path]
 
 
@@ -200,7 +205,25 @@ def shared_kib(pid):
     return total
 
 
+def count_lru(memory, requests):
+    """What the least-recently-used order would have, without any overhead."""
+    held, room, hits, hit_bytes, total = collections.OrderedDict(), memory << 20, 0, 0, 0
+    for number, size in requests:
+        total += size
+        if number in held:
+            held.move_to_end(number)
+            hits, hit_bytes = hits + 1, hit_bytes + size
+            continue
+        held[number], room = size, room - size
+        while room < 0:
+            room += held.popitem(last=False)[1]
+    return {'objects': 100 * hits / len(requests), 'bytes': 100 * hit_bytes / total, 'broken': 0, 'memory_mib': memory,
+            'seconds': 0}
+
+
 def run(server, memory, requests):
+    if server == 'counted lru':
+        return count_lru(memory, requests)
     with tempfile.TemporaryDirectory(prefix='portolan-bench-', dir='/dev/shm') as folder:
         os.chmod(folder, 0o755)                             # for peers that drop their privileges
         origin, port = Origin(), measure.free_port()
@@ -244,7 +267,8 @@ def main():
     parser.add_argument('--memory', default='32,128', help='sizes of the caches in MiB')
     parser.add_argument('--requests', type=int, default=100_000)
     parser.add_argument('--objects', type=int, default=20_000)
-    parser.add_argument('--peers', default='portolan,portolan lru,nginx,varnish')
+    parser.add_argument('--peers', default='portolan,portolan lru,nginx,varnish',
+                        help='also "portolan disk" and "counted lru"')
     parser.add_argument('--results', help='a JSON file to write')
     options = parser.parse_args()
     requests = draw(options.requests, options.objects)

@@ -331,8 +331,7 @@ void Server::reload(std::function<void(const ReloadResult&)> done) {
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
   bool taken = pool_->submit([this, path = config_path_, geo = geo_, tls = tls_, gates = gates_,
                               serial = unix_seconds(), key = sticky_key_, view = view_, shared_done] {
-    auto next =
-        std::make_shared<Preparation>(prepare(load(path, serial), geo, tls, serial, gates, key, view.get()));
+    auto next = std::make_shared<Preparation>(prepare(load(path, serial), geo, tls, serial, gates, key, view.get()));
     control_.post([this, next, shared_done] {
       auto finish = [this, next, shared_done] { finish_reload(std::move(*next), *shared_done); };
       if (!next->errors.empty()) return finish();

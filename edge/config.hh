@@ -58,7 +58,7 @@ struct CompressConfig {
 // Where stored things go besides memory.
 struct DiskConfig {
   std::string path;  // a directory, of this cache alone
-  uint64_t bytes = 0;
+  uint64_t bytes = 50ull << 30;
   bool operator==(const DiskConfig&) const = default;
 };
 

@@ -15,12 +15,15 @@ namespace {
 
 using nlohmann::json;
 
-struct Figure {
+template <class Stats>
+struct FigureOf {
   const char* key;    // in JSON
   const char* label;  // for people
-  uint64_t edge::Stats::*value;
+  uint64_t Stats::*value;
   bool bytes = false;
+  std::string text(const Stats& stats) const { return bytes ? size(stats.*value) : std::to_string(stats.*value); }
 };
+using Figure = FigureOf<edge::Stats>;
 constexpr Figure figures[] = {
     {"objects", "objects", &edge::Stats::objects},
     {"bytes", "stored", &edge::Stats::bytes, true},
@@ -37,7 +40,27 @@ constexpr Figure figures[] = {
     {"evicted", "evicted", &edge::Stats::evictions},
     {"purged", "purged", &edge::Stats::purged},
     {"too_large", "too large", &edge::Stats::too_large},
-    {"promoted", "back from the disk", &edge::Stats::promoted},
+};
+constexpr Figure promoted = {"promoted", "back to memory", &edge::Stats::promoted};
+
+using DiskStats = edge::disk::Stats;
+constexpr FigureOf<DiskStats> disk_figures[] = {
+    {"objects", "objects", &DiskStats::objects},
+    {"bytes", "stored", &DiskStats::bytes, true},
+    {"size", "limit", &DiskStats::budget, true},
+    {"index_bytes", "index in memory", &DiskStats::index_bytes, true},
+    {"segments", "segments", &DiskStats::segments},
+    {"segments_free", "segments free", &DiskStats::segments_free},
+    {"reads", "read", &DiskStats::reads},
+    {"writes", "written", &DiskStats::writes},
+    {"written_bytes", "bytes written", &DiskStats::written_bytes, true},
+    {"moved_bytes", "bytes moved", &DiskStats::rewritten_bytes, true},
+    {"refused", "refused", &DiskStats::refused},
+    {"damaged", "damaged", &DiskStats::damaged},
+    {"evicted", "evicted", &DiskStats::evicted},
+    {"reclaimed", "segments reclaimed", &DiskStats::reclaimed},
+    {"syncs", "syncs", &DiskStats::syncs},
+    {"errors", "errors", &DiskStats::errors},
 };
 
 std::string dump(const json& j) {
@@ -91,11 +114,27 @@ void add_line(std::string& out, std::string_view label, std::string_view text) {
 
 }  // namespace
 
+std::string_view name_of(edge::disk::SegmentReport::Kind kind) {
+  static constexpr std::string_view names[] = {"free", "probation", "main"};
+  return names[static_cast<size_t>(kind)];
+}
+
+std::string_view name_of(DiskStats::State state) {
+  static constexpr std::string_view names[] = {"starting", "serving", "aside", "stopped"};
+  return names[static_cast<size_t>(state)];
+}
+
 std::string to_json(const CacheCounts& counts) {
   json list = json::array();
   for (const auto& [name, stats] : counts.caches) {
     json one = {{"name", name}};
     for (const Figure& f : figures) one[f.key] = stats.*f.value;
+    one[promoted.key] = stats.*promoted.value;
+    if (stats.disk) {
+      json disk = {{"state", name_of(stats.disk->state)}, {"reason", stats.disk->reason}};
+      for (const auto& f : disk_figures) disk[f.key] = (*stats.disk).*f.value;
+      one["disk"] = std::move(disk);
+    }
     list.push_back(std::move(one));
   }
   return dump({{"caches", list}});
@@ -105,21 +144,32 @@ std::string to_text(const CacheCounts& counts) {
   if (counts.caches.empty()) return "no caches\n";
   std::vector<std::string> header = {"CACHE"};
   std::set<size_t> right;
+  bool disks = false;
   for (const auto& [name, stats] : counts.caches) {
     right.insert(header.size());
     header.push_back(name);
+    disks |= stats.disk.has_value();
   }
   Table table(std::move(header), std::move(right));
-  std::vector<std::string> rates = {"hit rate"};
-  for (const Figure& f : figures) {
-    std::vector<std::string> row = {f.label};
-    for (const auto& [name, stats] : counts.caches)
-      row.push_back(f.bytes ? size(stats.*f.value) : std::to_string(stats.*f.value));
-    table.row(std::move(row));
-  }
-  for (const auto& [name, stats] : counts.caches) rates.push_back(hit_rate(stats));
-  table.row(std::move(rates));
-  return table.text();
+  auto row = [&](std::string label, auto cell) {
+    std::vector<std::string> cells = {std::move(label)};
+    for (const auto& [name, stats] : counts.caches) cells.push_back(cell(stats));
+    table.row(std::move(cells));
+  };
+  for (const Figure& f : figures) row(f.label, [&](const edge::Stats& s) { return f.text(s); });
+  row("hit rate", hit_rate);
+  if (!disks) return table.text();
+  auto disk_row = [&](const char* label, auto cell) {
+    row(fmt::format("disk: {}", label), [&](const edge::Stats& s) { return s.disk ? cell(s) : "-"; });
+  };
+  row("disk", [](const edge::Stats& s) { return std::string(s.disk ? name_of(s.disk->state) : "-"); });
+  for (const auto& f : disk_figures) disk_row(f.label, [&](const edge::Stats& s) { return f.text(*s.disk); });
+  disk_row(promoted.label, [](const edge::Stats& s) { return promoted.text(s); });
+  std::string out = table.text();
+  for (const auto& [name, stats] : counts.caches)
+    if (stats.disk && !stats.disk->reason.empty())
+      out += fmt::format("the disk of {} is aside: {}\n", name, stats.disk->reason);
+  return out;
 }
 
 std::string to_json(const CacheTops& tops) {

@@ -1,8 +1,13 @@
 #pragma once
-// `portolan cache stats|top|inspect`: what the caches tell of themselves, as JSON and as people read it.
+// `portolan cache stats|segments|top|inspect`: what the caches tell of themselves, as JSON and as people read it.
 //
 //   stats    {"caches":[{"name", "objects", "bytes", "memory", "fetching", "passing_bytes", "hits", "misses", "stale",
-//             "collapsed", "bypassed", "stored", "validated", "evicted", "purged", "too_large"}]}
+//             "collapsed", "bypassed", "stored", "validated", "evicted", "purged", "too_large", "promoted", and with a disk tier
+//             "disk": {"state": "starting"|"serving"|"aside"|"stopped", "reason", "objects", "bytes", "size", "index_bytes",
+//             "segments", "segments_free", "reads", "writes", "written_bytes", "moved_bytes", "refused", "damaged", "evicted",
+//             "reclaimed", "syncs", "errors"}}]}
+//   segments {"caches":[{"name", "segments":[{"kind": "probation"|"main", "open", "age_s", "objects", "bytes"}]}]}: of
+//             those in use, the youngest first
 //   top      {"caches":[{"name", "keys":[{"key", "requests", "hits", "variants", "bytes"}]}]}
 //   inspect  {"caches":[{"name", "key", "outcome", "forward", "why", "fetches", "apart_s", "variants":[{"vary", "status",
 //             "bytes", "hits", "age_s", "ttl_s", "stale_if_error_s", "heuristic", "no_cache", "must_revalidate", "etag",
@@ -11,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +31,11 @@ namespace portolan::daemon {
 struct CacheCounts {
   std::vector<std::pair<std::string, edge::Stats>> caches;
 };
+// Of the disk tiers.
+struct CacheSegments {
+  int64_t now_ms = 0;  // wall clock
+  std::vector<std::pair<std::string, std::vector<edge::disk::SegmentStats>>> caches;
+};
 struct CacheTops {
   std::vector<std::pair<std::string, std::vector<edge::HotKey>>> caches;
 };
@@ -32,10 +43,15 @@ struct CacheInspections {
   std::vector<std::pair<std::string, edge::Inspection>> caches;
 };
 
+std::string_view name_of(edge::disk::SegmentReport::Kind kind);
+std::string_view name_of(edge::disk::Stats::State state);
+
 std::string to_json(const CacheCounts& counts);
+std::string to_json(const CacheSegments& segments);
 std::string to_json(const CacheTops& tops);
 std::string to_json(const CacheInspections& found);
 std::string to_text(const CacheCounts& counts);
+std::string to_text(const CacheSegments& segments);
 std::string to_text(const CacheTops& tops);
 std::string to_text(const CacheInspections& found);
 

@@ -84,13 +84,62 @@ constexpr CacheFigure cache_figures[] = {
      &edge::Stats::purge_log_errors},
 };
 
-void add_caches(metrics::Exposition& out, const Caches& caches) {
-  if (caches.empty()) return;
+using DiskStats = edge::disk::Stats;
+struct DiskFigure {
+  const char* name;
+  const char* help;
+  const char* type;
+  uint64_t DiskStats::*value;
+};
+
+constexpr DiskFigure disk_figures[] = {
+    {"portolan_cache_disk_objects", "Objects on the disk.", "gauge", &DiskStats::objects},
+    {"portolan_cache_disk_bytes", "Bytes in use of the disk.", "gauge", &DiskStats::bytes},
+    {"portolan_cache_disk_size_bytes", "Bytes that may be used.", "gauge", &DiskStats::budget},
+    {"portolan_cache_disk_index_bytes", "Memory of the index.", "gauge", &DiskStats::index_bytes},
+    {"portolan_cache_disk_segments", "Segments of the store.", "gauge", &DiskStats::segments},
+    {"portolan_cache_disk_segments_free", "Segments without anything stored.", "gauge", &DiskStats::segments_free},
+    {"portolan_cache_disk_reads_total", "Records read.", "counter", &DiskStats::reads},
+    {"portolan_cache_disk_writes_total", "Records written.", "counter", &DiskStats::writes},
+    {"portolan_cache_disk_written_bytes_total", "Bytes written.", "counter", &DiskStats::written_bytes},
+    {"portolan_cache_disk_moved_bytes_total", "Bytes written again when a segment was reclaimed.", "counter",
+     &DiskStats::rewritten_bytes},
+    {"portolan_cache_disk_refused_total", "Records not written: too much waited, or the disk was aside.", "counter",
+     &DiskStats::refused},
+    {"portolan_cache_disk_damaged_total", "Records dropped because a checksum was wrong.", "counter",
+     &DiskStats::damaged},
+    {"portolan_cache_disk_evicted_total", "Records that went for want of room.", "counter", &DiskStats::evicted},
+    {"portolan_cache_disk_reclaimed_total", "Segments made free.", "counter", &DiskStats::reclaimed},
+    {"portolan_cache_disk_syncs_total", "Times that writes were flushed.", "counter", &DiskStats::syncs},
+    {"portolan_cache_disk_errors_total", "Errors of the disk.", "counter", &DiskStats::errors},
+};
+
+void add_disks(metrics::Exposition& out, const CacheCounts& counts) {
+  std::vector<std::pair<std::string, edge::Stats>> with;
+  for (const auto& cache : counts.caches)
+    if (cache.second.disk) with.push_back(cache);
+  if (with.empty()) return;
+  out.family("portolan_cache_disk_serving", "1 while the disk tier serves; 0 while it starts or is aside.", "gauge");
+  for (const auto& [name, stats] : with)
+    out.sample("portolan_cache_disk_serving", {{"cache", name}}, stats.disk->state == DiskStats::State::serving);
+  out.family("portolan_cache_disk_promoted_total", "Objects that came back from the disk to memory.", "counter");
+  for (const auto& [name, stats] : with)
+    out.sample("portolan_cache_disk_promoted_total", {{"cache", name}}, static_cast<double>(stats.promoted));
+  for (const DiskFigure& f : disk_figures) {
+    out.family(f.name, f.help, f.type);
+    for (const auto& [name, stats] : with)
+      out.sample(f.name, {{"cache", name}}, static_cast<double>((*stats.disk).*f.value));
+  }
+}
+
+void add_caches(metrics::Exposition& out, const CacheCounts& counts) {
+  if (counts.caches.empty()) return;
   for (const CacheFigure& f : cache_figures) {
     out.family(f.name, f.help, f.type);
-    for (const auto& [name, cache] : caches)
-      out.sample(f.name, {{"cache", name}}, static_cast<double>(cache->stats().*f.value));
+    for (const auto& [name, stats] : counts.caches)
+      out.sample(f.name, {{"cache", name}}, static_cast<double>(stats.*f.value));
   }
+  add_disks(out, counts);
 }
 
 void add_maintenance(metrics::Exposition& out, const proxy::Snapshot& snapshot) {
@@ -134,7 +183,7 @@ std::string Server::metrics_text() {
     for (const health::SourceReport& s : monitor_->sources(name))
       out.sample("portolan_source_failing", {{"pool", name}, {"source", s.source}},
                  s.discovery.state == health::Discovery::State::failing);
-  add_caches(out, caches_);
+  add_caches(out, cache_counts());
   add_maintenance(out, *snapshot_);
   return registry_.expose() + out.take();
 }

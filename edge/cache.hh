@@ -30,6 +30,7 @@
 #include "core/base/io.hh"
 #include "core/http/message.hh"
 #include "edge/config.hh"
+#include "edge/disk/disk.hh"
 #include "edge/object.hh"
 #include "edge/purge/log.hh"
 #include "edge/purge/purge.hh"
@@ -146,6 +147,7 @@ struct Stats {
   uint64_t purges = 0, purge_entries = 0;  // made; remembered
   uint64_t purges_merged = 0;              // times that the oldest became one of everything older, for want of room
   uint64_t purge_log_errors = 0;
+  std::optional<disk::Stats> disk;  // of the disk tier, where there is one
 };
 
 struct PurgeReceipt {

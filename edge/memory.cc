@@ -325,6 +325,7 @@ Stats Store::stats() const {
   s.purge_entries = p.entries;
   s.purges_merged = p.merged;
   s.purge_log_errors = p.log_errors;
+  if (const DiskTier* tier = this->tier()) s.disk = tier->disk->stats();
   return s;
 }
 

@@ -78,6 +78,52 @@ TEST(CacheReport, Stats) {
   EXPECT_EQ(to_text(CacheCounts{}), "no caches\n");
 }
 
+TEST(CacheReport, StatsOfDisks) {
+  CacheCounts counts;
+  counts.caches = {{"assets", {}}, {"pages", {}}, {"small", {}}};
+  edge::disk::Stats& serving = counts.caches[0].second.disk.emplace();
+  uint64_t n = 0;
+  serving.state = edge::disk::Stats::State::serving;
+  for (uint64_t* v :
+       {&serving.objects, &serving.bytes, &serving.budget, &serving.index_bytes, &serving.segments,
+        &serving.segments_free, &serving.reads, &serving.writes, &serving.written_bytes, &serving.rewritten_bytes,
+        &serving.refused, &serving.damaged, &serving.evicted, &serving.reclaimed, &serving.syncs, &serving.errors})
+    *v = ++n;
+  counts.caches[0].second.promoted = ++n;
+  edge::disk::Stats& aside = counts.caches[1].second.disk.emplace();
+  aside.state = edge::disk::Stats::State::aside;
+  aside.reason = "the disk doesn't answer";
+  expect_golden("disk_stats.txt", to_text(counts));
+  json j = json::parse(to_json(counts));
+  EXPECT_EQ(j["caches"][0]["disk"]["state"], "serving");
+  EXPECT_EQ(j["caches"][0]["disk"]["size"], 3);
+  EXPECT_EQ(j["caches"][0]["disk"]["errors"], 16);
+  EXPECT_EQ(j["caches"][0]["promoted"], 17);
+  EXPECT_EQ(j["caches"][1]["disk"]["reason"], "the disk doesn't answer");
+  EXPECT_FALSE(j["caches"][2].contains("disk"));
+}
+
+TEST(CacheReport, Segments) {
+  using Kind = edge::disk::SegmentReport::Kind;
+  CacheSegments segments;
+  segments.now_ms = start_ms;
+  segments.caches = {{"assets",
+                      {{Kind::probation, false, start_ms - 59'999, 40, 4096},
+                       {Kind::free, false, 0, 0, 0},
+                       {Kind::main, true, start_ms - 60'000, 10, 1 << 20},
+                       {Kind::main, false, start_ms - 900'000'000, 0, 32 << 20},
+                       {Kind::probation, true, start_ms + 500, 1, 100}}},
+                     {"pages", {{Kind::free, false, 0, 0, 0}}}};
+  expect_golden("segments.txt", to_text(segments));
+  json j = json::parse(to_json(segments));
+  EXPECT_EQ(j["caches"][0]["segments"].size(), 4u);
+  EXPECT_EQ(j["caches"][0]["segments"][0],
+            json::parse(R"({"kind":"probation", "open":true, "age_s":0, "objects":1, "bytes":100})"));
+  EXPECT_EQ(j["caches"][0]["segments"][3]["age_s"], 900'000);
+  EXPECT_EQ(j["caches"][1]["segments"].size(), 0u);
+  EXPECT_EQ(to_text(CacheSegments{}), "no cache has a disk\n");
+}
+
 TEST(CacheReport, Top) {
   Caches caches;
   CacheTops tops;

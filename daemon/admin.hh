@@ -20,7 +20,11 @@
 //   PURGE /path?query      the URL of the request's Host, by http and https: the same
 //   GET  /cache/urls       text: the URLs asked for most of every cache, or of ?cache=NAME; ?n=N of each (1,000)
 //   GET  /cache            the counts of every cache; /cache/top: the keys of the most requests, ?n=N of each (10)
-//   POST /cache/inspect    an ExplainRequest: what every cache has for it (all three: daemon/cache_report.hh; JSON, or
+//   GET  /cache/segments   of what disk tiers are made
+//   POST /cache/verify     begins to check what caches have on disks, or ?cache=NAME has: 200 and a VerifyState
+//                          (daemon/cache_verify.hh); 404 without such a disk, 409 while another check runs
+//   GET  /cache/verify     how far the last one is, or what it found; ?segments=1 with each segment
+//   POST /cache/inspect    an ExplainRequest: what every cache has for it (all four: daemon/cache_report.hh; JSON, or
 //                          text with ?format=text)
 //   POST /maintenance      {"on":true|false, "route":…}, without a route for all: 200 {"routes":[…]}
 //   POST /explain          an ExplainRequest (daemon/explain.hh): 200 and its lines as text
@@ -40,6 +44,7 @@
 #include "core/loop/listener.hh"
 #include "core/loop/worker.hh"
 #include "daemon/cache_report.hh"
+#include "daemon/cache_verify.hh"
 #include "daemon/explain.hh"
 #include "daemon/purge_access.hh"
 #include "daemon/purge_order.hh"
@@ -70,6 +75,10 @@ class AdminBackend {
   virtual Result<std::string> explain(const ExplainRequest& request) = 0;
   virtual Result<std::string> explain_dns(const geodns::ExplainDnsRequest& request) = 0;
   virtual CacheCounts cache_counts() = 0;
+  virtual CacheSegments cache_segments() = 0;
+  // Of one cache's disk, or with an empty name of all; goes on by itself.
+  virtual Status begin_check(const std::string& cache) = 0;
+  virtual VerifyState check() = 0;  // the last one
   virtual CacheTops cache_top(size_t most) = 0;
   virtual Result<std::vector<std::string>> hot_urls(const std::string& cache, size_t most) = 0;  // empty: of all
   virtual Result<CacheInspections> inspect(const ExplainRequest& request) = 0;

@@ -197,6 +197,17 @@ AdminAnswer get_cache_top(AdminBackend& backend, const AdminRequest& request) {
   return report(request, backend.cache_top(most));
 }
 
+AdminAnswer get_check(AdminBackend& backend, const AdminRequest& request) {
+  AdminAnswer a;
+  a.body = to_json(backend.check(), parameter(request.query, "segments") == "1") + "\n";
+  return a;
+}
+
+AdminAnswer post_check(AdminBackend& backend, const AdminRequest& request) {
+  auto begun = backend.begin_check(std::string(parameter(request.query, "cache")));
+  return begun ? get_check(backend, request) : outcome(begun);
+}
+
 AdminAnswer post_inspect(AdminBackend& backend, const AdminRequest& request) {
   auto asked = parse_explain_request(request.body);
   if (!asked) return outcome(asked.error());
@@ -209,6 +220,8 @@ void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/ready") return get_ready(backend, r, reply);
   if (r.path == "/metrics") return reply(plain(200, backend.metrics_text()));
   if (r.path == "/cache") return reply(report(r, backend.cache_counts()));
+  if (r.path == "/cache/segments") return reply(report(r, backend.cache_segments()));
+  if (r.path == "/cache/verify") return reply(get_check(backend, r));
   if (r.path == "/cache/top") return reply(get_cache_top(backend, r));
   if (r.path == "/cache/urls") return get_cache_urls(backend, r, reply);
   AdminAnswer a;
@@ -220,6 +233,7 @@ void post(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/reload") return post_reload(backend, reply);
   if (r.path == "/explain") return reply(post_explain(backend, r.body));
   if (r.path == "/cache/inspect") return reply(post_inspect(backend, r));
+  if (r.path == "/cache/verify") return reply(post_check(backend, r));
   if (r.path == "/purge") return purge(backend, r, parse_purge_order(r.body), reply);
   json body = json::parse(r.body, nullptr, false);
   if (r.path == "/explain/dns") return reply(post_explain_dns(backend, body));
@@ -242,7 +256,8 @@ constexpr Route routes[] = {
     {"/maintenance", "POST", false, false},   {"/explain", "POST", false, false},
     {"/cache", "GET", false, false},          {"/cache/top", "GET", false, false},
     {"/cache/inspect", "POST", false, false}, {"/cache/urls", "GET", false, false},
-    {"/explain/dns", "POST", false, false},
+    {"/explain/dns", "POST", false, false},   {"/cache/segments", "GET", false, false},
+    {"/cache/verify", "GET", false, false},   {"/cache/verify", "POST", false, false},
 };
 
 bool open_at(const Route& route, Door door) {
@@ -271,13 +286,18 @@ AdminAnswer admin_error(int status, const std::string& what) {
 void answer_admin(AdminBackend& backend, const AdminRequest& r, Reply reply) {
   if (r.method == "PURGE" && (r.door == Door::control || r.door == Door::purge))
     return purge(backend, r, order_of_method(r), std::move(reply));
+  std::string takes, allow;
   for (const Route& route : routes) {
     if (r.path != route.path || !open_at(route, r.door)) continue;
     bool is_get = route.method == std::string_view("GET");
     if (is_get && (r.method == "GET" || r.method == "HEAD")) return get(backend, r, reply);
     if (!is_get && r.method == "POST") return post(backend, r, reply);
-    AdminAnswer a = admin_error(405, r.path + " takes " + route.method);
-    a.allow = is_get ? "GET, HEAD" : "POST";
+    takes += (takes.empty() ? "" : " and ") + std::string(route.method);
+    allow += (allow.empty() ? "" : ", ") + std::string(is_get ? "GET, HEAD" : "POST");
+  }
+  if (!takes.empty()) {
+    AdminAnswer a = admin_error(405, r.path + " takes " + takes);
+    a.allow = allow;
     return reply(std::move(a));
   }
   reply(admin_error(404, "nothing at " + r.path + " here"));

@@ -45,6 +45,8 @@ struct Options {
   bool offline = false;
   unsigned most = 10;
   WarmOptions warm;
+  VerifyOptions verify;
+  bool segments = false;
 };
 
 Result<PurgeOrder> order_of(const PurgeOptions& o) {
@@ -270,8 +272,10 @@ class CommandLine {
     CLI::App* cache = app_.add_subcommand("cache", "look inside the caches and fill them");
     cache->require_subcommand(1);
     auto json = [this](CLI::App* command) { command->add_flag("--json", options_.json, "as JSON"); };
-    json(remote(*cache, "stats", "what is stored, and what became of requests",
-                [this](const Remote& r) { return r.cache_stats(options_.json); }));
+    auto* stats = remote(*cache, "stats", "what is stored, and what became of requests",
+                         [this](const Remote& r) { return r.cache_stats(options_.json, options_.segments); });
+    stats->add_flag("--segments", options_.segments, "the segments of the disk tiers, and what is how old");
+    json(stats);
     auto* top = remote(*cache, "top", "the keys that are asked for most",
                        [this](const Remote& r) { return r.cache_top(options_.most, options_.json); });
     top->add_option("N", options_.most, "how many")->capture_default_str()->check(CLI::Range(1u, 1000u));
@@ -285,6 +289,31 @@ class CommandLine {
     add_warm(*cache, "warm", "ask for each URL of a list, so that it is stored");
     add_warm(*cache, "load", "the same: of a list that dump wrote");
     add_dump(*cache);
+    add_verify(*cache);
+  }
+
+  void add_verify(CLI::App& cache) {
+    VerifyOptions& verify = options_.verify;
+    auto* command = cache.add_subcommand(
+        "verify",
+        "check every record on the disks: 0, all are whole; 1, some are damaged; 2, nothing could be checked");
+    auto* admin = command->add_option("--admin", options_.admin, "the daemon's admin socket, \"unix:/path\"");
+    auto* config =
+        command->add_option("-c,--config", options_.config, "take the admin socket from this configuration file");
+    auto* name = command->add_option("--cache", verify.cache, "of this cache only");
+    command->add_option("--store", verify.store, "this directory, which no daemon has open")
+        ->excludes(admin)
+        ->excludes(config)
+        ->excludes(name);
+    command->add_flag("--json", verify.json, "as JSON, with each segment");
+    command->callback([this, &verify, config] {
+      action_ = [this, &verify, config_given = config->count() > 0] {
+        verify.bar = ::isatty(STDERR_FILENO) == 1;
+        if (!verify.store.empty()) return verify_directory(verify, out_, err_);
+        std::string socket = admin_of(options_, config_given, err_);
+        return socket.empty() ? 2 : Remote{socket, out_, err_}.cache_verify(verify);
+      };
+    });
   }
 
   void add_headers(CLI::App& command) {

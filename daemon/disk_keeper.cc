@@ -21,7 +21,12 @@ using State = edge::disk::Stats::State;
 DiskKeeper::DiskKeeper(loop::Worker& control, const Clock& clock)
     : control_(control), clock_(clock), timer_(control, this, &loop::Calls<&DiskKeeper::on_time>::call) {}
 
-DiskKeeper::~DiskKeeper() = default;
+DiskKeeper::~DiskKeeper() {
+  if (!verification_) return;
+  verification_->stop();
+  verification_->wait();
+  verification_->release();
+}
 
 void DiskKeeper::apply(const Config& config, const Caches& caches) {
   std::map<std::string, Kept> kept;
@@ -44,6 +49,8 @@ void DiskKeeper::apply(const Config& config, const Caches& caches) {
     auto disk = kept.find(name);
     cache->use_disk(disk == kept.end() ? nullptr : disk->second.disk, threads_.get());
   }
+  // What leaves isn't kept open for a check.
+  if (verification_ && !disks_.empty()) verification_->stop();
   disks_ = std::move(kept);
   if (!std::exchange(applied_, true)) await_start();
   if (!disks_.empty()) timer_.set(tick_ms);
@@ -68,7 +75,49 @@ void DiskKeeper::keep_purges(const std::string& node, const edge::CacheConfig& c
   if (!note.empty()) log::warning(note, {{"cache", config.name}, {"path", config.disk->path}});
 }
 
+Status DiskKeeper::begin_check(const std::string& cache) {
+  if (verification_ && !verification_->ended()) return Error{"the stores are being checked already", 409};
+  Verification::Disks disks;
+  for (const auto& [name, kept] : disks_)
+    if (cache.empty() || cache == name) disks.emplace_back(name, kept.disk);
+  if (disks.empty())
+    return Error{cache.empty() ? "no cache has a disk" : "there is no cache " + cache + " with a disk", 404};
+  auto next = std::make_shared<Verification>(verifications_ + 1, std::move(disks));
+  if (!next->begin(*threads_)) return Error{"too much waits for the disks; try again later", 503};
+  ++verifications_;
+  if (verification_) verification_->release();
+  verification_ = std::move(next);
+  log::info("the check of stored objects began", {{"cache", cache.empty() ? "all" : cache}});
+  return {};
+}
+
+VerifyState DiskKeeper::check() const {
+  return verification_ ? verification_->state() : VerifyState();
+}
+
+CacheSegments DiskKeeper::segments() const {
+  CacheSegments out;
+  out.now_ms = clock_.wall_ms();
+  for (const auto& [name, kept] : disks_) out.caches.emplace_back(name, kept.disk->segments());
+  return out;
+}
+
+void DiskKeeper::tell_check() {
+  if (!verification_ || !verification_->ended() || told_check_ == verifications_) return;
+  told_check_ = verifications_;
+  verification_->release();
+  for (const StoreCheck& s : verification_->state().stores) {
+    if (s.report && s.report->damaged == 0 && s.failure.empty()) {
+      log::info("stored objects are whole", {{"cache", s.name}, {"records", s.report->records}});
+    } else {
+      log::warning("the check of stored objects found damage or was cut short",
+                   {{"cache", s.name}, {"damaged", s.report ? s.report->damaged : 0}, {"reason", s.failure}});
+    }
+  }
+}
+
 void DiskKeeper::on_time() {
+  tell_check();
   for (auto& [name, kept] : disks_) {
     kept.disk->tick();
     edge::disk::Stats stats = kept.disk->stats();
@@ -81,7 +130,7 @@ void DiskKeeper::on_time() {
       log::info("disk tier serves", {{"cache", name}, {"path", kept.config.path}, {"objects", stats.objects}});
     }
   }
-  if (!disks_.empty()) timer_.set(tick_ms);
+  if (!disks_.empty() || (verification_ && told_check_ != verifications_)) timer_.set(tick_ms);
 }
 
 }  // namespace portolan::daemon

@@ -9,6 +9,8 @@
 #include "core/loop/thread_pool.hh"
 #include "core/loop/worker.hh"
 #include "daemon/assembly.hh"
+#include "daemon/cache_report.hh"
+#include "daemon/verification.hh"
 #include "edge/disk/disk.hh"
 
 namespace portolan::daemon {
@@ -19,6 +21,11 @@ class DiskKeeper {
   ~DiskKeeper();
   // Gives each cache the disk that `config` says, or takes it away.
   void apply(const Config& config, const Caches& caches);
+  // Begins to check what the cache's disk holds, or with an empty name all disks. Errors: 404, there is none; 409, one is being
+  // made; 503.
+  Status begin_check(const std::string& cache);
+  VerifyState check() const;  // of the last one
+  CacheSegments segments() const;
 
  private:
   struct Kept {
@@ -28,11 +35,14 @@ class DiskKeeper {
   void keep_purges(const std::string& node, const edge::CacheConfig& config, const Caches& caches);
   void await_start();
   void on_time();
+  void tell_check();
   loop::Worker& control_;
   const Clock& clock_;
   std::unique_ptr<loop::ThreadPool> threads_;  // null until a cache has a disk
   std::map<std::string, Kept> disks_;          // by cache
   std::map<std::string, std::string> told_;    // by cache: what was last said of its state
+  std::shared_ptr<Verification> verification_;
+  uint64_t verifications_ = 0, told_check_ = 0;  // the number of the last
   bool applied_ = false;
   loop::Timer timer_;
 };

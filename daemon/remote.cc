@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <thread>
 
 #include "core/client/client.hh"
 #include "daemon/status.hh"
@@ -20,6 +22,7 @@ namespace {
 
 constexpr int64_t answer_ms = 60'000;  // a reload may read large databases
 constexpr size_t largest_answer = 64u << 20;
+constexpr std::chrono::milliseconds poll_every{100};
 
 // Why no request could be made, with what to do about it.
 std::string unreachable(const std::string& admin, const Error& error) {
@@ -139,11 +142,43 @@ int Remote::explain_dns(const geodns::ExplainDnsRequest& request) const {
   return 0;
 }
 
-int Remote::cache_stats(bool as_json) const {
+int Remote::cache_stats(bool as_json, bool segments) const {
   std::string answer;
-  if (!ask("GET", as_json ? "/cache" : "/cache?format=text", "", answer)) return 1;
+  if (!ask("GET", fmt::format("/cache{}{}", segments ? "/segments" : "", as_json ? "" : "?format=text"), "", answer))
+    return 1;
   out_ << answer;
   return 0;
+}
+
+int Remote::cache_verify(const VerifyOptions& options) const {
+  std::string answer;
+  auto state_of = [&](const char* method, const std::string& target) -> Result<VerifyState> {
+    if (!ask(method, target, "", answer)) return Error{};
+    auto state = parse_verify_state(answer);
+    if (!state) complain(state.error().text);
+    return state;
+  };
+  auto state = state_of("POST", "/cache/verify" + (options.cache.empty() ? "" : "?cache=" + options.cache));
+  if (!state) return 2;
+  const uint64_t number = state->number;
+  {
+    VerifyBar bar(err_, options.bar);
+    while (state->running) {
+      for (const StoreCheck& store : state->stores)
+        if (!store.report && store.failure.empty()) {
+          bar.draw(store);
+          break;
+        }
+      std::this_thread::sleep_for(poll_every);
+      state = state_of("GET", "/cache/verify");
+      if (!state) return 2;
+      if (state->number != number) return complain("another check began meanwhile, or the daemon anew"), 2;
+    }
+  }
+  if (!options.json) return tell(*state, out_, err_);
+  if (!ask("GET", "/cache/verify?segments=1", "", answer)) return 2;
+  out_ << answer;
+  return exit_code(*state);
 }
 
 int Remote::cache_top(unsigned most, bool as_json) const {

@@ -4,6 +4,7 @@
 #include <iosfwd>
 #include <string>
 
+#include "daemon/cache_verify.hh"
 #include "daemon/cache_warm.hh"
 #include "daemon/explain.hh"
 #include "daemon/purge_order.hh"
@@ -26,7 +27,9 @@ class Remote {
   int maintenance(const std::string& route, bool on) const;  // empty: every route that has it
   int explain(const ExplainRequest& request) const;
   int explain_dns(const geodns::ExplainDnsRequest& request) const;
-  int cache_stats(bool json) const;
+  int cache_stats(bool json, bool segments) const;
+  int cache_verify(
+      const VerifyOptions& options) const;  // the exit code: see exit_code(); 2, too, when nothing came of it
   int cache_top(unsigned most, bool json) const;
   int cache_inspect(const ExplainRequest& request, bool json) const;
 

@@ -53,6 +53,9 @@ class Server final : public AdminBackend {
   Result<std::string> explain(const ExplainRequest& request) override;
   Result<std::string> explain_dns(const geodns::ExplainDnsRequest& request) override;
   CacheCounts cache_counts() override;
+  CacheSegments cache_segments() override;
+  Status begin_check(const std::string& cache) override;
+  VerifyState check() override;
   CacheTops cache_top(size_t most) override;
   Result<std::vector<std::string>> hot_urls(const std::string& cache, size_t most) override;
   Result<CacheInspections> inspect(const ExplainRequest& request) override;

@@ -125,6 +125,18 @@ CacheCounts Server::cache_counts() {
   return out;
 }
 
+CacheSegments Server::cache_segments() {
+  return disks_->segments();
+}
+
+Status Server::begin_check(const std::string& cache) {
+  return disks_->begin_check(cache);
+}
+
+VerifyState Server::check() {
+  return disks_->check();
+}
+
 CacheTops Server::cache_top(size_t most) {
   CacheTops out;
   for (auto& [name, cache] : caches_) out.caches.emplace_back(name, cache->top(most));

@@ -1,6 +1,7 @@
 """The disk tier: warm after kill -9, and never in the way of a request."""
 import contextlib
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -146,6 +147,88 @@ class Killed(harness.Case):
         self.assertGreaterEqual(hits, 49)
 
 
+class Verification(harness.Case):
+    NUMBERS = range(1, 60)
+    DAMAGED = 7
+
+    def setUp(self):
+        super().setUp()
+        self.path = f'{self.folder}/store'
+        self.server = self.scripted(origin)
+
+    def stored(self):
+        """A daemon whose store has all objects."""
+        edge = self.portolan(CONFIG.format(port=self.server.port, memory=16, path=self.path, size=512))
+        for number in self.NUMBERS:
+            edge.get(f'/o/{number}')
+        harness.wait_until(lambda: edge.metric('portolan_cache_disk_writes_total', cache='edge') == len(self.NUMBERS), 10)
+        return edge
+
+    def verify(self, *options):
+        return subprocess.run([harness.BINARY, 'cache', 'verify', '--store', self.path, *options], capture_output=True,
+                              text=True, timeout=60, check=False)
+
+    def damage(self, number):
+        """One bit in the middle of the body."""
+        body = body_of(number)
+        with open(f'{self.path}/data', 'r+b') as data:
+            at = data.read().index(body) + len(body) // 2
+            data.seek(at)
+            byte = data.read(1)[0]
+            data.seek(at)
+            data.write(bytes([byte ^ 4]))
+
+    def test_every_record_is_checked(self):
+        edge = self.stored()
+        whole = f'{len(self.NUMBERS)} records, {sum(map(size_of, self.NUMBERS)) / (1 << 20):.1f} MiB, none damaged'
+        self.assertEqual(edge.command('cache', 'verify'), f'edge: {whole}\n')
+        opened = self.verify()
+        self.assertEqual((opened.returncode, opened.stdout), (2, ''))
+        self.assertIn('a daemon has it open', opened.stderr)
+        edge.stop()
+        closed = self.verify()
+        self.assertEqual((closed.returncode, closed.stdout), (0, f'{self.path}: {whole}\n'), closed.stderr)
+
+        self.damage(self.DAMAGED)
+        closed = self.verify('--json')
+        self.assertEqual(closed.returncode, 1, closed.stderr)
+        found = json.loads(closed.stdout)['stores'][0]
+        self.assertEqual((found['records'], found['damaged']), (len(self.NUMBERS), 1))
+        self.assertEqual(sum(segment['damaged'] for segment in found['segments']), 1)
+
+        edge.begin()
+        online = edge.command('cache', 'verify', '--cache', 'edge', '--json', check=False)
+        self.assertEqual(online.returncode, 1, online.stderr)
+        found = json.loads(online.stdout)['stores'][0]
+        self.assertEqual((found['name'], found['damaged'], found['failure']), ('edge', 1, ''))
+        self.assertEqual(sum(segment['current'] for segment in found['segments']), len(self.NUMBERS) - 1)
+        self.assertEqual(edge.metric('portolan_cache_disk_damaged_total', cache='edge'), 1)
+        for number in self.NUMBERS:
+            answer = edge.get(f'/o/{number}')
+            self.assertEqual(answer.body, body_of(number))
+            self.assertEqual('; hit' in answer['Cache-Status'], number != self.DAMAGED, number)
+        self.assertIn('; hit', edge.get(f'/o/{self.DAMAGED}')['Cache-Status'])
+
+    def test_the_disk_in_counts(self):
+        edge = self.stored()
+        disk = json.loads(edge.command('cache', 'stats', '--json'))['caches'][0]['disk']
+        self.assertEqual((disk['state'], disk['reason'], disk['objects'], disk['size'], disk['damaged']),
+                         ('serving', '', len(self.NUMBERS), 512 << 20, 0))
+        self.assertEqual(edge.metric('portolan_cache_disk_objects', cache='edge'), len(self.NUMBERS))
+        self.assertEqual(edge.metric('portolan_cache_disk_serving', cache='edge'), 1)
+        self.assertRegex(edge.command('cache', 'stats'), r'\ndisk +serving\n')
+        segments = json.loads(edge.command('cache', 'stats', '--segments', '--json'))['caches'][0]['segments']
+        self.assertEqual(sum(segment['objects'] for segment in segments), len(self.NUMBERS))
+        self.assertIn('under a minute', edge.command('cache', 'stats', '--segments'))
+
+    def test_without_a_disk_there_is_nothing_to_check(self):
+        edge = self.portolan(CONFIG.format(port=self.server.port, memory=16, path=self.path, size=512).replace(
+            'disk =', '# disk ='))
+        done = edge.command('cache', 'verify', check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (2, '', 'portolan: no cache has a disk\n'))
+        self.assertEqual(self.verify().returncode, 2)
+
+
 class Failures(harness.Case):
     def load_for(self, edge, seconds, during=None):
         load = Load(edge.port, {}, 1)
@@ -198,6 +281,10 @@ class Failures(harness.Case):
         self.assertEqual(edge.get('/o/1').body, body_of(1))
         harness.wait_until(lambda: 'goes on without its disk' in edge.output, 10)
         self.assertIn('; hit', edge.get('/o/1')['Cache-Status'])
+        done = edge.command('cache', 'verify', check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('edge: not checked: ', done.stderr)
+        self.assertIn('the disk of edge is aside: ', self.state(edge))
 
 
 if __name__ == '__main__':

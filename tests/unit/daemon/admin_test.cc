@@ -259,6 +259,9 @@ TEST_F(AdminTest, TellsOfTheCaches) {
   backend_.counts.caches = {{"edge", {}}};
   EXPECT_EQ(json::parse(get("/cache").body)["caches"][0]["name"], "edge");
   EXPECT_EQ(get("/cache?format=text").body, to_text(backend_.counts));
+  backend_.segments.caches = {{"edge", {{edge::disk::SegmentReport::Kind::main, true, 0, 1, 2}}}};
+  EXPECT_EQ(get("/cache/segments").body, to_json(backend_.segments) + "\n");
+  EXPECT_EQ(get("/cache/segments?format=text").body, to_text(backend_.segments));
   EXPECT_EQ(get("/cache/top?n=7").status, 200);
   for (const char* bad : {"0", "1001", "x", "7x", "-1", "99999999999999999999"})
     EXPECT_EQ(get(std::string("/cache/top?n=") + bad).status, 400) << bad;
@@ -267,6 +270,25 @@ TEST_F(AdminTest, TellsOfTheCaches) {
   EXPECT_EQ(post("/cache/inspect", {{"urls", "http://a/"}}).status, 400);
   EXPECT_EQ(get("/cache/inspect").status, 405);
   EXPECT_EQ(backend_.calls.at(0), "top 7");
+}
+
+TEST_F(AdminTest, BeginsAndTellsOfAVerification) {
+  EXPECT_EQ(post("/cache/verify", {}).status, 409);
+  backend_.checks = {{3, true, {{"edge", 1, 4, "", nullptr}}}};
+  auto r = ask(control_.address, "POST", "/cache/verify?cache=edge");
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(r.body, to_json(backend_.checks[0], false) + "\n");
+  EXPECT_EQ(ask(control_.address, "POST", "/cache/verify?cache=none").status, 404);
+  edge::disk::VerifyReport report;
+  report.segments.resize(1);
+  backend_.checks = {{3, false, {{"edge", 4, 4, "", std::make_shared<const edge::disk::VerifyReport>(report)}}}};
+  EXPECT_EQ(get("/cache/verify").body, to_json(backend_.checks[0], false) + "\n");
+  EXPECT_EQ(get("/cache/verify?segments=1").body, to_json(backend_.checks[0], true) + "\n");
+  r = ask(control_.address, "DELETE", "/cache/verify");
+  EXPECT_EQ(r.status, 405);
+  EXPECT_EQ(r.field("allow"), "GET, HEAD, POST");
+  EXPECT_EQ(json::parse(r.body)["error"], "/cache/verify takes GET and POST");
+  EXPECT_EQ(backend_.calls, (std::vector<std::string>{"check ", "check edge", "check none"}));
 }
 
 TEST_F(AdminTest, ReloadsAndTellsEveryError) {
@@ -305,8 +327,8 @@ TEST_F(AdminTest, EachDoorShowsItsPartOnly) {
     EXPECT_EQ(ask(peers.address, "GET", path).status, 404) << path;
   for (const char* path : {"/status", "/cache", "/cache/top", "/cache/urls"})
     EXPECT_EQ(ask(metrics.address, "GET", path).status, 404) << path;
-  for (const char* path :
-       {"/reload", "/drain", "/enable", "/purge", "/maintenance", "/explain", "/explain/dns", "/cache/inspect"})
+  for (const char* path : {"/reload", "/drain", "/enable", "/purge", "/maintenance", "/explain", "/explain/dns",
+                           "/cache/inspect", "/cache/verify"})
     for (const auto* door : {&metrics, &peers})
       EXPECT_EQ(ask(door->address, "POST", path, "{\"datacenter\":\"a\"}").status, 404) << path;
   EXPECT_TRUE(backend_.calls.empty());

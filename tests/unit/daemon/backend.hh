@@ -51,6 +51,18 @@ class FakeBackend final : public AdminBackend {
     return Error{"only A", 400};
   }
   CacheCounts cache_counts() override { return counts; }
+  CacheSegments cache_segments() override { return segments; }
+  Status begin_check(const std::string& cache) override {
+    calls.push_back("check " + cache);
+    if (cache == "none") return Error{"there is no cache none with a disk", 404};
+    if (checks.empty()) return Error{"the stores are being checked already", 409};
+    return {};
+  }
+  VerifyState check() override {
+    VerifyState state = checks.at(0);
+    if (checks.size() > 1) checks.erase(checks.begin());
+    return state;
+  }
   CacheTops cache_top(size_t most) override {
     calls.push_back("top " + std::to_string(most));
     return tops;
@@ -74,6 +86,8 @@ class FakeBackend final : public AdminBackend {
 
   StatusReport report;
   CacheCounts counts;
+  CacheSegments segments;
+  std::vector<VerifyState> checks;  // told one after the other, the last again and again
   CacheTops tops;
   CacheInspections inspections;
   health::Report told{"edge-1", "us-east", 1, false, {{"app", {2, 2, 1, health::State::up}}}};

@@ -251,6 +251,11 @@ TEST_F(CliWithDaemon, LooksInsideTheCaches) {
   EXPECT_EQ(out(), to_text(backend_.counts));
   EXPECT_EQ(remote({"cache", "stats", "--json"}), 0);
   EXPECT_EQ(out(), to_json(backend_.counts) + "\n");
+  backend_.segments.caches = {{"edge", {{edge::disk::SegmentReport::Kind::main, true, 0, 1, 2}}}};
+  EXPECT_EQ(remote({"cache", "stats", "--segments"}), 0);
+  EXPECT_EQ(out(), to_text(backend_.segments));
+  EXPECT_EQ(remote({"cache", "stats", "--segments", "--json"}), 0);
+  EXPECT_EQ(out(), to_json(backend_.segments) + "\n");
   EXPECT_EQ(remote({"cache", "top"}), 0);
   EXPECT_EQ(out(), to_text(backend_.tops));
   EXPECT_EQ(remote({"cache", "top", "3", "--json"}), 0);
@@ -270,6 +275,34 @@ TEST_F(CliWithDaemon, LooksInsideTheCaches) {
   EXPECT_EQ(calls[1], "top 3");
   EXPECT_EQ(calls[2], "inspect " + to_json({"GET", "http://a/b", {"X: 1"}, "127.0.0.1", ""}));
   EXPECT_EQ(calls[3], "inspect " + to_json({"HEAD", "http://a/b", {}, "127.0.0.1", ""}));
+}
+
+TEST_F(CliWithDaemon, WaitsForAVerificationAndTellsWhatItFound) {
+  auto report = [](uint64_t damaged) {
+    return std::make_shared<const edge::disk::VerifyReport>(edge::disk::VerifyReport{5, 2048, damaged, {}});
+  };
+  auto checks = [&](std::vector<VerifyState> states) { in_daemon([&] { backend_.checks = std::move(states); }); };
+  EXPECT_EQ(remote({"cache", "verify"}), 2);
+  EXPECT_EQ(err(), "portolan: the stores are being checked already\n");
+  checks({{1, true, {{"edge", 0, 9, "", nullptr}}},
+          {1, true, {{"edge", 4, 9, "", nullptr}}},
+          {1, false, {{"edge", 9, 9, "", report(0)}}}});
+  EXPECT_EQ(remote({"cache", "verify", "--cache", "edge"}), 0) << err();
+  EXPECT_EQ(out() + err(), "edge: 5 records, 2.0 KiB, none damaged\n");
+  checks({{1, true, {{"edge", 0, 9, "", nullptr}}}, {1, false, {{"edge", 9, 9, "", report(2)}}}});
+  EXPECT_EQ(remote({"cache", "verify"}), 1);
+  EXPECT_EQ(out() + err(), "edge: 5 records, 2.0 KiB, 2 damaged\n");
+  EXPECT_EQ(remote({"cache", "verify", "--json"}), 1);
+  EXPECT_EQ(out(), to_json(backend_.checks[0], true) + "\n");
+  checks({{1, false, {{"edge", 9, 9, "", report(0)}, {"pages", 0, 0, "the disk doesn't answer", nullptr}}}});
+  EXPECT_EQ(remote({"cache", "verify"}), 2);
+  EXPECT_EQ(err(), "portolan: pages: not checked: the disk doesn't answer\n");
+  checks({{1, true, {}}, {0, false, {}}});
+  EXPECT_EQ(remote({"cache", "verify"}), 2);
+  EXPECT_EQ(remote({"cache", "verify", "--cache", "none"}), 2);
+  EXPECT_EQ(remote({"cache", "verify", "--store", "/"}), 2);  // it's one or the other
+  EXPECT_EQ(portolan({"cache", "verify", "--store", "/nowhere"}), 2);
+  EXPECT_EQ(err().rfind("portolan: /nowhere: not checked: ", 0), 0u) << err();
 }
 
 TEST_F(CliWithDaemon, TurnsMaintenanceOnAndOff) {

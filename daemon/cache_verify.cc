@@ -15,6 +15,8 @@ namespace portolan::daemon {
 namespace {
 
 using edge::disk::SegmentReport;
+using edge::disk::SizeClass;
+using edge::disk::SizeClasses;
 using edge::disk::VerifyReport;
 using nlohmann::json;
 
@@ -45,6 +47,28 @@ bool take(const json& from, const char* key, T& into) {
   return value != nullptr;
 }
 
+// 0: the last class has no bound.
+uint64_t bound_of(size_t size_class) {
+  return size_class + 1 < SizeClasses().size() ? SizeClass::first_below << (2 * size_class) : 0;
+}
+
+json sizes_of(const VerifyReport& report) {
+  json out = json::array();
+  for (size_t i = 0; i < report.sizes.size(); ++i)
+    out.push_back({{"below", bound_of(i)}, {"records", report.sizes[i].records}, {"bytes", report.sizes[i].bytes}});
+  return out;
+}
+
+bool take_sizes(const json& from, SizeClasses& into) {
+  auto sizes = from.find("sizes");
+  if (sizes == from.end() || !sizes->is_array() || sizes->size() != into.size()) return false;
+  for (size_t i = 0; i < into.size(); ++i) {
+    const json& one = (*sizes)[i];
+    if (!one.is_object() || !take(one, "records", into[i].records) || !take(one, "bytes", into[i].bytes)) return false;
+  }
+  return true;
+}
+
 std::string counted(uint64_t n, const char* one) {
   return fmt::format("{} {}{}", n, one, n == 1 ? "" : "s");
 }
@@ -65,6 +89,7 @@ std::string to_json(const VerifyState& state, bool segments) {
       one["records"] = s.report->records;
       one["bytes"] = s.report->bytes;
       one["damaged"] = s.report->damaged;
+      one["sizes"] = sizes_of(*s.report);
     }
     if (&s != state.stores.data()) out += ',';
     out += one.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -89,7 +114,7 @@ Result<VerifyState> parse_verify_state(std::string_view text) {
         !take(one, "failure", s.failure))
       return wrong;
     if (VerifyReport r; take(one, "records", r.records)) {
-      if (!take(one, "bytes", r.bytes) || !take(one, "damaged", r.damaged)) return wrong;
+      if (!take(one, "bytes", r.bytes) || !take(one, "damaged", r.damaged) || !take_sizes(one, r.sizes)) return wrong;
       s.report = std::make_shared<const VerifyReport>(std::move(r));
     }
     state.stores.push_back(std::move(s));
@@ -105,6 +130,17 @@ std::string to_text(const VerifyState& state) {
                        s.report->damaged ? fmt::format("{} damaged", s.report->damaged) : "none damaged");
   }
   return out;
+}
+
+std::string sizes_text(const VerifyState& state) {
+  Table table({"STORE", "SIZE", "RECORDS", "BYTES"}, {2, 3});
+  for (const StoreCheck& s : state.stores) {
+    if (!s.report) continue;
+    for (size_t i = 0; i < s.report->sizes.size(); ++i)
+      table.row({i == 0 ? s.name : "", bound_of(i) ? "under " + size(bound_of(i)) : size(bound_of(i - 1)) + " and more",
+                 std::to_string(s.report->sizes[i].records), size(s.report->sizes[i].bytes)});
+  }
+  return table.text();
 }
 
 std::vector<std::string> failures(const VerifyState& state) {
@@ -161,13 +197,14 @@ int verify_directory(const VerifyOptions& options, std::ostream& out, std::ostre
   } else {
     store.report = std::make_shared<const VerifyReport>(std::move(*report));
   }
-  if (!options.json) return tell(state, out, err);
+  if (!options.json) return tell(state, options, out, err);
   out << to_json(state, true) << "\n";
   return exit_code(state);
 }
 
-int tell(const VerifyState& state, std::ostream& out, std::ostream& err) {
+int tell(const VerifyState& state, const VerifyOptions& options, std::ostream& out, std::ostream& err) {
   out << to_text(state);
+  if (options.sizes) out << sizes_text(state);
   for (const std::string& failure : failures(state)) err << "portolan: " << failure << "\n";
   return exit_code(state);
 }

@@ -26,7 +26,8 @@ struct VerifyState {
   std::vector<StoreCheck> stores;  // one after the other
 };
 
-// {"number","running","stores":[{"name","done","total","failure", and with a report "records","bytes","damaged","segments"}]}
+// {"number","running","stores":[{"name","done","total","failure", and with a report "records","bytes","damaged","sizes",
+// "segments"}]}; "sizes": [{"below" (0: any), "records","bytes"}].
 // "segments", only when asked for: [{"number","kind","open","opened_ms","records","current","bytes","damaged"}], of those in
 // use; "current", how many of the records the index knows, where a daemon checked them.
 std::string to_json(const VerifyState& state, bool segments);
@@ -34,6 +35,8 @@ std::string to_json(const VerifyState& state, bool segments);
 Result<VerifyState> parse_verify_state(std::string_view json);
 // A line for each store that was walked. Others are what failures() tells.
 std::string to_text(const VerifyState& state);
+// And how many of its records are how large.
+std::string sizes_text(const VerifyState& state);
 std::vector<std::string> failures(const VerifyState& state);
 // 0: every record of every store is whole; 1: some are damaged; 2: none is known to be, but not all were checked.
 int exit_code(const VerifyState& state);
@@ -56,11 +59,12 @@ struct VerifyOptions {
   std::string cache;  // empty: every cache with a disk
   std::string store;  // a directory, instead of a daemon's caches
   bool json = false;
+  bool sizes = false;
   bool bar = false;
 };
 // `portolan cache verify --store DIRECTORY`: in this thread. The exit code.
 int verify_directory(const VerifyOptions& options, std::ostream& out, std::ostream& err);
 // What came of a check, by whoever it was made. The exit code.
-int tell(const VerifyState& state, std::ostream& out, std::ostream& err);
+int tell(const VerifyState& state, const VerifyOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace portolan::daemon

@@ -305,6 +305,7 @@ class CommandLine {
         ->excludes(admin)
         ->excludes(config)
         ->excludes(name);
+    command->add_flag("--sizes", verify.sizes, "tell how many records are how large, too");
     command->add_flag("--json", verify.json, "as JSON, with each segment");
     command->callback([this, &verify, config] {
       action_ = [this, &verify, config_given = config->count() > 0] {

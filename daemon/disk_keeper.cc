@@ -50,7 +50,8 @@ void DiskKeeper::apply(const Config& config, const Caches& caches) {
     cache->use_disk(disk == kept.end() ? nullptr : disk->second.disk, threads_.get());
   }
   // What leaves isn't kept open for a check.
-  if (verification_ && !disks_.empty()) verification_->stop();
+  for (const auto& [name, left] : disks_)
+    if (verification_ && verification_->uses(*left.disk)) verification_->stop();
   disks_ = std::move(kept);
   if (!std::exchange(applied_, true)) await_start();
   if (!disks_.empty()) timer_.set(tick_ms);

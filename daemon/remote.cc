@@ -175,7 +175,7 @@ int Remote::cache_verify(const VerifyOptions& options) const {
       if (state->number != number) return complain("another check began meanwhile, or the daemon anew"), 2;
     }
   }
-  if (!options.json) return tell(*state, out_, err_);
+  if (!options.json) return tell(*state, options, out_, err_);
   if (!ask("GET", "/cache/verify?segments=1", "", answer)) return 2;
   out_ << answer;
   return exit_code(*state);

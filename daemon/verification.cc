@@ -1,5 +1,7 @@
 #include "daemon/verification.hh"
 
+#include <algorithm>
+
 namespace portolan::daemon {
 
 using edge::disk::VerifyReport;
@@ -16,6 +18,10 @@ Verification::Verification(uint64_t number, Disks disks) : disks_(std::move(disk
 
 bool Verification::begin(Executor& executor) {
   return executor.submit([self = shared_from_this()] { self->run(); });
+}
+
+bool Verification::uses(const edge::disk::Disk& disk) const {
+  return std::any_of(disks_.begin(), disks_.end(), [&](const auto& d) { return d.second.get() == &disk; });
 }
 
 void Verification::stop() {

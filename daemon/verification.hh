@@ -1,6 +1,6 @@
 #pragma once
 // A check of disk tiers in the running daemon, one store after the other in one job on the disks' executor.
-// Threads: begin(), stop(), wait(), release() the control worker's; state(), ended() any.
+// Threads: begin(), uses(), stop(), wait(), release() the control worker's; state(), ended() any.
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -21,6 +21,7 @@ class Verification : public std::enable_shared_from_this<Verification> {
   Verification(uint64_t number, Disks disks);
   // False: the executor has too much to do. Which outlives the job: wait() for it.
   bool begin(Executor& executor);
+  bool uses(const edge::disk::Disk& disk) const;
   void stop();     // soon
   void wait();     // until the job is over
   void release();  // the disks, once it ended()

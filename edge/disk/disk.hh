@@ -5,6 +5,7 @@
 //
 // Threads: may_have(), hold(), touch(), write(), remove(), tick(), stats() any, and none of them waits for a disk; read(),
 // verify() and most_used() wait for it: on the Executor's threads only.
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -91,9 +92,17 @@ struct SegmentReport {
   uint64_t current = 0;  // of the records: the ones that the index knows
 };
 
+// Records by the size of their bodies: of each class below four times the one before, of the last whatever is larger.
+struct SizeClass {
+  static constexpr uint64_t first_below = 1 << 10;
+  uint64_t records = 0, bytes = 0;
+};
+using SizeClasses = std::array<SizeClass, 8>;
+
 struct VerifyReport {
   uint64_t records = 0, bytes = 0, damaged = 0;
   std::vector<SegmentReport> segments;  // those that are in use
+  SizeClasses sizes;
 };
 // Called now and then with bytes walked and in all; false ends the walk.
 using Progress = std::function<bool(uint64_t done, uint64_t total)>;

@@ -6,6 +6,12 @@ namespace {
 
 constexpr size_t records_between_reports = 64;
 
+size_t class_of(uint64_t bytes) {
+  size_t at = 0;
+  for (uint64_t below = SizeClass::first_below; bytes >= below && at + 1 < SizeClasses().size(); below *= 4) ++at;
+  return at;
+}
+
 // What is to be done about a record: `damaged` ones are dropped, and it is asked whether the index knows the others.
 struct Visitor {
   std::function<void(const FooterEntry&, Place)> damaged;
@@ -34,9 +40,13 @@ class Walk {
     SegmentReport of{state.kind, number, state.open, state.opened_ms, 0, 0, 0, 0};
     auto contents = volume_.contents(number);
     if (!contents) ++of.damaged;
+    SizeClasses sizes;
     size_t since = 0;
     for (const FooterEntry& entry : contents ? contents->entries : std::vector<FooterEntry>()) {
       record(entry, {number, entry.unit}, epoch, of);
+      size_t at = class_of(entry.body_bytes);
+      ++sizes[at].records;
+      sizes[at].bytes += entry.body_bytes;
       done_ += entry.body_bytes;
       if (++since % records_between_reports == 0 && !tell()) break;
     }
@@ -46,6 +56,10 @@ class Walk {
     report_.bytes += of.bytes;
     report_.damaged += of.damaged;
     report_.segments.push_back(of);
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      report_.sizes[i].records += sizes[i].records;
+      report_.sizes[i].bytes += sizes[i].bytes;
+    }
     tell();
   }
 

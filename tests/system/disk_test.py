@@ -188,6 +188,7 @@ class Verification(harness.Case):
         edge.stop()
         closed = self.verify()
         self.assertEqual((closed.returncode, closed.stdout), (0, f'{self.path}: {whole}\n'), closed.stderr)
+        self.assertRegex(self.verify('--sizes').stdout, r'under 1.0 MiB +\d+')
 
         self.damage(self.DAMAGED)
         closed = self.verify('--json')

@@ -279,7 +279,7 @@ TEST_F(CliWithDaemon, LooksInsideTheCaches) {
 
 TEST_F(CliWithDaemon, WaitsForAVerificationAndTellsWhatItFound) {
   auto report = [](uint64_t damaged) {
-    return std::make_shared<const edge::disk::VerifyReport>(edge::disk::VerifyReport{5, 2048, damaged, {}});
+    return std::make_shared<const edge::disk::VerifyReport>(edge::disk::VerifyReport{5, 2048, damaged, {}, {}});
   };
   auto checks = [&](std::vector<VerifyState> states) { in_daemon([&] { backend_.checks = std::move(states); }); };
   EXPECT_EQ(remote({"cache", "verify"}), 2);

@@ -119,7 +119,9 @@ TEST_F(VerificationTest, AStoreThatNobodyHasOpen) {
 
 TEST(VerifyState, GoesThroughJson) {
   VerifyState state{7, true, {{"a\"b\xff", 1, 2, "why", nullptr}, {"edge", 3, 3, "", nullptr}}};
-  VerifyReport report{5, 6, 1, {{SegmentReport::Kind::main, 9, true, 1234, 5, 6, 1, 4}}};
+  VerifyReport report{5, 6, 1, {{SegmentReport::Kind::main, 9, true, 1234, 5, 6, 1, 4}}, {}};
+  report.sizes[0] = {4, 0};
+  report.sizes[7] = {1, 6};
   state.stores[1].report = std::make_shared<const VerifyReport>(report);
   json j = json::parse(to_json(state, true));
   EXPECT_EQ(j["stores"][1]["segments"][0], json::parse(R"({"number":9, "kind":"main", "open":true, "opened_ms":1234,
@@ -136,12 +138,27 @@ TEST(VerifyState, GoesThroughJson) {
   ASSERT_TRUE(read->stores[1].report);
   EXPECT_EQ(read->stores[1].report->records, 5u);
   EXPECT_EQ(read->stores[1].report->damaged, 1u);
+  EXPECT_EQ(read->stores[1].report->sizes[7].bytes, 6u);
+  EXPECT_EQ(sizes_text(*read),
+            "STORE  SIZE              RECORDS  BYTES\n"
+            "edge   under 1.0 KiB           4    0 B\n"
+            "       under 4.0 KiB           0    0 B\n"
+            "       under 16.0 KiB          0    0 B\n"
+            "       under 64.0 KiB          0    0 B\n"
+            "       under 256.0 KiB         0    0 B\n"
+            "       under 1.0 MiB           0    0 B\n"
+            "       under 4.0 MiB           0    0 B\n"
+            "       4.0 MiB and more        1    6 B\n");
+  EXPECT_EQ(j["stores"][1]["sizes"][6]["below"], 4 << 20);
+  EXPECT_EQ(j["stores"][1]["sizes"][7], json::parse(R"({"below":0, "records":1, "bytes":6})"));
   for (const char* wrong :
        {"", "[]", "{}", R"({"number":1,"running":true})", R"({"number":-1,"running":true,"stores":[]})",
         R"({"number":1,"running":1,"stores":[]})", R"({"number":1,"running":true,"stores":[7]})",
         R"({"number":1,"running":true,"stores":[{"name":"a","done":1,"total":1}]})",
         R"({"number":1,"running":true,"stores":[{"name":"a","done":1,"total":1,"failure":"",
-                               "records":1}]})"})
+                               "records":1}]})",
+        R"({"number":1,"running":true,"stores":[{"name":"a","done":1,"total":1,"failure":"","records":1,"bytes":1,
+            "damaged":0,"sizes":[{"records":1,"bytes":1}]}]})"})
     EXPECT_FALSE(parse_verify_state(wrong)) << wrong;
 }
 

@@ -413,6 +413,25 @@ TEST_F(DiskTest, VerifyFindsWhatIsDamagedAndDropsIt) {
   EXPECT_FALSE(verify_store(directory / "none", files, {}));
 }
 
+TEST_F(DiskTest, VerifyCountsRecordsBySize) {
+  tuning.segment_bytes = 32 << 20;
+  config.bytes = 512 << 20;
+  open();
+  uint64_t n = 0;
+  for (size_t size : {0, 1023, 1024, 4095, 4096, 65'535, 65'536, 4 << 20, 10 << 20}) write(n++, 1, size);
+  auto report = disk->verify({});
+  ASSERT_TRUE(report);
+  std::vector<uint64_t> records;
+  uint64_t bytes = 0;
+  for (const SizeClass& s : report->sizes) {
+    records.push_back(s.records);
+    bytes += s.bytes;
+  }
+  EXPECT_EQ(records, (std::vector<uint64_t>{2, 2, 1, 1, 1, 0, 0, 2}));
+  EXPECT_EQ(report->sizes[1].bytes, 1024u + 4095u);
+  EXPECT_EQ(bytes, report->bytes);
+}
+
 TEST_F(DiskTest, CheckpointsAreTakenByTimeAndAmount) {
   open();
   for (uint64_t n = 0; n < 50; ++n) write(n, n + 1, 10'000);

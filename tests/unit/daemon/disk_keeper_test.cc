@@ -1,0 +1,144 @@
+// The keeper of disk tiers, with real files and threads: who may check them, and when it ends.
+#include "daemon/disk_keeper.hh"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include "core/base/log.hh"
+#include "tests/unit/edge/support.hh"
+
+namespace portolan::daemon {
+namespace {
+
+std::string logged;  // by the control worker
+
+class DiskKeeperTest : public ::testing::Test {
+ protected:
+  DiskKeeperTest() {
+    logged.clear();
+    log::set_sink([](std::string_view line) { logged += line; });
+    std::string name = (std::filesystem::temp_directory_path() / "portolan-keeper-XXXXXX").string();
+    directory_ = ::mkdtemp(name.data());
+    for (const char* cache : {"assets", "pages", "plain"}) {
+      edge::CacheConfig c = edge::test::config(64 << 20);
+      c.name = cache;
+      if (c.name != "plain") c.disk = edge::DiskConfig{directory_ + "/" + cache, 256ull << 20};
+      config_.caches.push_back(c);
+      caches_[cache] = std::make_shared<edge::Cache>(c, 1);
+    }
+    config_.server.name = "edge-1";
+  }
+  ~DiskKeeperTest() override {
+    caches_.clear();
+    keeper_.reset();
+    log::set_sink(nullptr);
+    std::filesystem::remove_all(directory_);
+  }
+  void apply() {
+    if (!keeper_) keeper_ = std::make_unique<DiskKeeper>(control_, clock_);
+    keeper_->apply(config_, caches_);
+  }
+  // The state at the end.
+  VerifyState ended() {
+    for (int i = 0; i < 5000 && keeper_->check().running; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return keeper_->check();
+  }
+  int code(const std::string& cache) {
+    Status begun = keeper_->begin_check(cache);
+    return begun ? 0 : begun.error().code;
+  }
+
+  std::string directory_;
+  SystemClock clock_;
+  metrics::Shard shard_;
+  loop::Worker control_{0, "control", clock_, 1, shard_};
+  Config config_;
+  Caches caches_;
+  std::unique_ptr<DiskKeeper> keeper_;
+};
+
+TEST_F(DiskKeeperTest, ChecksOneDiskOrAll) {
+  apply();
+  EXPECT_EQ(keeper_->check().number, 0u);
+  EXPECT_EQ(code("plain"), 404);
+  EXPECT_EQ(code("none"), 404);
+  EXPECT_EQ(code("pages"), 0);
+  VerifyState state = ended();
+  EXPECT_EQ(state.number, 1u);
+  ASSERT_EQ(state.stores.size(), 1u);
+  EXPECT_EQ(state.stores[0].name, "pages");
+  EXPECT_EQ(exit_code(state), 0) << (failures(state).empty() ? "" : failures(state)[0]);
+  EXPECT_EQ(code(""), 0);
+  state = ended();
+  EXPECT_EQ(state.number, 2u);
+  ASSERT_EQ(state.stores.size(), 2u);
+  EXPECT_EQ(state.stores[0].name, "assets");
+  EXPECT_EQ(exit_code(state), 0);
+  ASSERT_EQ(keeper_->segments().caches.size(), 2u);
+  EXPECT_EQ(keeper_->segments().caches[0].second.size(), 8u);  // of 32 MiB
+}
+
+TEST_F(DiskKeeperTest, ChecksOneAfterTheOther) {
+  apply();
+  bool refused = false;  // most often at once
+  for (int i = 0; i < 1000 && !refused; ++i) {
+    EXPECT_EQ(code(""), 0);
+    uint64_t number = keeper_->check().number;
+    int second = code("");
+    refused = second == 409;
+    EXPECT_EQ(keeper_->check().number, number + (refused ? 0 : 1));
+    ended();
+  }
+  EXPECT_TRUE(refused);
+  EXPECT_EQ(code(""), 0);
+}
+
+TEST_F(DiskKeeperTest, SaysInTheLogWhatCameOfIt) {
+  apply();
+  EXPECT_EQ(code(""), 0);
+  ended();
+  for (int64_t until = clock_.now_ms() + 5'000;
+       clock_.now_ms() < until && logged.find("stored objects are whole") == std::string::npos;)
+    control_.turn(50);
+  EXPECT_NE(logged.find("stored objects are whole"), std::string::npos) << logged;
+}
+
+TEST_F(DiskKeeperTest, WithoutADiskThereIsNothing) {
+  for (edge::CacheConfig& c : config_.caches) c.disk.reset();
+  apply();
+  EXPECT_EQ(code(""), 404);
+  EXPECT_TRUE(keeper_->segments().caches.empty());
+}
+
+TEST_F(DiskKeeperTest, EndsWhileACheckRuns) {
+  for (int i = 0; i < 20; ++i) {
+    apply();
+    EXPECT_EQ(code(""), 0);
+    for (auto& [name, cache] : caches_) cache->use_disk(nullptr, nullptr);
+    keeper_.reset();
+  }
+}
+
+TEST_F(DiskKeeperTest, ADiskThatLeavesIsLetGo) {
+  for (int i = 0; i < 20; ++i) {
+    auto assets = config_.caches[0].disk;
+    apply();
+    EXPECT_EQ(code(""), 0);
+    config_.caches[0].disk.reset();
+    apply();
+    ended();
+    EXPECT_EQ(code("assets"), 404);
+    EXPECT_EQ(code("pages"), 0);
+    VerifyState state = ended();
+    EXPECT_EQ(exit_code(state), 0);
+    config_.caches[0].disk = assets;
+  }
+}
+
+}  // namespace
+}  // namespace portolan::daemon

@@ -38,7 +38,10 @@ void DiskKeeper::apply(const Config& config, const Caches& caches) {
       kept.insert(disks_.extract(old));
       continue;
     }
-    if (old != disks_.end()) old->second.disk->stop();  // of the same directory only one may be open
+    if (old != disks_.end()) {  // of the same directory only one may be open
+      stop_check_of(*old->second.disk);
+      old->second.disk->stop();
+    }
     keep_purges(config.server.name, cache, caches);
     auto disk = std::make_shared<edge::disk::Disk>(edge::disk::Config{cache.disk->path, cache.disk->bytes},
                                                    real_files(), *threads_, clock_);
@@ -49,9 +52,7 @@ void DiskKeeper::apply(const Config& config, const Caches& caches) {
     auto disk = kept.find(name);
     cache->use_disk(disk == kept.end() ? nullptr : disk->second.disk, threads_.get());
   }
-  // What leaves isn't kept open for a check.
-  for (const auto& [name, left] : disks_)
-    if (verification_ && verification_->uses(*left.disk)) verification_->stop();
+  for (const auto& [name, left] : disks_) stop_check_of(*left.disk);
   disks_ = std::move(kept);
   if (!std::exchange(applied_, true)) await_start();
   if (!disks_.empty()) timer_.set(tick_ms);
@@ -90,6 +91,11 @@ Status DiskKeeper::begin_check(const std::string& cache) {
   verification_ = std::move(next);
   log::info("the check of stored objects began", {{"cache", cache.empty() ? "all" : cache}});
   return {};
+}
+
+// What leaves isn't kept open for a check.
+void DiskKeeper::stop_check_of(const edge::disk::Disk& disk) {
+  if (verification_ && verification_->uses(disk)) verification_->stop();
 }
 
 VerifyState DiskKeeper::check() const {

@@ -36,6 +36,7 @@ class DiskKeeper {
   void await_start();
   void on_time();
   void tell_check();
+  void stop_check_of(const edge::disk::Disk& disk);
   loop::Worker& control_;
   const Clock& clock_;
   std::unique_ptr<loop::ThreadPool> threads_;  // null until a cache has a disk

@@ -297,7 +297,7 @@ TEST(Documentation, ExamplesOfRoutingAreValid) {
 }
 
 TEST(Documentation, ExamplesOfCachingAreValid) {
-  expect_valid_examples("caching.md", 7);
+  expect_valid_examples("caching.md", 8);
 }
 
 TEST(Documentation, ExamplesOfPurgingAreValid) {

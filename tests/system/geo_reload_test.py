@@ -1,6 +1,7 @@
 """GeoDNS beside its answers: databases that change, checks before the first answer, what two nodes see, capacity."""
 import contextlib
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -162,7 +163,8 @@ class GeoReload(harness.Case):
             self.serve(us=good, eu=bad, name='ns1',
                        listen=f'peers = {{ listen = "127.0.0.1:{peers}", allow = ["127.0.0.0/8"] }}')
             second = self.serve(us=good, eu=good, name='ns2', peers=f'peers = ["http://127.0.0.1:{peers}"]')
-            harness.wait_until(lambda: 'differs' in second.command('status', '--peers'), what='the difference')
+            harness.wait_until(lambda: re.search(r'eu +up +down +differs', second.command('status', '--peers')),
+                               what='the difference')
             lines = second.command('status', '--peers').splitlines()
             eu = next(line for line in lines if ' eu ' in line)
             self.assertRegex(eu, r'eu +up +down +differs')

@@ -34,7 +34,7 @@ std::shared_ptr<Site> site(size_t count) {
   auto s = std::make_shared<Site>();
   CacheConfig config;
   config.name = "bench";
-  config.memory_bytes = 256 << 20;
+  config.memory_bytes = 512 << 20;
   s->cache = std::make_unique<Cache>(config, 1);
   s->path = "/pictures/";
   s->head.method = http::Method::get;

@@ -1,6 +1,7 @@
 """The tour: every step asks with curl and dig, shows what came, and checks it. The first untruth ends it."""
 import collections
 import contextlib
+import ipaddress
 import math
 import os
 import re
@@ -141,7 +142,11 @@ class Tour:
         self.story.show(words, 'for whom is that answer good?')
         line = ''.join(re.findall(r'; CLIENT-SUBNET: .*', self.story.run(words)))
         self.story.said(line)
-        self.story.true(line.endswith('198.18.80.0/24/21'), 'for all of 198.18.80.0/21, the network known to be there')
+        scope = int((re.findall(r'/24/(\d+)$', line) or ['33'])[0])
+        good_for = ipaddress.ip_network(f'198.18.80.0/{min(scope, 32)}', strict=False)
+        alike = all(where == expected['London'] for city, where in expected.items()
+                    if ipaddress.ip_network(CITIES[city].network).subnet_of(good_for))
+        self.story.true(scope <= 21 and alike, f'for all of {good_for}, where everybody gets the same')
 
     def alternate(self):
         url = self.world.url(self.east.address) + '/'

@@ -9,7 +9,7 @@ import http2_frames as h2
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 BUFFERS_MIB = 64
 # Beside the buffers: the program itself, and what a connection, a request and a descriptor keep.
-BASE_KIB, A_CONNECTION_KIB = 40 * 1024, 4
+BASE_KIB, A_CONNECTION_KIB = 64 * 1024, 4
 CONFIG = '''
 [server]
 name = "edge"

@@ -1,6 +1,7 @@
 // Many threads on a few keys: fetches, followers, validations, purges, evictions, reloads and looks inside at once. Every
 // body must be whole and of one answer; the sanitizers watch the rest.
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "core/base/clock.hh"
@@ -51,6 +52,8 @@ struct Totals {
 };
 
 void fetch(Lookup& lookup, Rng& rng) {
+  // A server that takes a moment: without, on few cores, nobody ever comes while a fetch is under way.
+  if (rng.below(16) == 0) std::this_thread::sleep_for(std::chrono::microseconds(100));
   std::string body = body_for(rng.next());
   const char* kept = rng.below(2) ? "max-age=60" : "max-age=60, stale-while-revalidate=30";
   Pairs fields = {{"Cache-Control", rng.below(8) ? kept : "no-store"}, {"ETag", "\"e\""}};

@@ -97,7 +97,7 @@ class Exchange {
   }
 
   // The record has a plan for the family.
-  void go_to(const ServiceRecord& record, bool v6, Steered& steered) {
+  [[gnu::always_inline]] void go_to(const ServiceRecord& record, bool v6, Steered& steered) {
     const IpAddress& asker = asker_of(query_, client_);
     const Plan& plan = plan_of(record, v6, view_);
     steer(record, plan, view_, asker, asked_.plan == &plan ? asked_.found : plan.find(asker), rng_, steered);
@@ -106,7 +106,7 @@ class Exchange {
     info_.order = steered.order;
     info_.datacenter = steered.picks.last_resort || steered.picks.count != 1
                            ? AnswerInfo::several_datacenters
-                           : steered.candidates()[steered.picks.list[0]].datacenter;
+                           : steered.candidates().data()[steered.picks.list[0]].datacenter;
     if (by_subnet(query_)) composer_.set_scope(static_cast<uint8_t>(steered.scope));
   }
 

@@ -89,12 +89,14 @@ struct Condition {
 struct ServiceStates {
   std::vector<std::vector<Condition>> states;
   std::span<const Condition> of(size_t service) const {
-    return service < states.size() ? std::span<const Condition>(states[service]) : std::span<const Condition>();
+    return service < states.size() ? std::span<const Condition>(states.data()[service]) : std::span<const Condition>();
   }
-  Condition of(size_t service, size_t datacenter) const {
+  const Condition& at(size_t service, size_t datacenter) const {
     const auto known = of(service);
-    return datacenter < known.size() ? known[datacenter] : Condition();
+    return datacenter < known.size() ? known.data()[datacenter] : unknown;
   }
+  Condition of(size_t service, size_t datacenter) const { return at(service, datacenter); }
+  static constexpr Condition unknown{};
   bool operator==(const ServiceStates&) const = default;
 };
 

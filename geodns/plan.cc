@@ -89,6 +89,8 @@ class PlanBuilder {
     plan_.networks_ = geo::Networks(std::move(networks));
     plan_.tailored_ = plan_.orders_.size() > 1;
     if (!plan_.tailored_) plan_.networks_ = {};
+    plan_.by_places_alone_ = plan_.table_ && plan_.networks_.empty();
+    plan_.sticks_ = policy_.sticks();
     for (const auto& order : plan_.orders_) plan_.whole_ &= order.count == spec_.candidates.size();
     plan_.ranked_.shrink_to_fit();
   }
@@ -216,9 +218,9 @@ int Plan::rule_for(const IpAddress& asker) const {
   return found.value == geo::Networks::none ? no_rule : static_cast<int>(found.value & ((1u << rule_bits) - 1));
 }
 
-Plan::Found Plan::find(const IpAddress& asker) const {
+Plan::Found Plan::find_by_rules(const IpAddress& asker) const {
   Found found{elsewhere_, 0};
-  if (!networks_.empty()) [[unlikely]] {
+  if (!networks_.empty()) {
     const geo::Embedded inside = geo::find_embedded(asker);
     const auto in = networks_.find(inside.address);
     found.scope = std::max(in.prefix_length + inside.offset, inside.apart);

@@ -54,7 +54,11 @@ class Plan {
     uint32_t order = 0;
     unsigned scope = 0;  // leading bits of the asker's address that decided; of its family
   };
-  Found find(const IpAddress& asker) const;  // no allocation
+  Found find(const IpAddress& asker) const {  // no allocation
+    if (!by_places_alone_) return find_by_rules(asker);
+    const geo::Found place = table_->find(asker);
+    return {place.place, place.prefix_length};
+  }
   void prefetch(const IpAddress& asker) const {
     if (table_) table_->prefetch(asker);
   }
@@ -65,6 +69,7 @@ class Plan {
     const Order& o = orders_.data()[index];
     return {ranked_.data() + o.first, o.count};
   }
+  bool sticks() const { return sticks_; }  // its policy does
   // Every order has all candidates.
   bool orders_are_whole() const { return whole_; }
 
@@ -90,6 +95,7 @@ class Plan {
     uint32_t first = 0;
     uint32_t count = 0;
   };
+  Found find_by_rules(const IpAddress& asker) const;
   PlanSpec spec_;
   const Policy* policy_;
   std::string key_;
@@ -101,6 +107,8 @@ class Plan {
   std::vector<Ranked> ranked_;
   bool tailored_ = false;
   bool whole_ = true;
+  bool sticks_ = false;
+  bool by_places_alone_ = false;  // there is a table, and no networks of rules
 };
 
 // The plans of a View: one for each distinct spec; those of `before` whose spec and places are the same are kept.

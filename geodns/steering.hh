@@ -1,6 +1,8 @@
 #pragma once
 // A query for a service's addresses, from its asker to the datacentres that are answered, the TTL and the scope: the order
 // its address has in the record's plan, gone down by health and room. Pure but for the Rng, without the heap.
+#include <algorithm>
+
 #include "core/dns/query.hh"
 #include "geodns/service_record.hh"
 #include "geodns/view.hh"
@@ -28,9 +30,31 @@ struct Steered {
   std::span<const Candidate> candidates() const { return plan->spec().candidates; }
 };
 
+// steer() where the first choice doesn't decide: picks anew, group by group.
+[[gnu::noinline]] void go_down(const ServiceRecord& record, const View& view, const IpAddress& asker, Rng& rng,
+                               Steered& out);
+
 // What `found` of the record's plan for a family leads to now.
-void steer(const ServiceRecord& record, const Plan& plan, const View& view, const IpAddress& asker,
-           const Plan::Found& found, Rng& rng, Steered& out);
+[[gnu::always_inline]] inline void steer(const ServiceRecord& record, const Plan& plan, const View& view,
+                                         const IpAddress& asker, const Plan::Found& found, Rng& rng, Steered& out) {
+  out.plan = &plan;
+  out.order = found.order;
+  out.scope = found.scope;
+  out.picks.last_resort = false;
+  const Ranked& first = *plan.order(found.order).data();
+  // What most get: the first choice, which is alone, well, and has room.
+  bool served = first.group_end == 1 && record.answers == 1 && !plan.sticks();
+  if (served) {
+    const Condition& now = view.states.at(record.service, first.datacenter);
+    served = usable(now.state) && now.room == Condition::full_room;
+    out.picks.count = 1;
+    out.picks.list[0] = first.candidate;
+    out.picks.horizon_s = now.horizon_s;
+  }
+  if (!served) go_down(record, view, asker, rng, out);
+  const uint32_t holds = std::max(out.picks.horizon_s, view.ttl.least_s);
+  out.ttl_s = std::min(record.ttl_s, std::min(holds, view.ttl.most_s));
+}
 
 // The record's plan for a family; it has one.
 inline const Plan& plan_of(const ServiceRecord& record, bool v6, const View& view) {

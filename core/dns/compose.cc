@@ -6,24 +6,9 @@
 namespace portolan::dns {
 namespace {
 
-constexpr size_t opt_fixed_size = 11;
 constexpr size_t max_pointer = 0x3fff;
 
 constexpr size_t error_size = 6;
-
-[[gnu::noinline]] size_t reply_size(const Query& query, const OptReply& reply) {
-  size_t size = 0;
-  if (query.has_cookie && reply.has_cookie) size += 4 + OptReply::cookie_size;
-  if (query.wants_nsid && !reply.nsid.empty()) size += 4 + reply.nsid.size();
-  if (query.wants_keepalive && reply.keepalive_100ms >= 0) size += 6;
-  return size;
-}
-
-size_t opt_size(const Query& query, const OptReply* reply) {
-  if (!query.has_edns) return 0;
-  const size_t size = opt_fixed_size + (query.has_subnet ? 8 + query.subnet.address_size() : 0);
-  return reply ? size + reply_size(query, *reply) : size;
-}
 
 uint8_t* put_option(uint8_t* p, unsigned code, const void* data, size_t size) {
   store16(p, code);
@@ -57,20 +42,12 @@ struct Labels {
 
 }  // namespace
 
-size_t answer_limit(const Query& query, bool tcp) {
-  return tcp ? max_message_size : std::min<size_t>(query.udp_size, max_udp_size);
-}
-
-Composer::Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, size_t limit,
-                   const OptReply* reply)
-    : out_(out),
-      query_(query),
-      reply_(reply),
-      opt_size_(opt_size(query, reply)),
-      limit_(std::min(limit, out.size()) - opt_size_) {
-  if (!query.has_question) return;
-  std::memcpy(out_.data() + header_size, packet.data() + header_size, query.question_end - header_size);
-  at_ = query.question_end;
+size_t Composer::reply_size(const Query& query, const OptReply& reply) {
+  size_t size = 0;
+  if (query.has_cookie && reply.has_cookie) size += 4 + OptReply::cookie_size;
+  if (query.wants_nsid && !reply.nsid.empty()) size += 4 + reply.nsid.size();
+  if (query.wants_keepalive && reply.keepalive_100ms >= 0) size += 6;
+  return size;
 }
 
 bool Composer::put(const void* data, size_t size) {
@@ -174,27 +151,6 @@ bool Composer::add(Section section, std::string_view owner, uint16_t type, uint3
   while (suffix_count_ > suffixes && suffixes_[suffix_count_ - 1].offset >= before) suffix_count_--;
   truncated_ = section != Section::additional;
   return false;
-}
-
-bool Composer::has_room(Section section, size_t size) {
-  if (truncated_) return false;
-  const bool fits = limit_ - at_ >= size;
-  if (!fits) truncated_ = section != Section::additional;
-  return fits;
-}
-
-bool Composer::add_at(Section section, size_t owner, uint16_t type, uint32_t ttl_s, std::string_view rdata) {
-  if (!has_room(section, 12 + rdata.size())) return false;
-  uint8_t* p = out_.data() + at_;
-  store16(p, 0xc000u | static_cast<unsigned>(owner));
-  store16(p + 2, type);
-  store16(p + 4, class_in);
-  store32(p + 6, ttl_s);
-  store16(p + 10, static_cast<unsigned>(rdata.size()));
-  std::memcpy(p + 12, rdata.data(), rdata.size());
-  at_ += 12 + rdata.size();
-  counts_[static_cast<unsigned>(section)]++;
-  return true;
 }
 
 bool Composer::add_set(Section section, size_t owner, const PackedSet& set, size_t zone_size) {

@@ -2,7 +2,9 @@
 // Writing an answer into the caller's buffer, without the heap: question echoed, names compressed
 // (RFC 1035 §4.1.4, and only in types that RFC knew: RFC 3597 §4), EDNS answered (RFC 6891),
 // truncation as "TC and nothing but OPT".
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -14,7 +16,9 @@ namespace portolan::dns {
 enum class Section : uint8_t { answer, authority, additional };
 
 // How long an answer may be: min(what the client takes, 1232) over UDP, 65535 over TCP.
-size_t answer_limit(const Query& query, bool tcp);
+inline size_t answer_limit(const Query& query, bool tcp) {
+  return tcp ? max_message_size : std::min<size_t>(query.udp_size, max_udp_size);
+}
 
 // What the answer's OPT says beside Client Subnet, each only where the query asked for it.
 struct OptReply {
@@ -30,7 +34,16 @@ class Composer {
   // `packet` is what `query` was read from. `out` holds at least 512 bytes; no more than min(limit,
   // out.size()) are used. `reply` may be null: nothing more to say.
   Composer(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, size_t limit,
-           const OptReply* reply = nullptr);
+           const OptReply* reply = nullptr)
+      : out_(out),
+        query_(query),
+        reply_(reply),
+        opt_size_(opt_size(query, reply)),
+        limit_(std::min(limit, out.size()) - opt_size_) {
+    if (!query.has_question) return;
+    std::memcpy(out_.data() + header_size, packet.data() + header_size, query.question_end - header_size);
+    at_ = query.question_end;
+  }
   Composer(const Composer&) = delete;
   Composer& operator=(const Composer&) = delete;
 
@@ -42,7 +55,23 @@ class Composer {
 
   // The same, of class IN, for an owner that stands in the message already, at `owner` (header_size: the
   // question's name), and RDATA without names.
-  bool add_at(Section section, size_t owner, uint16_t type, uint32_t ttl_s, std::string_view rdata);
+  bool add_at(Section section, size_t owner, uint16_t type, uint32_t ttl_s, std::string_view rdata) {
+    if (!has_room(section, 12 + rdata.size())) return false;
+    uint8_t* p = out_.data() + at_;
+    store16(p, 0xc000u | static_cast<unsigned>(owner));
+    store16(p + 2, type);
+    store16(p + 4, class_in);
+    store32(p + 6, ttl_s);
+    store16(p + 10, static_cast<unsigned>(rdata.size()));
+    if (rdata.size() == 4) {  // A: without a call
+      std::memcpy(p + 12, rdata.data(), 4);
+    } else {
+      std::memcpy(p + 12, rdata.data(), rdata.size());
+    }
+    at_ += 12 + rdata.size();
+    counts_[static_cast<unsigned>(section)]++;
+    return true;
+  }
   // All records of a set or none, their owner at `owner`. The question's name ends in the set's
   // zone, `zone_size` bytes long.
   bool add_set(Section section, size_t owner, const PackedSet& set, size_t zone_size);
@@ -69,10 +98,22 @@ class Composer {
     uint16_t offset;
   };
   static constexpr unsigned max_suffixes = 64;
+  static constexpr size_t opt_fixed_size = 11;
+  static size_t opt_size(const Query& query, const OptReply* reply) {
+    if (!query.has_edns) return 0;
+    const size_t size = opt_fixed_size + (query.has_subnet ? 8 + query.subnet.address_size() : 0);
+    return reply ? size + reply_size(query, *reply) : size;
+  }
+  [[gnu::noinline]] static size_t reply_size(const Query& query, const OptReply& reply);
   bool put(const void* data, size_t size);
   bool put_name(std::string_view name);
   bool put_rdata(uint16_t type, std::string_view rdata);
-  bool has_room(Section section, size_t size);
+  bool has_room(Section section, size_t size) {
+    if (truncated_) return false;
+    const bool fits = limit_ - at_ >= size;
+    if (!fits) truncated_ = section != Section::additional;
+    return fits;
+  }
   bool put_record(std::string_view owner, uint16_t type, uint16_t record_class, uint32_t ttl_s, std::string_view rdata);
   void remember_question();
   void remember(uint32_t hash, size_t offset);

@@ -20,7 +20,20 @@ uint64_t lower8(uint64_t v) {
   return v | (((from_a ^ past_z) & ~v & (0x80 * each)) >> 2);
 }
 
+using Sixteen [[gnu::vector_size(16)]] = signed char;
+
+void copy_lowered16(char* to, const char* from) {
+  Sixteen v;
+  std::memcpy(&v, from, sizeof v);
+  v |= (v >= 'A') & (v <= 'Z') & 0x20;
+  std::memcpy(to, &v, sizeof v);
+}
+
 void copy_lowered(char* to, const char* from, size_t size) {
+  if (size >= 16) {
+    for (size_t i = 0; i + 16 < size; i += 16) copy_lowered16(to + i, from + i);
+    return copy_lowered16(to + size - 16, from + size - 16);
+  }
   if (size < 8) {
     for (size_t i = 0; i < size; i++) to[i] = lower(from[i]);
     return;
@@ -29,7 +42,7 @@ void copy_lowered(char* to, const char* from, size_t size) {
     const uint64_t v = lower8(load64(from + i));
     std::memcpy(to + i, &v, sizeof v);
   };
-  for (size_t i = 0; i + 8 < size; i += 8) eight(i);
+  eight(0);
   eight(size - 8);
 }
 

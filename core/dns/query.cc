@@ -42,7 +42,11 @@ bool read_subnet(Bytes option, Query& query) {
                           : bits == 32 ? IpAddress::Family::v4
                                        : IpAddress::Family::v6;
   subnet.address.bytes.fill(0);
-  for (size_t i = 0; i < size; i++) subnet.address.bytes[i] = p[4 + i];
+  if (bits == 32) {  // the option's last four bytes end with the address
+    store32(subnet.address.bytes.data(), static_cast<uint32_t>(uint64_t{load32(p + size)} << (32 - 8 * size)));
+  } else {
+    for (size_t i = 0; i < size; i++) subnet.address.bytes[i] = p[4 + i];
+  }
   query.has_subnet = true;
   return true;
 }
@@ -99,13 +103,13 @@ bool read_opt(const uint8_t* fixed, Bytes data, Query& query) {
 
 // One record of any section; OPT only in the last, once, owned by the root (RFC 6891 §6.1.1).
 bool read_record(Bytes packet, size_t& offset, bool additional, Query& query) {
-  const bool root = offset < packet.size() && packet[offset] == 0;
+  const bool root = offset < packet.size() && packet.data()[offset] == 0;
   if (root)
     offset++;
   else if (!skip_name(packet, offset))
     return false;
   if (packet.size() - offset < 10) return false;
-  const uint8_t* fixed = &packet[offset];
+  const uint8_t* fixed = packet.data() + offset;
   const size_t size = load16(fixed + 8);
   offset += 10;
   if (packet.size() - offset < size) return false;
@@ -117,8 +121,8 @@ bool read_record(Bytes packet, size_t& offset, bool additional, Query& query) {
 
 bool read_question(Bytes packet, size_t& offset, Query& query) {
   if (!query.key.read_lowered(packet, offset, query.key_labels) || packet.size() - offset < 4) return false;
-  query.type = load16(&packet[offset]);
-  query.qclass = load16(&packet[offset + 2]);
+  query.type = load16(packet.data() + offset);
+  query.qclass = load16(packet.data() + offset + 2);
   offset += 4;
   query.question_end = offset;
   query.has_question = true;

@@ -25,14 +25,37 @@ struct Fallback {
   }
 };
 
-// Which of a group were tried.
-class Tried {
+// A group, and what of it is still to be tried.
+class Group {
  public:
-  bool has(size_t i) const { return words_[i / 64] >> i % 64 & 1; }
-  void add(size_t i) { words_[i / 64] |= uint64_t{1} << i % 64; }
+  Group(const Slate& slate, size_t begin, size_t end, Picks& picks) : begin(begin), end(end) {
+    for (size_t i = begin; i < end; i++) {
+      const Ranked& r = slate.order.data()[i];
+      const Condition& c = slate.of(r);
+      picks.look_at(c);
+      if (usable(c.state)) {
+        left++;
+        weight += r.weight;
+      } else {
+        mark(i);
+      }
+    }
+  }
+  bool whole() const { return left == end - begin; }
+  bool has(size_t i) const { return !(gone_[i / 64] >> i % 64 & 1); }
+  void remove(size_t i, const Ranked& r) {
+    mark(i);
+    left--;
+    weight -= r.weight;
+  }
+
+  const size_t begin, end;  // in the order
+  size_t left = 0;
+  uint64_t weight = 0;  // of those left
 
  private:
-  uint64_t words_[Picks::most / 64] = {};
+  void mark(size_t i) { gone_[i / 64] |= uint64_t{1} << i % 64; }
+  uint64_t gone_[Picks::most / 64] = {};
 };
 
 void take(const Slate& slate, const Ranked& r, const Condition& c, Rng& rng, Picks& picks, Fallback& fallback) {
@@ -42,23 +65,14 @@ void take(const Slate& slate, const Ranked& r, const Condition& c, Rng& rng, Pic
   fallback.offer(r, c.room, draw & 0xffffffffffff);
 }
 
-// `choose(begin, end, tried)`: the index of the next to try, or -1.
+// `choose(group)`: the index of the next to try, of a group that has some left.
 template <class Choose>
-void pick_from_group(const Slate& slate, size_t begin, size_t end, Rng& rng, Picks& picks, Fallback& fallback,
-                     Choose choose) {
-  Tried tried;
-  for (size_t i = begin; i < end; i++) {
-    const Condition& c = slate.of(slate.order[i]);
-    picks.look_at(c);
-    if (!usable(c.state)) tried.add(i);
-  }
-  while (picks.count < slate.answers) {
-    const int next = choose(begin, end, tried);
-    if (next < 0) return;
-    const Ranked& r = slate.order[static_cast<size_t>(next)];
-    tried.add(static_cast<size_t>(next));
-    const Condition& c = slate.of(r);
-    take(slate, r, c, rng, picks, fallback);
+void pick_from_group(const Slate& slate, Group group, Rng& rng, Picks& picks, Fallback& fallback, Choose choose) {
+  while (picks.count < slate.answers && group.left > 0) {
+    const size_t next = choose(group);
+    const Ranked& r = slate.order.data()[next];
+    group.remove(next, r);
+    take(slate, r, slate.of(r), rng, picks, fallback);
   }
 }
 
@@ -70,7 +84,7 @@ void go_down(const Slate& slate, Rng& rng, Picks& picks, Choose choose) {
     const Ranked& first = slate.order[begin];
     end = first.group_end;
     if (end - begin > 1) {
-      pick_from_group(slate, begin, end, rng, picks, fallback, choose);
+      pick_from_group(slate, Group(slate, begin, end, picks), rng, picks, fallback, choose);
       continue;
     }
     const Condition& c = slate.of(first);
@@ -84,20 +98,13 @@ void go_down(const Slate& slate, Rng& rng, Picks& picks, Choose choose) {
 }  // namespace
 
 void pick_by_weight(const Slate& slate, Rng& rng, Picks& picks) {
-  go_down(slate, rng, picks, [&](size_t begin, size_t end, const Tried& tried) {
-    uint64_t total = 0, count = 0;
-    for (size_t i = begin; i < end; i++)
-      if (!tried.has(i)) {
-        total += slate.order[i].weight;
-        count++;
-      }
-    if (count == 0) return -1;
-    const bool equal = total == 0;
-    uint64_t ticket = rng.below(equal ? count : total);
-    for (size_t i = begin;; i++) {
-      if (tried.has(i)) continue;
-      const uint64_t share = equal ? 1 : slate.order[i].weight;
-      if (ticket < share) return static_cast<int>(i);
+  go_down(slate, rng, picks, [&](const Group& group) {
+    const bool equal = group.weight == 0, whole = group.whole();
+    uint64_t ticket = rng.below(equal ? group.left : group.weight);
+    for (size_t i = group.begin;; i++) {
+      if (!whole && !group.has(i)) continue;
+      const uint64_t share = equal ? 1 : slate.order.data()[i].weight;
+      if (ticket < share) return i;
       ticket -= share;
     }
   });
@@ -106,17 +113,17 @@ void pick_by_weight(const Slate& slate, Rng& rng, Picks& picks) {
 // Thaler and Ravishankar's highest random weight, weighted: -ln(u) / w is least for a candidate as often as its weight
 // says.
 void pick_by_network(const Slate& slate, Rng& rng, Picks& picks) {
-  go_down(slate, rng, picks, [&](size_t begin, size_t end, const Tried& tried) {
-    int best = -1;
+  go_down(slate, rng, picks, [&](const Group& group) {
+    size_t best = group.end;
     double least = 0;
-    for (size_t i = begin; i < end; i++) {
-      if (tried.has(i)) continue;
+    for (size_t i = group.begin; i < group.end; i++) {
+      if (!group.has(i)) continue;
       const Ranked& r = slate.order[i];
       const uint64_t drawn = mix(slate.network ^ mix(r.datacenter + 1));
       const double u = (static_cast<double>(drawn >> 11) + 0.5) * 0x1p-53;
       const double score = -std::log(u) / (r.weight ? r.weight : 1);
-      if (best >= 0 && score >= least) continue;
-      best = static_cast<int>(i);
+      if (best < group.end && score >= least) continue;
+      best = i;
       least = score;
     }
     return best;

@@ -229,6 +229,24 @@ TEST(Subnet, MalformedOnesAreFormerr) {
     EXPECT_EQ(judge_subnet(test::unhex(hex)), Verdict::formerr) << hex;
 }
 
+TEST(Subnet, AddressesOfEveryLengthAreRead) {
+  for (const char* whole : {"201.102.151.255", "2001:db8:1234:5678:9abc:def0:fedc:ba98"}) {
+    const auto address = IpAddress::parse(whole);
+    ASSERT_TRUE(address);
+    for (unsigned length = 0; length <= address->bits(); length++) {
+      const IpAddress network = address->masked(length);
+      Ask ask;
+      ask.edns = true;
+      ask.options = test::subnet_option(network.to_string() + "/" + std::to_string(length));
+      Query query;
+      query.subnet.address.bytes.fill(0xff);
+      ASSERT_EQ(parse_query(make(ask), query), Verdict::answer) << length;
+      ASSERT_TRUE(query.has_subnet);
+      EXPECT_EQ(query.subnet.source, length);
+      EXPECT_EQ(query.subnet.address, network) << length;
+    }
+  }
+}
 TEST(Subnet, WellFormedOnesPass) {
   for (const char* hex : {"00010000", "00020000", "00000000", "00011800c0a800", "00012000c0a80001", "00011400c0a8f0",
                           "0001010080", "0002380020010db8000000", "0002800020010db8000000000000000000000001"})

@@ -55,6 +55,7 @@ class Plan {
     unsigned scope = 0;  // leading bits of the asker's address that decided; of its family
   };
   Found find(const IpAddress& asker) const {  // no allocation
+    if (!tailored_) return {elsewhere_, 0};
     if (!by_places_alone_) return find_by_rules(asker);
     const geo::Found place = table_->find(asker);
     return {place.place, place.prefix_length};

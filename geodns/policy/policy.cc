@@ -58,11 +58,18 @@ class Group {
   uint64_t gone_[Picks::most / 64] = {};
 };
 
-void take(const Slate& slate, const Ranked& r, const Condition& c, Rng& rng, Picks& picks, Fallback& fallback) {
-  if (c.room == Condition::full_room) return picks.add(r);
+// One with less than full room takes some.
+[[gnu::noinline]] void offer(const Slate& slate, const Ranked& r, uint32_t room, Rng& rng, Picks& picks,
+                             Fallback& fallback) {
   const uint64_t draw = draw_for(slate, r, rng);
-  if (draw >> 48 < c.room) return picks.add(r);
-  fallback.offer(r, c.room, draw & 0xffffffffffff);
+  if (draw >> 48 < room) return picks.add(r);
+  fallback.offer(r, room, draw & 0xffffffffffff);
+}
+
+inline void take(const Slate& slate, const Ranked& r, Rng& rng, Picks& picks, Fallback& fallback) {
+  const Condition& c = slate.of(r);
+  if (c.room == Condition::full_room) return picks.add(r);
+  offer(slate, r, c.room, rng, picks, fallback);
 }
 
 // `choose(group)`: the index of the next to try, of a group that has some left.
@@ -72,7 +79,7 @@ void pick_from_group(const Slate& slate, Group group, Rng& rng, Picks& picks, Fa
     const size_t next = choose(group);
     const Ranked& r = slate.order.data()[next];
     group.remove(next, r);
-    take(slate, r, slate.of(r), rng, picks, fallback);
+    take(slate, r, rng, picks, fallback);
   }
 }
 
@@ -90,7 +97,7 @@ void go_down(const Slate& slate, Rng& rng, Picks& picks, Choose choose) {
     const Condition& c = slate.of(first);
     picks.look_at(c);
     if (!usable(c.state)) continue;
-    take(slate, first, c, rng, picks, fallback);
+    take(slate, first, rng, picks, fallback);
   }
   if (picks.count == 0 && fallback.chosen) picks.add(*fallback.chosen);
 }

@@ -347,7 +347,7 @@ TEST(Contract, OnlyKeysOfLaterVersionsAreRefused) {
                           "unknown key \"postgres\" in [pool.replicas].health",
                           "unknown key \"user\" in [pool.replicas].health",
                           "unknown key \"password_file\" in [pool.replicas].health",
-                          "unknown key \"max_lag\" in [pool.replicas].health", "unknown key \"disk\" in [cache.edge]"));
+                          "unknown key \"max_lag\" in [pool.replicas].health"));
 }
 
 // Cuts, doubles, swaps and overwrites pieces of a file.

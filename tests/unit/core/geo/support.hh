@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -14,7 +15,9 @@
 #include <initializer_list>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/address.hh"
@@ -144,6 +147,10 @@ class IndependentReader {
     code(entry, answer, to.country,
          {{"country", "iso_code"}, {"registered_country", "iso_code"}, {"country_code"}, {"country"}});
     code(entry, answer, to.continent, {{"continent", "code"}, {"continent_code"}, {"continent"}});
+    code(entry, answer, to.region, {{"subdivisions", "0", "iso_code"}, {"region_code"}, {"region"}, {"state1"}}, 1);
+    double asn = 0;
+    number(entry, answer, asn, {{"autonomous_system_number"}, {"asn"}, {"as_number"}});
+    to.asn = static_cast<uint32_t>(asn);
   }
 
   static bool value(MMDB_entry_s& entry, Answer& answer, Path path, MMDB_entry_data_s& out) {
@@ -170,15 +177,19 @@ class IndependentReader {
     return false;
   }
 
-  static void code(MMDB_entry_s& entry, Answer& answer, std::array<char, 2>& to, std::initializer_list<Path> paths) {
+  static void code(MMDB_entry_s& entry, Answer& answer, std::span<char> to, std::initializer_list<Path> paths,
+                   size_t shortest = 2) {
     for (const Path& path : paths) {
       MMDB_entry_data_s data;
-      if (!value(entry, answer, path, data)) continue;
-      if (data.type != MMDB_DATA_TYPE_UTF8_STRING || data.data_size != 2) continue;
-      for (size_t i = 0; i < 2; ++i) to[i] = static_cast<char>(std::toupper(data.utf8_string[i]));
+      if (!value(entry, answer, path, data) || data.type != MMDB_DATA_TYPE_UTF8_STRING) continue;
+      std::string_view text(data.utf8_string, data.data_size);
+      if (text.size() < shortest || text.size() > to.size() || !std::ranges::all_of(text, is_letter_or_digit)) continue;
+      std::ranges::transform(text, to.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
       return;
     }
   }
+
+  static bool is_letter_or_digit(unsigned char c) { return c < 0x80 && std::isalnum(c); }
 
   int fd_ = -1;
   bool open_ = false;

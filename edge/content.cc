@@ -13,7 +13,7 @@
 namespace portolan::edge {
 namespace {
 
-constexpr uint64_t probe_bytes = 32 << 10;  // what the system reads ahead at least
+constexpr uint64_t read_bytes = 32 << 10;  // at a time, into the page cache
 
 uint64_t block_bytes(uint64_t capacity) {
   return heap_bytes(capacity + sizeof(Block));
@@ -252,18 +252,12 @@ void Content::complete_on(const disk::Disk* disk, const disk::Found& found, Exec
 }
 
 bool Content::in_page_cache(const FileRef& held, uint64_t from, uint64_t count) const {
-  uint64_t end = std::min(from + count, size());
-  for (uint64_t at = from; at < end; at = std::min(at + probe_bytes, std::max(end - 1, at + 1))) {
-    char byte;
-    iovec where{&byte, 1};
-    off_t offset = paged_offset_ + static_cast<off_t>(at);
-    if (::preadv2(held->fd(), &where, 1, offset, RWF_NOWAIT) != 1 && errno == EAGAIN) return false;
-  }
-  return true;
+  return portolan::in_page_cache(*held, paged_offset_ + static_cast<off_t>(from),
+                                 std::min(count, size() - std::min(size(), from)));
 }
 
 void Content::read_into_page_cache(const FileRef& held, uint64_t from, uint64_t count) const {
-  char buffer[probe_bytes];
+  char buffer[read_bytes];
   uint64_t end = std::min(from + count, size());
   while (from < end) {
     ssize_t n = ::pread(held->fd(), buffer, std::min<uint64_t>(sizeof buffer, end - from),

@@ -7,7 +7,8 @@
 namespace portolan::edge {
 namespace {
 
-constexpr uint64_t disk_portion = 256 << 10;
+constexpr uint64_t read_portion = 256 << 10;  // off the disk
+constexpr uint64_t most_cached = 2 << 20;     // looked for in the page cache at a time
 
 }  // namespace
 
@@ -131,10 +132,10 @@ bool Reader::asked_disk() {
 // it takes them.
 bool Reader::cold() {
   if (position_ < warm_until_) return false;
-  uint64_t end = std::min({position_ + disk_portion, stop_, body().size()});
-  if (warming_ ? !warming_->done.load(std::memory_order_acquire)
-               : !body().in_page_cache(held_, position_, end - position_))
-    return true;
+  const bool was_read = warming_ && warming_->done.load(std::memory_order_acquire);
+  const uint64_t portion = warming_ ? read_portion : most_cached;
+  const uint64_t end = std::min({position_ + portion, stop_, body().size()});
+  if (!was_read && (warming_ || !body().in_page_cache(held_, position_, end - position_))) return true;
   warming_.reset();
   warm_until_ = end;
   return false;
@@ -144,7 +145,7 @@ void Reader::warm(std::shared_ptr<Waker> waker) {
   if (!warming_) warming_ = std::make_shared<Warming>();
   std::shared_ptr<Content> content = object_ ? object_->content() : source_;
   auto work = [warming = warming_, content, held = held_, from = position_, waker] {
-    content->read_into_page_cache(held, from, disk_portion);
+    content->read_into_page_cache(held, from, read_portion);
     warming->done.store(true, std::memory_order_release);
     waker->wake();
   };

@@ -20,6 +20,12 @@ namespace {
 constexpr size_t most_segments = 64;             // of one writev
 constexpr size_t most_gathered = 4096;           // bytes
 constexpr uint64_t most_bytes_a_turn = 1 << 20;  // other connections wait meanwhile
+constexpr uint64_t most_of_a_file = 2 << 20;     // which the kernel takes without a copy
+// Who took so much of files may have so much of them waiting in the kernel (else: listener.cc): what was acknowledged is
+// replaced there and then. What waits are pages of the file, not copies.
+constexpr uint32_t fast_after = 1 << 20;
+constexpr int most_unsent_when_fast = 4 << 20;
+constexpr uint64_t small_file_range = 128 << 10;  // HTTP/2's, which come by priority, count for nothing
 
 // The C library's own functions are cancellation points: in a process with threads that is two locked instructions a
 // call.
@@ -186,7 +192,7 @@ Io Stream::write_segments(Body& out) {
 Io Stream::write_file(Body& out) {
   const Segment& s = *out.begin();
   off_t offset = s.offset;
-  size_t want = static_cast<size_t>(std::min(s.length, most_bytes_a_turn));
+  size_t want = static_cast<size_t>(std::min(s.length, most_of_a_file));
   ssize_t n = ::sendfile(fd_.get(), s.file->fd(), &offset, want);
   if (n < 0) {
     if (errno == EINTR) return Io::done;
@@ -195,8 +201,16 @@ Io Stream::write_file(Body& out) {
     return Io::would_block;
   }
   if (n == 0) return fail(EIO);  // the file became shorter than what was promised
+  if (!fast_ && want >= small_file_range) took_file_bytes(static_cast<uint64_t>(n));
   out.consume(static_cast<uint64_t>(n));
   return Io::done;
+}
+
+void Stream::took_file_bytes(uint64_t count) {
+  file_bytes_ += static_cast<uint32_t>(count);
+  if (file_bytes_ < fast_after) return;
+  fast_ = true;
+  setsockopt(fd_.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent_when_fast, sizeof most_unsent_when_fast);
 }
 
 uint64_t Stream::queued() const {

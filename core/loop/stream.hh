@@ -48,7 +48,7 @@ class Stream {
 
   Io read(char* buffer, size_t size, size_t& got);  // got > 0 exactly when done
   // Writes from the front of `out` and consumes what was taken. done: `out` is empty. File ranges leave by sendfile; a
-  // file that became shorter than its range is an error. Stops with `more` after 1 MiB, for the sake of the others.
+  // file that became shorter than its range is an error. Stops with `more` after 1 MiB, 2 of a file, for the sake of the others.
   Io write(Body& out);
   void shut_write();      // FIN after what has been written; close_notify before it
   void reset_on_close();  // close() sends RST: the peer learns that the answer was cut
@@ -73,6 +73,7 @@ class Stream {
   Io send(const char* bytes, size_t size, size_t& sent);  // done: all of them
   Io write_segments(Body& out);
   Io write_file(Body& out);
+  void took_file_bytes(uint64_t count);
   Io fail(int code);
   Io fail_write(int code);  // reading is worth a last try
   Worker& worker_;
@@ -82,7 +83,9 @@ class Stream {
   bool writable_ = true;
   bool peer_closed_ = false;
   bool connecting_ = false;
+  bool fast_ = false;
   int error_ = 0;
+  uint32_t file_bytes_ = 0;  // until it is fast
   std::unique_ptr<TlsSession> tls_;
   SocketEvent event_;
 };

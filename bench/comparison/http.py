@@ -25,6 +25,7 @@ class Task:
     files: str
     logged: bool
     tls: str = ''
+    on_disk: bool = False
 
 
 @dataclasses.dataclass
@@ -38,6 +39,7 @@ class Row:
     columns: tuple = ('bare',)
     long: bool = False                            # left out of --quick
     certificate = ''                              # of rows with TLS
+    on_disk = False                               # what is cached
 
     @property
     def peers(self):
@@ -76,7 +78,8 @@ class Row:
     def start(self, server, folder, origin, logged):
         os.mkdir(folder)
         os.chmod(folder, 0o755)
-        task = Task(self.way, folder, measure.free_port(), origin, self.files, logged, self.certificate)
+        task = Task(self.way, folder, measure.free_port(), origin, self.files, logged, self.certificate,
+                    self.on_disk)
         command = self.command(server, task)
         if command[0] is None or not os.access(command[0], os.X_OK):
             raise measure.Absent('not installed')
@@ -105,6 +108,20 @@ class Row:
 
     def load(self, pid, port, seconds, folder):
         return measure.wrk(pid, f'http://127.0.0.1:{port}/o', self.connections, seconds, folder, self.script)
+
+
+class Stored(Row):
+    """Off a disk: every server begins anew once it has stored, so that its memory holds nothing."""
+    on_disk = True
+    peers = ('nginx', 'trafficserver')
+
+    def settle(self, up):
+        for server, (process, port) in up.items():
+            measure.stop(process)
+            again = measure.start(process.args, measure.SERVER_CORE, self.files, server)
+            measure.wait_for_port(again, port, os.path.join(self.files, server))
+            up[server] = again, port
+        yield from super().settle(up)
 
 
 class Paced(Row):
@@ -228,6 +245,8 @@ ROWS = [
     Row('cached-1KiB-close', 'cached', 1 << 10, script=CLOSE, long=True),
     Row('cached-64KiB', 'cached', 64 << 10, floor=('sendfile', 'file')),
     Row('cached-1MiB', 'cached', 1 << 20, floor=('sendfile', 'file')),
+    Stored('stored-1MiB', 'cached', 1 << 20, 8, floor=('sendfile', 'file'), long=True),
+    Stored('stored-10MiB', 'cached', 10 << 20, 8, floor=('sendfile', 'file'), long=True),
     Row('passed-1KiB', 'passed', 1 << 10, floor=('forward', 'origin'), columns=BOTH),
     Row('passed-64KiB', 'passed', 64 << 10, floor=('forward', 'origin'), long=True),
     Row('post-64KiB', 'passed', 1 << 10, script=POST, long=True),

@@ -153,13 +153,16 @@ def h2o(task):
 def portolan(task):
     work = {'static': f'files = {{ root = "{task.files}" }}', 'passed': 'pool = "origin"',
             'cached': 'pool = "origin"\ncache = "c"', 'grpc': 'pool = "origin"'}
+    store = '[cache.c]\nmemory = "256 MiB"\n'
+    if task.on_disk:
+        store += f'disk = {{ path = "{task.folder}/store", size = "1 GiB" }}'
     path = measure.write(task.folder, 'portolan.toml', PORTOLAN.format(
         folder=task.folder, port=task.port, origin=task.origin or 1,
         tls=f'tls.certificates = ["{task.tls}"]' if task.tls else '',
         speaks='http2 = true' if task.way == 'grpc' else '',
         log=f'{task.folder}/access.log' if task.logged else 'off',
         metrics=f'metrics = "127.0.0.1:{measure.free_port()}"' if task.logged else '',
-        store='[cache.c]\nmemory = "256 MiB"' if task.way == 'cached' else '', work=work[task.way]))
+        store=store if task.way == 'cached' else '', work=work[task.way]))
     return [measure.BINARY, 'run', '--config', path]
 
 

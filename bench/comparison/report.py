@@ -9,6 +9,7 @@ TARGETS = [('cached-1KiB', 'bare', 'floor', 1.25), ('cached-1KiB', 'bare', 'hapr
            ('cached-1KiB', 'logged', 'floor', 1.35), ('passed-1KiB', 'bare', 'floor', 1.2),
            ('passed-1KiB', 'bare', 'best peer', 0.9), ('cached-64KiB', 'bare', 'best peer', 0.85),
            ('cached-1MiB', 'bare', 'best peer', 0.85), ('static-64KiB', 'bare', 'best peer', 1.0),
+           ('stored-1MiB', 'bare', 'nginx', 1.0), ('stored-10MiB', 'bare', 'nginx', 1.0),
            ('tls-cached-1KiB', 'bare', 'best peer', 0.9), ('h2-cached-1KiB-16x10', 'bare', 'best peer', 0.75),
            ('h2-cached-1KiB-64x1', 'bare', 'best peer', 0.95), ('tls-handshake-full', 'bare', 'best peer', 1.0),
            ('tls-handshake-resumed', 'bare', 'best peer', 1.0), ('grpc-unary', 'bare', 'best peer', 0.9),

@@ -51,6 +51,7 @@ constexpr FigureOf<DiskStats> disk_figures[] = {
     {"index_bytes", "index in memory", &DiskStats::index_bytes, true},
     {"segments", "segments", &DiskStats::segments},
     {"segments_free", "segments free", &DiskStats::segments_free},
+    {"segments_without_room", "segments without room", &DiskStats::segments_without_room},
     {"reads", "read", &DiskStats::reads},
     {"writes", "written", &DiskStats::writes},
     {"written_bytes", "bytes written", &DiskStats::written_bytes, true},

@@ -129,9 +129,13 @@ void DiskKeeper::on_time() {
     kept.disk->tick();
     edge::disk::Stats stats = kept.disk->stats();
     std::string say = stats.state == State::aside ? stats.reason : stats.state == State::serving ? "serving" : "";
+    if (stats.state == State::serving && stats.segments_without_room > 0) say = "no room";
     if (say.empty() || told_[name] == say) continue;
     told_[name] = say;
-    if (stats.state == State::aside) {
+    if (say == "no room") {
+      log::warning("the file system has no room for all of the cache's disk tier",
+                   {{"cache", name}, {"path", kept.config.path}, {"size", stats.budget}, {"used", stats.bytes}});
+    } else if (stats.state == State::aside) {
       log::warning("the cache goes on without its disk", {{"cache", name}, {"reason", say}});
     } else {
       log::info("disk tier serves", {{"cache", name}, {"path", kept.config.path}, {"objects", stats.objects}});

@@ -99,6 +99,8 @@ constexpr DiskFigure disk_figures[] = {
     {"portolan_cache_disk_index_bytes", "Memory of the index.", "gauge", &DiskStats::index_bytes},
     {"portolan_cache_disk_segments", "Segments of the store.", "gauge", &DiskStats::segments},
     {"portolan_cache_disk_segments_free", "Segments without anything stored.", "gauge", &DiskStats::segments_free},
+    {"portolan_cache_disk_segments_without_room", "Segments that the file system has no space for.", "gauge",
+     &DiskStats::segments_without_room},
     {"portolan_cache_disk_reads_total", "Records read.", "counter", &DiskStats::reads},
     {"portolan_cache_disk_writes_total", "Records written.", "counter", &DiskStats::writes},
     {"portolan_cache_disk_written_bytes_total", "Bytes written.", "counter", &DiskStats::written_bytes},

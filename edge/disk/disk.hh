@@ -63,6 +63,7 @@ struct Stats {
   std::string reason;  // why it is aside
   uint64_t objects = 0, bytes = 0, budget = 0, index_bytes = 0;
   uint64_t segments = 0, segments_free = 0;
+  uint64_t segments_without_room = 0;  // of the free ones: the file system had no space for them
   uint64_t reads = 0, writes = 0, written_bytes = 0,
            rewritten_bytes = 0;  // rewritten: moved on when a segment was reclaimed
   uint64_t refused = 0;          // not written: too much waits, or it is aside

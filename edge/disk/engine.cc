@@ -13,7 +13,8 @@ constexpr int steps_a_job = 4;
 constexpr uint64_t write_step_bytes = 4 << 20;
 constexpr uint64_t checkpoint_share = 32;  // of what is written, one part may be checkpoints
 constexpr int64_t least_between_syncs_ms = 300;
-constexpr int most_write_failures = 3;  // and of syncs
+constexpr int most_write_failures = 3;      // and of syncs
+constexpr size_t segments_tried_again = 8;  // of those without room, while it serves
 
 uint64_t index_limit(const Config& config, const Tuning& tuning) {
   uint64_t bytes = tuning.index_bytes ? tuning.index_bytes : config.bytes / 1000;
@@ -130,9 +131,9 @@ void Disk::Engine::retry() {
     return;
   }
   if (!store_->volume->still_there(files_)) return step_aside({config_.path + " is gone", ENOENT}, false);
-  if (phase_ != Phase::serving || writable_) return;
-  store_->free.insert(store_->free.end(), store_->unbacked.begin(), store_->unbacked.end());
-  store_->unbacked.clear();
+  if (phase_ != Phase::serving) return;
+  store_->try_again(writable_ ? segments_tried_again : store_->unbacked.size());
+  if (writable_) return;
   write_failures_ = most_write_failures - 1;
   writable_ = true;
   state_ = Stats::State::serving;
@@ -337,6 +338,7 @@ void Disk::Engine::close_store() {
   std::lock_guard lock(mutex_);
   closed = std::move(volume_);
   volume_.reset();
+  counters_.without_room = 0;
   index_.clear();
 }
 

@@ -153,6 +153,7 @@ Stats Disk::Engine::stats() const {
   if (s.state != Stats::State::aside) s.reason.clear();
   s.objects = index_.objects();
   s.index_bytes = index_.bytes();
+  s.segments_without_room = counters_.without_room;
   s.budget = config_.bytes;
   if (of) {
     s.segments = of->count();

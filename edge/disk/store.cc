@@ -21,6 +21,14 @@ void Store::collect() {
   emptied.erase(end, emptied.end());
 }
 
+void Store::try_again(size_t most) {
+  for (; most > 0 && !unbacked.empty(); --most) {
+    free.push_back(unbacked.back());
+    unbacked.pop_back();
+  }
+  counters.without_room = unbacked.size();
+}
+
 Result<bool> Store::open_segment(Kind kind) {
   collect();
   while (!free.empty()) {
@@ -33,6 +41,7 @@ Result<bool> Store::open_segment(Kind kind) {
     }
     if (*opened) return true;
     unbacked.push_back(number);
+    counters.without_room = unbacked.size();
     if (free.empty() && probation.empty() && main.empty()) return Error{"no space left for a segment", ENOSPC};
   }
   return false;

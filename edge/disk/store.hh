@@ -15,7 +15,7 @@ namespace portolan::edge::disk {
 // Any thread may read them.
 struct Counters {
   std::atomic<uint64_t> reads{0}, writes{0}, written_bytes{0}, rewritten_bytes{0}, refused{0}, damaged{0}, reclaimed{0},
-      evicted{0}, syncs{0}, errors{0}, last_sequence{0}, checkpoint_bytes{0};
+      evicted{0}, syncs{0}, errors{0}, last_sequence{0}, checkpoint_bytes{0}, without_room{0};
   void saw(uint64_t sequence) {
     uint64_t last = last_sequence.load(std::memory_order_relaxed);
     while (last < sequence && !last_sequence.compare_exchange_weak(last, sequence)) {
@@ -36,7 +36,7 @@ struct Store {
   std::deque<uint32_t> free;             // nobody holds anything of them
   std::vector<uint32_t> emptied;         // nothing leads there any more, but somebody may still hold something
   uint32_t turn = 1;                     // of the probation queue: one a segment
-  std::vector<uint32_t> unbacked;        // the file system had no room for them
+  std::vector<uint32_t> unbacked;        // of those that were free: the file system had no room for them
 
   std::deque<uint32_t>& sealed(Kind kind) { return kind == Kind::main ? main : probation; }
   // Puts an entry into the index, and keeps the counts of what leads to which segment.
@@ -61,6 +61,8 @@ struct Store {
 
   // What was emptied and is held no longer is free again.
   void collect();
+  // As many of `unbacked` are to be tried again.
+  void try_again(size_t most);
   // A segment to write to; false: there is none.
   Result<bool> open_segment(Kind kind);
   // Ends the open segment of a kind, and takes it among the sealed ones.

@@ -86,7 +86,7 @@ TEST(CacheReport, StatsOfDisks) {
   serving.state = edge::disk::Stats::State::serving;
   for (uint64_t* v :
        {&serving.objects, &serving.bytes, &serving.budget, &serving.index_bytes, &serving.segments,
-        &serving.segments_free, &serving.reads, &serving.writes, &serving.written_bytes, &serving.rewritten_bytes,
+        &serving.segments_free, &serving.segments_without_room, &serving.reads, &serving.writes, &serving.written_bytes, &serving.rewritten_bytes,
         &serving.refused, &serving.damaged, &serving.evicted, &serving.reclaimed, &serving.syncs, &serving.errors})
     *v = ++n;
   counts.caches[0].second.promoted = ++n;
@@ -97,8 +97,8 @@ TEST(CacheReport, StatsOfDisks) {
   json j = json::parse(to_json(counts));
   EXPECT_EQ(j["caches"][0]["disk"]["state"], "serving");
   EXPECT_EQ(j["caches"][0]["disk"]["size"], 3);
-  EXPECT_EQ(j["caches"][0]["disk"]["errors"], 16);
-  EXPECT_EQ(j["caches"][0]["promoted"], 17);
+  EXPECT_EQ(j["caches"][0]["disk"]["errors"], 17);
+  EXPECT_EQ(j["caches"][0]["promoted"], 18);
   EXPECT_EQ(j["caches"][1]["disk"]["reason"], "the disk doesn't answer");
   EXPECT_FALSE(j["caches"][2].contains("disk"));
 }

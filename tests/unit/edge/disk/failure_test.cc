@@ -60,6 +60,16 @@ TEST_F(FailureTest, ADiskSmallerThanConfiguredIsUsedAsFarAsItGoes) {
   EXPECT_EQ(version(399), 399u);
   EXPECT_GT(disk->stats().reclaimed, 5u);
   EXPECT_LE(std::filesystem::file_size(config.path + "/data"), 10 * small_segment);
+  EXPECT_GT(disk->stats().segments_without_room, 10u);
+  files.set({});  // and grows with the space there is
+  while (disk->stats().segments_without_room > 0) {
+    const uint64_t before = disk->stats().segments_without_room;
+    ticks(tuning.retry_ms);
+    ASSERT_LT(disk->stats().segments_without_room, before);
+  }
+  const uint64_t objects = disk->stats().objects;
+  for (uint64_t n = 400; n < 500; ++n) EXPECT_TRUE(write(n, n, 20'000));
+  EXPECT_GT(disk->stats().objects, objects + 50);
 }
 
 TEST_F(FailureTest, SpaceThatSomebodyElseTookIsNoReasonToThrowThingsOut) {

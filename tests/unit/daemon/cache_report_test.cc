@@ -84,10 +84,10 @@ TEST(CacheReport, StatsOfDisks) {
   edge::disk::Stats& serving = counts.caches[0].second.disk.emplace();
   uint64_t n = 0;
   serving.state = edge::disk::Stats::State::serving;
-  for (uint64_t* v :
-       {&serving.objects, &serving.bytes, &serving.budget, &serving.index_bytes, &serving.segments,
-        &serving.segments_free, &serving.segments_without_room, &serving.reads, &serving.writes, &serving.written_bytes, &serving.rewritten_bytes,
-        &serving.refused, &serving.damaged, &serving.evicted, &serving.reclaimed, &serving.syncs, &serving.errors})
+  for (uint64_t* v : {&serving.objects, &serving.bytes, &serving.budget, &serving.index_bytes, &serving.segments,
+                      &serving.segments_free, &serving.segments_without_room, &serving.reads, &serving.writes,
+                      &serving.written_bytes, &serving.rewritten_bytes, &serving.refused, &serving.damaged,
+                      &serving.evicted, &serving.reclaimed, &serving.syncs, &serving.errors})
     *v = ++n;
   counts.caches[0].second.promoted = ++n;
   edge::disk::Stats& aside = counts.caches[1].second.disk.emplace();

@@ -341,13 +341,12 @@ TEST(Contract, OnlyKeysOfLaterVersionsAreRefused) {
     std::string what = error.substr(error.find(": ") + 2);
     keys.push_back(what.substr(0, what.find(';')));
   }
-  EXPECT_THAT(keys,
-              ElementsAre("\"tcp\" is not a value of protocol in [listener.postgres-read]",
-                          "unknown key \"pool\" in [listener.postgres-read]",
-                          "unknown key \"postgres\" in [pool.replicas].health",
-                          "unknown key \"user\" in [pool.replicas].health",
-                          "unknown key \"password_file\" in [pool.replicas].health",
-                          "unknown key \"max_lag\" in [pool.replicas].health"));
+  EXPECT_THAT(keys, ElementsAre("\"tcp\" is not a value of protocol in [listener.postgres-read]",
+                                "unknown key \"pool\" in [listener.postgres-read]",
+                                "unknown key \"postgres\" in [pool.replicas].health",
+                                "unknown key \"user\" in [pool.replicas].health",
+                                "unknown key \"password_file\" in [pool.replicas].health",
+                                "unknown key \"max_lag\" in [pool.replicas].health"));
 }
 
 // Cuts, doubles, swaps and overwrites pieces of a file.

@@ -44,7 +44,8 @@ std::optional<Url> parse_sound(const std::string& text) {
 // "host/path", whatever scheme stands before it: the authority as keys have it, the path as it is.
 std::optional<Url> parse_place(std::string_view text) {
   std::string whole(text);
-  if (text.find("://") == std::string_view::npos) whole = "http://" + whole;
+  const size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos || text.find_first_of("/?#") < scheme) whole = "http://" + whole;
   auto url = parse_sound(whole);
   // Of both schemes: the default port of either is none.
   for (std::string_view port : {":80", ":443"})

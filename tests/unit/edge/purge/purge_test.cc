@@ -348,6 +348,14 @@ TEST(Purge, WrongOnesAreRefused) {
   EXPECT_EQ(cache.purges().stats().made, 0u);
 }
 
+TEST(Purge, APathMayLookLikeAUrl) {
+  for (const char* value : {"https://a.test:443/img/http://b.test/", "a.test/img/http://b.test/"}) {
+    auto prefix = normalised({PurgeKind::prefix, value, false});
+    ASSERT_TRUE(prefix) << value;
+    EXPECT_EQ(prefix->value, "a.test/img/http://b.test/");
+  }
+}
+
 TEST(Purge, TheListKeepsToItsMemory) {
   CacheConfig c = config();
   c.purge_memory_bytes = 64 << 10;

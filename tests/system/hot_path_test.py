@@ -185,7 +185,7 @@ class HotPath(harness.Case):
         for name in ['route match', *policies]:
             self.assertLessEqual(measured[name + '/10000'], 2 * measured[name + '/10'], name)
         for kind, most in (('fixed', 1500), ('no such name', 1500), ('nearest', 1500), ('nearest, client subnet', 1500),
-                           ('failover', 1500)):
+                           ('failover, client subnet', 1500)):
             self.assertLessEqual(measured['dns answer, ' + kind], most, kind)
         self.assertLessEqual(measured['geo lookup'], 60)
 

@@ -40,7 +40,7 @@ struct View {
 // The configuration half of a View (nobody's place known, all states unknown); null where `mistakes` has something.
 std::shared_ptr<View> build_view(const GeodnsConfig& config, uint32_t serial, std::vector<Mistake>& mistakes);
 
-// Gives it the places, and the plans that follow from them, which takes about half a second a plan for a worldwide table
+// Gives it the places, and the plans that follow from them, which takes its time for a worldwide table
 // of cities: run it off the workers. Plans of `before` (may be null) that would be the same are taken over.
 void give_places(View& view, std::shared_ptr<const geo::Table> places, const View* before);
 

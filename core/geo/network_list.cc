@@ -54,12 +54,12 @@ bool read_field(std::string_view key, std::string_view value, Line& line) {
   if (key == "continent") return read_code(value, 2, at.continent);
   if (key == "accuracy_radius") {
     line.has_radius = read_number(value, 0, 65535, n);
-    at.accuracy_radius_km = static_cast<uint16_t>(std::ceil(n));
+    if (line.has_radius) at.accuracy_radius_km = static_cast<uint16_t>(std::ceil(n));
     return line.has_radius;
   }
-  const bool good = key == "asn" && read_number(value, 1, 4294967295, n) && n == std::floor(n);
+  if (key != "asn" || !read_number(value, 1, 4294967295, n) || n != std::floor(n)) return false;
   at.asn = static_cast<uint32_t>(n);
-  return good;
+  return true;
 }
 
 // Null where nothing is wrong.

@@ -162,6 +162,9 @@ TEST(NetworkList, NamesTheLineOfAMistake) {
   EXPECT_NE(wrong("10.0.0.0/8 accuracy_radius=9 asn=1").find("accuracy_radius needs"), std::string::npos);
   EXPECT_EQ(wrong("10.0.0.0/8"), "line 1: nothing is said of the network");
   EXPECT_NE(wrong("10.0.0.0/8 asn=0").find("asn=0"), std::string::npos);
+  EXPECT_NE(wrong("10.0.0.0/8 asn=-4500").find("asn=-4500"), std::string::npos);
+  EXPECT_NE(wrong("10.0.0.0/8 latitude=9 longitude=9 accuracy_radius=nan").find("accuracy_radius=nan"),
+            std::string::npos);
   EXPECT_NE(wrong("10.0.0.0/8 colour=red").find("colour=red"), std::string::npos);
   EXPECT_NE(wrong("somewhere country=DE").find("line 1: "), std::string::npos);
 }

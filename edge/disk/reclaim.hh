@@ -1,5 +1,5 @@
 #pragma once
-// Makes room: S3-FIFO over segments. Of the oldest segment of the probation queue, or, when that is down to its quarter,
+// Makes room: S3-FIFO over segments. Of the oldest segment of the probation queue, or, when that is down to its share,
 // of the main one, what was used since moves on to the main queue, as much of it as the budget for rewriting allows, the
 // most used first; the rest goes. It starts there with nothing to its credit: the main queue takes long to come round.
 // What nobody wants any more (useless_ms) and what was superseded never moves. In steps of about a megabyte.

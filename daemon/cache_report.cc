@@ -205,6 +205,7 @@ std::string to_json(const CacheInspections& found) {
                     {"outcome", edge::name_of(i.outcome)},
                     {"forward", edge::token_of(i.forward)},
                     {"why", i.why},
+                    {"on_disk", i.on_disk},
                     {"fetches", i.fetches},
                     {"apart_s", (i.apart_ms + 999) / 1000},
                     {"variants", std::move(variants)}});
@@ -221,6 +222,7 @@ std::string to_text(const CacheInspections& found) {
     add_line(out, "key", i.key);
     add_line(out, "answer", fmt::format("{}: {}", edge::name_of(i.outcome), i.why));
     for (const edge::VariantView& v : i.variants) add_line(out, &v == i.variants.data() ? "stored" : "", describe(v));
+    if (i.on_disk) add_line(out, "on disk", "most likely");
     if (i.fetches > 0) add_line(out, "fetching", counted(i.fetches, "fetch") + " in progress");
     if (i.apart_ms > 0)
       add_line(out, "apart",

@@ -9,8 +9,8 @@
 //   segments {"caches":[{"name", "segments":[{"kind": "probation"|"main", "open", "age_s", "objects", "bytes"}]}]}: of
 //             those in use, the youngest first
 //   top      {"caches":[{"name", "keys":[{"key", "requests", "hits", "variants", "bytes"}]}]}
-//   inspect  {"caches":[{"name", "key", "outcome", "forward", "why", "fetches", "apart_s", "variants":[{"vary", "status",
-//             "bytes", "hits", "age_s", "ttl_s", "stale_if_error_s", "heuristic", "no_cache", "must_revalidate", "etag",
+//   inspect  {"caches":[{"name", "key", "outcome", "forward", "why", "on_disk", "fetches", "apart_s", "variants":[{"vary",
+//             "status", "bytes", "hits", "age_s", "ttl_s", "stale_if_error_s", "heuristic", "no_cache", "must_revalidate", "etag",
 //             "last_modified", "chosen"}]}]}
 // Counts are since the start; bytes and memory are bytes.
 #include <map>

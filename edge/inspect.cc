@@ -102,7 +102,9 @@ Inspection Store::inspect(const RequestView& request) {
   {
     std::lock_guard lock(at.shard.mutex);
     auto it = at.shard.entries.find(at.key);
-    if (it != at.shard.entries.end()) look_into(*it->second, facts, request, out);
+    Entry* entry = it == at.shard.entries.end() ? nullptr : it->second.get();
+    if (entry) look_into(*entry, facts, request, out);
+    out.on_disk = is_on_disk(key, entry, request.head.fields);
   }
   if (!facts.lookup) {
     out.outcome = Outcome::bypass;
@@ -111,6 +113,10 @@ Inspection Store::inspect(const RequestView& request) {
     return out;
   }
   if (out.outcome == Outcome::hit || out.outcome == Outcome::follow) return out;
+  if (out.on_disk && out.outcome == Outcome::miss && out.apart_ms == 0) {
+    out.why = "not in memory; most likely it is on the disk, which is read first";
+    return out;
+  }
   if (facts.only_if_cached) {
     out.outcome = Outcome::only_if_cached_miss;
     out.why += "; the request takes only what is stored: 504";

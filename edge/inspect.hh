@@ -30,9 +30,10 @@ struct Inspection {
   Forward forward = Forward::none;
   std::string why;                    // of the outcome, in words
   std::vector<VariantView> variants;  // the newest first
+  bool on_disk = false;               // most likely, what the request asks for
   size_t fetches = 0;                 // in progress for this key
   int64_t apart_ms = 0;               // for so long its requests don't wait for each other: answers weren't shared
-  bool present() const { return !variants.empty() || fetches > 0 || apart_ms > 0; }
+  bool present() const { return !variants.empty() || on_disk || fetches > 0 || apart_ms > 0; }
 };
 
 struct HotKey {

@@ -241,6 +241,8 @@ class Store : public std::enable_shared_from_this<Store> {
   // What a request's answer invalidated, for copies that outlive the process.
   void invalidate_on_disk(std::string_view key, std::string url, int64_t now_ms);
   void invalidate_on_disk(const std::vector<uint64_t>& groups, int64_t now_ms);
+  // Most likely; lock held.
+  bool is_on_disk(std::string_view key, const Entry* entry, const http::Fields& request) const;
   // Who waits until the disk was asked; null: there is nothing to ask for. Lock held.
   std::unique_ptr<Reader> load(Place& at, const Entry* entry, const RequestView& request);
   void fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, const RequestCopy& asked,

@@ -145,17 +145,19 @@ void Store::invalidate_on_disk(const std::vector<uint64_t>& groups, int64_t now_
 
 // ── from the disk ──
 
+bool Store::is_on_disk(std::string_view key, const Entry* entry, const http::Fields& request) const {
+  const DiskTier* tier = this->tier();
+  if (!tier) return false;
+  if (!entry || entry->variants.empty() || entry->names.empty()) return tier->disk->may_have(disk_key(key));
+  // What its answers vary by is known: only the one that fits is of use.
+  std::string values;
+  vary_values(entry->names, request, values);
+  return tier->disk->may_have(disk_key(key, entry->names, values));
+}
+
 std::unique_ptr<Reader> Store::load(Place& at, const Entry* entry, const RequestView& request) {
   const DiskTier* tier = this->tier();
-  if (!tier || request.asked_disk) return nullptr;
-  disk::Key key = disk_key(at.key.key);
-  if (entry && !entry->variants.empty() && !entry->names.empty()) {
-    // What its answers vary by is known: only the one that fits is of use.
-    std::string values;
-    vary_values(entry->names, request.head.fields, values);
-    key = disk_key(at.key.key, entry->names, values);
-  }
-  if (!tier->disk->may_have(key)) return nullptr;
+  if (!tier || request.asked_disk || !is_on_disk(at.key.key, entry, request.head.fields)) return nullptr;
   auto under_way = at.shard.loads.find(at.key.hash);
   if (under_way != at.shard.loads.end())
     return std::unique_ptr<Reader>(new Reader(under_way->second, std::make_unique<RequestCopy>(request.head), nullptr));

@@ -2,6 +2,7 @@
 // purged, replaced or damaged never does.
 #include <fcntl.h>
 
+#include "edge/inspect.hh"
 #include "edge/parts_reader.hh"
 #include "edge/purge/log.hh"
 #include "tests/unit/edge/disk/fixture.hh"
@@ -150,6 +151,24 @@ TEST_F(OnDisk, EveryVariantIsThere) {
   EXPECT_TRUE(is("/v", "english", {{"Accept-Language", "en"}}));
   EXPECT_TRUE(is("/v", "deutsch", {{"Accept-Language", "de"}}));
   EXPECT_TRUE(missing("/v", {{"Accept-Language", "fr"}}));
+}
+
+TEST_F(OnDisk, AnInspectionSaysSoAndReadsNothing) {
+  Pairs varies = fresh;
+  varies.emplace_back("Vary", "Accept-Language");
+  put("/v", varies, "deutsch", {{"Accept-Language", "de"}});
+  put("/a", fresh, "bytes");
+  EXPECT_TRUE(cache->inspect(Request("/a").at(clock.wall_ms())).on_disk);
+  EXPECT_FALSE(cache->inspect(Request("/v", {{"Accept-Language", "fr"}}).at(clock.wall_ms())).on_disk);
+  restart();
+  const uint64_t reads = store->stats().reads;
+  Inspection a = cache->inspect(Request("/a").at(clock.wall_ms()));
+  EXPECT_TRUE(a.on_disk && a.present());
+  EXPECT_EQ(a.outcome, Outcome::miss);
+  EXPECT_EQ(a.why, "not in memory; most likely it is on the disk, which is read first");
+  EXPECT_FALSE(cache->inspect(Request("/b").at(clock.wall_ms())).on_disk);
+  executor.run();
+  EXPECT_EQ(store->stats().reads, reads);
 }
 
 TEST_F(OnDisk, AllWhoWaitForTheDiskShareOneRead) {

@@ -50,6 +50,7 @@ class Explanation {
   proxy::RouteQuery query();
 
   const ExplainRequest& asked_;
+  const geo::Table* places() const { return world_.places ? world_.places : world_.snapshot.geo.get(); }
   const ExplainWorld& world_;
   std::string out_;
   std::string_view said_;
@@ -123,8 +124,8 @@ bool Explanation::client() {
     client_.scheme = listener_->tls ? "https" : "http";
   std::string text = client_.address.to_string();
   if (client_.address != client_.peer) text += ", as the trusted " + peer_.to_string() + " says";
-  if (world_.snapshot.geo) {
-    std::string_view code = country_.of(client_.address, world_.snapshot.geo.get());
+  if (places()) {
+    std::string_view code = country_.of(client_.address, places());
     text += code.empty() ? ", country unknown" : ", country " + std::string(code);
   }
   say("client", text);
@@ -134,9 +135,8 @@ bool Explanation::client() {
 proxy::RouteQuery Explanation::query() {
   const http::RequestHead& head = parser_.head();
   std::string_view host = proxy::without_port(url_.authority);
-  return {listener_->name,  host,       head.path,
-          head.method_text, head.query, &head.fields,
-          &client_.address, &country_,  world_.snapshot.geo.get()};
+  return {listener_->name,  host,      head.path, head.method_text, head.query, &head.fields,
+          &client_.address, &country_, places()};
 }
 
 bool Explanation::route() {
@@ -177,12 +177,12 @@ bool Explanation::admission() {
   for (const proxy::Gate* gate : both) {
     if (!gate) continue;
     const char* whose = gate == both[0] ? "listener" : "route";
-    if (!gate->access.pass(client_.address, country_, world_.snapshot.geo.get())) {
+    if (!gate->access.pass(client_.address, country_, places())) {
       say("admission", fmt::format("allow and deny of the {} keep the client out: 403", whose));
       return false;
     }
     if (gate->maintenance && gate->maintenance->on() &&
-        !gate->maintenance->allow.holds(client_.address, country_, world_.snapshot.geo.get())) {
+        !gate->maintenance->allow.holds(client_.address, country_, places())) {
       say("admission", "the route is in maintenance: 503");
       return false;
     }
@@ -221,7 +221,7 @@ bool Explanation::cache() {
   if (config == world_.caches.end()) return true;
   edge::Rules rules(*config);
   edge::RequestView view{parser_.head(), client_.scheme, url_.authority, 0};
-  if (config->key_country) view.country = country_.of(client_.address, world_.snapshot.geo.get());
+  if (config->key_country) view.country = country_.of(client_.address, places());
   if (route_->has_conditions()) view.route = route_->name;
   edge::RequestFacts facts = edge::examine(rules, view);
   if (!facts.lookup) {

@@ -26,7 +26,8 @@ struct ExplainWorld {
   const proxy::Snapshot& snapshot;
   const health::Board& board;  // without pools: nothing runs
   const std::vector<edge::CacheConfig>& caches;
-  int64_t now_us = 0;  // monotonic
+  int64_t now_us = 0;                  // monotonic
+  const geo::Table* places = nullptr;  // null: the snapshot's
 };
 
 // Lines for people. An error where what was asked makes no sense: no URL, no address.

@@ -291,10 +291,11 @@ void Server::publish(const std::vector<Sockets::Lent>& added, std::vector<Socket
     proxy::Proxy* proxy = crews_[i].proxy.get();
     geodns::Server* dns = crews_[i].dns.get();
     crews_[i].worker->post([this, i, proxy, dns, limits, added, left, closing, snapshot = snapshot_, board = board_,
-                            view = view_, udp = dns_sockets(Sockets::Use::dns_udp, i),
+                            places = geo_.table, view = view_, udp = dns_sockets(Sockets::Use::dns_udp, i),
                             tcp = dns_sockets(Sockets::Use::dns_tcp, i), tls = dns_sockets(Sockets::Use::dns_tls, i)] {
       proxy->set_board(board);
       proxy->set_snapshot(snapshot);
+      proxy->set_places(places);
       for (const Sockets::Lent& lent : *closing)
         if (lent.key.use == Sockets::Use::http) proxy->stop_listening(lent.fds[i]);
       for (const Sockets::Lent& lent : added)

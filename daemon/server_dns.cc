@@ -48,9 +48,10 @@ GeoWatch::Hooks Server::geo_hooks() {
       [this](GeoFiles files, std::shared_ptr<geodns::View> view) { take_places(std::move(files), std::move(view)); }};
 }
 
-// Routes by country go by the new places with the next reload.
 void Server::take_places(GeoFiles files, std::shared_ptr<geodns::View> view) {
   geo_ = std::move(files);
+  for (const auto& crew : crews_)
+    crew.worker->post([proxy = crew.proxy.get(), places = geo_.table] { proxy->set_places(places); });
   view->states = view_->states;
   view->aliases = view_->aliases;
   dns_keeper_->set_view(view);

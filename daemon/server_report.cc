@@ -236,7 +236,7 @@ StatusReport Server::status() {
 }
 
 Result<std::string> Server::explain(const ExplainRequest& request) {
-  return daemon::explain(request, {*snapshot_, *board_, config_.caches, clock_.now_us()});
+  return daemon::explain(request, {*snapshot_, *board_, config_.caches, clock_.now_us(), geo_.table.get()});
 }
 
 Status Server::readiness() const {

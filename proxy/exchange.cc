@@ -93,7 +93,7 @@ Exchange::Next Exchange::route() {
 
 size_t Exchange::route_of(std::string_view path) {
   return snapshot_->router->match({connection_.listener().config.name, host_, path, head_->method_text, head_->query,
-                                   &head_->fields, &client_.address, &country_, snapshot_->geo.get()});
+                                   &head_->fields, &client_.address, &country_, proxy_.places()});
 }
 
 // ── admit: may it pass ────────────────────────────────────────────────────────────────────────────────────────────

@@ -64,7 +64,7 @@ class Exchange final : public Recycled, public Cached::Fetcher {
   Next finish();
 
   // Of the client; looked up when it is asked for first. Empty: unknown.
-  std::string_view country() { return country_.of(client_.address, snapshot_->geo.get()); }
+  std::string_view country() { return country_.of(client_.address, proxy_.places()); }
 
   void again(StepIndex step) {
     step_ = step;

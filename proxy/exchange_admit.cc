@@ -23,7 +23,7 @@ Exchange::Next Exchange::ask_gates() {
     if (!of_route && !of_listener) return Next::more;
     admission_ = std::make_unique<Admission>(proxy_.worker(), proxy_.verifier(), of_listener, of_route);
   }
-  switch (admission_->run({*head_, host_, client_.address, country_, snapshot_->geo.get(), downstream_})) {
+  switch (admission_->run({*head_, host_, client_.address, country_, proxy_.places(), downstream_})) {
     case Admission::Outcome::pass:
       admission_->strip_signature(*head_);
       return Next::more;

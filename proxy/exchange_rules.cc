@@ -8,7 +8,7 @@
 namespace portolan::proxy {
 
 VariableSource Exchange::variables() {
-  return {*head_, host_, client_.scheme, client_.address, route_->path, country_, snapshot_->geo.get()};
+  return {*head_, host_, client_.scheme, client_.address, route_->path, country_, proxy_.places()};
 }
 
 std::string Exchange::redirect_to() {

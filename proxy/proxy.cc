@@ -105,6 +105,7 @@ Proxy::~Proxy() {
 void Proxy::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   // With a count of its own: exchanges hold it, and the workers' cores should not have to share one count.
   const Snapshot* plain = snapshot.get();
+  places_ = snapshot->geo;
   snapshot_ = std::shared_ptr<const Snapshot>(plain, [kept = std::move(snapshot)](const Snapshot*) {});
   listener_views_.clear();
   open_files_.clear();

@@ -56,6 +56,8 @@ class Proxy {
 
   // ── what control sends ──
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
+  // Another location database than the snapshot's, which is what set_snapshot() begins with.
+  void set_places(std::shared_ptr<const geo::Table> places) { places_ = std::move(places); }
   void set_board(std::shared_ptr<const health::Board> board);
   void fold_gone_servers(const ServerSeries& kept);  // the series of all others
   void set_ticket_keys(std::shared_ptr<const crypto::TicketKeys> keys);
@@ -71,6 +73,7 @@ class Proxy {
   // ── for connections, exchanges and fetches ──
   loop::Worker& worker() { return worker_; }
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
+  const geo::Table* places() const { return places_.get(); }  // for this turn; null: no databases
   Pool& pool() { return pool_; }
   // Those of the snapshot that serves now; null for one before it, whose routes are about to go.
   OpenFiles* open_files(const Snapshot& snapshot) { return &snapshot == snapshot_.get() ? &open_files_ : nullptr; }
@@ -152,6 +155,7 @@ class Proxy {
   Shared& shared_;
   loop::LogRing& log_ring_;
   std::shared_ptr<const Snapshot> snapshot_;
+  std::shared_ptr<const geo::Table> places_;
   std::shared_ptr<const health::Board> board_;
   // By pool, and by route of snapshot_; made as they are asked for, so that a reload costs a worker only what it uses.
   std::unordered_map<std::string, std::shared_ptr<Cluster>> clusters_;

@@ -72,6 +72,28 @@ class GeoReload(harness.Case):
         harness.wait_until(lambda: self.www('10.1.0.0/24') == US, timeout=15, what='the new database')
         self.assertEqual(self.www('10.2.0.0/24'), EU)
 
+    def test_routes_go_by_it_too(self):
+        routes = '''trusted = ["127.0.0.1"]
+[listener.http]
+listen = ["127.0.0.1:{port}"]
+[[route]]
+country = ["FR"]
+respond = { status = 200, body = "FR" }
+[[route]]
+respond = { status = 200, body = "elsewhere" }
+'''
+        process = self.serve(listen=routes)
+
+        def told():
+            return process.get('/', fields={'X-Forwarded-For': '10.1.0.1'}).body
+        self.assertEqual(told(), b'FR')
+        self.put(SWAPPED)
+        harness.wait_until(lambda: told() == b'elsewhere', timeout=15, what='the new database')
+        self.assertIn('country US', process.command('explain', 'GET', 'http://a/', '--listener', 'http', '--from', '10.1.0.1'))
+        # And what is posted to the workers later, for another reason, is not the old one.
+        process.command('drain', 'datacenter', 'us')
+        self.assertEqual(told(), b'elsewhere')
+
     def test_a_bad_one_disturbs_nobody(self):
         process = self.serve()
         wrong, stop = [], threading.Event()

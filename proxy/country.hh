@@ -14,7 +14,7 @@ namespace portolan::proxy {
 // database, or none that knows the address. No allocation.
 class ClientCountry {
  public:
-  // The same `client` and `table` at each call; a null table knows nobody.
+  // The same `client` at each call; what the first one found is kept. A null table knows nobody.
   std::string_view of(const IpAddress& client, const geo::Table* table) {
     if (!asked_) ask(client, table);
     return code_[0] ? std::string_view(code_.data(), code_.size()) : std::string_view();

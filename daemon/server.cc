@@ -125,7 +125,7 @@ Status Server::start(LoadResult loaded) {
   pool_ = std::make_unique<loop::ThreadPool>(file_threads);
   retired_ = std::make_unique<Retired>(control_, *pool_);
   disks_ = std::make_unique<DiskKeeper>(control_, clock_);
-  shared_.reset(new proxy::Shared{*log_writer_});  // clang 14 knows no such make_unique
+  shared_.reset(new proxy::Shared{*log_writer_, {}});  // clang 14 knows no such make_unique
   shared_->most_connections = connection_limit(config);
   shared_->most_buffered = buffer_limit(config);
   shared_->client_connections =

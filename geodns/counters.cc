@@ -64,7 +64,7 @@ void QueryCounters::set_view(std::shared_ptr<const View> view) {
 
 void QueryCounters::count(const AnswerInfo& info) {
   const size_t type = slot_of(types, info.type), rcode = slot_of(rcodes, info.rcode);
-  const auto zone = static_cast<size_t>(info.zone + 1);
+  const size_t zone = static_cast<size_t>(info.zone) + 1;  // 0 for none, which is -1
   metrics::Counter*& series = series_[(zone * type_slots + type) * rcode_slots + rcode];
   if (!series) {
     const std::string name = zone == 0 ? "-" : zones_->at(info.zone).text();

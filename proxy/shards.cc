@@ -57,6 +57,7 @@ std::vector<uint32_t> even_parts(const std::vector<uint32_t>& now, size_t shards
 
 std::vector<uint32_t> counts_of(const std::vector<ShardConfig>& map) {
   std::vector<uint32_t> counts;
+  counts.reserve(map.size());
   for (const ShardConfig& shard : map) counts.push_back(count_slots(shard.slots));
   return counts;
 }

@@ -83,6 +83,7 @@ Result<Template> Template::parse(std::string_view text, const std::vector<Variab
     auto found = std::find_if(allowed.begin(), allowed.end(), is_it);
     if (found == allowed.end()) {
       std::vector<std::string> known;
+      known.reserve(allowed.size());
       for (Variable v : allowed) known.emplace_back(name_of(v));
       return Error{fmt::format("{{{}}} is no variable here{}", name, conf::remedy(name, known, "variables"))};
     }

@@ -18,7 +18,7 @@ struct RecycledAllocator {
   using value_type = T;
   RecycledAllocator() = default;
   template <class U>
-  RecycledAllocator(const RecycledAllocator<U>&) {}
+  RecycledAllocator(const RecycledAllocator<U>&) {}  // NOLINT(google-explicit-constructor): allocators convert
   T* allocate(size_t n) { return static_cast<T*>(allocate_recycled(n * sizeof(T))); }
   void deallocate(T* p, size_t n) noexcept { free_recycled(p, n * sizeof(T)); }
   bool operator==(const RecycledAllocator&) const { return true; }

@@ -96,6 +96,7 @@ bool read_members(Binder& binder, const Value& value, const std::vector<const Ke
     if (it == keys.end()) {
       const std::string context = binder.context();
       std::vector<std::string> names;
+      names.reserve(keys.size());
       for (const Key* key : keys) names.push_back(key->name);
       const std::string meant = nearest(member.key, names);
       for (size_t i = 0; i < names.size(); ++i)

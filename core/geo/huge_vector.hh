@@ -15,7 +15,7 @@ struct HugeAllocator {
   static constexpr size_t huge_page = 2 << 20;
   HugeAllocator() = default;
   template <class U>
-  HugeAllocator(const HugeAllocator<U>&) {}
+  HugeAllocator(const HugeAllocator<U>&) {}  // NOLINT(google-explicit-constructor): allocators convert
   T* allocate(size_t n) {
     const size_t bytes = n * sizeof(T);
     if (bytes < huge_page) return static_cast<T*>(::operator new(bytes));

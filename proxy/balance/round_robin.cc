@@ -78,9 +78,10 @@ class RoundRobin final : public Balancer {
     std::vector<Turn> turns;
     turns.reserve(turns_);
     for (uint32_t i = 0; i < seats_.size(); ++i) {
-      auto weight = static_cast<double>(seats_[i].share / common);
+      const int64_t times = seats_[i].share / common;  // `common` divides all of them
+      const auto weight = static_cast<double>(times);
       double phase = (static_cast<double>(i) + 0.5) / static_cast<double>(seats_.size());
-      for (int k = 0; k < static_cast<int>(weight); ++k) turns.push_back({(k + phase) / weight, i});
+      for (int k = 0; k < times; ++k) turns.push_back({(k + phase) / weight, i});
     }
     std::stable_sort(turns.begin(), turns.end(), [](const Turn& a, const Turn& b) { return a.at < b.at; });
     schedule_.reserve(turns.size());

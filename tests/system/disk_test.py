@@ -272,7 +272,7 @@ class Failures(harness.Case):
         print(f'memory hits: 99 % within {before[0]:.2f} ms, {during[0]:.2f} with the failure; '
               f'the longest {before[1]:.1f} and {during[1]:.1f} ms', file=sys.stderr)
         self.assertEqual((load.wrong, load.failed), ([], []))
-        self.assertLessEqual(during[0], 1.5 * before[0] + 5)          # for the scheduler of a busy machine
+        self.assertLessEqual(during[0], 1.5 * before[0] + harness.scale(30, 2))       # for a machine that is busy with others
         return during
 
     def state(self, edge):

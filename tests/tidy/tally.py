@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Counts the single tests inside a CTest run. usage: tally.py JUNIT.xml      prints "PASSED FAILED"
+"""Counts the single tests inside a CTest run. usage: tally.py JUNIT.xml [PRESET REPORT]      prints "PASSED FAILED"
 
-CTest counts executables; the cases in them (GoogleTest, unittest) are what somebody reading a sum wants to know.
+CTest counts executables; the cases in them (GoogleTest, unittest) are what somebody reading a sum wants to know. What
+failed is appended to REPORT, so that the end of a long run tells what went wrong and not only how often.
 """
 import re
 import sys
@@ -28,13 +29,31 @@ def count(output, failed):
     return good, bad
 
 
-def tally(path):
+LINES = 40                                          # of a failure are repeated, and of what a test said last
+
+
+def failures(output):
+    """What a test that failed said of it: each case's own report, or its last lines where there is none."""
+    parts = re.findall(r'^\[ RUN      \] (?:(?!^\[ RUN ).)*?^\[  FAILED  \] [^\n]*', output, re.MULTILINE | re.DOTALL)
+    parts += re.findall(r'^={70}\n(?:FAIL|ERROR): .*?(?=^={70}$|^-{70}\nRan )', output, re.MULTILINE | re.DOTALL)
+    shown = []
+    for part in parts or [output]:
+        lines = part.strip().splitlines()
+        shown += lines if len(lines) <= LINES else lines[:4] + ['    …'] + lines[4 - LINES:]
+    return shown
+
+
+def tally(path, preset='', report=None):
     passed = failed = 0
     for case in ElementTree.parse(path).getroot().iter('testcase'):
-        good, bad = count(case.findtext('system-out') or '', case.get('status') != 'run')
+        output = case.findtext('system-out') or ''
+        good, bad = count(output, case.get('status') != 'run')
         passed, failed = passed + good, failed + bad
+        if bad and report:
+            with open(report, 'a', encoding='utf-8') as to:
+                print(f'\n{preset} {case.get("name")}: {bad} failed', *failures(output), sep='\n  ', file=to)
     return passed, failed
 
 
 if __name__ == '__main__':
-    print(*tally(sys.argv[1]))
+    print(*tally(*sys.argv[1:]))

@@ -73,9 +73,6 @@ void churn(Cache& cache, const Sizes& sizes, uint64_t bytes, uint64_t first) {
 }
 
 TEST(ResidentMemory, StaysWithinATenthOfTheBudget) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "a sanitizer's heap is another";
-#endif
   const char* scale = std::getenv("PORTOLAN_SCALE");
   const uint64_t turns = scale && std::string_view(scale) == "full" ? 12 : 1;
   Cache cache(config(budget, 16 << 20), 1);

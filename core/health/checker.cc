@@ -79,13 +79,14 @@ bool Target::count(const Verdict& verdict) {
   State before = state_;
   if (verdict.good && (state_ == State::unknown || (state_ == State::down && in_a_row_ >= check_.rise)))
     state_ = State::up;
-  if (!verdict.good && in_a_row_ >= check_.fall) state_ = State::down;
+  if (!verdict.good && (state_ == State::unknown || in_a_row_ >= check_.fall)) state_ = State::down;
   bool news = state_ != before || (state_ == State::down && !verdict.good && reason_ != verdict.reason);
   if (news) reason_ = verdict.reason;
   return news;
 }
 
 int64_t Target::steady_ms() const {
+  if (state_ == State::unknown) return 0;
   const bool serving = state_ != State::down;
   const int needed = serving ? check_.fall : check_.rise;
   const int there = last_good_ == serving ? 0 : in_a_row_;  // of those it takes

@@ -30,7 +30,7 @@ class CheckObserver {
 // ended: a server that dies right after a good check is down after at most interval × fall, one
 // that freezes after interval × fall + timeout, for any relation of the two. Never more than `fall`
 // run at once (more could not be needed to know). Jitter shortens an interval by up to a tenth and
-// never lengthens it.
+// never lengthens it. The first result decides alone: who is dead at the start is not asked until `fall` more have said so.
 class Target {
  public:
   Target(loop::Worker& worker, CheckObserver& observer, const StartProbe& start, const SocketAddress& address,

@@ -42,7 +42,7 @@ void FileWatch::on_due() {
 }
 
 Health FileWatch::read() const {
-  const auto nothing = [this](std::string why) { return Health{State::unknown, path_ + " " + why, 0, interval_ms_}; };
+  const auto nothing = [this](std::string why) { return Health{State::unknown, path_ + " " + why, 0, 0}; };
   // O_NONBLOCK: a FIFO in its place must not hold anybody up.
   const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
@@ -55,7 +55,7 @@ Health FileWatch::read() const {
   const ssize_t size = ::read(fd.get(), bytes, sizeof bytes);
   const std::string_view word = first_word({bytes, size < 0 ? 0 : static_cast<size_t>(size)});
   for (const State state : {State::up, State::down, State::draining})
-    if (word == to_string(state)) return {state, path_ + " says so", 0, interval_ms_};
+    if (word == to_string(state)) return {state, path_ + " says so", 0, 0};
   return nothing("says none of up, down, draining");
 }
 

@@ -172,7 +172,7 @@ void Server::on_accept(UniqueFd socket, const SocketAddress& peer, bool tls) {
   if (limits_.tcp_connections == 0 || (tls && !acceptor_)) return;
   if (clients_.contains(peer.ip) && clients_[peer.ip] >= limits_.tcp_connections_per_client) return shed_.add();
   while (sessions_.size() >= limits_.tcp_connections) {
-    close(*sessions_.front());
+    sessions_.front()->end();
     shed_.add();
   }
   clients_[peer.ip]++;

@@ -49,6 +49,7 @@ class Session final : public loop::Mortal, private loop::Runnable, private loop:
 
   const IpAddress& client() const { return client_; }
   bool encrypted() const { return stream_.tls() != nullptr; }
+  void end();  // on_end, unless that was called; nothing happens here afterwards
   std::list<std::unique_ptr<Session>>::iterator place;  // its owner's list; the owner's to use
 
  private:
@@ -62,7 +63,6 @@ class Session final : public loop::Mortal, private loop::Runnable, private loop:
   bool answer_all(std::span<const uint8_t> in);
   void put(std::span<const uint8_t> answer);
   bool flush();
-  void end();
 
   loop::Worker& worker_;
   IpAddress client_;

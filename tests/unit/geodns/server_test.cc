@@ -253,6 +253,31 @@ TEST_F(ServerTest, TheOldestSessionMakesRoom) {
   EXPECT_EQ(receive_framed(first.get(), 1).size(), 1u);
 }
 
+// Its share of a turn was up, and the rest waits for the next, in which somebody newer comes first.
+TEST_F(ServerTest, ASessionThatWaitsForItsTurnMakesRoom) {
+  limits.tcp_connections = 1;
+  server->set_limits(limits);
+  serve("127.0.0.1");
+  UniqueFd first = connect(tcp, SOCK_STREAM);
+  turns();
+  Packet nothing = framed(ask("mail.example.com"));
+  nothing[4] |= 0x80;  // an answer, which nobody answers
+  Packet much;
+  while (much.size() < 40'000) much.insert(much.end(), nothing.begin(), nothing.end());
+  much.insert(much.end(), {0, 0});  // what ends it, if it were still read
+  ASSERT_EQ(::send(first.get(), much.data(), much.size(), 0), static_cast<ssize_t>(much.size()));
+  turns(1);
+  UniqueFd second = connect(tcp, SOCK_STREAM);
+  turns(1);
+  ASSERT_EQ(server->sessions(), 1u);
+  turns();
+  ASSERT_EQ(server->sessions(), 1u);
+  const Packet query = framed(ask("mail.example.com"));
+  ::send(second.get(), query.data(), query.size(), 0);
+  EXPECT_EQ(receive_framed(second.get(), 1).size(), 1u);
+  EXPECT_TRUE(ended(first.get()));
+}
+
 TEST_F(ServerTest, AClientThatNeverReadsIsBounded) {
   serve("127.0.0.1");
   UniqueFd client = connect(tcp, SOCK_STREAM);

@@ -67,8 +67,9 @@ void DnsKeeper::on_gather() {
 
 void DnsKeeper::on_tick() {
   tick_.set(tick_ms);
+  const bool limited = spill_.wanted();  // who no longer is has all of his room again
   spill_.tick(utilizations());
-  if (spill_.wanted()) hooks_.rooms_changed();
+  if (limited || spill_.wanted()) hooks_.rooms_changed();
 }
 
 // Empty where nobody tells.

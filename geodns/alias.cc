@@ -27,8 +27,8 @@ struct AliasKeeper::Followed {
 
   void ask() {
     next = AliasAddresses{};
-    failed = false;
-    ttl_ms = most_ttl_ms;
+    failed[0] = failed[1] = false;
+    ttl_ms = most_wait_ms;
     waiting = 2;
     for (Family family : {Family::v4, Family::v6})
       tickets[family == Family::v6] = keeper.resolver_.resolve(
@@ -37,10 +37,10 @@ struct AliasKeeper::Followed {
 
   void take(Family family, const Result<loop::Resolution>& result) {
     if (result) {
-      ttl_ms = std::min(ttl_ms, result->ttl_ms);
+      ttl_ms = std::min(ttl_ms, result->ttl_ms / 2);
       (family == Family::v6 ? next.v6 : next.v4) = in_wire_form(result->addresses);
     } else if (result.error().code != ENOENT) {
-      failed = true;
+      failed[family == Family::v6] = true;
     }
     if (--waiting == 0) settle();
   }
@@ -48,20 +48,16 @@ struct AliasKeeper::Followed {
   // A family that could not be asked for keeps what it had; both gone is a failure too.
   void settle() {
     const bool empty = next.v4.empty() && next.v6.empty();
-    if (failed && !empty && now.known) {
-      if (next.v4.empty()) next.v4 = now.v4;
-      if (next.v6.empty()) next.v6 = now.v6;
-    }
-    failed = failed || empty;
-    ttl_ms = std::clamp(ttl_ms, least_ttl_ms, most_ttl_ms);
-    timer.set(failed ? retry_ms : ttl_ms);
-    if (failed && !complained)
+    if (failed[0]) next.v4 = now.v4;
+    if (failed[1]) next.v6 = now.v6;
+    for (const bool v6 : {false, true}) next.known[v6] = !failed[v6] || now.known[v6];
+    const bool trouble = failed[0] || failed[1] || empty;
+    next.ttl_s = static_cast<uint32_t>(std::max<int64_t>(ttl_ms / 1000, 1));
+    timer.set(trouble ? retry_ms : std::max(ttl_ms, least_wait_ms));
+    if (trouble && !complained)
       log::warning("an ALIAS target can't be resolved; what is known of it stays", {{"name", name}});
-    complained = failed;
-    if (empty) return;
-    next.known = true;
-    next.ttl_s = static_cast<uint32_t>(ttl_ms / 1000);
-    if (next == now) return;
+    complained = trouble;
+    if (empty || (failed[0] && failed[1]) || next == now) return;
     now = std::move(next);
     keeper.on_change_();
   }
@@ -73,7 +69,7 @@ struct AliasKeeper::Followed {
   loop::Timer timer;
   int64_t ttl_ms = 0;
   int waiting = 0;
-  bool failed = false;
+  bool failed[2] = {false, false};  // IPv4, IPv6
   bool complained = false;
 };
 

@@ -11,12 +11,13 @@
 
 namespace portolan::geodns {
 
-// Follows the names through the resolver, each again when its TTL has passed. What fails or says that there is nothing
+// Follows the names through the resolver, each again when half of its TTL has passed; as the other half is what is
+// answered, nothing outlives what the resolver said, however late in it a question comes. What fails or says that there is nothing
 // keeps what was there last: a name that has addresses is never unlearned. One loop's.
 class AliasKeeper {
  public:
-  static constexpr int64_t least_ttl_ms = 5'000;
-  static constexpr int64_t most_ttl_ms = 3'600'000;
+  static constexpr int64_t least_wait_ms = 5'000;
+  static constexpr int64_t most_wait_ms = 3'600'000;
   static constexpr int64_t retry_ms = 5'000;  // after a failure
 
   // `on_change`: what table() gives has changed.

@@ -8,9 +8,9 @@
 namespace portolan::geodns {
 
 struct AliasAddresses {
-  bool known = false;  // false: never resolved so far
-  uint32_t ttl_s = 0;  // the resolver's
-  Addresses v4, v6;    // not both empty where `known`
+  bool known[2] = {false, false};  // IPv4, IPv6; false: never resolved so far
+  uint32_t ttl_s = 0;              // half of the resolver's: it is asked again when the other half begins
+  Addresses v4, v6;                // not both empty where both are known
   bool operator==(const AliasAddresses&) const = default;
 };
 

@@ -122,10 +122,24 @@ class Exchange {
     if (record.plan[v6] == ServiceRecord::no_plan) return negative();
     Steered steered;
     go_to(record, v6, steered);
-    if (steered.picks.count == 0) return negative();
+    if (steered.picks.count == 0) return negative(steered.ttl_s);
     if (is_everybody(steered)) return add_addresses(service.all(v6), steered.ttl_s);
+    if (service.shares && steered.picks.count > 1) return add_shared(service, steered, v6);
     for (unsigned i = 0; i < steered.picks.count; i++)
       add_addresses(site_of(service, steered, i).of(v6), steered.ttl_s);
+  }
+
+  // Of sites that share some: each address once (RFC 2181 §5).
+  [[gnu::noinline]] void add_shared(const Service& service, const Steered& steered, bool v6) {
+    for (unsigned i = 0; i < steered.picks.count; i++)
+      for (const std::string& address : site_of(service, steered, i).of(v6)) {
+        bool said = false;
+        for (unsigned before = 0; before < i && !said; before++) {
+          const Addresses& list = site_of(service, steered, before).of(v6);
+          said = std::find(list.begin(), list.end(), address) != list.end();
+        }
+        if (!said) composer_.add_at(Section::answer, owner_, query_.type, steered.ttl_s, address);
+      }
   }
 
   // The name is the datacentre's; of several the first's, for a CNAME is one. Not followed: who follows it here could not
@@ -133,11 +147,12 @@ class Exchange {
   void solve_by_name(const ServiceRecord& record, const Service& service, std::string_view owner) {
     Steered steered;
     go_to(record, false, steered);
-    if (steered.picks.count == 0) return negative();
+    if (steered.picks.count == 0) return negative(steered.ttl_s);
     composer_.add(Section::answer, owner, dns::type_cname, steered.ttl_s, site_of(service, steered, 0).target);
   }
 
-  // The hints are what A and AAAA would answer, or the first datacentre's of it: the same for both, where it has both.
+  // The hints are what A and AAAA would answer, or the first datacentre's of it: the same for both, where it has both. A
+  // datacentre without IPv6 leaves that to the other plan, so its scope counts for all whom such a one may be chosen for.
   void solve_https(const ServiceRecord& record, const Service& service, std::string_view owner) {
     const Addresses* hints[2] = {nullptr, nullptr};
     const Site* first = nullptr;
@@ -145,15 +160,14 @@ class Exchange {
     unsigned scope = 0;
     for (bool v6 : {false, true}) {
       if (record.plan[v6] == ServiceRecord::no_plan) continue;
-      if (first && !first->of(v6).empty()) {
-        hints[v6] = &first->of(v6);
-        continue;
-      }
+      const bool told = first && !first->of(v6).empty();
+      if (told) hints[v6] = &first->of(v6);
+      if (told && !service.lacks_v6) continue;
       Steered steered;
       go_to(record, v6, steered);
       scope = std::max(scope, steered.scope);
-      if (steered.picks.count == 0) continue;
       ttl_s = std::min(ttl_s, steered.ttl_s);
+      if (told || steered.picks.count == 0) continue;
       const Site& site = site_of(service, steered, 0);
       const bool everybody = is_everybody(steered);
       if (!first && !everybody) first = &site;
@@ -167,12 +181,13 @@ class Exchange {
 
   [[gnu::noinline]] void solve_alias(const AliasRecord& alias) {
     const AliasAddresses* found = view_.aliases ? view_.aliases->find(alias.index) : nullptr;
-    if (!found || !found->known) {
+    const bool v6 = query_.type == dns::type_aaaa;
+    if (!found || !found->known[v6]) {
       info_.rcode = dns::servfail;
       info_.authoritative = false;
       return composer_.set_error(dns::ExtendedError::no_reachable_authority);
     }
-    const Addresses& list = query_.type == dns::type_aaaa ? found->v6 : found->v4;
+    const Addresses& list = v6 ? found->v6 : found->v4;
     if (list.empty()) return negative();
     add_addresses(list, std::min(alias.ttl_s, found->ttl_s));
   }
@@ -184,6 +199,12 @@ class Exchange {
       composer_.add_at(Section::answer, owner_, query_.type, ttl_s, list.data()[next]);
       if (++next == list.size()) next = 0;
     }
+  }
+
+  // What may change sooner than a "no" of the zone is kept.
+  void negative(uint32_t ttl_s) {
+    if (ttl_s >= zone_.negative_ttl_s()) return negative();
+    composer_.add(Section::authority, zone_.name().wire(), dns::type_soa, ttl_s, zone_.soa().data.front());
   }
 
   // RFC 2308 §3: the SOA, with the TTL that says how long "no" may be kept.

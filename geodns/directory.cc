@@ -4,19 +4,26 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/crypto/keyed_hash.hh"
 #include "core/dns/name.hh"
 
 namespace portolan::geodns {
 namespace {
 
+constexpr crypto::HashKey name_key{0x706f72746f6c616e, 0x67656f646e73};  // one for all servers
+
 void add_unique(Addresses& list, const std::string& address) {
   if (std::find(list.begin(), list.end(), address) == list.end()) list.push_back(address);
 }
 
-void add_address(const IpAddress& ip, Site& site, Service& service) {
+// False: another site, or this one, has it too.
+bool add_address(const IpAddress& ip, Site& site, Service& service) {
   const std::string wire(reinterpret_cast<const char*>(ip.bytes.data()), ip.size());
   add_unique(ip.is_v4() ? site.v4 : site.v6, wire);
-  add_unique(ip.is_v4() ? service.all_v4 : service.all_v6, wire);
+  Addresses& all = ip.is_v4() ? service.all_v4 : service.all_v6;
+  const size_t before = all.size();
+  add_unique(all, wire);
+  return all.size() > before;
 }
 
 // All sites of a service have addresses, or all have names.
@@ -49,7 +56,8 @@ Service build_service(const ServiceConfig& config, const Directory& directory, s
     if (found == config.sites.end()) continue;
     Site site;
     site.datacenter = static_cast<uint16_t>(i);
-    for (const IpAddress& ip : found->second.addresses) add_address(ip, site, service);
+    for (const IpAddress& ip : found->second.addresses) service.shares |= !add_address(ip, site, service);
+    service.lacks_v6 |= !site.v4.empty() && site.v6.empty();
     add_target(found->second, found->first, site, service, mistakes);
     service.sites.push_back(std::move(site));
   }
@@ -90,6 +98,7 @@ Directory build_directory(const GeodnsConfig& config, std::vector<Mistake>& mist
   for (const DatacenterConfig& written : config.datacenters) {
     Datacenter datacenter{written.name, written.has_location, {}, written.capacity};
     if (written.has_location) datacenter.location = Point::from_degrees(written.latitude, written.longitude);
+    directory.name_hashes.push_back(crypto::keyed_hash(name_key, written.name));
     directory.datacenters.push_back(std::move(datacenter));
   }
   if (directory.datacenters.size() > Directory::max_datacenters)

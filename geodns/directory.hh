@@ -49,6 +49,8 @@ struct Service {
   std::string name;
   std::vector<Site> sites;   // in the order of Directory::datacenters
   bool by_name = false;      // its sites have targets
+  bool shares = false;       // an address stands in several of its sites
+  bool lacks_v6 = false;     // a site has IPv4 addresses alone
   Addresses all_v4, all_v6;  // of every site: what is answered when all are down
   const Addresses& all(bool v6_asked) const { return v6_asked ? all_v6 : all_v4; }
 };
@@ -57,6 +59,7 @@ struct Directory {
   static constexpr size_t max_datacenters = 256;
   std::vector<Datacenter> datacenters;
   std::vector<Service> services;
+  std::vector<uint64_t> name_hashes;  // of the datacentres: the same on every server, wherever they stand in its file
   int find_datacenter(const std::string& name) const;  // -1: none
   int find_service(const std::string& name) const;
 };

@@ -57,56 +57,99 @@ std::string location_text(const geo::Location& at) {
 
 class Explanation {
  public:
-  Explanation(const IpNetwork& from, bool v6, const View& view, Rng& rng)
-      : from_(from), v6_(v6), view_(view), rng_(rng) {}
+  Explanation(const IpNetwork& from, uint16_t type, const View& view, Rng& rng)
+      : from_(from), type_(type), v6_(type == dns::type_aaaa), view_(view), rng_(rng) {}
 
   std::string run(const std::string& name, std::string_view key) {
-    line("question", fmt::format("{} {} from {}", name, v6_ ? "AAAA" : "A", from_text()));
+    line("question", fmt::format("{} {} from {}", name, type_text(), from_text()));
     solve(key);
     return std::move(text_);
   }
 
  private:
   void line(std::string_view stage, std::string_view what) { text_ += fmt::format("{:<11} {}\n", stage, what); }
+  std::string type_text() const {
+    const char* name = dns::type_name(type_);
+    return name ? name : fmt::format("TYPE{}", type_);
+  }
+  bool asks_address() const { return type_ == dns::type_a || type_ == dns::type_aaaa; }
+  static std::string readable(std::string_view wire) {
+    size_t offset = 0;
+    dns::Name name;
+    name.read({reinterpret_cast<const uint8_t*>(wire.data()), wire.size()}, offset, false);
+    return name.to_string();
+  }
   std::string from_text() const {
     return from_.length == from_.address.bits() ? from_.address.to_string() : from_.to_string();
   }
 
   void solve(std::string_view key) {
-    const int index = view_.zones ? view_.zones->find(key) : ZoneSet::none;
+    int index = ZoneSet::none;
+    if (view_.zones)
+      index = type_ == dns::type_ds ? view_.zones->find_parent(key, dns::label_count(key)) : view_.zones->find(key);
     if (index == ZoneSet::none) return line("zone", "none is this server's: REFUSED");
     const Zone& zone = view_.zones->at(index);
     line("zone", zone.text());
     for (unsigned links = 0; links <= most_links; links++) {
       const Node* node = zone.find(key);
       if (!node) return line("answer", "the name does not exist: NXDOMAIN, scope /0");
-      if (node->service) return solve_service(*node->service);
+      if (node->delegation && (type_ != dns::type_ds || node->delegation->owner != key))
+        return line("answer", "a referral: other servers answer for " + readable(node->delegation->owner) +
+                                  " and what is below it, scope /0");
       const RecordSet* cname = node->find(dns::type_cname);
-      if (!cname) return solve_static(*node);
+      if (!cname || type_ == dns::type_cname) return solve_node(*node);
       key = cname->data.front();
-      size_t offset = 0;
-      dns::Name target;
-      target.read({reinterpret_cast<const uint8_t*>(key.data()), key.size()}, offset, false);
-      line("alias", "of " + target.to_string());
+      line("alias", "of " + readable(key));
       if (view_.zones->find(key) != index)
         return line("answer", "the alias leads out of the zone and ends there, scope /0");
     }
   }
 
-  void solve_static(const Node& node) {
-    const RecordSet* set = node.find(v6_ ? dns::type_aaaa : dns::type_a);
+  void solve_node(const Node& node) {
+    if (node.service) {
+      const ServiceRecord& record = *node.service;
+      const bool by_name = view_.directory->services[record.service].by_name;
+      if (asks_address() || by_name || (record.https && type_ == dns::type_https))
+        return solve_service(record, by_name);
+    }
+    if (node.alias && asks_address()) return solve_alias(*node.alias);
+    const RecordSet* set = node.find(type_);
     line("answer", set ? fmt::format("{} record{}, the same for everybody, TTL {} s, scope /0", set->data.size(),
                                      set->data.size() == 1 ? "" : "s", set->ttl_s)
                        : "no records of this type: NODATA, scope /0");
   }
 
-  void solve_service(const ServiceRecord& record) {
+  void solve_alias(const AliasRecord& alias) {
+    line("alias", "ALIAS of " + view_.zones->aliases()[alias.index]);
+    const AliasAddresses* found = view_.aliases ? view_.aliases->find(alias.index) : nullptr;
+    if (!found || !found->known[v6_]) return line("answer", "its addresses are not known yet: SERVFAIL");
+    const Addresses& list = v6_ ? found->v6 : found->v4;
+    if (list.empty()) return line("answer", "it has no addresses of this family: NODATA, scope /0");
+    line("answer", fmt::format("{}, the same for everybody, TTL {} s, scope /0", joined(readable(list)),
+                               std::min(alias.ttl_s, found->ttl_s)));
+  }
+
+  void solve_service(const ServiceRecord& record, bool by_name) {
     const Service& service = view_.directory->services[record.service];
     line("service", fmt::format("{}, policy {}", service.name, record.policy->name));
-    if (record.plan[v6_] == ServiceRecord::no_plan)
-      return line("answer", "the service has no addresses of this family: NODATA, scope /0");
-    const Plan& plan = *(*view_.plans)[static_cast<size_t>(record.plan[v6_])];
     client();
+    if (by_name) {
+      v6_ = false;  // there is one plan, for names
+      return solve_family(record, service);
+    }
+    if (type_ != dns::type_https) return solve_family(record, service);
+    line("hints", "of IPv4, as A is answered");
+    solve_family(record, service);
+    v6_ = true;
+    line("hints", "of IPv6: the same datacentre's, and where it has none, as AAAA is answered");
+    solve_family(record, service);
+  }
+
+  void solve_family(const ServiceRecord& record, const Service& service) {
+    if (record.plan[v6_] == ServiceRecord::no_plan)
+      return line("answer", "the service has no addresses of this family" +
+                                std::string(asks_address() ? ": NODATA, scope /0" : ""));
+    const Plan& plan = *(*view_.plans)[static_cast<size_t>(record.plan[v6_])];
     const geo::Location at = location(plan);
     match(plan, at);
     Steered steered;
@@ -147,7 +190,7 @@ class Explanation {
       const Rule& r = spec.rules[static_cast<size_t>(rule)];
       std::vector<std::string> names;
       for (uint16_t c : r.datacenters) names.push_back(datacenter(spec.candidates[c].datacenter).name);
-      return line("match", fmt::format("rule {} for {}: {} {}{}", rule + 1, clients_of(r),
+      return line("match", fmt::format("rule {} for {}: {} {}{}", r.number, clients_of(r),
                                        r.ordered ? "order" : "among", joined(names), r.only ? ", only" : ""));
     }
     if (match.by_fallback) return line("match", "no rule; the record's order, as the location is not known precisely");
@@ -182,21 +225,28 @@ class Explanation {
   void pick(const Service& service, const ServiceRecord& record, const Steered& steered) {
     if (steered.picks.last_resort) {
       constexpr std::string_view words[] = {"all of them", "the first", "nothing: NODATA"};
-      line("pick",
-           fmt::format("none is usable; the last resort is {}", words[static_cast<size_t>(record.last_resort)]));
+      const bool chosen = service.by_name && record.last_resort == LastResort::all;
+      line("pick", fmt::format("none is usable; the last resort is {}",
+                               chosen ? "the one there would be" : words[static_cast<size_t>(record.last_resort)]));
     }
     for (unsigned i = 0; i < steered.picks.count; i++) {
       const Site& site = service.sites[steered.candidates()[steered.picks.list[i]].site];
-      std::vector<std::string> addresses;
-      for (const std::string& wire : site.of(v6_)) {
-        IpAddress a;
-        a.family = v6_ ? IpAddress::Family::v6 : IpAddress::Family::v4;
-        std::copy(wire.begin(), wire.end(), a.bytes.begin());
-        addresses.push_back(a.to_string());
-      }
       line(i == 0 && !steered.picks.last_resort ? "pick" : "",
-           datacenter(site.datacenter).name + ": " + joined(addresses));
+           datacenter(site.datacenter).name + ": " +
+               (service.by_name ? "CNAME " + readable(site.target) : joined(readable(site.of(v6_)))));
+      if (service.by_name) return;  // a CNAME is one
     }
+  }
+
+  std::vector<std::string> readable(const Addresses& list) const {
+    std::vector<std::string> addresses;
+    for (const std::string& wire : list) {
+      IpAddress a;
+      a.family = v6_ ? IpAddress::Family::v6 : IpAddress::Family::v4;
+      std::copy(wire.begin(), wire.end(), a.bytes.begin());
+      addresses.push_back(a.to_string());
+    }
+    return addresses;
   }
 
   void ttl(const ServiceRecord& record, const Steered& steered) {
@@ -215,7 +265,8 @@ class Explanation {
   }
 
   const IpNetwork from_;
-  const bool v6_;
+  const uint16_t type_;
+  bool v6_;  // the family that is told of
   const View& view_;
   Rng& rng_;
   std::string text_;
@@ -226,11 +277,13 @@ class Explanation {
 Result<std::string> explain_dns(const ExplainDnsRequest& request, const View& view, Rng& rng) {
   auto name = dns::Name::parse(request.name);
   if (!name) return Error{"\"" + request.name + "\" is not a domain name: " + name.error().text, 400};
-  if (request.type != "A" && request.type != "AAAA")
-    return Error{"only A and AAAA are answered by policies, not " + request.type, 400};
+  const uint16_t type = dns::type_number(request.type);
+  if (type == 0) return Error{"\"" + request.type + "\" is no type of records", 400};
+  if (type == dns::type_any)
+    return Error{"ANY is answered with a HINFO that says so (RFC 8482); ask for one type", 400};
   auto from = IpNetwork::parse(request.from);
   if (!from) return Error{from.error().text, 400};
-  return Explanation(*from, request.type == "AAAA", view, rng).run(name->to_string(), name->lowered().wire());
+  return Explanation(*from, type, view, rng).run(name->to_string(), name->lowered().wire());
 }
 
 }  // namespace portolan::geodns

@@ -10,7 +10,7 @@ namespace portolan::geodns {
 
 struct ExplainDnsRequest {
   std::string name;
-  std::string type = "A";          // A or AAAA
+  std::string type = "A";          // any but ANY
   std::string from = "127.0.0.1";  // an address, or as a resolver tells it a network: "192.0.2.0/24"
 };
 

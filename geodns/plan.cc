@@ -63,6 +63,7 @@ std::string PlanSpec::key() const {
     append_all(key, r.asns);
     for (const auto* texts : {&r.countries, &r.regions, &r.continents}) append_texts(key, *texts);
     append(key, static_cast<uint8_t>(r.imprecise | r.only << 1 | r.ordered << 2));
+    append(key, r.number);
     append_all(key, r.datacenters);
     append_all(key, r.weights);
   }
@@ -83,9 +84,13 @@ class PlanBuilder {
     plan_.elsewhere_ = order_at(geo::Location{});
     if (plan_.places_ && spec_.looks_at_places()) place_all(*plan_.places_);
     std::vector<std::pair<IpNetwork, uint32_t>> networks;
-    for (size_t i = 0; i < spec_.rules.size(); i++)
-      for (const IpNetwork& network : spec_.rules[i].networks)
-        networks.emplace_back(network, order_by(&spec_.rules[i], nullptr) << rule_bits | static_cast<uint32_t>(i));
+    for (size_t i = 0; i < spec_.rules.size(); i++) {
+      const Rule& rule = spec_.rules[i];
+      if (rule.networks.empty()) continue;
+      const uint32_t value = order_by(&rule, nullptr) << rule_bits | static_cast<uint32_t>(i);
+      for (const IpNetwork& network : rule.networks) networks.emplace_back(network, value);
+      if (plan_.places_ && policy_.needs_location() && !rule.ordered && rule.datacenters.size() > 1) order_by_place(i);
+    }
     plan_.networks_ = geo::Networks(std::move(networks));
     plan_.tailored_ = plan_.orders_.size() > 1;
     if (!plan_.tailored_) plan_.networks_ = {};
@@ -101,6 +106,22 @@ class PlanBuilder {
     for (uint32_t p = 0; p < order_of_place.size(); p++) order_of_place[p] = order_at(places.location(p));
     if (plan_.orders_.size() > 1)
       plan_.table_ = geo::remap(places, order_of_place, static_cast<uint32_t>(plan_.orders_.size()));
+  }
+
+  // Who is in the rule's networks goes to the best of its datacentres for his place.
+  void order_by_place(size_t index) {
+    const Rule& rule = spec_.rules[index];
+    auto [same, fresh] = orders_of_rules_.try_emplace({rule.datacenters, rule.only});
+    if (fresh) {
+      same->second = std::make_shared<std::vector<uint32_t>>(plan_.places_->location_count() + 1);
+      for (uint32_t p = 0; p < same->second->size(); p++) {
+        const geo::Location at = plan_.places_->location(p);
+        const Point point = Point::from_degrees(at.latitude, at.longitude);
+        (*same->second)[p] = order_by(&rule, plan_.is_precise(at) ? &point : nullptr);
+      }
+    }
+    plan_.rule_orders_.resize(spec_.rules.size());
+    plan_.rule_orders_[index] = same->second;
   }
 
   uint32_t order_at(const geo::Location& location) {
@@ -127,35 +148,42 @@ class PlanBuilder {
       if (!rule->weights.empty()) c.weight = rule->weights[i];
       list.push_back({rule->ordered ? static_cast<double>(i) : policy_.cost(c, asker), rule->datacenters[i], c.weight});
     }
-    add_groups(list);
+    const bool by_distance = asker && policy_.needs_location();
+    add_groups(list, by_distance && !(rule && rule->ordered));
     if (named > 0 && rule->only) return intern();
     list.clear();
     for (size_t i = 0; i < spec_.candidates.size(); i++)
       if (!named || !has(rule->datacenters, static_cast<uint16_t>(i)))
         list.push_back(
             {policy_.cost(spec_.candidates[i], asker), static_cast<uint16_t>(i), spec_.candidates[i].weight});
-    add_groups(list);
+    add_groups(list, by_distance);
     return intern();
   }
 
-  void add_groups(std::vector<Costly>& list) {
-    const auto middle = list.begin() + std::min<ptrdiff_t>(std::ssize(list), Plan::most_ranked);
-    std::partial_sort(list.begin(), middle, list.end(), [](const Costly& a, const Costly& b) {
-      return a.cost != b.cost ? a.cost < b.cost : a.candidate < b.candidate;
-    });
-    std::sort(middle, list.end(), [](const Costly& a, const Costly& b) { return a.candidate < b.candidate; });
-    size_t begin = order_.size();
-    double best = 0;
-    for (auto at = list.begin(); at != list.end(); ++at) {
-      const bool opens = at == list.begin() || (at < middle ? at->cost - best >= 1 : at == middle);
-      if (opens) {
-        close(begin);
-        begin = order_.size();
-        best = at->cost;
+  // Distances are as many as askers: with `few` of them told apart, orders are fewer than that.
+  void add_groups(std::vector<Costly>& list, bool few) {
+    const ptrdiff_t ranked = few ? std::min<ptrdiff_t>(std::ssize(list), Plan::most_ranked) : std::ssize(list);
+    std::partial_sort(list.begin(), list.begin() + ranked, list.end(),
+                      [](const Costly& a, const Costly& b) { return a.cost < b.cost; });
+    auto at = list.begin(), rest = at + ranked;
+    while (at != list.end()) {
+      const auto opener = at;
+      const auto as_good = [best = opener->cost](const Costly& c) { return c.cost - best < 1; };
+      if (at == rest) {
+        at = list.end();  // the rest, by weight
+      } else {
+        at = std::find_if_not(at, rest, as_good);
+        if (at == rest) at = rest = std::partition(rest, list.end(), as_good);
       }
+      add_group(opener, at);
+    }
+  }
+
+  void add_group(std::vector<Costly>::const_iterator at, std::vector<Costly>::const_iterator end) {
+    const size_t begin = order_.size();
+    for (; at != end; ++at)
       order_.push_back({static_cast<uint8_t>(at->candidate),
                         static_cast<uint8_t>(spec_.candidates[at->candidate].datacenter), 0, at->weight});
-    }
     close(begin);
   }
 
@@ -185,6 +213,7 @@ class PlanBuilder {
   const PlanSpec& spec_;
   const Policy& policy_;
   geo::Interner interner_;
+  std::map<std::pair<std::vector<uint16_t>, bool>, std::shared_ptr<std::vector<uint32_t>>> orders_of_rules_;
   std::vector<Ranked> order_;
   std::vector<Costly> costly_;
 };
@@ -194,10 +223,13 @@ Plan::Plan(PlanSpec spec, std::shared_ptr<const geo::Table> places)
   PlanBuilder(*this).build();
 }
 
+bool Plan::is_precise(const geo::Location& location) const {
+  return location.has_coordinates && (spec_.accuracy_km == 0 || location.accuracy_radius_km <= spec_.accuracy_km);
+}
+
 Plan::Match Plan::match(const geo::Location& location) const {
   Match best;
-  best.precise =
-      location.has_coordinates && (spec_.accuracy_km == 0 || location.accuracy_radius_km <= spec_.accuracy_km);
+  best.precise = is_precise(location);
   unsigned closest = 0;
   for (size_t i = 0; i < spec_.rules.size(); i++) {
     const Rule& rule = spec_.rules[i];
@@ -224,7 +256,12 @@ Plan::Found Plan::find_by_rules(const IpAddress& asker) const {
     const geo::Embedded inside = geo::find_embedded(asker);
     const auto in = networks_.find(inside.address);
     found.scope = std::max(in.prefix_length + inside.offset, inside.apart);
-    if (in.value != geo::Networks::none) return {in.value >> rule_bits, found.scope};
+    if (in.value != geo::Networks::none) {
+      const uint32_t rule = in.value & ((1u << rule_bits) - 1);
+      if (rule >= rule_orders_.size() || !rule_orders_[rule]) return {in.value >> rule_bits, found.scope};
+      const geo::Found place = places_->find(asker);
+      return {rule_orders_[rule]->data()[place.place], std::max(place.prefix_length, found.scope)};
+    }
   }
   if (!table_) return found;
   const geo::Found place = table_->find(asker);
@@ -237,7 +274,8 @@ bool Plan::goes_by(const std::shared_ptr<const geo::Table>& places) const {
 
 size_t Plan::memory_bytes() const {
   return sizeof *this + networks_.memory_bytes() + (table_ ? table_->memory_bytes() : 0) +
-         orders_.capacity() * sizeof orders_[0] + ranked_.capacity() * sizeof ranked_[0];
+         rule_orders_.capacity() * sizeof rule_orders_[0] + orders_.capacity() * sizeof orders_[0] +
+         ranked_.capacity() * sizeof ranked_[0];
 }
 
 Plans make_plans(const std::vector<PlanSpec>& specs, const std::shared_ptr<const geo::Table>& places,

@@ -27,6 +27,7 @@ struct Rule {
   bool imprecise = false;               // only for askers whose location is not precise, or not known
   bool only = false;                    // the other datacentres are not even a last choice
   bool ordered = false;               // the datacentres are in the order of choice; else the policy chooses among them
+  uint16_t number = 0;                // of the record's rules, from 1
   std::vector<uint16_t> datacenters;  // the rule's
   std::vector<uint32_t> weights;      // of each of them; empty: the record's
   bool for_anybody() const { return networks.empty() && !names_places(); }
@@ -97,11 +98,14 @@ class Plan {
     uint32_t count = 0;
   };
   Found find_by_rules(const IpAddress& asker) const;
+  bool is_precise(const geo::Location& location) const;
   PlanSpec spec_;
   const Policy* policy_;
   std::string key_;
   std::shared_ptr<const geo::Table> places_;
-  geo::Networks networks_;                   // of rules → order << 12 | rule
+  geo::Networks networks_;  // of rules → order << 12 | rule
+  // By rule whose networks choose by place: place → order. Null for others; rules with the same datacentres share one.
+  std::vector<std::shared_ptr<const std::vector<uint32_t>>> rule_orders_;
   std::shared_ptr<const geo::Table> table_;  // address → order; null: `elsewhere_` for all
   uint32_t elsewhere_ = 0;
   std::vector<Order> orders_;

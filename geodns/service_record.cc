@@ -4,6 +4,8 @@
 #include <array>
 #include <set>
 
+#include "core/geo/embedded.hh"
+
 namespace portolan::geodns {
 namespace {
 
@@ -57,7 +59,10 @@ class Maker {
       spec.has_fallback = record.policy->policy->needs_location() && !config_.order.empty();
       spec.candidates = candidates(sites, v6);
       if (spec.candidates.empty()) continue;
-      for (const RuleConfig& rule : config_.rules) spec.rules.push_back(rule_of(rule, spec.candidates));
+      for (const RuleConfig& rule : config_.rules) {
+        spec.rules.push_back(rule_of(rule, spec.candidates));
+        spec.rules.back().number = static_cast<uint16_t>(spec.rules.size());
+      }
       std::erase_if(spec.rules, [](const Rule& r) { return r.datacenters.empty(); });
       record.plan[v6] = specs.add(std::move(spec));
       record.flow[v6] = specs.add_flow(service, record.plan[v6]);
@@ -131,7 +136,11 @@ class Maker {
         if (!said.insert(what + (rule.imprecise ? " imprecise" : "")).second)
           wrong("a rule before this one names " + what);
       };
-      for (const IpNetwork& n : rule.networks) once(n.to_string());
+      for (const IpNetwork& n : rule.networks) {
+        once(n.to_string());
+        if (geo::is_embedded(n))
+          wrong(n.to_string() + " names nobody: its addresses hold IPv4 addresses, and go by those");
+      }
       for (uint32_t asn : rule.asns) once("AS" + std::to_string(asn));
       for (const std::string& c : rule.countries)
         is_code(c, 2, 2) ? once(c) : wrong("\"" + c + "\" is not a country's code of two letters, \"DE\"");
@@ -176,6 +185,7 @@ class Maker {
               config.imprecise,
               config.only,
               !config.order.empty(),
+              0,
               {},
               {}};
     for (const std::string& name : config.order.empty() ? config.datacenters : config.order)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace portolan::geodns {
 namespace {
@@ -103,6 +104,38 @@ std::vector<double> find_rooms(const std::vector<FlowDemand>& flows, const Servi
   return rooms;
 }
 
+// What was counted for an order goes to the same order of the new plan: with other locations it has other askers, but
+// most are the same.
+void Spill::History::take(History& old) {
+  const auto bytes = [](std::span<const Ranked> order) {
+    return std::string_view(reinterpret_cast<const char*>(order.data()), order.size_bytes());
+  };
+  std::map<std::string_view, uint32_t> place;
+  for (uint32_t o = 0; o < sum.size(); o++) place.emplace(bytes(plan->order(o)), o);
+  for (uint32_t o = 0; o < old.sum.size(); o++) {
+    const auto same = place.find(bytes(old.plan->order(o)));
+    if (old.sum[o] <= 0 || same == place.end()) continue;
+    sum[same->second] = old.sum[o];
+    for (unsigned i = 0; i < intervals; i++) {
+      if (old.buckets[i].empty()) continue;
+      buckets[i].resize(sum.size());
+      buckets[i][same->second] = old.buckets[i][o];
+    }
+  }
+}
+
+// Of services and datacentres of the same names.
+void Spill::keep_used_rooms(const Directory& before, const Directory& now) {
+  if (used_rooms_.empty()) return;
+  std::vector<std::vector<double>> rooms(now.services.size(), std::vector<double>(now.datacenters.size(), 1));
+  for (size_t s = 0; s < now.services.size(); s++) {
+    const auto service = static_cast<size_t>(before.find_service(now.services[s].name));
+    for (size_t d = 0; service < used_rooms_.size() && d < now.datacenters.size(); d++)
+      rooms[s][d] = at(used_rooms_[service], static_cast<size_t>(before.find_datacenter(now.datacenters[d].name)), 1);
+  }
+  used_rooms_ = std::move(rooms);
+}
+
 void Spill::set_view(const View& view) {
   if (view.zones == zones_ && view.plans == plans_) return;
   std::vector<History> before = std::move(history_);
@@ -110,21 +143,20 @@ void Spill::set_view(const View& view) {
   zones_ = view.zones;
   plans_ = view.plans;
   capacity_.clear();
-  used_rooms_.clear();
-  if (!zones_ || !plans_ || !view.directory) return;
+  if (directory_ && view.directory) keep_used_rooms(*directory_, *view.directory);
+  directory_ = view.directory;
+  if (!zones_ || !plans_ || !directory_) return;
   for (const Datacenter& d : view.directory->datacenters) capacity_.push_back(d.capacity);
   for (const Flow& flow : zones_->flows()) {
     History h{
         view.directory->services[flow.service].name, flow.service, (*plans_)[static_cast<size_t>(flow.plan)], {}, {}};
-    for (History& old : before)
-      if (old.plan == h.plan && old.service == h.service) {
-        h.sum = std::move(old.sum);
-        h.buckets = std::move(old.buckets);
-        old.plan = nullptr;
-        break;
-      }
     h.sum.resize(h.plan->order_count());
     h.buckets.resize(intervals);
+    for (History& old : before)
+      if (old.plan->key() == h.plan->key() && old.service == h.service) {
+        h.take(old);
+        break;
+      }
     history_.push_back(std::move(h));
   }
 }

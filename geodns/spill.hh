@@ -34,7 +34,7 @@ class Spill {
   static constexpr double fewest_queries = 500;  // in five minutes, to say anything
   static constexpr double target_utilization = 0.9;
 
-  // Flows whose service and plan are in `view` too keep their history.
+  // Flows whose service and spec are in `view` too keep their history, datacentres what they told of their utilization.
   void set_view(const View& view);
   void add(const DemandCounts& counts);  // of one worker
   // An interval is over. `utilization`: [service][datacentre], negative where unknown.
@@ -51,8 +51,11 @@ class Spill {
     std::shared_ptr<const Plan> plan;
     std::vector<double> sum;                     // by order
     std::vector<std::vector<uint32_t>> buckets;  // the newest at `newest_`
+    void take(History& old);                     // of the same spec
   };
   std::vector<FlowDemand> flows() const;
+  void keep_used_rooms(const Directory& before, const Directory& now);
+  std::shared_ptr<const Directory> directory_;
   std::shared_ptr<const ZoneSet> zones_;
   std::shared_ptr<const Plans> plans_;
   std::vector<double> capacity_;                 // shares

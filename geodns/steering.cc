@@ -25,15 +25,19 @@ uint64_t sticky_network(const IpAddress& asker, unsigned& scope) {
   return network_of(inside.address, bits);
 }
 
-void take_last_resort(LastResort wanted, const Slate& slate, Steered& out) {
+void take_last_resort(const ServiceRecord& record, bool by_name, Slate& slate, Rng& rng, Steered& out) {
   out.picks.last_resort = true;
-  switch (wanted) {
+  switch (record.last_resort) {
     case LastResort::none:
       out.scope = 0;  // RFC 7871 §7.4: a negative answer
       return;
     case LastResort::first:
       return out.picks.add(slate.order.front());
     case LastResort::all:
+      if (by_name) {  // a CNAME is one: whom the asker would have if all were well
+        slate.conditions = {};
+        return out.plan->policy().pick(slate, rng, out.picks);
+      }
       for (const Ranked& r : slate.order) out.picks.add(r);
       if (out.plan->orders_are_whole()) out.scope = 0;  // everybody gets all of them
   }
@@ -45,13 +49,14 @@ void go_down(const ServiceRecord& record, const View& view, const IpAddress& ask
   out.picks.count = 0;
   out.picks.horizon_s = Condition::ever;
   const Plan& plan = *out.plan;
-  Slate slate{plan.order(out.order), view.states.of(record.service), record.answers, 0, false};
+  Slate slate{plan.order(out.order),      view.states.of(record.service), record.answers, 0, false,
+              view.directory->name_hashes};
   if (plan.sticks()) {
     slate.network = sticky_network(asker, out.scope);
     slate.by_network = true;
   }
   plan.policy().pick(slate, rng, out.picks);
-  if (out.picks.count == 0) take_last_resort(record.last_resort, slate, out);
+  if (out.picks.count == 0) take_last_resort(record, view.directory->services[record.service].by_name, slate, rng, out);
 }
 
 }  // namespace portolan::geodns

@@ -64,6 +64,7 @@ class Zone {
   const std::string& text() const { return text_; }  // "example.com", for people and metrics
   const RecordSet& soa() const { return *apex_->find(dns::type_soa); }
   const dns::PackedSet& negative() const { return negative_; }  // the SOA with the TTL of RFC 2308 §3
+  uint32_t negative_ttl_s() const { return negative_ttl_s_; }
 
   // The node that answers for `key` (within the zone, `labels` long): that of the delegation it is in,
   // its own, or its closest encloser's wildcard; null: the name doesn't exist.
@@ -78,6 +79,7 @@ class Zone {
   dns::Name name_;
   std::string text_;
   dns::PackedSet negative_;
+  uint32_t negative_ttl_s_ = 0;
   unsigned depth_ = 0;  // labels of the deepest name
   const Node* apex_ = nullptr;
   NameTable<Node> nodes_;

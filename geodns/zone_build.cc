@@ -22,6 +22,10 @@ class ZoneBuilder {
     set_ = set.get();
     for (const ZoneConfig& config : zones) name_zone(config);
     for (const auto& [config, name] : named_) {
+      const int above = name.labels() == 0 ? ZoneSet::none : set_->find(dns::parent(name.wire()), name.labels() - 1);
+      if (above != ZoneSet::none) below_[above].push_back(name);
+    }
+    for (const auto& [config, name] : named_) {
       auto zone = build_zone(*config, name);
       set->zones_.push_back(std::move(zone));
     }
@@ -55,6 +59,8 @@ class ZoneBuilder {
     add_soa(config);
     for (const std::string& server : config.nameservers) add_nameserver(config, server);
     for (const RecordConfig& record : config.records) add_record(config, record);
+    // Zones of this file below this one exist, delegated or not, and so do the names in between (RFC 8020).
+    for (const dns::Name& below : below_[own_]) make_node(below.wire());
     link_wildcards();
     find_delegations();
     link_delegations();
@@ -89,8 +95,9 @@ class ZoneBuilder {
     data.append(reinterpret_cast<const char*>(numbers), sizeof numbers);
     Node& apex = make_node(zone_->name_.wire());
     apex.sets.push_back({dns::type_soa, config.ttl_s, {std::move(data)}, {}});
-    zone_->negative_ = dns::PackedSet(zone_->name_.wire(), dns::type_soa, std::min(config.ttl_s, config.negative_ttl_s),
-                                      apex.sets.back().data);
+    zone_->negative_ttl_s_ = std::min(config.ttl_s, config.negative_ttl_s);
+    zone_->negative_ =
+        dns::PackedSet(zone_->name_.wire(), dns::type_soa, zone_->negative_ttl_s_, apex.sets.back().data);
   }
 
   void add_nameserver(const ZoneConfig& config, const std::string& server) {
@@ -335,6 +342,7 @@ class ZoneBuilder {
   Zone* zone_ = nullptr;
   int own_ = 0;                                                       // its index
   std::vector<std::pair<const RecordConfig*, std::string>> foreign_;  // and the keys of their names
+  std::map<int, std::vector<dns::Name>> below_;                       // by zone: those right below it
   std::map<std::string, uint32_t> alias_indices_;
   std::vector<Delegation*> made_;
   std::map<const Node*, const Delegation*> above_;

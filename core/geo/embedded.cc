@@ -60,4 +60,11 @@ Embedded find_embedded(const IpAddress& address) {
   return {address, 0, bits_apart(b)};
 }
 
+bool is_embedded(const IpNetwork& network) {
+  IpAddress last = network.address;
+  for (unsigned bit = network.length; bit < last.bits(); bit++)
+    last.bytes[bit / 8] = static_cast<uint8_t>(last.bytes[bit / 8] | 0x80 >> bit % 8);
+  return find_embedded(network.address).offset > 0 && find_embedded(last).offset > 0;
+}
+
 }  // namespace portolan::geo

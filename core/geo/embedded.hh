@@ -15,5 +15,7 @@ struct Embedded {
 // (RFC 3056), and Teredo's 2001::/32 (RFC 4380), whose last 32 bits are those of the client, inverted: as many leading bits
 // of it fix as many of the IPv4 address.
 Embedded find_embedded(const IpAddress& address);
+// Of IPv6: every address of the network has one inside.
+bool is_embedded(const IpNetwork& network);
 
 }  // namespace portolan::geo

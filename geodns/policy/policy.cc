@@ -12,7 +12,7 @@ uint64_t mix(uint64_t n) {
 }
 
 uint64_t draw_for(const Slate& slate, const Ranked& r, Rng& rng) {
-  return slate.by_network ? mix(slate.network + r.datacenter * 0x9e3779b97f4a7c15) : rng.next();
+  return slate.by_network ? mix(slate.network + slate.name_hash(r) * 0x9e3779b97f4a7c15) : rng.next();
 }
 
 // Those that were passed by for want of room: where all were, one of them by its room.
@@ -126,7 +126,7 @@ void pick_by_network(const Slate& slate, Rng& rng, Picks& picks) {
     for (size_t i = group.begin; i < group.end; i++) {
       if (!group.has(i)) continue;
       const Ranked& r = slate.order[i];
-      const uint64_t drawn = mix(slate.network ^ mix(r.datacenter + 1));
+      const uint64_t drawn = mix(slate.network ^ mix(slate.name_hash(r) + 1));
       const double u = (static_cast<double>(drawn >> 11) + 0.5) * 0x1p-53;
       const double score = -std::log(u) / (r.weight ? r.weight : 1);
       if (best < group.end && score >= least) continue;

@@ -42,8 +42,12 @@ struct Slate {
   uint32_t answers = 1;                   // how many datacentres are wanted; `every`: the record does not say
   uint64_t network = 0;                   // the asker's, mixed: what sticks goes by it
   bool by_network = false;                // spills go by it as well; else by chance
+  std::span<const uint64_t> name_hashes;  // by datacentre: what sticks goes by names, not by how many come before
   const Condition& of(const Ranked& r) const {
     return r.datacenter < conditions.size() ? conditions.data()[r.datacenter] : unknown;
+  }
+  uint64_t name_hash(const Ranked& r) const {
+    return r.datacenter < name_hashes.size() ? name_hashes.data()[r.datacenter] : r.datacenter;
   }
   static constexpr Condition unknown{};
 };

@@ -28,7 +28,8 @@ class Upstream {
   }
   SocketAddress address;
   unsigned rcode = 0;
-  std::string v4, v6;  // wire form; empty: NODATA
+  bool knows_v6 = true;  // else SERVFAIL
+  std::string v4, v6;    // wire form; empty: NODATA
   int queries = 0;
 
  private:
@@ -43,6 +44,7 @@ class Upstream {
     while (buffer[end] != 0) end += 1u + buffer[end];
     const unsigned type = dns::load16(buffer + end + 1);
     const std::string& data = type == dns::type_aaaa ? v6 : v4;
+    const unsigned rcode = type == dns::type_aaaa && !knows_v6 ? 2 : this->rcode;
     Packet p(buffer, buffer + end + 5);
     dns::store16(&p[2], 0x8180 | rcode);
     dns::store16(&p[6], data.empty() || rcode != 0 ? 0 : 1);
@@ -91,17 +93,18 @@ class Aliases : public testing::Test {
 TEST_F(Aliases, AreLearntAndAskedAgainByTtl) {
   upstream.v4 = "\1\2\3\4";
   keeper->follow({"origin.test."});
-  EXPECT_FALSE(now().known);
+  EXPECT_FALSE(now().known[0] || now().known[1]);
   until([&] { return changes == 1; });
   EXPECT_EQ(now().v4, Addresses{"\1\2\3\4"});
   EXPECT_TRUE(now().v6.empty());
-  EXPECT_EQ(now().ttl_s, 60u);
+  EXPECT_TRUE(now().known[1]) << "that there is nothing";
+  EXPECT_EQ(now().ttl_s, 30u) << "so that nobody keeps it for longer than its 60 s";
   const int asked = upstream.queries;
   upstream.v6 = std::string(16, '\7');
-  clock.advance_ms(59'000);
+  clock.advance_ms(29'000);
   worker.turn(0);
   worker.turn(20);
-  EXPECT_EQ(upstream.queries, asked) << "not before its TTL has passed";
+  EXPECT_EQ(upstream.queries, asked) << "not before half of its TTL has passed";
   clock.advance_ms(2'000);
   until([&] { return changes == 2; });
   EXPECT_EQ(now().v6, Addresses{std::string(16, '\7')});
@@ -133,13 +136,27 @@ TEST_F(Aliases, AFailureUnlearnsNothing) {
   EXPECT_EQ(now().v4, Addresses{"\5\6\7\10"});
 }
 
+// A failure is no "there is none".
+TEST_F(Aliases, EachFamilyIsKnownByItself) {
+  upstream.v4 = "\1\2\3\4";
+  upstream.knows_v6 = false;
+  keeper->follow({"origin.test."});
+  until([&] { return changes == 1; });
+  EXPECT_TRUE(now().known[0]);
+  EXPECT_FALSE(now().known[1]);
+  upstream.knows_v6 = true;
+  clock.advance_ms(AliasKeeper::retry_ms + 1000);
+  until([&] { return changes == 2; });
+  EXPECT_TRUE(now().known[1]);
+}
+
 TEST_F(Aliases, StayAsTheyAreOverAReload) {
   upstream.v4 = "\1\2\3\4";
   keeper->follow({"origin.test."});
   until([&] { return changes == 1; });
   keeper->follow({"new.test.", "origin.test."});
-  EXPECT_FALSE(keeper->table()->addresses[0].known);
-  EXPECT_TRUE(keeper->table()->addresses[1].known);
+  EXPECT_FALSE(keeper->table()->addresses[0].known[0]);
+  EXPECT_TRUE(keeper->table()->addresses[1].known[0]);
 }
 
 }  // namespace

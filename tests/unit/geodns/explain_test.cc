@@ -32,7 +32,19 @@ GeodnsConfig config() {
   RecordConfig every = test::service("every", "web", "all");
   RecordConfig nothing = test::service("nothing", "web", "failover");
   nothing.last_resort = "none";
-  for (const RecordConfig& r : {steered, ordered, stuck, every, nothing}) c.zones[0].records.push_back(r);
+  RecordConfig secure = test::service("secure", "web", "nearest");
+  secure.https = "1 . alpn=h2";
+  ServiceConfig named{"t", "named", {}};
+  for (const char* dc : {"us", "eu"}) {
+    named.sites[dc].where = "test:5:5";
+    named.sites[dc].target = std::string("web.") + dc + ".example.net";
+  }
+  c.services.push_back(named);
+  const RecordConfig cdn = test::service("cdn", "named", "nearest"),
+                     below = test::fixed("below", "NS", "ns.example.net"),
+                     pointer = test::fixed("pointer", "ALIAS", "origin.example.net");
+  for (const RecordConfig& r : {steered, ordered, stuck, every, nothing, secure, cdn, below, pointer})
+    c.zones[0].records.push_back(r);
   c.min_ttl_s = 5;
   c.hidden = {*IpNetwork::parse("192.168.0.0/16")};
   return c;
@@ -59,10 +71,14 @@ TEST(ExplainDns, TellsEveryStage) {
   us.horizon_s = 3;
   eu.horizon_s = 12;
   eu.room = 65535 / 2;
+  auto aliases = std::make_shared<AliasTable>();
+  aliases->addresses = {{{true, false}, 150, {"\1\2\3\4"}, {}}};
+  built->aliases = aliases;
   const auto healthy = with_states(*built, {{{us, State::up, jp}}});
   const auto spilling = with_states(*built, {{{us, eu, jp}}});
   const auto broken = with_states(*built, {{{us, State::down, State::draining}}});
-  const auto dead = with_states(*built, {{{State::down, State::down, State::draining}}});
+  const auto dead =
+      with_states(*built, {{{State::down, State::down, State::draining}, {}, {State::down, State::down, State::down}}});
   struct Question {
     const char* title;
     std::shared_ptr<const View> view;
@@ -85,6 +101,14 @@ TEST(ExplainDns, TellsEveryStage) {
       {"no last resort", dead, {"nothing.example.com", "A", "10.1.2.3"}},
       {"an alias", healthy, {"to-www.example.com", "A", "10.1.2.3"}},
       {"a fixed record", healthy, {"mail.example.com", "A", "10.1.2.3"}},
+      {"hints of HTTPS", healthy, {"secure.example.com", "HTTPS", "10.9.2.3"}},
+      {"names of datacentres", healthy, {"cdn.example.com", "TXT", "10.1.2.3"}},
+      {"the last resort of names", dead, {"cdn.example.com", "AAAA", "10.1.2.3"}},
+      {"a name below a delegation", healthy, {"www.below.example.com", "A", "10.1.2.3"}},
+      {"addresses of another name", healthy, {"pointer.example.com", "A", "10.1.2.3"}},
+      {"addresses that are not known", healthy, {"pointer.example.com", "AAAA", "10.1.2.3"}},
+      {"another type", healthy, {"example.com", "MX", "10.1.2.3"}},
+      {"a type that isn't there", healthy, {"www.example.com", "TYPE1234", "10.1.2.3"}},
       {"no such name", healthy, {"gone.example.com", "A", "192.168.1.1"}},
       {"a private network", healthy, {"www.example.com", "A", "192.168.1.1"}},
       {"no zone", healthy, {"elsewhere.org", "A", "10.1.2.3"}},
@@ -106,7 +130,8 @@ TEST(ExplainDns, RefusesWhatMakesNoSense) {
   const test::World world;
   Rng rng(1);
   EXPECT_FALSE(explain_dns({"a..b", "A", "10.1.2.3"}, *world.view, rng));
-  EXPECT_FALSE(explain_dns({"www.example.com", "MX", "10.1.2.3"}, *world.view, rng));
+  EXPECT_FALSE(explain_dns({"www.example.com", "NONSENSE", "10.1.2.3"}, *world.view, rng));
+  EXPECT_FALSE(explain_dns({"www.example.com", "ANY", "10.1.2.3"}, *world.view, rng));
   EXPECT_FALSE(explain_dns({"www.example.com", "A", "10.1.2.3/8"}, *world.view, rng));
 }
 

@@ -1,4 +1,6 @@
 // From the record as written to the bytes of its answers: how many, for how long, and what is left when nothing is.
+#include <map>
+
 #include "tests/unit/geodns/fixture.hh"
 
 namespace portolan::geodns {
@@ -87,6 +89,121 @@ TEST_F(Pipeline, NoPolicyIsEverEmptyUnlessAsked) {
           ASSERT_FALSE(answers("it.example.com", dns::type_a, from).empty()) << part->name << " " << s << " " << from;
       }
     }
+}
+
+// 20 of them: the first choice is everybody's where the policy knows no nearer one.
+TEST_F(Pipeline, ManyDatacentresAreAllOnesAPolicyMayChoose) {
+  GeodnsConfig c = test::config();
+  ServiceConfig many{"t", "many", {}};
+  for (int i = 0; i < 20; i++) {
+    const std::string name = "dc" + std::to_string(i);
+    c.datacenters.push_back({"t", name, true, 10, 10});
+    many.sites[name] = test::site({"198.51.100." + std::to_string(i)});
+  }
+  c.services.push_back(many);
+  RecordConfig order = test::service("order", "many", "failover");
+  for (int i = 19; i >= 0; i--) order.order.push_back("dc" + std::to_string(i));
+  for (const RecordConfig& r : {order, test::service("every", "many", "all"),
+                                test::service("spread", "many", "weighted"), test::service("near", "many", "nearest")})
+    c.zones[0].records.push_back(r);
+  std::vector<Mistake> mistakes;
+  auto built = build_view(c, 1, mistakes);
+  ASSERT_TRUE(built);
+  give_places(*built, test::table(), nullptr);
+  view = built;
+  EXPECT_EQ(answers("every.example.com").size(), 20u);
+  for (const char* name : {"spread.example.com", "near.example.com"}) {
+    std::map<std::string, int> counts;
+    for (int i = 0; i < 4000; i++) counts[answers(name, dns::type_a, "10.1.2.0/24").at(0)]++;
+    EXPECT_EQ(counts.size(), 20u) << name;
+    for (const auto& [address, count] : counts) EXPECT_GT(count, 120) << name << " " << address;
+  }
+  ServiceStates now;
+  now.states.resize(3);
+  now.states[2].resize(23, State::up);
+  for (int i = 19; i >= 0; i--) {
+    EXPECT_EQ(answers("order.example.com"), List{"198.51.100." + std::to_string(i)});
+    now.states[2][static_cast<size_t>(3 + i)].state = State::down;
+    view = with_states(*view, now);
+  }
+}
+
+// What is sticky goes by names: where a datacentre stands in a server's file, and which others do, moves nobody.
+TEST_F(Pipeline, WhatSticksIsTheSameOnEveryServer) {
+  RecordConfig r = test::service("", "web", "sticky");
+  record(r);
+  const auto all = [&] {
+    std::vector<List> list;
+    for (int i = 0; i < 300; i++)
+      list.push_back(answers("it.example.com", dns::type_a,
+                             "10." + std::to_string(i / 100) + "." + std::to_string(i % 100) + ".0/24"));
+    return list;
+  };
+  const auto first = all();
+  GeodnsConfig c = test::config();
+  c.datacenters = {{"t", "new", true, 1, 1}, c.datacenters[2], c.datacenters[0], c.datacenters[1]};
+  r.name = "it";
+  c.zones[0].records.push_back(r);
+  std::vector<Mistake> mistakes;
+  view = build_view(c, 1, mistakes);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(all(), first);
+}
+
+TEST_F(Pipeline, ANetworksRuleLetsThePolicyChooseAmongItsDatacentres) {
+  RecordConfig r = test::service("", "web", "nearest");
+  r.rules.resize(1);
+  r.rules[0].networks = {*IpNetwork::parse("10.0.0.0/8")};
+  r.rules[0].datacenters = {"us", "jp"};
+  record(r);
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.9.9.0/24"), List{"192.0.2.10"}) << "Boston";
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.2.3.0/25"), List{"192.0.2.30"}) << "Seoul";
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.1.2.0/24"), List{"192.0.2.10"}) << "Paris, but not to Frankfurt";
+  EXPECT_EQ(ask("it.example.com", dns::type_a, "10.2.3.0/25").scope(), 25);
+}
+
+// RFC 7871 §7.4: "no" is everybody's, so it must not be kept for longer than it may hold.
+TEST_F(Pipeline, ThatNobodyServesIsNotKeptForLongerThanItHolds) {
+  RecordConfig r = test::service("", "web", "failover");
+  r.last_resort = "none";
+  r.https = "1 . alpn=h2";
+  record(r);
+  const auto negative_ttl = [&](uint16_t type) { return ask("it.example.com", type).authority().at(0).ttl_s; };
+  conditions(holds(State::down, 9), holds(State::down, 12), holds(State::down, 11));
+  EXPECT_EQ(negative_ttl(dns::type_a), 9u);
+  EXPECT_EQ(negative_ttl(dns::type_aaaa), 9u);
+  EXPECT_EQ(ask("it.example.com", dns::type_https).answers().at(0).ttl_s, 9u) << "without hints as well";
+  conditions(State::down, State::down, State::down);
+  EXPECT_EQ(negative_ttl(dns::type_a), 30u) << "the record's own";
+}
+
+TEST_F(Pipeline, AnAddressOfTwoDatacentresIsAnsweredOnce) {
+  GeodnsConfig c = test::config();
+  c.services[0].sites["jp"] = test::site({"192.0.2.30", "192.0.2.10"});
+  c.zones[0].records.push_back(test::service("it", "web", "all"));
+  std::vector<Mistake> mistakes;
+  view = build_view(c, 1, mistakes);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(answers("it.example.com"), (List{"192.0.2.10", "192.0.2.20", "192.0.2.30"}));
+}
+
+TEST_F(Pipeline, NetworksThatNameNobodyAreRefused) {
+  for (const char* network : {"2002:c000:200::/40", "64:ff9b::/96", "::ffff:192.0.2.0/120", "2001::/32"}) {
+    GeodnsConfig c = test::config();
+    RecordConfig r = test::service("it", "web", "nearest");
+    r.rules.resize(1);
+    r.rules[0].networks = {*IpNetwork::parse(network)};
+    r.rules[0].order = {"jp"};
+    c.zones[0].records.push_back(r);
+    std::vector<Mistake> mistakes;
+    build_view(c, 1, mistakes);
+    ASSERT_EQ(mistakes.size(), 1u) << network;
+    EXPECT_NE(mistakes[0].text.find("names nobody"), std::string::npos) << mistakes[0].text;
+    c.zones[0].records.back().rules[0].networks = {*IpNetwork::parse("::/0"), *IpNetwork::parse("2001::/16")};
+    mistakes.clear();
+    build_view(c, 1, mistakes);
+    EXPECT_TRUE(mistakes.empty()) << "these have others, too";
+  }
 }
 
 TEST_F(Pipeline, ARuleForTheOnlyDatacentreIsKeptToEvenWhenItIsDown) {

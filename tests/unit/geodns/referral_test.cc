@@ -137,7 +137,7 @@ TEST_F(Referrals, AnAliasAnswersWhatIsKnownOfItsTarget) {
   m = ask(question);
   EXPECT_EQ(m.options, test::option(15, {"\0\x16", 2})) << "no reachable authority";
   auto next = std::make_shared<View>(*view);
-  next->aliases = std::make_shared<AliasTable>(AliasTable{{{true, 20, {"\1\2\3\4"}, {}}}});
+  next->aliases = std::make_shared<AliasTable>(AliasTable{{{{true, true}, 20, {"\1\2\3\4"}, {}}}});
   view = next;
   EXPECT_EQ(answers("example.com"), List{"1.2.3.4"});
   EXPECT_EQ(ask("example.com").answers()[0].ttl_s, 20u);

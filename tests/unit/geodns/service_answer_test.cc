@@ -71,6 +71,17 @@ TEST_F(ServiceAnswers, ACnameOfTheNearestForEveryType) {
   EXPECT_EQ(ask("cdn.example.com", type_a, "10.2.3.0/25").answers()[0].data, "web.jp.example.net.");
 }
 
+// A CNAME is one: with nobody well it is the one the asker would have, and no resolver may give it to others.
+TEST_F(ServiceAnswers, TheLastResortOfNamesIsTheAskersOwn) {
+  ServiceStates down;
+  down.states.assign(3, {State::down, State::down, State::down});
+  view = with_states(*view, down);
+  EXPECT_EQ(ask("cdn.example.com", type_a, "10.1.2.0/24").answers()[0].data, "web.eu.example.net.");
+  EXPECT_EQ(ask("cdn.example.com", type_a, "10.1.2.0/24").scope(), 16);
+  EXPECT_EQ(ask("cdn.example.com", type_a, "10.2.3.0/25").answers()[0].data, "web.jp.example.net.");
+  EXPECT_EQ(ask("cdn.example.com", type_a, "10.2.3.0/25").scope(), 25);
+}
+
 TEST_F(ServiceAnswers, ACnameBehindACname) {
   const Message m = ask("to-cdn.example.com", type_a, "10.1.2.0/24");
   ASSERT_EQ(m.answers().size(), 2u);

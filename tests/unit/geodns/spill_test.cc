@@ -182,6 +182,46 @@ TEST(Spill, AUtilizationThatIsTooHighLowersTheRoomAndGivesItBackInSteps) {
   EXPECT_NEAR(room(0.9), 0.5, 0.01);
   EXPECT_NEAR(room(0.3), 0.625, 0.01);
   EXPECT_NEAR(room(-1), 0.78, 0.01);
+  // A reload in which the datacentre stands elsewhere: it is as full as before.
+  std::swap(config.datacenters[0], config.datacenters[2]);
+  spill.set_view(*build_view(config, 2, mistakes));
+  ServiceStates s;
+  s.states = {{State::up, State::up, State::up}};
+  spill.apply(s);
+  EXPECT_NEAR(s.states[0][2].room / 65535.0, 0.78, 0.01);
+  EXPECT_EQ(s.states[0][0].room, Condition::full_room);
+}
+
+TEST(Spill, OtherLocationsLeaveWhatWasCounted) {
+  GeodnsConfig config = test::config();
+  config.datacenters[0].capacity = 0.5;
+  std::vector<Mistake> mistakes;
+  const auto built = build_view(config, 1, mistakes);
+  ASSERT_TRUE(built);
+  give_places(*built, test::table(), nullptr);
+  const auto moved = build_view(config, 1, mistakes);
+  moved->zones = built->zones;
+  geo::Table::Builder builder;
+  geo::Location tokyo;
+  tokyo.latitude = 35;
+  tokyo.longitude = 139;
+  tokyo.has_coordinates = true;
+  ASSERT_TRUE(builder.insert(*IpNetwork::parse("10.0.0.0/8"), tokyo));
+  give_places(*moved, builder.finish(), nullptr);
+  Spill spill;
+  spill.set_view(*built);
+  Demand demand;
+  demand.set_view(*built);
+  for (int flow = 0; flow < static_cast<int>(built->zones->flows().size()); flow++)
+    for (int i = 0; i < 100; i++) demand.count(flow, 0);  // of those whose place nobody knows
+  spill.add(demand.take());
+  const double all = spill.queries();
+  EXPECT_GT(all, 0);
+  spill.tick({});
+  spill.set_view(*moved);
+  EXPECT_EQ(spill.queries(), all);
+  for (unsigned i = 0; i < Spill::intervals; i++) spill.tick({});
+  EXPECT_EQ(spill.queries(), 0) << "it ends as it would have";
 }
 
 }  // namespace

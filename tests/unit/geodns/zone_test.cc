@@ -170,6 +170,27 @@ TEST(ZoneBuilder, LongestChainIsSixteen) {
   EXPECT_NE(mistakes_of(c).find("more than 16"), std::string::npos);
 }
 
+// Who asks label by label, or believes that nothing is below what doesn't exist (RFC 8020), must find the zone below.
+TEST(ZoneBuilder, AZoneBelowExistsForTheOneAbove) {
+  GeodnsConfig c = test::config();
+  ZoneConfig deep = test::zone("a.b.example.com");
+  deep.nameservers = {"ns1.example.com"};
+  deep.records = {fixed("@", "A", "192.0.2.98")};
+  c.zones.push_back(deep);
+  test::World world;
+  std::vector<Mistake> none;
+  world.view = build_view(c, 1, none);
+  ASSERT_TRUE(world.view);
+  for (const auto& [name, type] : {std::pair("b.example.com", dns::type_ns), {"a.b.example.com", dns::type_ds}}) {
+    const auto m = world.ask(name, type);
+    EXPECT_EQ(m.rcode, dns::noerror) << name;
+    ASSERT_EQ(m.authority().size(), 1u) << name;
+    EXPECT_EQ(m.authority()[0].owner, "example.com.") << name;
+  }
+  EXPECT_EQ(world.answers("a.b.example.com"), std::vector<std::string>{"192.0.2.98"});
+  EXPECT_EQ(world.ask("c.b.example.com").rcode, dns::nxdomain);
+}
+
 TEST(ZoneBuilder, TheRootCanBeAZone) {
   GeodnsConfig c;
   ZoneConfig root = test::zone(".");

@@ -45,6 +45,7 @@ void check(const conf::Tree& tree, const conf::Binder& binder, LoadResult& resul
   check_files(tree.root, config, errors);
   check_sticky_cookies(config, errors);
   if (!any_about(errors, {"[listener.", "client_certificate"})) check_client_certificates(tree.root, config, errors);
+  check_disks(tree.root, config, errors);
   check_countries(tree.root, config, errors);
   if (!any_about(binder.errors, {"[[route]]"})) check_ties(config.routes, errors);
   name_routes(config.routes, errors);

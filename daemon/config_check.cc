@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -148,6 +149,21 @@ void check_files(const Value& root, const Config& config, Errors& errors) {
     if (path.empty() || ::stat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR)) continue;
     const Value* place = databases && i < databases->items.size() ? &databases->items[i] : databases;
     fail(errors, place, fmt::format("databases in [geo]: {} does not exist", conf::quoted(path)));
+  }
+}
+
+// Each would find the other's files in use.
+void check_disks(const Value& root, const Config& config, Errors& errors) {
+  std::map<std::string, std::string> caches;
+  for (const edge::CacheConfig& c : config.caches) {
+    if (!c.disk) continue;
+    std::string path = std::filesystem::path(c.disk->path).lexically_normal().string();
+    if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    auto [other, fresh] = caches.emplace(std::move(path), c.name);
+    if (!fresh)
+      fail(errors, at(root, {"cache", c.name, "disk", "path"}),
+           fmt::format("path: [cache.{}] has its disk there, too; each needs a directory of its own",
+                       conf::key_text(other->second)));
   }
 }
 

@@ -20,6 +20,8 @@ void check_client_certificates(const conf::Value& root, const Config& config, Er
 void check_sticky_cookies(const Config& config, Errors& errors);
 // Directories and files that are not there.
 void check_files(const conf::Value& root, const Config& config, Errors& errors);
+// Two caches with one directory.
+void check_disks(const conf::Value& root, const Config& config, Errors& errors);
 // Countries that no database is there for.
 void check_countries(const conf::Value& root, const Config& config, Errors& errors);
 // Names routes that have none, and finds names used twice.

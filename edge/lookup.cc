@@ -242,10 +242,9 @@ size_t Store::purge_key(std::string_view primary, std::vector<uint64_t>* groups)
     std::lock_guard lock(at.shard.mutex);
     std::vector<Entry*> doomed;
     if (auto it = at.shard.entries.find(at.key); it != at.shard.entries.end()) doomed.push_back(it->second.get());
-    if (extra_keys_.load(std::memory_order_relaxed)) {
-      for (auto& [key, entry] : at.shard.entries)
-        if (key.key.size() > primary.size() && key.key.starts_with(primary)) doomed.push_back(entry.get());
-    }
+    auto [other, end] = at.shard.by_url.equal_range(at.key.hash);
+    for (; other != end; ++other)
+      if (other->second->key.starts_with(primary)) doomed.push_back(other->second);
     for (Entry* e : doomed) removed += clear(at.shard, *e, graves, cut);
   }
   for (size_t i = 0; groups && i < graves.size(); ++i)

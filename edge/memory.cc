@@ -60,11 +60,26 @@ Entry& Store::entry_for(Shard& shard, KeyHash key) {
   entry->hash = key.hash;
   Entry& e = *entry;
   shard.entries.emplace(KeyHash{e.key, e.hash}, std::move(entry));
+  if (auto url = hash_of_url(e)) shard.by_url.emplace(*url, &e);
   return e;
 }
 
+// nullopt: the key is the URL's, and found by that.
+std::optional<uint64_t> Store::hash_of_url(const Entry& entry) const {
+  if (!extra_keys_.load(std::memory_order_relaxed)) return std::nullopt;
+  const std::string_view url = split_key(entry.key).primary;
+  if (url.size() == entry.key.size()) return std::nullopt;
+  return XXH3_64bits_withSeed(url.data(), url.size(), seed_);
+}
+
 void Store::drop_if_idle(Shard& shard, Entry& entry) {
-  if (entry.idle()) shard.entries.erase(KeyHash{entry.key, entry.hash});
+  if (!entry.idle()) return;
+  if (auto url = hash_of_url(entry)) {
+    auto [at, end] = shard.by_url.equal_range(*url);
+    while (at != end && at->second != &entry) ++at;
+    if (at != end) shard.by_url.erase(at);
+  }
+  shard.entries.erase(KeyHash{entry.key, entry.hash});
 }
 
 void Store::remove(Variant& variant, Graveyard& graves) {

@@ -81,6 +81,7 @@ struct Shard {
   std::mutex mutex;
   uint16_t number = 0;
   std::unordered_map<KeyHash, std::unique_ptr<Entry>, TakeHash> entries;
+  std::unordered_multimap<uint64_t, Entry*> by_url;  // entries with more than the URL in their keys; by the URL's hash
   std::unordered_map<FragmentKey, std::unique_ptr<Fragment>, FragmentHash> fragments;
   std::unordered_map<uint64_t, std::shared_ptr<Content>> loads;  // from the disk, by the key's hash; who waits for them
 };
@@ -184,6 +185,7 @@ class Store : public std::enable_shared_from_this<Store> {
   };
   Place place(std::string_view key, size_t primary_length);
   Shard& shard_of(uint64_t primary_hash);
+  std::optional<uint64_t> hash_of_url(const Entry& entry) const;
   Shard& shard_of(FragmentKey key, uint64_t& hash);
   // These: the shard's lock held.
   Entry& entry_for(Shard& shard, KeyHash key);

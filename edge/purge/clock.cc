@@ -25,6 +25,7 @@ PurgeClock::~PurgeClock() = default;
 
 struct PurgeClock::Search {
   const Table* table;
+  const Blurry* blurry;
   uint64_t sequence;
   Verdict found = {};
 
@@ -37,6 +38,12 @@ struct PurgeClock::Search {
     }
   }
   bool settled() const { return found.how == Purged::hard; }
+
+  // A whole name.
+  void look_up(uint64_t digest) {
+    if (table) probe(digest);
+    if (blurry) judge(blurry->numbers[never_zero(digest) & blurry->mask].load(std::memory_order_acquire), 0, 0);
+  }
 
   void probe(uint64_t digest) {
     digest = never_zero(digest);
@@ -67,19 +74,21 @@ struct PurgeClock::Search {
 
 PurgeClock::Verdict PurgeClock::check(std::string_view key, const PurgeTags& tags, uint64_t sequence) const {
   if (sequence > latest()) return {};
-  Search search{table_.load(std::memory_order_acquire), sequence};
+  // In this order: a name is in the second before it leaves the first.
+  const Table* table = table_.load(std::memory_order_acquire);
+  Search search{table, blurry_.load(std::memory_order_acquire), sequence};
   int64_t soft_ms = soft_floor_ms_.load(std::memory_order_acquire);
   search.judge(hard_floor_.load(std::memory_order_acquire), soft_floor_.load(std::memory_order_acquire), soft_ms);
-  if (search.settled() || !search.table) return search.found;
+  if (search.settled() || (!search.table && !search.blurry)) return search.found;
   KeyParts parts = split_key(key);
-  search.probe(url_digest(parts.primary));
-  for (uint64_t tag : tags.digests) search.probe(tag);
-  bool prefixes = search.table->prefixes.load(std::memory_order_acquire);
+  search.look_up(url_digest(parts.primary));
+  for (uint64_t tag : tags.digests) search.look_up(tag);
+  bool prefixes = table && table->prefixes.load(std::memory_order_acquire);
   std::string_view host = without_port(parts.authority);
   for (std::string_view name : {parts.authority, host}) {
     if (search.settled()) break;
     uint64_t digest = host_digest(name);
-    search.probe(digest);
+    search.look_up(digest);
     if (prefixes) search.probe_prefixes(digest, parts.path);
     if (host.size() == parts.authority.size()) break;
   }
@@ -174,6 +183,15 @@ uint64_t PurgeClock::add_all(bool soft, int64_t at_ms, const std::function<uint6
   see(sequence, at_ms);
   changed();
   return sequence;
+}
+
+void PurgeClock::blur(uint64_t digest, uint64_t sequence, size_t slots) {
+  if (!blurry_owned_) blurry_owned_ = std::make_unique<Blurry>(slots);
+  std::atomic<uint64_t>& number = blurry_owned_->numbers[never_zero(digest) & blurry_owned_->mask];
+  number.store(std::max(number.load(std::memory_order_relaxed), sequence), std::memory_order_release);
+  blurred_ = std::max(blurred_, sequence);
+  blurry_.store(blurry_owned_.get(), std::memory_order_release);
+  see(sequence, 0);
 }
 
 void PurgeClock::restore(const Mark& mark, uint64_t sequence) {

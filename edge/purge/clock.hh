@@ -3,7 +3,7 @@
 // object asks whether something that fits it was purged later than its fetch began. That costs a hash probe for each name
 // the object has, and one comparison where nothing was purged since it asked last (generation()).
 //
-// Exact: names are 64-bit digests in a table without shared slots. Threads: check(), generation() any, *with a shard's
+// Exact: names are 64-bit digests in a table without shared slots; only those that memory is short for share some. Threads: check(), generation() any, *with a shard's
 // lock held*, whichever: a table that was replaced is freed once every shard's lock has been free for a moment. All else:
 // one at a time (Purges has the lock).
 #include <array>
@@ -57,6 +57,10 @@ class PurgeClock {
   // The number comes from `next`, asked for once the mark is there already: whoever gets a higher one sees it. Returns it.
   uint64_t add(const Mark& mark, const std::function<uint64_t()>& next);
   uint64_t add_all(bool soft, int64_t at_ms, const std::function<uint64_t()>& next);
+  // For want of memory: whatever has a name that shares a slot with this one counts as purged, too. `slots` are made when
+  // this is called first: a power of two. Not for prefixes, nor for soft ones.
+  void blur(uint64_t digest, uint64_t sequence, size_t slots);
+  uint64_t blurred() const { return blurred_; }  // the latest number of those; 0: there is none
   // As it was, with its number.
   void restore(const Mark& mark, uint64_t sequence);
   void raise(const Floors& floors);  // never lower than they are
@@ -66,6 +70,7 @@ class PurgeClock {
   // Tables that were replaced: to be destroyed after every reader of before has let go of its lock.
   std::vector<std::shared_ptr<void>> take_retired() { return std::move(retired_); }
   uint64_t bytes() const;
+  uint64_t blurred_bytes() const { return blurry_owned_ ? (blurry_owned_->mask + 1) * sizeof(uint64_t) : 0; }
 
  private:
   struct Slot {
@@ -81,6 +86,11 @@ class PurgeClock {
     std::array<std::atomic<uint64_t>, Purge::longest_path / 64> lengths{};  // of prefixes; bit n: n + 1 bytes
     std::atomic<bool> prefixes{false};
   };
+  struct Blurry {
+    explicit Blurry(size_t size) : mask(size - 1), numbers(new std::atomic<uint64_t>[size] {}) {}
+    size_t mask;
+    std::unique_ptr<std::atomic<uint64_t>[]> numbers;
+  };
   struct Search;
   Slot& slot_for(Table& table, uint64_t digest);
   Table& room_for_one();
@@ -95,6 +105,9 @@ class PurgeClock {
   std::atomic<int64_t> soft_floor_ms_{0};
   std::atomic<Table*> table_{nullptr};
   std::shared_ptr<Table> owned_;
+  std::atomic<Blurry*> blurry_{nullptr};
+  std::unique_ptr<Blurry> blurry_owned_;
+  uint64_t blurred_ = 0;
   std::vector<std::shared_ptr<void>> retired_;
 };
 

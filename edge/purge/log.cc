@@ -37,7 +37,8 @@ PurgeLog::Opened PurgeLog::open(const std::string& directory, const std::string&
   PurgeLog& log = *opened.log;
   log.node_ = node;
   Status made = files.make_directories(directory);
-  auto bytes = read_all(files, log.path_);
+  if (made) made = log.take_lock();
+  auto bytes = made ? read_all(files, log.path_) : made.error();
   ParsedPurges parsed;
   if (bytes) {
     parsed = parse_purges(*bytes);
@@ -73,14 +74,26 @@ PurgeLog::Opened PurgeLog::open(const std::string& directory, const std::string&
     log.broken_ = true;
     log.stats_.error = written.error().text;
     ++log.stats_.errors;
-    opened.note += (opened.note.empty() ? "" : "; ") + written.error().text;
+    if (opened.note != written.error().text) opened.note += (opened.note.empty() ? "" : "; ") + written.error().text;
   }
   return opened;
 }
 
 // ── writing: one at a time, on the executor ──
 
+Status PurgeLog::take_lock() {
+  if (lock_) return {};
+  const std::string path = directory_ + "/" + lock_name;
+  auto file = files_.open(path, FileSystem::Open::create);
+  if (!file) return file.error();
+  Status locked = (*file)->lock();
+  if (!locked) return locked.error().code == EWOULDBLOCK ? Error{path_ + " is in use", EWOULDBLOCK} : locked;
+  lock_ = std::move(*file);
+  return {};
+}
+
 Status PurgeLog::rewrite(const PurgeImage& image) {
+  if (Status s = take_lock(); !s) return s;
   const std::string beside = path_ + ".new";
   std::string bytes = render_purges(image);
   auto file = files_.open(beside, FileSystem::Open::create);
@@ -104,7 +117,9 @@ Status PurgeLog::rewrite(const PurgeImage& image) {
 
 Status PurgeLog::write_behind(const std::vector<Waiting>& batch) {
   std::string bytes;
-  for (const Waiting& w : batch) append_record(w.entry, bytes);
+  for (const Waiting& w : batch)
+    if (w.entry.number > slot_.number) append_record(w.entry, bytes);  // else it came while the file was written anew
+  if (bytes.empty()) return {};
   if (Status s = file_->write_at(bytes, slot_.end); !s) return s;
   if (Status s = file_->sync(); !s) return s;
   slot_ = {slot_.stamp + 1, slot_.end + bytes.size(), batch.back().entry.number};

@@ -1,14 +1,15 @@
 #pragma once
 // Purges on a disk: an append-only file of numbered entries that is read before anything older than the process is served.
 //
-//   0       header: magic, version, node, the floors, where the sequence began, all under a CRC32C
+//   0       header: magic, version, node, the floors, where the sequence began, what is gone, all under a CRC32C
+//           (a file of version 1 is read, too: nobody knows what is gone there)
 //   2048    two slots, written in turn: up to where and to which number the file was synced ("acknowledged")
 //   4096    records: length, CRC32C of length and payload, payload (number, sequence, time, kind, soft, value)
 //
 // An entry is acknowledged once fdatasync(2) came back; many that wait share one. What can't be read within the
 // acknowledged part is damage: nobody knows what it said, so everything older counts as purged. Behind it, it is a write
 // that was cut short: it was never acknowledged and is dropped. Opening and compaction write a new file beside the old one
-// and rename it, so that a crash at any point leaves one or the other.
+// and rename it, so that a crash at any point leaves one or the other. purges.lock beside it keeps others away.
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -30,6 +31,7 @@ struct PurgeImage {  // what a file says
   PurgeClock::Floors floors;
   uint64_t began = 0;        // the sequence of the process that wrote it began here
   uint64_t last_number = 0;  // of all there ever were
+  uint64_t trimmed = 0;      // of those up to this number some may be gone for good
   std::vector<PurgeEntry> entries;
 };
 
@@ -59,6 +61,7 @@ uint64_t slot_offset(uint64_t stamp);
 class PurgeLog : public std::enable_shared_from_this<PurgeLog> {
  public:
   static constexpr const char* file_name = "purges.log";
+  static constexpr const char* lock_name = "purges.lock";
   using Done = std::function<void(Status)>;  // on one of the Executor's threads
   // What the file is to hold; asked for on one of the Executor's threads. nullopt: nobody knows any more.
   using Source = std::function<std::optional<PurgeImage>()>;
@@ -72,6 +75,7 @@ class PurgeLog : public std::enable_shared_from_this<PurgeLog> {
   };
   // Blocks. `wall_ms`, `at_least`: the sequence begins above both what the file says and `at_least`, and grows with the
   // wall clock from start to start. Whatever is wrong with the disk, there is a log: then its appends fail until it works.
+  // So they do while somebody else has the file, which is left alone.
   static Opened open(const std::string& directory, const std::string& node, FileSystem& files, Executor& executor,
                      int64_t wall_ms, uint64_t at_least = 0);
 
@@ -96,6 +100,7 @@ class PurgeLog : public std::enable_shared_from_this<PurgeLog> {
     Done done;
   };
   PurgeLog(std::string directory, FileSystem& files, Executor& executor);
+  Status take_lock();
   Status rewrite(const PurgeImage& image);
   Status write_behind(const std::vector<Waiting>& batch);
   void run();
@@ -106,6 +111,7 @@ class PurgeLog : public std::enable_shared_from_this<PurgeLog> {
   FileSystem& files_;
   Executor& executor_;
   // By the one who runs.
+  std::unique_ptr<File> lock_;
   std::unique_ptr<File> file_;
   PurgeSlot slot_;
   bool broken_ = false;  // of what is there nothing is certain: it is written anew

@@ -1,6 +1,7 @@
 #include "edge/purge/purges.hh"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 
 #include "core/base/log.hh"
@@ -12,11 +13,12 @@ namespace {
 constexpr uint64_t record_bytes = 34;                 // of a log, beside the value
 constexpr uint64_t small_log = 256 << 10;             // not compacted
 constexpr uint64_t entry_overhead = 2 * 64 + 2 * 48;  // its share of the clock's table, nodes
+constexpr size_t copied_at_once = 4096;
 
 }  // namespace
 
 uint64_t Purges::cost(const PurgeEntry& entry) {
-  return sizeof(PurgeEntry) + sizeof(std::string) + 2 * entry.purge.value.size() + entry_overhead;
+  return sizeof(Kept) + sizeof(std::string) + 2 * entry.purge.value.size() + entry_overhead;
 }
 
 std::string Purges::name(const Purge& purge) {
@@ -53,14 +55,15 @@ PurgeClock::Mark Purges::mark_of(const PurgeEntry& entry) const {
 
 // ── the list ──
 
-void Purges::forget(List::iterator entry) {
-  bytes_ -= cost(entry->second);
-  log_live_ -= record_bytes + entry->second.purge.value.size();
-  numbers_.erase(name(entry->second.purge));
-  list_.erase(entry);
+void Purges::forget(List::iterator kept) {
+  const PurgeEntry& entry = kept->second.entry;
+  bytes_ -= cost(entry);
+  log_live_ -= record_bytes + entry.purge.value.size();
+  numbers_.erase(name(entry.purge));
+  list_.erase(kept);
 }
 
-void Purges::keep(PurgeEntry entry) {
+void Purges::keep(PurgeEntry entry, const PurgeClock::Mark& mark) {
   uint64_t number = entry.number;
   auto [known, fresh] = numbers_.emplace(name(entry.purge), number);
   if (!fresh) {
@@ -70,7 +73,7 @@ void Purges::keep(PurgeEntry entry) {
   bytes_ += cost(entry);
   log_live_ += record_bytes + entry.purge.value.size();
   last_number_ = std::max(last_number_, number);
-  list_.emplace(number, std::move(entry));
+  list_.emplace(number, Kept{std::move(entry), mark});
 }
 
 void Purges::let_readers_go() {
@@ -80,47 +83,67 @@ void Purges::let_readers_go() {
 
 void Purges::rebuild(const PurgeClock::Floors& floors) {
   clock_.rebuild(floors, [this](PurgeClock& clock) {
-    for (const auto& [number, entry] : list_)
-      if (entry.purge.kind != PurgeKind::all) clock.restore(mark_of(entry), entry.sequence);
+    for (const auto& [number, kept] : list_)
+      if (kept.entry.purge.kind != PurgeKind::all) clock.restore(kept.mark, kept.entry.sequence);
   });
   let_readers_go();
 }
 
-// First goes what is older than all that is stored; where that isn't enough, the oldest become one purge of all.
+uint64_t Purges::room() const {
+  return budget_ - std::min(budget_, clock_.blurred_bytes());
+}
+
+// First goes what is older than all that is stored; where that isn't enough, the oldest share slots.
 void Purges::stay_within() {
-  if (bytes_ <= budget_) return;
+  if (bytes_ <= room()) return;
   uint64_t oldest = log_ ? 0 : hooks_.oldest_stored();  // with a log there is more, on the disk
   PurgeClock::Floors floors = clock_.floors();
   oldest = std::max(oldest, floors.hard);
   for (auto it = list_.begin(); it != list_.end();) {
-    auto entry = it++;
-    if (entry->second.sequence > oldest) break;
-    trimmed_ = entry->first;
-    forget(entry);
+    auto kept = it++;
+    if (kept->second.entry.sequence > oldest) break;
+    trimmed_ = std::max(trimmed_, kept->first);
+    forget(kept);
     ++forgotten_;
   }
-  uint64_t merged = 0;
-  if (bytes_ > budget_ / 4 * 3) {
-    while (!list_.empty() && bytes_ > budget_ / 2) {
-      const PurgeEntry& first = list_.begin()->second;
-      if (first.purge.soft) {
-        floors.soft = std::max(floors.soft, first.sequence);
-        floors.soft_ms = first.at_ms;
-      } else {
-        floors.hard = std::max(floors.hard, first.sequence);
-      }
-      trimmed_ = first.number;
-      forget(list_.begin());
-      ++merged;
-    }
-  }
-  if (merged > 0) {
-    ++merged_;
-    log::warning("purges merged", {{"entries", merged},
-                                   {"reason", "purge_memory is full: everything older than these counts as purged"}});
-  }
-  rebuild(floors);
+  if (bytes_ > room() / 4 * 3) merge();
+  rebuild(clock_.floors());
   if (log_) log_->compact();
+}
+
+// The oldest half: exact names are let go of where a slot that they share will do, and where none will, all that is older
+// counts as purged.
+void Purges::merge() {
+  uint64_t merged = 0;
+  const uint64_t wanted = room() / 2;
+  const size_t slots = std::bit_floor(std::max<uint64_t>(budget_ / 4 / sizeof(uint64_t), 64));
+  for (auto it = list_.begin(); it != list_.end() && bytes_ > wanted;) {
+    auto kept = it++;
+    const PurgeEntry& entry = kept->second.entry;
+    const PurgeKind kind = entry.purge.kind;
+    if (entry.purge.soft || kind == PurgeKind::prefix || kind == PurgeKind::all) continue;
+    clock_.blur(kept->second.mark.digest, entry.sequence, slots);
+    trimmed_ = std::max(trimmed_, entry.number);
+    forget(kept);
+    ++merged;
+  }
+  PurgeClock::Floors floors = clock_.floors();
+  for (; !list_.empty() && bytes_ > wanted; ++merged) {
+    const PurgeEntry& first = list_.begin()->second.entry;
+    if (first.purge.soft) {
+      floors.soft = std::max(floors.soft, first.sequence);
+      floors.soft_ms = first.at_ms;
+    } else {
+      floors.hard = std::max(floors.hard, first.sequence);
+    }
+    trimmed_ = std::max(trimmed_, first.number);
+    forget(list_.begin());
+  }
+  clock_.raise(floors);
+  ++merged_;
+  log::warning(
+      "purges merged",
+      {{"entries", merged}, {"reason", "purge_memory is full: some of what is older than these counts as purged"}});
 }
 
 // ── in use ──
@@ -131,13 +154,14 @@ PurgeEntry Purges::add(const Purge& purge, int64_t now_ms, Done done) {
   bool told = false;
   {
     std::lock_guard lock(mutex_);
+    const PurgeClock::Mark mark = mark_of(entry);
     entry.sequence = purge.kind == PurgeKind::all ? clock_.add_all(purge.soft, now_ms, hooks_.next_sequence)
-                                                  : clock_.add(mark_of(entry), hooks_.next_sequence);
+                                                  : clock_.add(mark, hooks_.next_sequence);
     entry.number = last_number_ + 1;
     ++made_;
     bool reaches_all = purge.kind == PurgeKind::all && !purge.soft;
     while (reaches_all && !list_.empty()) forget(list_.begin());
-    keep(entry);
+    keep(entry, mark);
     reaches_all ? rebuild({}) : let_readers_go();
     if (log_) {
       told = log_->append(entry, done);
@@ -153,7 +177,7 @@ PurgeEntry Purges::add(const Purge& purge, int64_t now_ms, Done done) {
 void Purges::attach(PurgeLog::Opened opened, PurgeLog::Source source) {
   std::lock_guard lock(mutex_);
   std::vector<PurgeEntry> before;  // of this process
-  for (auto& [number, entry] : list_) before.push_back(std::move(entry));
+  for (auto& [number, kept] : list_) before.push_back(std::move(kept.entry));
   list_.clear();
   numbers_.clear();
   bytes_ = log_live_ = 0;
@@ -161,7 +185,9 @@ void Purges::attach(PurgeLog::Opened opened, PurgeLog::Source source) {
   hooks_.begin_sequence(opened.image.began);
   began_ = opened.image.began;
   last_number_ = opened.image.last_number;
-  trimmed_ = opened.lost ? last_number_ : 0;
+  trimmed_ = opened.lost ? last_number_ : opened.image.trimmed;
+  const bool more = clock_.blurred() > 0 || clock_.floors().hard > opened.image.floors.hard ||
+                    clock_.floors().soft > opened.image.floors.soft;  // of this process
   clock_.raise(opened.image.floors);
   for (PurgeEntry& entry : opened.image.entries) {
     if (entry.purge.kind == PurgeKind::all) {
@@ -169,22 +195,24 @@ void Purges::attach(PurgeLog::Opened opened, PurgeLog::Source source) {
       (entry.purge.soft ? floors.soft : floors.hard) = entry.sequence;
       if (entry.purge.soft) floors.soft_ms = entry.at_ms;
       clock_.raise(floors);
-    } else {
-      clock_.restore(mark_of(entry), entry.sequence);
     }
-    keep(std::move(entry));
+    const PurgeClock::Mark mark = mark_of(entry);
+    if (entry.purge.kind != PurgeKind::all) clock_.restore(mark, entry.sequence);
+    keep(std::move(entry), mark);
   }
   log_ = std::move(opened.log);
   log_->compact_from(std::move(source));
   for (PurgeEntry& entry : before) {  // they reach what is on the disk, too
+    const PurgeClock::Mark mark = mark_of(entry);
     if (!numbered_alike)
       entry.sequence = entry.purge.kind == PurgeKind::all
                            ? clock_.add_all(entry.purge.soft, entry.at_ms, hooks_.next_sequence)
-                           : clock_.add(mark_of(entry), hooks_.next_sequence);
+                           : clock_.add(mark, hooks_.next_sequence);
     entry.number = last_number_ + 1;
-    keep(entry);
+    keep(entry, mark);
     log_->append(entry, {});
   }
+  if (more) log_->compact();
   let_readers_go();
   stay_within();
 }
@@ -194,14 +222,25 @@ std::string Purges::log_directory() const {
   return log_ ? log_->directory() : std::string();
 }
 
+// A piece at a time, as others wait for the lock. What comes meanwhile has a higher number and is in a later piece.
 std::optional<PurgeImage> Purges::image() const {
-  std::lock_guard lock(mutex_);
   PurgeImage image;
-  image.floors = clock_.floors();
-  image.began = began_;
-  image.last_number = last_number_;
-  for (const auto& [number, entry] : list_) image.entries.push_back(entry);
-  return image;
+  for (uint64_t upto = 0;;) {
+    std::lock_guard lock(mutex_);
+    auto it = list_.upper_bound(upto);
+    for (size_t n = 0; it != list_.end() && n < copied_at_once; ++it, ++n) {
+      image.entries.push_back(it->second.entry);
+      upto = it->first;
+    }
+    if (it != list_.end()) continue;
+    image.floors = clock_.floors();
+    // Slots aren't written down: after a start whatever is older than what they stand for counts as purged.
+    image.floors.hard = std::max(image.floors.hard, clock_.blurred());
+    image.began = began_;
+    image.last_number = last_number_;
+    image.trimmed = trimmed_;
+    return image;
+  }
 }
 
 void Purges::set_budget(uint64_t bytes) {
@@ -213,8 +252,14 @@ void Purges::set_budget(uint64_t bytes) {
 // By old digests and by new ones: a configuration may come back.
 void Purges::rules_changed() {
   std::lock_guard lock(mutex_);
-  for (const auto& [number, entry] : list_)
-    if (entry.purge.kind == PurgeKind::url) clock_.restore(mark_of(entry), entry.sequence);
+  PurgeClock::Floors floors;
+  floors.hard = clock_.blurred();  // of these nobody knows which URLs they were
+  clock_.raise(floors);
+  for (auto& [number, kept] : list_) {
+    if (kept.entry.purge.kind != PurgeKind::url) continue;
+    kept.mark = mark_of(kept.entry);
+    clock_.restore(kept.mark, kept.entry.sequence);
+  }
   let_readers_go();
 }
 
@@ -228,7 +273,7 @@ std::optional<Purges::Since> Purges::entries_after(uint64_t number, size_t most)
       since.upto = since.entries.empty() ? number : since.entries.back().number;
       break;
     }
-    since.entries.push_back(it->second);
+    since.entries.push_back(it->second.entry);
   }
   return since;
 }

@@ -37,7 +37,7 @@ class Purges {
     uint64_t entries = 0;  // kept
     uint64_t bytes = 0, budget = 0;
     uint64_t forgotten = 0;  // older than all that is stored
-    uint64_t merged = 0;     // for want of memory: each purged everything that was older
+    uint64_t merged = 0;     // times that memory was short: what shares a slot with the oldest counts as purged, too
     uint64_t last_number = 0, durable = 0, log_bytes = 0, log_errors = 0;
     bool logged = false;  // there is a log
     std::string log_error;
@@ -70,12 +70,18 @@ class Purges {
   Stats stats() const;
 
  private:
-  using List = std::map<uint64_t, PurgeEntry>;  // by number
+  struct Kept {
+    PurgeEntry entry;
+    PurgeClock::Mark mark;
+  };
+  using List = std::map<uint64_t, Kept>;  // by number
   PurgeClock::Mark mark_of(const PurgeEntry& entry) const;
   static uint64_t cost(const PurgeEntry& entry);
   static std::string name(const Purge& purge);
-  void keep(PurgeEntry entry);
-  void forget(List::iterator entry);
+  void keep(PurgeEntry entry, const PurgeClock::Mark& mark);
+  void forget(List::iterator kept);
+  uint64_t room() const;  // for the list
+  void merge();
   void stay_within();
   void rebuild(const PurgeClock::Floors& floors);
   void let_readers_go();

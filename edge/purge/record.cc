@@ -8,7 +8,7 @@
 namespace portolan::edge {
 namespace {
 
-constexpr char magic[8] = {'P', 'T', 'L', 'N', 'P', 'R', 'G', '1'};
+constexpr std::string_view magic = "PTLNPRG2", magic_1 = "PTLNPRG1";
 constexpr size_t slots_at = 2048, slot_room = 1024;
 constexpr size_t fixed_payload = 8 + 8 + 8 + 1 + 1;
 constexpr size_t longest_node = 255;
@@ -80,7 +80,7 @@ std::optional<PurgeEntry> read_entry(std::string_view& bytes) {
   return entry;
 }
 
-bool read_header(std::string_view bytes, PurgeImage& image) {
+bool read_header(std::string_view bytes, bool says_trimmed, PurgeImage& image) {
   auto payload = unframe(bytes, slots_at);
   if (!payload) return false;
   Take take(*payload);
@@ -89,6 +89,7 @@ bool read_header(std::string_view bytes, PurgeImage& image) {
   image.floors.soft_ms = take.number<int64_t>();
   image.began = take.number<uint64_t>();
   image.last_number = take.number<uint64_t>();
+  image.trimmed = says_trimmed ? take.number<uint64_t>() : image.last_number;
   image.node = take.rest();
   return take.ok();
 }
@@ -135,12 +136,13 @@ void append_record(const PurgeEntry& entry, std::string& out) {
 }
 
 std::string render_purges(const PurgeImage& image) {
-  std::string payload, out(magic, sizeof magic);
+  std::string payload, out(magic);
   put(payload, image.floors.hard);
   put(payload, image.floors.soft);
   put(payload, image.floors.soft_ms);
   put(payload, image.began);
   put(payload, image.last_number);
+  put(payload, image.trimmed);
   payload += image.node.substr(0, longest_node);
   frame(payload, out);
   out.resize(purge_header_bytes);
@@ -154,10 +156,10 @@ std::string render_purges(const PurgeImage& image) {
 
 ParsedPurges parse_purges(std::string_view file) {
   ParsedPurges parsed;
-  if (file.size() < sizeof magic || file.substr(0, sizeof magic) != std::string_view(magic, sizeof magic))
-    return parsed;
+  const bool older = file.starts_with(magic_1);
+  if (!older && !file.starts_with(magic)) return parsed;
   parsed.known = true;
-  parsed.damaged = !read_header(file.substr(sizeof magic), parsed.image);
+  parsed.damaged = !read_header(file.substr(magic.size()), !older, parsed.image);
   if (parsed.damaged) parsed.image = {};
   auto a = read_slot(file, 0), b = read_slot(file, 1);
   std::optional<PurgeSlot> slot = !a || (b && b->stamp > a->stamp) ? b : a;
@@ -169,10 +171,11 @@ ParsedPurges parse_purges(std::string_view file) {
   while (!rest.empty()) {
     std::string_view at = rest;
     auto entry = read_entry(at);
-    if (!entry || entry->number <= before) break;
+    if (!entry) break;
+    rest = at;
+    if (entry->number <= before) continue;  // said already
     before = entry->number;
     image.entries.push_back(std::move(*entry));
-    rest = at;
   }
   uint64_t end = file.size() - rest.size();
   if (slot && (end < slot->end || file.size() < purge_header_bytes)) parsed.damaged = true;

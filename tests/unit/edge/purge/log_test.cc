@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "core/crypto/crc32c.hh"
 #include "tests/unit/edge/purge/memory_files.hh"
 
 namespace portolan::edge::test {
@@ -55,7 +56,91 @@ TEST(PurgeLog, SaysAfterAStartWhatItWasTold) {
   EXPECT_EQ(second.image.last_number, 100u);
   EXPECT_EQ(second.image.floors, first.image.floors);
   EXPECT_GT(second.image.began, told.back().sequence);
-  EXPECT_EQ(disk.files.count(), 1u);
+  EXPECT_EQ(disk.files.count(), 2u) << "and the lock";
+}
+
+// A purge that comes while the file is written anew is in that already, and still waits to be written behind it.
+TEST(PurgeLog, WhatComesWhileItIsWrittenAnewIsSaidOnce) {
+  Disk disk;
+  PurgeLog::Opened first = disk.open();
+  PurgeImage all = first.image;
+  int durable = 0;
+  auto purge = [&] {
+    all.entries.push_back(entry(++all.last_number, "tag", first.image.began + all.last_number));
+    EXPECT_TRUE(first.log->append(all.entries.back(), [&](const Status& s) { durable += s.ok(); }));
+  };
+  first.log->compact_from([&] {
+    purge();
+    return all;
+  });
+  purge();
+  first.log->compact();
+  disk.executor.run();
+  purge();
+  disk.executor.run();
+  EXPECT_EQ(durable, 3);
+  PurgeLog::Opened second = disk.open();
+  EXPECT_FALSE(second.lost) << second.note;
+  EXPECT_EQ(second.image.entries, all.entries);
+  // A file in which one stands twice, as there were some.
+  std::string twice = render_purges(all);
+  append_record(all.entries.back(), twice);
+  const std::string slot = render_slot({3, twice.size(), all.last_number});
+  twice.replace(slot_offset(3), slot.size(), slot);
+  const ParsedPurges parsed = parse_purges(twice);
+  EXPECT_FALSE(parsed.damaged);
+  EXPECT_EQ(parsed.image.entries, all.entries);
+}
+
+TEST(PurgeLog, IsOnesAlone) {
+  const std::string folder = std::filesystem::temp_directory_path() / ("purges-" + std::to_string(::getpid()));
+  QueueExecutor executor;
+  PurgeLog::Opened one = PurgeLog::open(folder, "n", real_files(), executor, wall_ms);
+  EXPECT_EQ(one.note, "");
+  PurgeLog::Opened two = PurgeLog::open(folder, "n", real_files(), executor, wall_ms);
+  EXPECT_EQ(two.note, folder + "/" + PurgeLog::file_name + " is in use");
+  EXPECT_TRUE(two.lost);
+  std::string error;
+  two.log->append(entry(1), [&](const Status& s) { error = s ? "" : s.error().text; });
+  executor.run();
+  EXPECT_NE(error, "") << "not acknowledged";
+  bool durable = false;
+  one.log->append(entry(1), [&](const Status& s) { durable = s.ok(); });
+  executor.run();
+  EXPECT_TRUE(durable);
+  one.log.reset();
+  two.log->compact_from([&] { return two.image; });
+  two.log->append(entry(2), [&](const Status& s) { error = s ? "" : s.error().text; });
+  executor.run();
+  EXPECT_EQ(error, "") << "now it is the second's";
+  std::filesystem::remove_all(folder);
+}
+
+// Nobody knows what is gone from a list of the first version.
+TEST(PurgeLog, AFileOfTheFirstVersionIsRead) {
+  PurgeImage image;
+  image.node = "edge-1";
+  image.last_number = 7;
+  image.trimmed = 3;
+  image.entries = {entry(7)};
+  std::string file = render_purges(image);
+  EXPECT_EQ(parse_purges(file).image.trimmed, 3u);
+  std::string payload;
+  for (uint64_t n : {uint64_t{5}, uint64_t{0}, uint64_t{0}, uint64_t{1}, uint64_t{7}})
+    for (int i = 0; i < 8; ++i) payload += static_cast<char>(n >> 8 * i);
+  payload += "edge-1";
+  std::string length(4, '\0');
+  length[0] = static_cast<char>(payload.size());
+  const uint32_t sum = crypto::crc32c(payload, crypto::crc32c(length));
+  std::string header = "PTLNPRG1" + length;
+  for (int i = 0; i < 4; ++i) header += static_cast<char>(sum >> 8 * i);
+  file.replace(0, header.size() + payload.size(), header + payload);
+  const ParsedPurges parsed = parse_purges(file);
+  ASSERT_TRUE(parsed.known && !parsed.damaged);
+  EXPECT_EQ(parsed.image.floors.hard, 5u);
+  EXPECT_EQ(parsed.image.trimmed, 7u);
+  EXPECT_EQ(parsed.image.node, "edge-1");
+  EXPECT_EQ(parsed.image.entries, image.entries);
 }
 
 TEST(PurgeLog, SequencesGrowWhateverTheClockSays) {

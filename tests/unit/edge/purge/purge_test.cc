@@ -379,6 +379,50 @@ TEST(Purge, TheListKeepsToItsMemory) {
   EXPECT_EQ(ask(cache, "http://a.test/new"), Outcome::hit);
 }
 
+// A flood of purges, or of POSTs that succeed, takes little of what is stored with it.
+TEST(Purge, ShortageOfMemoryTakesFewOthersWithIt) {
+  CacheConfig c = config();
+  c.purge_memory_bytes = 8 << 20;
+  Cache cache(c, 1);
+  for (int i = 0; i < 1000; ++i) keep(cache, "http://a.test/" + std::to_string(i));
+  for (int i = 0; i < 1000; i += 2) purge(cache, PurgeKind::url, "http://a.test/" + std::to_string(i));
+  for (int i = 0; i < 30'000; ++i) purge(cache, PurgeKind::url, "http://a.test/x?n=" + std::to_string(i));
+  Purges::Stats s = cache.purges().stats();
+  EXPECT_GT(s.merged, 0u);
+  EXPECT_LE(s.bytes + cache.purges().clock().blurred_bytes(), c.purge_memory_bytes);
+  int hits = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const Outcome outcome = ask(cache, "http://a.test/" + std::to_string(i));
+    if (i % 2 == 0) ASSERT_EQ(outcome, Outcome::miss) << i;
+    hits += outcome == Outcome::hit;
+  }
+  EXPECT_GT(hits, 400) << "of 500";
+  // By other rules the URLs have other names, which nobody knows any more.
+  CacheConfig other = c;
+  other.query = {QueryKey::Mode::drop, {"y"}};
+  cache.reconfigure(other);
+  EXPECT_EQ(ask(cache, "http://a.test/1"), Outcome::miss);
+}
+
+TEST(Purge, OfAUrlReachesAllKeysThatHaveMore) {
+  CacheConfig c = config();
+  c.key_headers = {"x-tenant"};
+  Cache cache(c, 1);
+  for (int turn = 0; turn < 3; ++turn) {
+    for (const char* url : {"http://a.test/1", "http://a.test/2"})
+      for (const char* tenant : {"a", "b"}) {
+        Get get(url);
+        get.request.head.fields.add("X-Tenant", tenant);
+        Lookup lookup = cache.find(get.at(start_ms));
+        if (!lookup.writer) continue;
+        fill(lookup, Response(Pairs{{"Cache-Control", "max-age=100"}}), "body", start_ms);
+      }
+    EXPECT_EQ(cache.purge("http://a.test/1"), 2u) << turn;
+    EXPECT_EQ(cache.purge("http://a.test/1"), 0u) << turn;
+  }
+  EXPECT_EQ(cache.purge("http://a.test/2"), 2u);
+}
+
 TEST(Purge, WhatIsOlderThanEverythingStoredIsForgotten) {
   CacheConfig c = config();
   c.purge_memory_bytes = 64 << 10;

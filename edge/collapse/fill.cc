@@ -16,6 +16,11 @@ bool is_server_error(int status) {  // RFC 5861 §4
   return status == 500 || status == 502 || status == 503 || status == 504;
 }
 
+// Refusals are mostly of the request that earned them.
+bool speaks_of_what_is_there(int status) {
+  return status < 400 || status == 404 || status == 410;
+}
+
 std::optional<uint64_t> length_of(const http::ResponseHead& response) {
   if (response.framing == http::Framing::length) return response.content_length;
   if (response.framing == http::Framing::none) return 0;
@@ -141,26 +146,45 @@ void Fill::settle(const ObjectRef& object, bool shareable, const std::string& na
 
 Writer::Verdict Fill::let_pass(const http::ResponseHead& response, const Freshness& fresh, int64_t response_ms,
                                bool retry) {
-  int64_t note = response_ms + (response.status >= 500 ? error_note_ms : note_ms);
+  const bool refused = !speaks_of_what_is_there(response.status);
+  int64_t note = response_ms + (refused ? error_note_ms : note_ms);
   if (retry || facts_.authorization) note = 0;  // says nothing of other requests
-  if (response.status >= 500) store_->pause_validation(*this, response_ms + error_note_ms);
-  store_->retire(*this, note, response.status < 500);
+  if (refused) store_->pause_validation(*this, response_ms + error_note_ms);
+  store_->retire(*this, note, !refused && ends_stale(response_ms));
+  give_to_leader(response, fresh, [retry](const Reader&) { return retry ? Kind::retry : Kind::released; });
+  return Writer::Verdict::uncacheable;
+}
+
+void Fill::give_to_leader(const http::ResponseHead& response, const Freshness& fresh,
+                          const std::function<Kind(const Reader&)>& others) {
   ObjectRef object = ObjectBuilder::make(response, fresh, content_, 0, origin_, nullptr, rules_.config.keep_tags);
   content_->declare(length_of(response));
   content_->window();
   content_->settle([&](const Reader& reader) {
     Settlement s;
-    s.kind = !reader.request_ ? Kind::object : retry ? Kind::retry : Kind::released;
+    s.kind = reader.request_ ? others(reader) : Kind::object;
     if (!reader.request_) s.object = object;
     return s;
   });
-  return Writer::Verdict::uncacheable;
 }
 
+bool Fill::ends_stale(int64_t now_ms) const {
+  if (!stale_ || facts_.authorization) return false;
+  return !stale_->fresh(now_ms) || stale_->freshness().no_cache;
+}
+
+// RFC 9111 §3.5: what a 304 says to one who is authorised is an answer to that one, and changes nothing for others where it
+// may not be shared.
 Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
-  if (names_another(*stale_, response) || store_->stale_is_gone(*this)) {
-    store_->retire(*this, 0, true);
-    content_->settle([](const Reader&) { return Settlement{Kind::retry, {}, 0, false, false}; });
+  const bool gone = store_->stale_is_gone(*this);
+  if (gone || names_another(*stale_, response)) {
+    const bool stays = facts_.authorization && !gone;
+    store_->retire(*this, 0, !stays);
+    content_->settle([stays](const Reader&) {
+      Settlement s;
+      s.kind = stays ? Kind::released : Kind::retry;
+      return s;
+    });
     return Writer::Verdict::not_modified;
   }
   auto [fresh, good, names] =
@@ -168,7 +192,7 @@ Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t reques
   if (good) {
     store_->replace(*this, fresh, names);
   } else {
-    store_->retire(*this, 0, true);
+    store_->retire(*this, 0, !facts_.authorization);
   }
   store_->counters().validated.fetch_add(1, std::memory_order_relaxed);
   const ObjectRef& object = fresh;  // g++ 12 captures no structured binding
@@ -207,7 +231,7 @@ void Fill::serve_stale(int64_t now_ms) {
 }
 
 void Fill::stop_storing() {
-  store_->retire(*this, found_ms_ + note_ms, true);
+  store_->retire(*this, found_ms_ + note_ms, ends_stale(found_ms_));
   content_->window();
 }
 

@@ -2,6 +2,7 @@
 // One fetch in progress, as the cache sees it: the request that began it, the object it validates,
 // the body it fills and its place in the index. Its Writer drives it; the index points at it so
 // that others can follow.
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -48,7 +49,13 @@ class Fill : public std::enable_shared_from_this<Fill> {
   Writer::Verdict take_part(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
   std::optional<Writer::Verdict> keep_parts(const http::ResponseHead& whole, const Freshness& freshness,
                                             const http::ByteRange& brought, int64_t response_ms);
-  Writer::Verdict refuse(int64_t note_until_ms, bool only_ranges);
+  Writer::Verdict refuse(int64_t note_until_ms, bool only_ranges, bool ends_stale = false);
+  // An answer that isn't stored but speaks of what is there makes the stored one useless, unless that is fresh still or the
+  // answer is one client's own: no request takes from others what is good.
+  bool ends_stale(int64_t now_ms) const;
+  // What isn't stored is the leader's alone, through a window; `others`: what becomes of who else waits.
+  void give_to_leader(const http::ResponseHead& response, const Freshness& freshness,
+                      const std::function<Content::Settlement::Kind(const Reader&)>& others);
   bool reserve_head(const Object& object, size_t vary_bytes);
   void settle(const ObjectRef& object, bool shareable, const std::string& names, const std::string& values);
   bool may_stand_in(Object::StandIn in_place_of, int64_t now_ms) const;  // not what was purged meanwhile

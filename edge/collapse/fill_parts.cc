@@ -27,25 +27,26 @@ Writer::Verdict Fill::take_part(const http::ResponseHead& response, int64_t requ
   // That a range lies outside says nothing of other requests.
   if (response.status == 416) return refuse(0, true);
   int64_t note_until_ms = response_ms + note_ms;
+  const bool outdated = ends_stale(response_ms);
   auto said = consistent_range(response);
-  if (!said) return refuse(note_until_ms, true);
+  if (!said) return refuse(note_until_ms, true, outdated);
   uint64_t size = *said->size;
   http::ResponseHead whole = as_whole(response, size);
   Ruled ruled(rules_.ttl.match(path_, whole), whole);
   Freshness fresh = freshness(rules_, ruled.counts(), request_ms, response_ms);
   ruled.settle(fresh);
-  if (!storable(rules_, facts_, ruled.counts(), fresh).store) return refuse(note_until_ms, false);
+  if (!storable(rules_, facts_, ruled.counts(), fresh).store) return refuse(note_until_ms, false, outdated);
   if (said->range.length == size && size <= rules_.config.max_object_bytes)
     return keep(ruled.sent(), fresh, response_ms, Encodings::of(rules_, whole));
-  if (!strong_validator(whole.fields)) return refuse(note_until_ms, true);
+  if (!strong_validator(whole.fields)) return refuse(note_until_ms, true, outdated);
   if (auto verdict = keep_parts(ruled.sent(), fresh, said->range, response_ms)) return *verdict;
   return refuse(0, true);
 }
 
 // The answer is for nobody. Who wants a part asks the server for its own; `only_ranges`: the whole may be another matter.
-Writer::Verdict Fill::refuse(int64_t note_until_ms, bool only_ranges) {
+Writer::Verdict Fill::refuse(int64_t note_until_ms, bool only_ranges, bool ends_stale) {
   if (facts_.authorization) note_until_ms = 0;
-  store_->retire(*this, note_until_ms, note_until_ms > 0, only_ranges);
+  store_->retire(*this, note_until_ms, ends_stale, only_ranges);
   content_->settle([&](const Reader& reader) {
     Settlement s;
     bool whole = reader.request_ && !reader.request_->fields.has(http::FieldId::range);

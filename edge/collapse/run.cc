@@ -70,8 +70,10 @@ bool Run::head(const http::ResponseHead& response) {
     end_ = brought->first + brought->length;
     return true;
   }
-  // A server in trouble says nothing of the version; whatever else it says, these parts are of the past.
-  if (response.status < 500 && response.status != 429) store_->outdate(*parts_);
+  // A server in trouble says nothing of the version, nor does a refusal, which one client's request may have earned;
+  // whatever else it says, these parts are of the past.
+  const int status = response.status;
+  if (status < 400 || status == 404 || status == 410 || status == 412 || status == 416) store_->outdate(*parts_);
   abort();
   return false;
 }

@@ -269,8 +269,17 @@ void Episode::not_modified(Flight& flight, const model::Response& response) {
     return;
   }
   fresh.doubtful = fresh.doubtful || mine->doubtful;
-  // What a 304 to an authorised request says is an answer to that one (§3.5). Where it answers one that wasn't, the server
-  // has said that what an authorised one got is this one's, too; a cache need not count on it.
+  // What a 304 to an authorised request says is an answer to that one (§3.5): where it may not be shared, what is stored
+  // stays as it was.
+  May shared = model::may_store(rules_, request, fresh.response, fresh.request_ms, fresh.response_ms);
+  if (model::value(request.fields, "authorization") && shared != May::should) {
+    if (object) besides_.emplace_back(object, std::move(fresh));
+    if (shared == May::never) return;
+    cache_->purge(request.url);  // either is right, and nobody sees which it is
+    return forget(request.url, true);
+  }
+  // Where it answers one that wasn't, the server has said that what an authorised one got is this one's, too; a cache need
+  // not count on it.
   for (const model::Request* each : {&std::as_const(mine->request), &request}) {
     May kept = model::may_store(rules_, *each, fresh.response, fresh.request_ms, fresh.response_ms);
     fresh.gone = fresh.gone || (kept == May::never && each == &request);

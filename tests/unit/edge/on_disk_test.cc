@@ -133,6 +133,23 @@ TEST_F(OnDisk, WhatIsStoredOutlivesTheProcess) {
   EXPECT_EQ(object->ttl_s(clock.wall_ms()), 596);
 }
 
+TEST_F(OnDisk, AnAnswerThatIsOnesOwnLeavesWhatIsFresh) {
+  const Pairs reload = {{"Cache-Control", "no-cache"}}, known = {{"Cache-Control", "no-cache"}, {"Authorization", "x"}};
+  const std::pair<Pairs, int> rows[] = {{known, 304}, {known, 200}, {reload, 403}, {reload, 200}};
+  put("/a", fresh, "bytes");
+  for (const auto& [asked, status] : rows) {
+    Request request("/a", asked);
+    Lookup lookup = find(request);
+    ASSERT_EQ(lookup.outcome, Outcome::stale);
+    lookup.writer->head(Response({{"Cache-Control", "private"}}, status).head, clock.wall_ms(), clock.wall_ms());
+    lookup = {};
+    executor.run();
+    EXPECT_TRUE(is("/a", "bytes")) << status;
+    restart();
+    EXPECT_TRUE(is("/a", "bytes")) << status << ", on the disk";
+  }
+}
+
 TEST_F(OnDisk, WhatLeftMemoryComesBackFromTheDisk) {
   restart();
   for (uint64_t n = 0; n < 40; ++n) put("/" + std::to_string(n), fresh, body_like(n, 1 << 20));

@@ -67,11 +67,11 @@ bool Writer::finish(const http::Fields& trailers) {
   return run_ ? run_->finish() : fill_->finish(trailers);
 }
 
-void Writer::abort(int64_t now_ms, int status) {
+void Writer::abort(int64_t now_ms, int status, Failure failure) {
   if (done_) return;
   done_ = true;
   if (run_) return run_->abort();
-  fill_->abort(now_ms, status);
+  fill_->abort(now_ms, status, failure);
 }
 
 bool Writer::stored() const {

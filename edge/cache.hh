@@ -59,6 +59,7 @@ struct RequestView {
   bool identified = false;        // the origin is told who the client is: as with Authorization (RFC 9111 §3.5)
   bool asked_disk = false;        // by an earlier lookup of this request: what it has is in memory by now
   bool refresh = false;           // not to be answered from the store, but its answer may be kept
+  bool let_down = false;          // what it followed broke (Reader::let_down): one more fetch is the last it waits for
 };
 
 enum class Outcome : uint8_t { bypass, miss, follow, hit, stale, only_if_cached_miss };
@@ -118,7 +119,10 @@ class Writer {
   bool finish(const http::Fields& trailers = {});
   // The fetch failed; `status` (502, 504…) is what readers who have no head yet should answer.
   // Where RFC 5861 lets a stale object stand in, they get that instead.
-  void abort(int64_t now_ms = 0, int status = 502);
+  // `unanswered`: it may have been this request that the origin didn't answer well. Those who follow are released to look
+  // again: the first of them leads, and when that fails, too, all are told. `unreachable`: they would fare no better.
+  enum class Failure : uint8_t { unanswered, unreachable };
+  void abort(int64_t now_ms = 0, int status = 502, Failure failure = Failure::unanswered);
   // For Cache-Status: this answer is (being) stored.
   bool stored() const;
 

@@ -84,6 +84,7 @@ class Content {
     bool validated = false;
     bool stale_on_error = false;
     bool asked_disk = false;
+    bool let_down = false;
   };
 
   explicit Content(std::shared_ptr<Ledger> ledger);

@@ -32,8 +32,8 @@ void Reader::begin() {
   source_->link(*this);
 }
 
-Reader::Reader(std::shared_ptr<Content> source, std::unique_ptr<RequestCopy> request, ObjectRef object)
-    : source_(std::move(source)), request_(std::move(request)), object_(std::move(object)) {
+Reader::Reader(std::shared_ptr<Content> source, std::unique_ptr<RequestCopy> request, ObjectRef object, bool again)
+    : source_(std::move(source)), request_(std::move(request)), object_(std::move(object)), again_(again) {
   std::lock_guard lock(source_->mutex_);
   if (object_) link_ = Link::open;
   source_->link(*this);
@@ -66,6 +66,7 @@ void Reader::settle(Content::Settlement s) {
       break;
   }
   status_ = s.status;
+  let_down_ = s.let_down;
   validated_ = s.validated;
   stale_on_error_ = s.stale_on_error;
   asked_disk_ = s.asked_disk;
@@ -116,6 +117,9 @@ bool Reader::retry() {
 }
 int Reader::error_status() {
   return settled() ? status_ : 0;
+}
+bool Reader::let_down() {
+  return settled() && let_down_;
 }
 bool Reader::validated() {
   return settled() && validated_;

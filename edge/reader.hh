@@ -43,6 +43,9 @@ class Reader {
   // After `released`: true, ask Cache::find again (the answer was another variant's); false, fetch
   // by yourself.
   bool retry();
+  // It is to ask again because the fetch broke: that one says so (RequestView::let_down). error_status() is what to answer
+  // instead.
+  bool let_down();
   int error_status();
   // What became of the fetch this reader follows, for Cache-Status: true when its answer was taken
   // over by the store.
@@ -71,7 +74,7 @@ class Reader {
   enum class Link : uint8_t { pending, open, released, retry, failed };
   // Follows a fetch. `request` (null for the one who leads) is what decides whether its answer
   // fits.
-  Reader(std::shared_ptr<Content> source, std::unique_ptr<RequestCopy> request, ObjectRef object);
+  Reader(std::shared_ptr<Content> source, std::unique_ptr<RequestCopy> request, ObjectRef object, bool again = false);
   void begin();
   // What is read once the link is open.
   Content& body() const { return object_ ? *object_->content() : *source_; }
@@ -82,6 +85,9 @@ class Reader {
   ObjectRef object_;
   Link link_ = Link::pending;  // guarded by the source's lock until settled_
   int status_ = 0;
+  const bool again_ = false;  // it was let down before
+  bool let_down_ = false;
+  bool cut_ = false;  // guarded by the body's lock
   bool validated_ = false;
   bool stale_on_error_ = false;
   bool asked_disk_ = false;

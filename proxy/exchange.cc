@@ -225,7 +225,10 @@ Exchange::Next Exchange::connect() {
         asked_disk_ = true;
         --lookups_;
       }
+      let_down_ = let_down_ || cached_->let_down();
       bypass_cache_ = !cached_->retry() || lookups_ >= most_lookups;
+      if (bypass_cache_ && cached_->let_down())
+        return answer_error(source_->failure_status());  // no herd to the server
       if (bypass_cache_) bypass_detail_ = "collapse-miss";
       cached_ = nullptr;
       source_.reset();

@@ -124,6 +124,8 @@ class Exchange final : public Recycled, public Cached::Fetcher {
   bool eligible_ = false;  // the request may be cached: only what the key knows of it reaches servers
   int lookups_ = 0;
   bool asked_disk_ = false;
+  bool let_down_ = false;        // what it followed broke
+  bool only_if_cached_ = false;  // nor is anybody asked
   const char* bypass_detail_ = nullptr;
   edge::Forward forward_ = edge::Forward::none;
   std::unique_ptr<Source> source_;

@@ -16,6 +16,7 @@ Exchange::Next Exchange::lookup() {
   if (!cache_ || !route_->to_servers() || bypass_cache_ || !head_->upgrade.empty()) return Next::more;
   edge::RequestView view = cache_view();
   view.asked_disk = asked_disk_;
+  view.let_down = let_down_;
   if (route_->cache_bypass && bypasses_cache(*route_->cache_bypass, *head_)) {
     bypass_detail_ = "rule";
     if (!route_->cache_bypass->store) return Next::more;

@@ -61,7 +61,10 @@ void Fetch::on_end(const http::Fields& trailers) {
 
 void Fetch::on_failure(const OriginFailure& failure, bool) {
   take_notes();
-  if (!discard_ && !over_) writer_->abort(proxy_.worker().wall_ms(), failure.status);
+  using Failure = edge::Writer::Failure;
+  if (!discard_ && !over_)
+    writer_->abort(proxy_.worker().wall_ms(), failure.status,
+                   failure.reached ? Failure::unanswered : Failure::unreachable);
   end();
 }
 

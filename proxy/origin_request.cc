@@ -334,7 +334,8 @@ bool OriginRequest::leave_answer(const http::ResponseHead& head, Trouble trouble
   std::string reason = trouble == Trouble::grpc ? "grpc-status " + std::string(grpc_status(head.fields))
                                                 : "HTTP " + std::to_string(head.status);
   if (trouble == Trouble::grpc || has(cluster_->config().eject.statuses, head.status)) count_failure(trouble, reason);
-  last_failure_ = OriginFailure{502, false, reason};
+  reached_ = true;
+  last_failure_ = OriginFailure{502, false, reason, reached_};
   timer_.cancel();
   std::exchange(stream_, nullptr)->release(false, false, ask_.timeouts.keepalive);
   leave_server();
@@ -392,6 +393,7 @@ void OriginRequest::fail(Trouble trouble, const std::string& reason, bool untouc
   bool idle_race = stream_ && trouble == Trouble::reset && (untouched || (stream_->reused() && !stream_->heard()));
   timer_.cancel();
   untouched = untouched || !stream_ || !stream_->sent_any();
+  reached_ = reached_ || !untouched;
   if (stream_) std::exchange(stream_, nullptr)->release(false, trouble == Trouble::timeout, ask_.timeouts.keepalive);
   if (idle_race)
     proxy_.count_stale(cluster_->pool().name);
@@ -402,13 +404,13 @@ void OriginRequest::fail(Trouble trouble, const std::string& reason, bool untouc
   if (!amid_body && trouble != Trouble::malformed && may_try_again(idle_race, untouched)) {
     // What is said when nobody else is left: 503 where nobody could be reached at all.
     int status = trouble == Trouble::timeout ? 504 : trouble == Trouble::refused ? 503 : 502;
-    last_failure_ = OriginFailure{status, false, reason};
+    last_failure_ = OriginFailure{status, false, reason, reached_};
     state_ = State::idle;
     fresh_only_ = idle_race;
     if (!idle_race) tried_.push_back(failed);
     return pick();
   }
-  OriginFailure failure{trouble == Trouble::timeout ? 504 : 502, false, reason};
+  OriginFailure failure{trouble == Trouble::timeout ? 504 : 502, false, reason, reached_};
   last_failure_ = failure;
   state_ = State::over;
   if (!amid_body) return give_up(failure);

@@ -20,6 +20,7 @@ struct OriginFailure {
   int status = 502;        // 502, 503 (no server) or 504: what a client is told
   bool no_server = false;  // nobody was there to try
   std::string reason;      // "connection refused", "no answer within 1000 ms"
+  bool reached = false;    // a server had the request, which may be why it failed
 };
 
 class OriginRequest final : public ServerStream::User, public loop::Runnable {
@@ -125,7 +126,8 @@ class OriginRequest final : public ServerStream::User, public loop::Runnable {
   uint64_t unsent_ = 0;   // of stream_, when it was looked at last
   int64_t asked_us_ = 0;  // when the server had the whole request, where its latency is asked for; 0: not yet
   bool in_callback_ = false;
-  bool alone_ = false;  // a hedge: the first request does what retries there are
+  bool reached_ = false;  // a server that failed had some of the request
+  bool alone_ = false;    // a hedge: the first request does what retries there are
   loop::Timer timer_;
   std::unique_ptr<QueuePlace> place_;  // while every server is full
   std::unique_ptr<Hedge> hedge_;

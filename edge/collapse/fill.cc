@@ -77,7 +77,7 @@ std::unique_ptr<Reader> Fill::leader() {
 
 std::unique_ptr<Reader> Fill::follower(const RequestView& request) {
   auto copy = object_ ? nullptr : std::make_unique<RequestCopy>(request.head);
-  return std::unique_ptr<Reader>(new Reader(content_, std::move(copy), object_));
+  return std::unique_ptr<Reader>(new Reader(content_, std::move(copy), object_, request.let_down));
 }
 
 bool Fill::fits(const Reader& reader, const std::string& names, const std::string& values) const {
@@ -262,17 +262,22 @@ bool Fill::finish(const http::Fields& trailers) {
   return true;
 }
 
-void Fill::abort(int64_t now_ms, int status) {
+void Fill::abort(int64_t now_ms, int status, Writer::Failure failure) {
   if (now_ms == 0) now_ms = found_ms_;
   if (status != 0 && stale_) {
     if (may_stand_in(Object::StandIn::unreachable, now_ms)) serve_stale(now_ms);
     store_->pause_validation(*this, now_ms + error_note_ms);
   }
   store_->retire(*this, 0, false);
-  content_->settle([&](const Reader&) {
+  content_->settle([&](const Reader& reader) {
     Settlement s;
-    s.kind = status == 0 ? Kind::released : Kind::failed;
     s.status = status;
+    s.kind = status == 0 ? Kind::released : Kind::failed;
+    // Whoever follows may fare better, but not as often as it takes.
+    if (status != 0 && failure == Writer::Failure::unanswered && reader.request_ && !reader.again_) {
+      s.kind = Kind::retry;
+      s.let_down = true;
+    }
     return s;
   });
   content_->fail();

@@ -19,7 +19,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   Writer::Verdict head(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
   bool append(Slice bytes);
   bool finish(const http::Fields& trailers);
-  void abort(int64_t now_ms, int status);
+  void abort(int64_t now_ms, int status, Writer::Failure failure = Writer::Failure::unanswered);
 
   // A reader of this fill's answer. The leader's fits whatever comes; a follower's request is
   // compared.

@@ -38,7 +38,10 @@ class Cached final : public Source, public Recycled {
   // After `released`: it waited for the disk, which needn't be asked again.
   bool asked_disk() const { return !parts_ && reader().asked_disk(); }
   bool retry() const { return parts_ ? parts_->outdated() : reader().retry(); }  // after `released`
-  Text cache_status() const;                                                     // after `ready`
+  bool let_down() const { return !parts_ && reader().let_down(); }  // … and failure_status() is to be told
+  // After `failed`: it lacks a part, and the client wants nothing but what is stored.
+  bool may_not_fetch() const { return parts_ != nullptr; }
+  Text cache_status() const;  // after `ready`
 
  private:
   // Of a multipart answer.

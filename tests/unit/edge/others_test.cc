@@ -160,5 +160,45 @@ TEST(Others, ARefusedPartLeavesThoseThatAreThere) {
 
 // ── a fetch that fails ──
 
+struct Crowd {
+  explicit Crowd(int count, bool let_down = false) {
+    Request request("/b");
+    RequestView view = request.at(start_ms);
+    view.let_down = let_down;
+    lead = cache.find(view);
+    for (int i = 0; i < count; ++i) {
+      followers.push_back(cache.find(view));
+      EXPECT_EQ(followers.back().outcome, Outcome::follow);
+    }
+  }
+  Cache cache{config(), 1};
+  Lookup lead;
+  std::vector<Lookup> followers;
+};
+
+TEST(Others, WhatOneRequestBreaksTheOthersTryOnceMore) {
+  for (bool let_down : {false, true}) {
+    Crowd crowd(3, let_down);
+    crowd.lead.writer->abort(start_ms, 504);
+    EXPECT_EQ(crowd.lead.reader->state(), Reader::State::failed);
+    EXPECT_EQ(crowd.lead.reader->error_status(), 504);
+    for (Lookup& f : crowd.followers) {
+      EXPECT_EQ(f.reader->state(), let_down ? Reader::State::failed : Reader::State::released);
+      EXPECT_EQ(f.reader->retry(), !let_down);
+      EXPECT_EQ(f.reader->let_down(), !let_down);
+      EXPECT_EQ(f.reader->error_status(), 504);
+    }
+  }
+}
+
+TEST(Others, AServerThatIsNotThereIsNobodysFault) {
+  Crowd crowd(3);
+  crowd.lead.writer->abort(start_ms, 503, Writer::Failure::unreachable);
+  for (Lookup& f : crowd.followers) {
+    EXPECT_EQ(f.reader->state(), Reader::State::failed);
+    EXPECT_EQ(f.reader->error_status(), 503);
+  }
+}
+
 }  // namespace
 }  // namespace portolan::edge::test

@@ -181,6 +181,8 @@ ObjectBuilder::Refreshed ObjectBuilder::refreshed(const Object& old, const http:
     now.no_cache = old.freshness_.no_cache;
     now.must_revalidate = old.freshness_.must_revalidate;
     now.stale_if_error_ms = old.freshness_.stale_if_error_ms;
+    now.stale_if_unreachable_ms = old.freshness_.stale_if_unreachable_ms;
+    now.stale_while_revalidate_ms = old.freshness_.stale_while_revalidate_ms;
   }
   bool good = storable(rules, facts, ruled.counts(), now).store;
   auto encodings = old.encodings_ ? Encodings::of(rules, timed, old.encodings_.get()) : nullptr;

@@ -30,7 +30,8 @@ struct Freshness {
   bool must_revalidate = false;           // never served stale because a client asks for it
   bool immutable = false;                 // while it is fresh, no client's reload validates it (RFC 8246)
   bool heuristic = false;
-  bool status_ruled = false;  // a rule of the configuration names its status
+  bool status_ruled = false;   // a rule of the configuration names its status
+  bool stand_in_said = false;  // how long it stands in for errors, or that it mustn't: no rule adds to that; not saved
 };
 
 class Object {

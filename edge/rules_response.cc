@@ -35,10 +35,11 @@ int64_t ms_of(const std::optional<uint32_t>& seconds) {
 
 // RFC 5861, within what RFC 9111 §4.2.4 allows.
 void set_stale_windows(const Rules& rules, const http::CacheDirectives& d, int status, Freshness& f) {
-  if (f.no_cache || d.must_revalidate || d.proxy_revalidate) return;
   // §5.2.2.10: s-maxage is proxy-revalidate, too. On the open Internet it stands beside these two more often than not,
   // and means them.
-  if (d.s_maxage && !rules.cdn_safe) return;
+  const bool forbidden = f.no_cache || d.must_revalidate || d.proxy_revalidate || (d.s_maxage && !rules.cdn_safe);
+  f.stand_in_said = forbidden || d.stale_if_error;
+  if (forbidden) return;
   f.stale_while_revalidate_ms = ms_of(d.stale_while_revalidate);
   f.stale_if_error_ms = f.stale_if_unreachable_ms = ms_of(d.stale_if_error);
   if (!d.stale_if_error && !d.s_maxage && status < 400)

@@ -128,7 +128,10 @@ void Ruled::settle(Freshness& f) const {
     f.lifetime_ms = f.initial_age_ms + *rule_->ttl_s * 1000;
     f.heuristic = false;
   }
-  if (rule_->stale_if_error_s && f.stale_if_error_ms == 0) f.stale_if_error_ms = *rule_->stale_if_error_s * 1000;
+  if (rule_->stale_if_error_s && !f.stand_in_said) {
+    f.stale_if_error_ms = *rule_->stale_if_error_s * 1000;
+    f.stale_if_unreachable_ms = std::max(f.stale_if_unreachable_ms, f.stale_if_error_ms);
+  }
   if (rule_->immutable) f.immutable = true;
   f.status_ruled = !rule_->statuses.empty();
 }

@@ -182,10 +182,10 @@ class Fallback(Cdn):
         page = os.path.join(self.folder, 'down.html')
         with open(page, 'wb') as file:
             file.write(b'<h1>back soon</h1>')
-        first, _ = self.origin(lambda _: (200, 'Connection: close\r\nCache-Control: max-age=1\r\n', b'first'))
-        second, _ = self.origin(lambda _: (200, 'Connection: close\r\nCache-Control: max-age=1\r\n', b'second'))
+        first, _ = self.origin(lambda _: (200, 'Connection: close\r\nCache-Control: s-maxage=1\r\n', b'first'))
+        second, _ = self.origin(lambda _: (200, 'Connection: close\r\nCache-Control: s-maxage=1\r\n', b'second'))
         edge = self.edge(first, second, listener=f'error_pages = {{ 5xx = "{page}" }}',
-                         cache='ttl = [ { stale_if_error = "1h" } ]')
+                         cache='stale_if_unreachable = "0s"\nttl = [ { stale_if_error = "1h" } ]')
         bodies = {edge.get(f'/{n}').body for n in range(4)}
         self.assertEqual(bodies, {b'first', b'second'})
         first.close()

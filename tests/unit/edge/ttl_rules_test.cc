@@ -245,19 +245,69 @@ TEST(TtlRules, ReloadsOfImmutableOnesAreAnsweredFromTheCache) {
 }
 
 TEST(TtlRules, StandInWhileTheServerFails) {
+  const struct {
+    const char* control;
+    const char* profile;
+    int64_t error_s, unreachable_s;  // how long; the rule says an hour, the configuration a minute
+  } rows[] = {
+      {"max-age=10", "cdn-safe", 3600, 3600},
+      {"s-maxage=10", "cdn-safe", 3600, 3600},
+      {"s-maxage=10", "rfc", 0, 0},  // RFC 9111 §5.2.2.10
+      {"max-age=10", "rfc", 3600, 3600},
+      {"max-age=10, must-revalidate", "cdn-safe", 0, 0},  // §5.2.2.2
+      {"max-age=10, proxy-revalidate", "cdn-safe", 0, 0},
+      {"max-age=10, no-cache", "cdn-safe", 0, 0},
+      {"max-age=10, stale-if-error=5", "cdn-safe", 5, 5},  // the server's own counts
+      {"max-age=10, stale-if-error=0", "cdn-safe", 0, 0},
+  };
+  for (const auto& row : rows) {
+    TtlRule r = rule(10);
+    r.stale_if_error_s = 3600;
+    CacheConfig c = with({r});
+    c.profile = row.profile;
+    c.stale_if_unreachable_ms = 60'000;
+    for (int64_t after_s : {1, 4, 6, 59, 61, 3599, 3601}) {
+      for (bool answers : {false, true}) {
+        Cache cache(c, 1);
+        store(cache, "/a", {{"Cache-Control", row.control}, {"ETag", "\"1\""}}, "old");
+        int64_t now = start_ms + (10 + after_s) * 1000;
+        Request request("/a");
+        Lookup l = cache.find(request.at(now));
+        ASSERT_EQ(l.outcome, Outcome::stale);
+        if (answers) {
+          l.writer->head(Response({}, 503).head, now, now);
+        } else {
+          l.writer->abort(now, 502);
+        }
+        EXPECT_EQ(l.reader->stale_on_error(), after_s < (answers ? row.error_s : row.unreachable_s))
+            << row.control << " " << row.profile << " " << after_s << " s, " << answers;
+      }
+    }
+  }
+}
+
+TEST(TtlRules, AConfigurationThatSaysLongerCountsWhereNobodyAnswers) {
   TtlRule r = rule(10);
-  r.stale_if_error_s = 3600;
+  r.stale_if_error_s = 5;
   Validated v(r);
   store(v.cache, "/a", {}, "old");
   Lookup l = v.find(start_ms + 60'000);
-  ASSERT_EQ(l.outcome, Outcome::stale);
   l.writer->abort(start_ms + 60'000, 502);
   EXPECT_TRUE(l.reader->stale_on_error());
-  EXPECT_EQ(drain(*l.reader), "old");
-  store(v.cache, "/b", {{"Cache-Control", "max-age=1, stale-if-error=5"}}, "b");
-  Request b("/b");
-  EXPECT_FALSE(v.cache.find(b.at(start_ms + 30'000)).object->may_stand_in(Object::StandIn::error, start_ms + 30'000))
-      << "the server's own counts";
+}
+
+// What is kept of a dressed answer says nothing of the server's must-revalidate any more.
+TEST(TtlRules, ASilent304LeavesWhatTheServerForbade) {
+  TtlRule r = rule(std::nullopt);
+  r.cache_control = "max-age=10";
+  r.stale_if_error_s = 3600;
+  Validated v(r);
+  store(v.cache, "/a", {{"Cache-Control", "max-age=10, must-revalidate"}, {"ETag", "\"1\""}}, "old");
+  int64_t now = start_ms + 15'000;
+  v.validate(now, {{"ETag", "\"1\""}});
+  now += 15'000;
+  for (auto how : {Object::StandIn::error, Object::StandIn::unreachable, Object::StandIn::validation})
+    EXPECT_FALSE(v.kept->may_stand_in(how, now)) << static_cast<int>(how);
 }
 
 }  // namespace

@@ -57,6 +57,14 @@ void Writer::wait_writable(std::shared_ptr<Waker> waker) {
   fill_->content().wait_writable(std::move(waker));
 }
 
+bool Writer::held_up() const {
+  return !done_ && !run_ && fill_->content().held_up();
+}
+
+void Writer::cut_slow() {
+  if (!done_ && !run_) fill_->content().cut_slow();
+}
+
 bool Writer::wanted() const {
   return !done_ && (run_ ? run_->wanted() : fill_->content().wanted());
 }

@@ -113,6 +113,10 @@ class Writer {
   // is being stored.
   bool writable() const;
   void wait_writable(std::shared_ptr<Waker> waker);
+  // Of what isn't stored: the window is full, and a reader waits at its head for one a whole window behind.
+  bool held_up() const;
+  // Where that is so: those behind are cut (`failed` amid the body). Never a reader alone.
+  void cut_slow();
   // False: nothing is stored and nobody reads: the fetch may as well end.
   bool wanted() const;
   // The body is whole. False: it isn't (Content-Length disagrees): taken as abort().

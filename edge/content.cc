@@ -174,6 +174,33 @@ uint64_t Content::slowest() const {
   return low;
 }
 
+bool Content::holds_up() const {
+  if (!windowed() || size() - slowest() < window_bytes) return false;
+  for (const Reader* r = readers_; r; r = r->next_)
+    if (r->link_ == Reader::Link::open && r->waker_ && r->position_ >= size() && r->position_ < r->stop_) return true;
+  return false;
+}
+
+bool Content::held_up() const {
+  if (!windowed()) return false;
+  std::lock_guard lock(mutex_);
+  return holds_up();
+}
+
+void Content::cut_slow() {
+  Wakes wakes;
+  std::lock_guard lock(mutex_);
+  if (!holds_up()) return;
+  for (Reader *r = readers_, *next; r; r = next) {
+    next = r->next_;
+    if (r->position_ + window_bytes > size()) continue;
+    r->cut_ = true;
+    unlink(*r);
+    if (r->waker_) wakes.list.push_back(std::move(r->waker_));
+  }
+  drop_passed(wakes);
+}
+
 void Content::drop_passed(Wakes& wakes) {
   uint64_t low = slowest();
   uint64_t before = base_;

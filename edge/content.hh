@@ -5,7 +5,7 @@
 //
 // Stored bodies keep every byte and never slow their producer. A windowed body (one that isn't
 // stored, or no longer) drops what all its readers have passed and holds its producer back when it
-// is `window_bytes` ahead of the slowest.
+// is `window_bytes` ahead of the slowest. Who holds others up for long is cut: cut_slow().
 //
 // Threads: any. Once complete and not windowed, reading takes no lock.
 #include <atomic>
@@ -99,6 +99,10 @@ class Content {
   bool writable() const;
   bool wanted() const;  // stored, or read by somebody
   void wait_writable(std::shared_ptr<Waker> waker);
+  // The window is full, and a reader waits at its head for one that is a whole window behind.
+  bool held_up() const;
+  // Where that is so: those behind are cut, and the producer may go on.
+  void cut_slow();
   void complete(const http::Fields& trailers);
   // Complete at once, with its bytes on a disk: nothing was appended. `reader`: who reads what the page cache doesn't have,
   // so that no loop waits for it; both outlive everybody who reads.
@@ -144,6 +148,7 @@ class Content {
   void unlink(Reader& reader);
   void drop_passed(Wakes& wakes);
   uint64_t slowest() const;
+  bool holds_up() const;
   void wake_readers(Wakes& wakes);
   void push(Slice bytes);
   void copy_in(std::string_view bytes);

@@ -95,6 +95,7 @@ Reader::State Reader::state() {
   }
   std::lock_guard lock(body.mutex_);
   if (position_ >= stop_) return State::end;
+  if (cut_ || position_ < body.base_) return State::failed;
   if (position_ < body.size()) return State::more;
   switch (body.phase()) {
     case Content::Phase::growing:
@@ -183,7 +184,7 @@ size_t Reader::read(Body& out, size_t max) {
   }
   Wakes wakes;
   std::lock_guard lock(body.mutex_);
-  if (position_ < body.base_ || position_ >= body.size()) return 0;
+  if (cut_ || position_ < body.base_ || position_ >= body.size()) return 0;
   uint64_t from = position_;
   uint64_t n = body.copy_out(from, count, out);
   position_ += n;

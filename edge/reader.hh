@@ -27,7 +27,7 @@ class Reader {
     wait,      // object() is set; bytes will come: wait()
     end,       // all was read; trailers() holds what came
     failed,    // the fetch failed: before the head when object() is empty (error_status() says how),
-               // else amid the body
+               // else amid the body; or this reader was too slow for the others of a body that isn't stored
   };
 
   // Reads an object of a hit. (Readers of fetches come from Cache::find.)

@@ -1,5 +1,7 @@
 #include "proxy/fetch.hh"
 
+#include <algorithm>
+
 #include "proxy/filters.hh"
 #include "proxy/proxy.hh"
 
@@ -7,6 +9,8 @@ namespace portolan::proxy {
 namespace {
 
 constexpr size_t most_interims = 16 * 1024;  // bytes that wait for a slow client; more are dropped
+constexpr int64_t look_every_ms = 250;
+constexpr int most_held_looks = 8;  // more of them than others, until who holds up is cut
 
 }  // namespace
 
@@ -17,6 +21,7 @@ Fetch::Fetch(Proxy& proxy, std::shared_ptr<Cluster> cluster, OriginRequest::Ask 
       writer_(std::move(writer)),
       note_(std::move(note)),
       waker_(std::make_shared<WorkerWaker>(proxy.worker(), *this)),
+      look_(proxy.worker(), this, &loop::Calls<&Fetch::look_at_readers>::call),
       asked_ms_(proxy.worker().wall_ms()),
       origin_(proxy, std::move(cluster), std::move(ask), *this) {}
 
@@ -71,8 +76,20 @@ void Fetch::on_failure(const OriginFailure& failure, bool) {
 bool Fetch::wants_more() {
   if (over_) return false;
   if (discard_ || writer_->writable()) return true;
+  if (!look_.armed()) look_.set(look_every_ms);
   writer_->wait_writable(waker_);
   return writer_->writable();
+}
+
+// Readers of about the same speed wait for each other a little all the time. Who keeps others waiting most of it is cut.
+void Fetch::look_at_readers() {
+  if (over_) return;
+  held_looks_ = std::max(0, held_looks_ + (writer_->held_up() ? 1 : -1));
+  if (held_looks_ == most_held_looks) {
+    held_looks_ = 0;
+    writer_->cut_slow();
+  }
+  if (held_looks_ > 0 || !writer_->writable()) look_.set(look_every_ms);
 }
 
 void Fetch::run() {

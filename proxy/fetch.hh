@@ -1,6 +1,7 @@
 #pragma once
 // A fetch that fills the cache. It belongs to the worker, not to a client: exchanges follow it at their own pace through
-// edge::Reader, on this worker or another, and any of them may leave.
+// edge::Reader, on this worker or another, and any of them may leave. Of an answer that isn't stored and has several readers,
+// one that keeps the others waiting for some two seconds is cut; whoever reads alone takes the time it needs.
 #include <memory>
 
 #include "edge/cache.hh"
@@ -35,6 +36,7 @@ class Fetch final : public OriginRequest::Consumer, public loop::Mortal, public 
   bool wants_more() override;
   void run() override;  // the cache has room again
   void take_notes();
+  void look_at_readers();
   void end();
 
   Proxy& proxy_;
@@ -42,6 +44,8 @@ class Fetch final : public OriginRequest::Consumer, public loop::Mortal, public 
   std::unique_ptr<edge::Writer> writer_;
   std::shared_ptr<FetchNote> note_;
   std::shared_ptr<WorkerWaker> waker_;
+  loop::Timer look_;  // while an answer that isn't stored waits for its readers
+  int held_looks_ = 0;
   int64_t asked_ms_ = 0;
   bool discard_ = false;  // the readers have what they need: the rest of the body is dropped
   bool over_ = false;

@@ -74,5 +74,97 @@ TEST_F(OthersScenario, OfAServerThatIsNotThereAllAreToldAtOnce) {
 
 // RFC 9111 §4.4: whichever route it takes.
 // What isn't stored is there only once, from its beginning to its end.
+TEST_F(OthersScenario, SeveralRangesInAnyOrderOfWhatIsNotStored) {
+  const std::string body = "01" + std::string(60'000, 'x') + "89";
+  for (const char* order : {"0-1,60002-60003", "60002-60003,0-1"}) {
+    auto client = w.client();
+    client.asks("GET /a", std::string("Range: bytes=") + order + "\r\n");
+    auto server = w.origin().accepts();
+    server.receives();
+    server.answers(body, "Cache-Control: no-store\r\nConnection: close\r\n");
+    Message answer = client.gets();
+    EXPECT_TRUE(answer.body == body || answer.status() == 206) << answer.status();
+    EXPECT_NE(answer.body.find("01"), std::string::npos) << order;
+    EXPECT_NE(answer.body.find("89"), std::string::npos) << order;
+  }
+}
+
+class SharedWindow : public ::testing::Test {
+ protected:
+  static edge::CacheConfig settings() {
+    edge::CacheConfig config;
+    config.memory_bytes = 8 << 20;
+    config.max_object_bytes = 100'000;
+    return config;
+  }
+  static constexpr size_t size = 64 << 20;  // more than the sockets between take
+
+  ServerEnd begins(Client& client) {
+    client.asks("GET /growing");
+    ServerEnd server = w.origin().accepts();
+    server.receives();
+    return server;
+  }
+  void answers(ServerEnd& server) {
+    server.sends("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n4000000\r\n");
+  }
+  // Until no more gets through; how much did.
+  size_t moves(ServerEnd& server, Client& client) {
+    for (int stuck = 0; stuck < 5; ++stuck) {
+      size_t poured = server.pours(std::min<size_t>(size - poured_, 1 << 20)), waiting = client_has(client);
+      read_ += client.reads(waiting);
+      read_.erase(0, read_.size() - std::min<size_t>(read_.size(), 10));
+      w.settle();
+      poured_ += poured;
+      if (poured + waiting > 0) stuck = 0;
+    }
+    return poured_;
+  }
+  static size_t client_has(Client& client) {
+    int waiting = 0;
+    ::ioctl(client.fd(), FIONREAD, &waiting);
+    return static_cast<size_t>(waiting);
+  }
+  World w{{.cache = settings()}};
+  size_t poured_ = 0;
+  std::string read_;  // the last of it
+};
+
+TEST_F(SharedWindow, OneWhoHoldsTheOthersIsCut) {
+  auto fast = w.client(), slow = w.client();
+  auto server = begins(fast);
+  slow.asks("GET /growing");
+  w.settle();
+  answers(server);
+  fast.gets_head();
+  slow.gets_head();
+  size_t got = moves(server, fast);
+  ASSERT_LT(got, size);
+  EXPECT_LT(w.cache->stats().passing_bytes, 2u << 20);
+  w.advance(3'000);
+  EXPECT_EQ(moves(server, fast), size);
+  server.sends("\r\n0\r\n\r\n");
+  moves(server, fast);
+  std::string end = read_;
+  while (!end.ends_with("x\r\n0\r\n\r\n") && !HasFailure()) end += fast.reads(1);
+  slow.is_cut();
+  EXPECT_EQ(w.count("portolan_responses_cut_total"), 1u);
+}
+
+TEST_F(SharedWindow, OneAloneMayTakeItsTime) {
+  auto slow = w.client();
+  auto server = begins(slow);
+  answers(server);
+  slow.gets_head();
+  while (size_t n = server.pours(size - poured_)) poured_ += n;
+  ASSERT_LT(poured_, size);
+  w.advance(3'000);
+  while (poured_ < size) {
+    slow.reads(1 << 20);
+    poured_ += server.pours(size - poured_);
+  }
+  EXPECT_EQ(w.count("portolan_responses_cut_total"), 0u);
+}
+
 }  // namespace
 }  // namespace portolan::scenario

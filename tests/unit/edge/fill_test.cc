@@ -174,39 +174,108 @@ TEST(Fill, WhatBreaksIsNeverStored) {
   }
 }
 
-TEST(Fill, TooLongStreamsThroughAWindow) {
-  Cache cache(config(8 << 20, 100'000), 1);
-  Request request("/a");
-  Lookup lead = cache.find(request.at(start_ms));
-  Lookup slow = cache.find(request.at(start_ms));
-  Response response(minute);
-  EXPECT_EQ(lead.writer->head(response.head, start_ms, start_ms), Verdict::stored);
-  std::string whole = pattern(6 << 20);
-  Body fast_got, slow_got;
-  auto waker = std::make_shared<CountingWaker>();
-  size_t at = 0, stalls = 0, stored = 0;
-  while (at < whole.size()) {
+// A body that turned out too long to be stored, with its window full.
+struct Windowed {
+  Windowed() {
+    lead = cache.find(request.at(start_ms));
+    slow = cache.find(request.at(start_ms));
+    EXPECT_EQ(lead.writer->head(Response(minute).head, start_ms, start_ms), Verdict::stored);
+  }
+  void pour() {
     while (lead.writer->writable() && at < whole.size()) {
       size_t n = std::min<size_t>(16'000, whole.size() - at);
       stored += lead.writer->append(Slice::copy_of(std::string_view(whole).substr(at, n)));
       at += n;
-      lead.reader->read(fast_got, 1 << 20);
+      while (reading && lead.reader->state() == State::more) lead.reader->read(fast_got, 1 << 20);
     }
     EXPECT_LE(cache.stats().passing_bytes, Content::window_bytes + 100'000);
-    if (at == whole.size()) break;
-    ++stalls;
-    int before = waker->count;
-    lead.writer->wait_writable(waker);
-    EXPECT_EQ(waker->count, before);
-    while (waker->count == before) ASSERT_GT(slow.reader->read(slow_got, 20'000), 0u);
   }
-  EXPECT_GT(stalls, 3u);
-  EXPECT_EQ(stored, 6u);
-  EXPECT_TRUE(lead.writer->finish());
-  EXPECT_EQ(fast_got.to_string() + drain(*lead.reader), whole);
-  EXPECT_EQ(slow_got.to_string() + drain(*slow.reader), whole);
-  EXPECT_EQ(cache.stats().objects, 0u);
-  EXPECT_EQ(cache.stats().too_large, 1u);
+  std::shared_ptr<CountingWaker> wait(Reader& reader) {
+    auto waker = std::make_shared<CountingWaker>();
+    reader.wait(waker);
+    return waker;
+  }
+  Cache cache{config(8 << 20, 100'000), 1};
+  Request request{"/a"};
+  Lookup lead, slow;
+  std::string whole = pattern(6 << 20);
+  Body fast_got;
+  size_t at = 0, stored = 0;
+  bool reading = true;
+};
+
+TEST(Fill, TooLongStreamsThroughAWindow) {
+  Windowed w;
+  Body slow_got;
+  auto waker = std::make_shared<CountingWaker>();
+  for (int stall = 0; stall < 20; ++stall) {
+    w.pour();
+    int before = waker->count;
+    w.lead.writer->wait_writable(waker);
+    EXPECT_EQ(waker->count, before);
+    while (waker->count == before) ASSERT_GT(w.slow.reader->read(slow_got, 20'000), 0u);
+  }
+  EXPECT_EQ(w.stored, 6u);
+  w.pour();
+  w.wait(*w.lead.reader);
+  w.lead.writer->wait_writable(waker);
+  ASSERT_TRUE(w.lead.writer->held_up());
+  int before = waker->count;
+  w.lead.writer->cut_slow();
+  EXPECT_EQ(waker->count, before + 1) << "the producer goes on";
+  Body more;
+  EXPECT_EQ(w.slow.reader->state(), State::failed);
+  EXPECT_EQ(w.slow.reader->read(more, 1000), 0u);
+  while (w.at < w.whole.size()) w.pour();
+  EXPECT_TRUE(w.lead.writer->finish());
+  EXPECT_EQ(w.fast_got.to_string() + drain(*w.lead.reader), w.whole);
+  EXPECT_EQ(w.slow.reader->state(), State::failed);
+  EXPECT_TRUE(w.whole.starts_with(slow_got.to_string()));
+  EXPECT_EQ(w.cache.stats().objects, 0u);
+  EXPECT_EQ(w.cache.stats().too_large, 1u);
+  EXPECT_EQ(w.cache.stats().passing_bytes, 0u);
+}
+
+TEST(Fill, NobodyIsCutWhoHoldsUpNobody) {
+  Windowed w;
+  w.reading = false;
+  w.pour();  // both are slow
+  EXPECT_FALSE(w.lead.writer->held_up());
+  w.lead.writer->cut_slow();
+  EXPECT_EQ(w.slow.reader->state(), State::more);
+  EXPECT_EQ(w.lead.reader->state(), State::more);
+  w.lead.reader->select(0, 10);
+  w.lead.reader->read(w.fast_got, 10);
+  EXPECT_EQ(w.lead.reader->state(), State::end);
+  while (w.slow.reader->state() == State::more) w.slow.reader->read(w.fast_got, 1 << 20);
+  w.wait(*w.slow.reader);
+  EXPECT_TRUE(w.lead.writer->held_up());
+  w.lead.writer->cut_slow();
+  EXPECT_TRUE(w.lead.writer->writable());
+  EXPECT_EQ(w.lead.reader->state(), State::end) << "it has all it asked for";
+  w.lead.reader.reset();
+  w.pour();  // one alone
+  auto waker = w.wait(*w.slow.reader);
+  EXPECT_EQ(waker->count, 1);
+  EXPECT_FALSE(w.lead.writer->held_up());
+  w.lead.writer->cut_slow();
+  EXPECT_EQ(w.slow.reader->state(), State::more);
+}
+
+TEST(Fill, OnlyThoseAWholeWindowBehindAreCut) {
+  Windowed w;
+  Lookup near = w.cache.find(w.request.at(start_ms));
+  ASSERT_EQ(near.outcome, Outcome::follow);
+  w.pour();
+  w.wait(*w.lead.reader);
+  auto waker = w.wait(*w.slow.reader);
+  EXPECT_EQ(waker->count, 1) << "it has what to read";
+  Body got;
+  near.reader->read(got, 20'000);
+  w.lead.writer->cut_slow();
+  EXPECT_EQ(w.slow.reader->state(), State::failed);
+  EXPECT_EQ(near.reader->state(), State::more);
+  EXPECT_TRUE(w.lead.writer->writable());
 }
 
 // Of several that match, the most recent is used (RFC 9111 §4): not the one whose body took longest.

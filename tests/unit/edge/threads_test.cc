@@ -141,7 +141,7 @@ TEST(Threads, FetchFollowPurgeEvictReload) {
   EXPECT_EQ(cache.stats().bytes, Cache(c, 1).stats().bytes);
 }
 
-// A producer held back by slow readers, each on its own thread.
+// A producer held back by readers, each on its own thread; one of them stops, and is cut.
 TEST(Threads, AWindowWithSlowReaders) {
   Cache cache(config(8 << 20, 100'000), 1);
   Request request("/big");
@@ -149,6 +149,7 @@ TEST(Threads, AWindowWithSlowReaders) {
   std::vector<std::unique_ptr<Reader>> readers;
   for (int i = 0; i < 3; ++i) readers.push_back(cache.find(request.at(start_ms)).reader);
   readers.push_back(std::move(lead.reader));
+  std::unique_ptr<Reader> stopped = cache.find(request.at(start_ms)).reader;
   std::vector<std::thread> threads;
   std::atomic<uint64_t> read{0};
   for (auto& reader : readers) {
@@ -161,17 +162,24 @@ TEST(Threads, AWindowWithSlowReaders) {
   Response response(Pairs{{"Cache-Control", "max-age=60"}});
   lead.writer->head(response.head, start_ms, start_ms);
   std::string part(16'000, 'x');
+  int cuts = 0;
   for (int i = 0; i < 400; ++i) {
-    while (!lead.writer->writable()) {
+    for (int held = 0; !lead.writer->writable(); ++held) {
       auto signal = std::make_shared<Signal>();
       lead.writer->wait_writable(signal);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (held < 300 || !lead.writer->held_up()) continue;  // one that reads isn't that slow
+      lead.writer->cut_slow();
       signal->wait();
+      ++cuts;
     }
     lead.writer->append(Slice::copy_of(part));
   }
   EXPECT_TRUE(lead.writer->finish());
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(read.load(), 4u * 400 * 16'000);
+  EXPECT_EQ(cuts, 1);
+  EXPECT_EQ(stopped->state(), Reader::State::failed);
 }
 
 }  // namespace

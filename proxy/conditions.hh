@@ -25,6 +25,7 @@ struct RouteQuery {
   const IpAddress* client = nullptr;  // unmapped
   ClientCountry* country = nullptr;   // asked only where a route names countries
   const geo::Table* geo = nullptr;
+  std::vector<size_t>* all = nullptr;  // not the first route is asked for, but every one of host and path, into this
 };
 
 class Conditions {

@@ -104,18 +104,24 @@ std::unique_ptr<Fetch> Exchange::make_fetch(std::unique_ptr<edge::Writer> writer
                                  std::move(note));
 }
 
-// RFC 9111 §4.4: a successful unsafe request makes what is stored of its target useless; to a POST the answer may be
-// what is to be stored of it.
+// RFC 9111 §4.4: a successful unsafe request makes what is stored of its target useless, whichever route its readers take;
+// to a POST the answer may be what is to be stored of it.
 void Exchange::note_unsafe(const Answer& head) {
-  if (http::is_safe(head_->method) || !head.fields) return;
+  if (!head.fields || !route_ || !route_->to_servers() || head.status >= 400) return;
   http::ResponseHead response;
   response.status = head.status;
   response.fields = *head.fields;
-  edge::RequestView request = cache_view();
-  int64_t now_ms = request.now_ms;
-  cache_->invalidate(request, response);
+  int64_t now_ms = proxy_.worker().wall_ms();
+  std::vector<const edge::Cache*> done;
+  for (size_t route : snapshot_->router->all_of(host_, head_->path)) {
+    edge::Cache* cache = snapshot_->route_caches[route].get();
+    if (!cache || std::find(done.begin(), done.end(), cache) != done.end()) continue;
+    done.push_back(cache);
+    cache->invalidate({*head_, client_.scheme, authority_, now_ms}, response);
+  }
   const http::ResponseHead* whole = source_->response();
-  if (!whole || head_->method != http::Method::post) return;
+  if (!cache_ || !whole || head_->method != http::Method::post) return;
+  edge::RequestView request = cache_view();
   int64_t took_ms = (proxy_.worker().precise_us() - downstream_.request_started_us()) / 1000;
   adopted_ = cache_->adopt(request, *whole, now_ms - took_ms, now_ms);
 }

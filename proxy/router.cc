@@ -129,6 +129,14 @@ size_t Router::match(const RouteQuery& query) const {
   return match_hosts(every_listener, query);
 }
 
+std::vector<size_t> Router::all_of(std::string_view host, std::string_view path) const {
+  std::vector<size_t> all;
+  RouteQuery query{{}, host, path, {}};
+  query.all = &all;
+  for (uint32_t hosts = 0; hosts < hosts_.size(); ++hosts) match_hosts(hosts, query);
+  return all;
+}
+
 size_t Router::match_hosts(uint32_t index, const RouteQuery& query) const {
   const Hosts& hosts = hosts_[index];
   if (hosts.exact)
@@ -171,9 +179,11 @@ size_t Router::match_regexes(uint32_t index, const RouteQuery& query) const {
     uint32_t row = prefix.ends_with('/') ? TextTable::none : path_table_.find(index * 3 + 2, prefix);
     for (const RegexCandidate* r = row == TextTable::none ? nullptr : &regexes_[row]; r; ++r) {
       if (best && best->order <= r->order) break;
-      uint32_t conditions = r->candidate.conditions;
-      if (r->path.found_in(query.path) && (conditions == unconditional || conditions_[conditions].hold(query)))
+      if (query.all) {
+        if (r->path.found_in(query.path)) query.all->push_back(r->candidate.route);
+      } else if (r->path.found_in(query.path) && holds(r->candidate, query)) {
         best = r;
+      }
       if (best == r || r->candidate.last) break;
     }
     if (prefix.empty()) return best ? best->candidate.route : none;
@@ -183,7 +193,11 @@ size_t Router::match_regexes(uint32_t index, const RouteQuery& query) const {
 
 size_t Router::first_that_holds(uint32_t row, const RouteQuery& query) const {
   for (const Candidate* c = &candidates_[row];; ++c) {
-    if (c->conditions == unconditional || conditions_[c->conditions].hold(query)) return c->route;
+    if (query.all) {
+      query.all->push_back(c->route);
+    } else if (holds(*c, query)) {
+      return c->route;
+    }
     if (c->last) return none;
   }
 }

@@ -20,6 +20,8 @@ class Router {
   explicit Router(const std::vector<RouteConfig>& routes);
   static constexpr size_t none = SIZE_MAX;
   size_t match(const RouteQuery& query) const;
+  // Every route of this host and path, whatever its listener and other conditions; one may be there twice. Allocates.
+  std::vector<size_t> all_of(std::string_view host, std::string_view path) const;
 
  private:
   // The routes of one host pattern. Its place in paths_ times three is the scope of its exact paths, one more that of its
@@ -56,6 +58,9 @@ class Router {
   size_t match_hosts(uint32_t hosts, const RouteQuery& query) const;
   size_t match_paths(uint32_t paths, const RouteQuery& query) const;
   size_t match_regexes(uint32_t paths, const RouteQuery& query) const;
+  bool holds(const Candidate& c, const RouteQuery& query) const {
+    return c.conditions == unconditional || conditions_[c.conditions].hold(query);
+  }
   size_t first_that_holds(uint32_t row, const RouteQuery& query) const;
   uint32_t host_pattern(uint32_t hosts, std::string_view host);
   uint32_t path_pattern(uint32_t paths, const RouteConfig& route, uint32_t row);

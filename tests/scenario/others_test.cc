@@ -73,6 +73,34 @@ TEST_F(OthersScenario, OfAServerThatIsNotThereAllAreToldAtOnce) {
 }
 
 // RFC 9111 §4.4: whichever route it takes.
+TEST(OthersOnRoutes, AnUnsafeRequestInvalidatesOnARouteWithoutACacheToo) {
+  proxy::RouteConfig writes;
+  writes.name = "writes";
+  writes.pool = "app";
+  writes.methods = {"PUT"};
+  World w({.cache = edge::CacheConfig{}, .routes = {writes}});
+  auto client = w.client();
+  auto change = [&](ServerEnd& server, const std::string& path, const std::string& status) {
+    client.asks("PUT " + path, "", "change");
+    server.receives();
+    server.answers("", "", status);
+    EXPECT_FALSE(client.gets().has("Cache-Status"));
+  };
+  client.asks("GET /a");
+  auto server = w.origin().accepts();
+  server.receives();
+  server.answers("old", "Cache-Control: max-age=60\r\n");
+  client.gets();
+  change(server, "/a", "403 Forbidden");
+  change(server, "/b", "200 OK");
+  EXPECT_EQ(client.get("/a").body, "old");
+  change(server, "/a", "200 OK");
+  client.asks("GET /a");
+  server.receives();
+  server.answers("new", "Cache-Control: max-age=60\r\n");
+  EXPECT_EQ(client.gets().body, "new");
+}
+
 // What isn't stored is there only once, from its beginning to its end.
 TEST_F(OthersScenario, SeveralRangesInAnyOrderOfWhatIsNotStored) {
   const std::string body = "01" + std::string(60'000, 'x') + "89";

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <regex>
+#include <set>
 
 #include "core/base/clock.hh"
 
@@ -299,6 +300,29 @@ TEST(Router, IsWhatALookAtEveryRouteWouldFind) {
       ASSERT_TRUE(!best || rank_of(routes[found], q) == best) << l << ' ' << h << ' ' << p << '?' << query << ' ' << m;
     }
   }
+}
+
+// What may have answered a request for this URL, whoever asked.
+TEST(Router, NamesEveryRouteOfAUrl) {
+  std::vector<RouteConfig> routes = house();
+  RouteConfig regex = route("regex", {"a.example"}), other = route("other-regex", {"a.example"});
+  regex.path_regex = "^/img/[0-9]+$";
+  other.path_regex = "^/img/[a-z]+$";
+  regex.methods = other.methods = {"PUT"};
+  routes.push_back(regex);
+  routes.push_back(other);
+  Router router(routes);
+  auto all = [&](const char* host, const char* path) {
+    std::set<std::string> names;
+    for (size_t i : router.all_of(host, path)) names.insert(routes[i].name);
+    return names;
+  };
+  using Names = std::set<std::string>;
+  EXPECT_EQ(all("other.test", "/"), (Names{"any", "admin"}));
+  EXPECT_EQ(all("other.test", "/api"), (Names{"any", "api", "api-exact", "api-post", "admin"}));
+  EXPECT_EQ(all("a.example", "/img/7"), (Names{"any", "host", "host-img", "host-delete", "wild", "regex", "admin"}));
+  EXPECT_EQ(all("a.example", "/secret"), (Names{"any", "host", "host-delete", "wild", "admin", "admin-host"}));
+  EXPECT_EQ(all("c.example", "/two/x"), (Names{"any", "two", "wild", "admin"}));
 }
 
 }  // namespace

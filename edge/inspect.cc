@@ -99,11 +99,12 @@ Inspection Store::inspect(const RequestView& request) {
   out.outcome = Outcome::miss;
   out.forward = Forward::uri_miss;
   out.why = "nothing is stored under this key";
+  ObjectRef found;
   {
     std::lock_guard lock(at.shard.mutex);
     auto it = at.shard.entries.find(at.key);
     Entry* entry = it == at.shard.entries.end() ? nullptr : it->second.get();
-    if (entry) look_into(*entry, facts, request, out);
+    if (entry) found = look_into(*entry, facts, request, out);
     out.on_disk = is_on_disk(key, entry, request.head.fields);
   }
   if (!facts.lookup) {
@@ -120,8 +121,7 @@ Inspection Store::inspect(const RequestView& request) {
   if (facts.only_if_cached) {
     out.outcome = Outcome::only_if_cached_miss;
     out.why += "; the request takes only what is stored: 504";
-  } else if (bool in_parts = rules.config.fragments && out.apart_ms == 0;
-             !facts.may_store || facts.head || (facts.range && !in_parts && out.outcome == Outcome::miss)) {
+  } else if (!may_lead(rules, facts, out.apart_ms > 0, found.get())) {
     out.outcome = Outcome::bypass;
     out.why += fmt::format("; the answer isn't stored for its {}", facts.head    ? "method, HEAD"
                                                                    : facts.range ? "Range"
@@ -131,7 +131,7 @@ Inspection Store::inspect(const RequestView& request) {
 }
 
 // The shard's lock is held; it follows Store::look without changing anything.
-void Store::look_into(Entry& entry, const RequestFacts& facts, const RequestView& request, Inspection& out) {
+ObjectRef Store::look_into(Entry& entry, const RequestFacts& facts, const RequestView& request, Inspection& out) {
   for (Fill* Entry::*list : {&Entry::shared_fills, &Entry::private_fills})
     for (Fill* fill = entry.*list; fill; fill = fill->next_) ++out.fetches;
   if (entry.note) out.apart_ms = std::max<int64_t>(0, entry.note->note_until_ms - request.now_ms);
@@ -154,7 +154,7 @@ void Store::look_into(Entry& entry, const RequestFacts& facts, const RequestView
     bool serves = use <= Use::serve_and_validate;
     out.outcome = serves ? Outcome::hit : Outcome::stale;
     out.forward = serves ? Forward::none : use == Use::validate_stale ? Forward::stale : Forward::request;
-    if (serves) return;
+    if (serves) return found;
     const Freshness& f = found->freshness();
     shared = shared && !f.no_cache && f.lifetime_ms != 0;
   } else if (!out.variants.empty()) {
@@ -166,6 +166,7 @@ void Store::look_into(Entry& entry, const RequestFacts& facts, const RequestView
     out.outcome = Outcome::follow;
     out.why += "; it would wait for the fetch in progress";
   }
+  return found;
 }
 
 // One turn: some buckets under the lock. False when the table grew since the walk began: every entry is elsewhere now.

@@ -169,14 +169,20 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     l.outcome = Outcome::only_if_cached_miss;
     return l;
   }
-  bool in_parts = rules.config.fragments && !noted;
-  bool lead_it = facts.may_store && !facts.head && (variant || !facts.range || in_parts);
-  if (lead_it) {
+  if (may_lead(rules, facts, noted, variant ? variant->object.get() : nullptr)) {
     lead(at, rules, facts, request, variant, shared, l, led);
   } else {
     l.detail = facts.head ? "head" : facts.range ? "range" : "no-store";
   }
   return l;
+}
+
+// A part for one who is authorised is hardly ever kept, and to learn that from the answer is to ask twice.
+bool Store::may_lead(const Rules& rules, const RequestFacts& facts, bool noted, const Object* stale) {
+  if (!facts.may_store || facts.head) return false;
+  if (!facts.range) return true;
+  if (stale) return !facts.authorization || !stale->parts();
+  return rules.config.fragments && !noted && !facts.authorization;
 }
 
 // RFC 5861 §3: one fetch for all who are served the stale object; nobody follows it.

@@ -214,11 +214,14 @@ class Store : public std::enable_shared_from_this<Store> {
   std::unique_ptr<Variant> make_note(Fill& fill, int64_t until_ms, bool only_ranges);  // without the lock
   size_t clear(Shard& shard, Entry& entry, Graveyard& graves, std::vector<std::shared_ptr<Content>>& cut);
 
-  void look_into(Entry& entry, const RequestFacts& facts, const RequestView& request, Inspection& out);  // lock held
+  // Lock held. What is stored for the request, or null.
+  ObjectRef look_into(Entry& entry, const RequestFacts& facts, const RequestView& request, Inspection& out);
   static std::vector<HotKey> hottest(Shard& shard, size_t most);
   std::vector<HotKey> hottest(size_t most);
   static bool walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, std::vector<HotKey>& found);
 
+  // Whether a request that isn't answered begins a fetch that fills the cache; `stale`: what that would validate, or null.
+  static bool may_lead(const Rules& rules, const RequestFacts& facts, bool noted, const Object* stale);
   Lookup look(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,
               std::shared_ptr<Fill>& led);
   void lead(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request, Variant* stale,

@@ -21,11 +21,25 @@ http::ResponseHead as_whole(const http::ResponseHead& part, uint64_t size) {
   return whole;
 }
 
+// The range that was asked for begins no later than the client's: where it is beyond the end, so is that. Unless it is one
+// of several, or If-Range makes it the whole.
+bool is_beyond_as_well(const http::Fields& request) {
+  auto range = request.find(http::FieldId::range);
+  return range && range->find(',') == std::string_view::npos && !request.has(http::FieldId::if_range);
+}
+
 }  // namespace
 
 Writer::Verdict Fill::take_part(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms) {
   // That a range lies outside says nothing of other requests.
-  if (response.status == 416) return refuse(0, true);
+  if (response.status == 416) {
+    if (!is_beyond_as_well(request_.fields)) return refuse(0, true);
+    store_->retire(*this, 0, false);
+    give_to_leader(response, freshness(rules_, response, request_ms, response_ms), [](const Reader& reader) {
+      return reader.request_->fields.has(http::FieldId::range) ? Kind::released : Kind::retry;
+    });
+    return Writer::Verdict::uncacheable;
+  }
   int64_t note_until_ms = response_ms + note_ms;
   const bool outdated = ends_stale(response_ms);
   auto said = consistent_range(response);

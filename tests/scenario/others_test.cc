@@ -101,6 +101,46 @@ TEST(OthersOnRoutes, AnUnsafeRequestInvalidatesOnARouteWithoutACacheToo) {
   EXPECT_EQ(client.gets().body, "new");
 }
 
+TEST_F(OthersScenario, APartForOneWhoIsAuthorisedIsAskedForOnce) {
+  auto client = w.client();
+  client.asks("GET /big", "Range: bytes=10-19\r\nAuthorization: x\r\n");
+  auto server = w.origin().accepts();
+  EXPECT_EQ(server.receives().field("Range"), "bytes=10-19");
+  server.answers("0123456789", "Cache-Control: max-age=60\r\nETag: \"1\"\r\nContent-Range: bytes 10-19/5000000\r\n",
+                 "206 Partial Content");
+  EXPECT_EQ(client.gets().body, "0123456789");
+  server.gets_nothing();
+}
+
+TEST_F(OthersScenario, ARangeBeyondTheEndIsAskedForOnce) {
+  auto client = w.client(), other = w.client();
+  client.asks("GET /small", "Range: bytes=9999999-\r\n");
+  auto server = w.origin().accepts();
+  EXPECT_EQ(server.receives().field("Range"), "bytes=9437184-");
+  other.asks("GET /small");
+  w.origin().nobody_comes();
+  server.answers("beyond", "Content-Range: bytes */5\r\n", "416 Range Not Satisfiable");
+  Message answer = client.gets();
+  EXPECT_EQ(answer.status(), 416);
+  EXPECT_EQ(answer.field("Content-Range"), "bytes */5");
+  EXPECT_EQ(answer.body, "beyond");
+  EXPECT_FALSE(server.receives().has("Range"));  // the other's
+  server.answers("hello", "Cache-Control: max-age=60\r\n");
+  EXPECT_EQ(other.gets().body, "hello");
+  // If-Range may make it the whole, several may hold one that is inside: the server has to see them.
+  for (const char* more : {"\r\nIf-Range: \"x\"\r\n", ",0-0\r\n"}) {
+    std::string fields = std::string("Range: bytes=9999999-") + more;
+    client.asks("GET /other", fields);
+    server.receives();
+    server.answers("beyond", "Content-Range: bytes */5\r\n", "416 Range Not Satisfiable");
+    auto again = w.origin().accepts();
+    EXPECT_TRUE(fields.starts_with("Range: " + again.receives().field("Range") + "\r\n"));
+    again.answers("hello");
+    EXPECT_EQ(client.gets().body, "hello");
+    server = std::move(again);
+  }
+}
+
 // What isn't stored is there only once, from its beginning to its end.
 TEST_F(OthersScenario, SeveralRangesInAnyOrderOfWhatIsNotStored) {
   const std::string body = "01" + std::string(60'000, 'x') + "89";

@@ -200,5 +200,29 @@ TEST(Others, AServerThatIsNotThereIsNobodysFault) {
   }
 }
 
+TEST(Others, APartForOneWhoIsAuthorisedIsAskedForOnce) {
+  Cache cache(config(), 1);
+  Request request("/big", {{"Range", "bytes=10-19"}, {"Authorization", "x"}});
+  Lookup lookup = cache.find(request.at(start_ms));
+  EXPECT_FALSE(lookup.writer);
+  EXPECT_EQ(lookup.outcome, Outcome::bypass);
+  EXPECT_STREQ(lookup.detail, "range");
+  EXPECT_EQ(cache.inspect(request.at(start_ms)).outcome, Outcome::bypass);
+  // Of what is in parts already and stale, too.
+  Request plain("/big", {{"Range", "bytes=10-19"}});
+  Lookup lead = cache.find(plain.at(start_ms));
+  Response part({{"Cache-Control", "max-age=10"}, {"ETag", "\"1\""}, {"Content-Range", "bytes 0-1048575/5000000"}},
+                206);
+  ASSERT_EQ(lead.writer->head(part.length(1 << 20).head, start_ms, start_ms), Verdict::stored);
+  lead.writer->append(Slice::copy_of(std::string(1 << 20, 'x')));
+  ASSERT_TRUE(lead.writer->finish());
+  EXPECT_EQ(cache.find(request.at(start_ms)).outcome, Outcome::hit);
+  int64_t later = start_ms + 15 * second;
+  EXPECT_EQ(cache.inspect(request.at(later)).outcome, Outcome::bypass);
+  EXPECT_EQ(cache.find(request.at(later)).outcome, Outcome::bypass);
+  EXPECT_EQ(cache.inspect(plain.at(later)).outcome, Outcome::stale);
+  EXPECT_EQ(cache.find(plain.at(later)).outcome, Outcome::stale);
+}
+
 }  // namespace
 }  // namespace portolan::edge::test

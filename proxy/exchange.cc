@@ -235,6 +235,7 @@ Exchange::Next Exchange::connect() {
       again(bypass_cache_ ? at_choose : at_lookup);
       return Next::more;
     case Source::Head::failed:
+      only_if_cached_ = cached_ && cached_->may_not_fetch();
       return answer_error(source_->failure_status());
     case Source::Head::ready:
       break;
@@ -315,7 +316,8 @@ void Exchange::send_head(const Answer& head) {
     } else if (route_->to_servers()) {
       edge::StatusNote note;
       note.forward = forward_ == edge::Forward::none ? edge::Forward::bypass : forward_;
-      note.detail = bypass_detail_;
+      note.detail = only_if_cached_ ? nullptr : bypass_detail_;
+      if (only_if_cached_) note.outcome = edge::Outcome::only_if_cached_miss;
       cache_status_ = edge::cache_status(snapshot_->node, note);
     }
     filter.cache_status = cache_status_;

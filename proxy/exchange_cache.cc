@@ -31,6 +31,7 @@ Exchange::Next Exchange::lookup() {
       bypass_detail_ = found.detail;
       return Next::more;
     case edge::Outcome::only_if_cached_miss:
+      only_if_cached_ = true;
       return answer_error(504);
     case edge::Outcome::miss:
     case edge::Outcome::stale:

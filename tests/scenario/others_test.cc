@@ -157,6 +157,19 @@ TEST_F(OthersScenario, SeveralRangesInAnyOrderOfWhatIsNotStored) {
   }
 }
 
+TEST_F(OthersScenario, WhatWasNotForwardedSaysSo) {  // RFC 9211 §2.2
+  auto client = w.client();
+  Message miss = client.get("/a", "Cache-Control: only-if-cached\r\n");
+  EXPECT_EQ(miss.status(), 504);
+  EXPECT_EQ(miss.field("Cache-Status"), "edge-1; detail=only-if-cached");
+  w.origin().nobody_comes();
+  client.asks("GET /a");
+  auto server = w.origin().accepts();
+  server.receives();
+  server.answers("hello", "Cache-Control: no-store\r\n");
+  EXPECT_EQ(client.gets().field("Cache-Status"), "edge-1; fwd=uri-miss; fwd-status=200");
+}
+
 class SharedWindow : public ::testing::Test {
  protected:
   static edge::CacheConfig settings() {

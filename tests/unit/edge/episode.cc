@@ -74,6 +74,12 @@ void Episode::forget(const std::string& url, bool certain) {
   }
 }
 
+// A 304 may have been taken or not: either is right, and nobody sees which it was.
+void Episode::settle(const std::string& url) {
+  cache_->purge(url);
+  forget(url, true);
+}
+
 // ── what is checked ──
 
 void Episode::check_newest(const Stored& mine, const Asked& asked) {
@@ -266,6 +272,7 @@ void Episode::not_modified(Flight& flight, const model::Response& response) {
   if (flight.maybe_cut || mine->gone || mine->updates != flight.before.updates) {
     mine->doubtful = true;
     if (object) besides_.emplace_back(object, std::move(fresh));
+    if (flight.maybe_cut && !flight.cut) settle(request.url);
     return;
   }
   fresh.doubtful = fresh.doubtful || mine->doubtful;
@@ -275,8 +282,7 @@ void Episode::not_modified(Flight& flight, const model::Response& response) {
   if (model::value(request.fields, "authorization") && shared != May::should) {
     if (object) besides_.emplace_back(object, std::move(fresh));
     if (shared == May::never) return;
-    cache_->purge(request.url);  // either is right, and nobody sees which it is
-    return forget(request.url, true);
+    return settle(request.url);
   }
   // Where it answers one that wasn't, the server has said that what an authorised one got is this one's, too; a cache need
   // not count on it.

@@ -85,6 +85,7 @@ class Episode {
   model::Stored* record_of(const ObjectRef& object);   // as it is now
   model::Stored* version_of(const ObjectRef& object);  // as it was then
   void forget(const std::string& url, bool certain);
+  void settle(const std::string& url);
   model::Site& site(const std::string& url);
 
   bool tracing_;

@@ -97,10 +97,13 @@ void Index::fill(uint32_t number, std::span<const uint64_t> entries, std::vector
   if (wanted > shard.count) resize(shard, wanted, 0);  // where it can't, it grows as far as it may
   uint64_t added = 0;
   for (uint64_t entry : entries) {
-    if (!slot_of(shard, tag_of(entry)) && (place_in(shard, entry) || grow(shard, entry)))
-      ++added;
-    else
+    uint64_t* slot = slot_of(shard, tag_of(entry));
+    if (slot ? !is_ghost(*slot) : !place_in(shard, entry) && !grow(shard, entry)) {
       left_over.push_back(entry);
+      continue;
+    }
+    if (slot) *slot = entry;
+    ++added;
   }
   objects_.fetch_add(added, std::memory_order_relaxed);
 }
@@ -127,8 +130,10 @@ Index::Displaced Index::put(Name name, const Entry& entry) {
   std::lock_guard lock(lock_of(name.shard));
   Shard& shard = shards_[name.shard];
   uint64_t packed = pack(name.tag, entry);
-  if (uint64_t* slot = entry_of(shard, name.tag)) return {place_in_entry(std::exchange(*slot, packed)), std::nullopt};
-  if (place_in(shard, packed) || grow(shard, packed)) {
+  uint64_t* slot = slot_of(shard, name.tag);
+  uint64_t before = slot ? std::exchange(*slot, packed) : 0;
+  if (slot && !is_ghost(before)) return {place_in_entry(before), std::nullopt};
+  if (slot || place_in(shard, packed) || grow(shard, packed)) {
     objects_.fetch_add(1, std::memory_order_relaxed);
     return {};
   }

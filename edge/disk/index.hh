@@ -1,9 +1,10 @@
 #pragma once
 // Where each record stands, in RAM: eight bytes an object and what a hash table leaves empty. An entry holds 39 bits of the
 // key (13 say in which shard it is), the place, how often it was used, and whether its body was verified since the start.
-// Keys that agree in those 39 bits displace each other; the record's head tells them apart. A shard grows by a quarter
-// when an entry finds both its buckets full, so that memory follows the number of objects in small steps and no growth
-// takes longer than some ten microseconds; at its limit an entry of little use gives way.
+// Keys that agree in those 39 bits displace each other; the record's head tells them apart. What was buried leaves a ghost
+// of itself: a tag has one slot, be it an entry's or a ghost's. A shard grows by a quarter when an entry finds both its
+// buckets full, so that memory follows the number of objects in small steps and no growth takes longer than some ten
+// microseconds; at its limit an entry of little use gives way.
 //
 // Thread-safe: short locks, a stripe of the shards each. No I/O.
 #include <array>

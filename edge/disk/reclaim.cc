@@ -110,6 +110,9 @@ Status Reclaimer::move_some() {
 Result<bool> Reclaimer::move(const Move& next) {
   Volume& volume = *store_.volume;
   Place from{victim_, next.entry.unit};
+  // A later one was written since this segment's turn began, or it was removed: appended now, this would be the latest.
+  auto there = store_.index.find(Index::name_of(next.entry.key));
+  if (!there || !(there->place == from)) return false;
   auto head = volume.read_head(from, volume.segment(victim_).epoch);
   if (!head) ++store_.counters.errors;
   if (head && !*head) ++store_.counters.damaged;

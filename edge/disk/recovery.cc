@@ -96,7 +96,7 @@ void Recovery::take_open(uint32_t number) {
   segment.last_order = segment.first_order;
   for (const FooterEntry& entry : found.entries) {
     segment.last_order = std::max(segment.last_order, segment.first_order + entry.order);
-    offer(entry.key, {number, entry.unit}, segment.first_order + entry.order);
+    offer(entry.key, {number, entry.unit});
   }
   store_.counters.saw(segment.max_sequence);
   Kind kind = segment.kind;
@@ -197,7 +197,7 @@ void Recovery::take(const Piece& piece) {
   for (uint64_t packed : left_over) {
     Index::Entry entry = Index::unpack(packed);
     store_.left(entry.place);
-    offer({piece.shard, Index::tag_of(packed)}, entry, volume.segment(entry.place.segment).last_order);
+    offer({piece.shard, Index::tag_of(packed)}, entry);
   }
 }
 
@@ -209,25 +209,23 @@ Status Recovery::replay(uint32_t number) {
   auto contents = volume.contents(number);
   if (!contents) return contents.error();
   if (contents->epoch != epoch) return {};
-  for (const FooterEntry& entry : contents->entries)
-    offer(entry.key, {number, entry.unit}, contents->first_order + entry.order);
+  for (const FooterEntry& entry : contents->entries) offer(entry.key, {number, entry.unit});
   store_.counters.saw(contents->max_sequence);
   return {};
 }
 
-void Recovery::offer(Key key, Place place, uint64_t order) {
-  offer(Index::name_of(key), {place, 0, false}, order);
+void Recovery::offer(Key key, Place place) {
+  offer(Index::name_of(key), {place, 0, false});
 }
 
-void Recovery::offer(Index::Name name, const Index::Entry& entry, uint64_t order) {
+void Recovery::offer(Index::Name name, const Index::Entry& entry) {
   auto there = store_.index.find(name);
-  if (there && (there->place == entry.place || !older(there->place, entry.place, order))) return;
+  if (there && (there->place == entry.place || !older(there->place, entry.place))) return;
   store_.enter(name, entry);
 }
 
-// Whether what stands at `there` was appended before what stands at `place`, whose order is `order` or, from a checkpoint,
-// no more than that.
-bool Recovery::older(Place there, Place place, uint64_t order) {
+// Whether what stands at `there` is older than what stands at `place`.
+bool Recovery::older(Place there, Place place) {
   Volume& volume = *store_.volume;
   if (there.segment == place.segment) return there.unit < place.unit;
   const SegmentState &one = volume.segment(there.segment), &two = volume.segment(place.segment);
@@ -235,10 +233,11 @@ bool Recovery::older(Place there, Place place, uint64_t order) {
   if (two.last_order < one.first_order) return false;
   auto head = volume.read_head(there, one.epoch);
   if (!head || !*head) return true;
-  if ((*head)->order >= two.last_order) return false;
   auto other = volume.read_head(place, two.epoch);
-  if (other && *other) order = (*other)->order;
-  return (*head)->order < order;
+  if (!other || !*other) return false;
+  const Head &a = **head, &b = **other;
+  if (a.key == b.key && a.sequence != b.sequence) return a.sequence < b.sequence;
+  return a.order < b.order;
 }
 
 }  // namespace portolan::edge::disk

@@ -30,9 +30,9 @@ class Recovery {
   bool load_blocks();
   void take(const Piece& piece);
   Status replay(uint32_t segment);
-  void offer(Key key, Place place, uint64_t order);
-  void offer(Index::Name name, const Index::Entry& entry, uint64_t order);
-  bool older(Place there, Place place, uint64_t order);
+  void offer(Key key, Place place);
+  void offer(Index::Name name, const Index::Entry& entry);
+  bool older(Place there, Place place);
   void finish_numbers();
 
   Store& store_;

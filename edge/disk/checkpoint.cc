@@ -61,6 +61,7 @@ Status Checkpoint::end() {
   if (Status s = file_->write_at(encode(head_, store_.volume->secret()), 0); !s) return s;
   if (Status s = file_->resize(checkpoint_head_bytes + uint64_t{head_.blocks} * block_bytes); !s) return s;
   generation_ = head_.generation;
+  store_.covered = head_.next_order;
   file_.reset();
   return {};
 }

@@ -152,10 +152,11 @@ class Disk {
   // It was used: to be kept when its segment is reclaimed.
   void touch(Key key);
   // Takes the record over, to be written soon: readable at once or a little later, durable against kill -9 within 500 ms.
-  // False: refused, because too much waits already, it is too large, or the tier is aside.
+  // Where that fails, what was there of the key before goes all the same. False: refused, because too much waits already,
+  // it is too large, or the tier is aside; what was there stays.
   bool write(Record record);
-  // Forgotten, and so is what waits to be written. It may be there again after a crash: what must not be served the
-  // caller knows by its sequence.
+  // Forgotten, and so is what waits to be written; also while it starts or is aside. It may be there again after a crash:
+  // what must not be served the caller knows by its sequence.
   void remove(Key key);
   // About once a second: what is to be done by time alone.
   void tick();

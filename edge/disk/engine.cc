@@ -149,10 +149,10 @@ Status Disk::Engine::open() {
     reason_.clear();
   }
   store_ = std::make_unique<Store>(*opened, index_, counters_, clock_);
-  recovery_ = std::make_unique<Recovery>(*store_, files_);
+  recovery_ = std::make_unique<Recovery>(*store_, files_, removals_);
   reclaimer_ = std::make_unique<Reclaimer>(*store_);
   phase_ = Phase::recovering;
-  mended_ = false;
+  mended_ = cover_wanted_ = cover_fails_ = false;
   write_failures_ = 0;
   since_checkpoint_ = 0;
   state_ = Stats::State::starting;
@@ -177,6 +177,7 @@ bool Disk::Engine::mend_some() {
     checkpoint_due_ = true;
   }
   recovery_.reset();
+  removals_.forget();
   mended_ = true;
   return true;
 }
@@ -184,12 +185,25 @@ bool Disk::Engine::mend_some() {
 bool Disk::Engine::reclaim_some() {
   bool any = false;
   for (int i = 0; writable_ && reclaimer_->wanted() && (i < 2 || store_->free.empty()); ++i) {
+    if (!cover_fails_ && !reclaimer_->covered() && !cover()) break;
     auto done = reclaimer_->step();
     if (!done) write_failed(done.error());
     if (!done || !*done) break;
     any = true;
   }
   return any;
+}
+
+// False: what is to be reclaimed has to wait for a checkpoint, which comes. Nobody waits for one while there is room.
+bool Disk::Engine::cover() {
+  cover_wanted_ = true;
+  if (!store_->free.empty()) return false;
+  while (!mended_) mend_some();
+  while (!cover_fails_ && !reclaimer_->covered()) {
+    if (!checkpoint_->busy()) begin_checkpoint();
+    while (checkpoint_->busy()) step_checkpoint();
+  }
+  return true;
 }
 
 bool Disk::Engine::write_some() {
@@ -199,20 +213,24 @@ bool Disk::Engine::write_some() {
   }
   std::vector<Queue::Item> items = queue_.take(write_step_bytes);
   for (const Queue::Item& item : items) {
-    auto appended = store_ && writable_ ? append(item) : Result<bool>(false);
+    unsigned frequency = 0;
+    bool open = store_ && writable_;
+    if (!queue_.wanted(item) || (open && superseded(item.record, frequency))) {
+      queue_.drop(item.record.key, item.ticket, item.bytes);
+      continue;
+    }
+    auto appended = open ? append(item, frequency) : Result<bool>(false);
     if (!appended) write_failed(appended.error());
-    if (!appended || !*appended) queue_.drop(item.record.key, item.ticket, item.bytes);
+    if (!appended || !*appended) give_up(item.record.key, item.ticket, item.bytes);
   }
   if (written_.empty()) return !items.empty();
   if (Status s = commit(); !s) write_failed(s.error());
   return true;
 }
 
-// False: it isn't to be written, or can't be.
-Result<bool> Disk::Engine::append(const Queue::Item& item) {
+// False: it can't be written.
+Result<bool> Disk::Engine::append(const Queue::Item& item, unsigned frequency) {
   const Record& record = item.record;
-  unsigned frequency = 0;
-  if (!queue_.wanted(item) || superseded(record, frequency)) return false;
   uint64_t space = Log::space_of(record.body.size(), record.meta.size());
   Kind kind = store_->went_lately(Index::name_of(record.key)) ? Kind::main : Kind::probation;
   if (!store_->log.fits(kind, space)) {
@@ -281,28 +299,42 @@ Status Disk::Engine::commit() {
 }
 
 void Disk::Engine::forget_written() {
-  for (const Written& w : written_) queue_.drop(w.key, w.ticket, w.bytes);
+  for (const Written& w : written_) give_up(w.key, w.ticket, w.bytes);
   written_.clear();
 }
 
+// Of what should have been written nothing older is to be found, either.
+void Disk::Engine::give_up(Key key, uint64_t ticket, uint64_t bytes) {
+  queue_.done(key, ticket, bytes, [&] { erase(key); });
+}
+
 bool Disk::Engine::checkpoint_some() {
-  if (checkpoint_->busy()) {
-    auto more = checkpoint_->step();
-    if (!more) {
-      ++counters_.errors;
-      checkpoint_->give_up();
-    }
-    return true;
+  if (checkpoint_->busy()) return step_checkpoint();
+  bool due = checkpoint_due_.exchange(false);
+  if (due) cover_fails_ = false;
+  if (!mended_ || !writable_) return false;
+  if (cover_fails_ || (!cover_wanted_ && !reclaimer_->uncovered_soon())) {
+    if (!due || since_checkpoint_ == 0 || since_checkpoint_ < checkpoint_share * 8 * index_.objects()) return false;
   }
-  if (!checkpoint_due_.exchange(false) || !mended_ || !writable_) return false;
-  if (since_checkpoint_ == 0 || since_checkpoint_ < checkpoint_share * 8 * index_.objects()) return false;
   begin_checkpoint();
   return true;
 }
 
 void Disk::Engine::begin_checkpoint() {
   since_checkpoint_ = 0;
-  if (Status s = checkpoint_->begin(); !s) ++counters_.errors;
+  cover_wanted_ = false;
+  if (Status s = checkpoint_->begin(); s) return;
+  ++counters_.errors;
+  cover_fails_ = true;
+}
+
+bool Disk::Engine::step_checkpoint() {
+  if (auto more = checkpoint_->step(); !more) {
+    ++counters_.errors;
+    cover_fails_ = true;
+    checkpoint_->give_up();
+  }
+  return true;
 }
 
 void Disk::Engine::write_failed(const Error& error) {
@@ -328,6 +360,7 @@ void Disk::Engine::step_aside(const Error& error, bool readable) {
 
 void Disk::Engine::close_store() {
   readable_ = false;
+  removals_.watch();
   if (phase_ != Phase::closed) forget_written();
   phase_ = Phase::closed;
   checkpoint_.reset();
@@ -343,7 +376,7 @@ void Disk::Engine::close_store() {
 }
 
 void Disk::Engine::drop_waiting() {
-  counters_.refused += queue_.drop_all();
+  counters_.refused += queue_.drop_all([this](Key key) { erase(key); });
 }
 
 void Disk::Engine::want_sync() {
@@ -409,10 +442,7 @@ void Disk::Engine::finish() {
   }
   if (phase_ != Phase::serving || !mended_ || !writable_) return;
   if (!checkpoint_->busy()) begin_checkpoint();
-  for (bool more = checkpoint_->busy(); more;) {
-    auto stepped = checkpoint_->step();
-    more = stepped && *stepped;
-  }
+  while (checkpoint_->busy()) step_checkpoint();
 }
 
 }  // namespace portolan::edge::disk

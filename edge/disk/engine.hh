@@ -9,6 +9,7 @@
 #include "edge/disk/queue.hh"
 #include "edge/disk/reclaim.hh"
 #include "edge/disk/recovery.hh"
+#include "edge/disk/removals.hh"
 #include "edge/disk/watch.hh"
 
 namespace portolan::edge::disk {
@@ -46,15 +47,19 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   Status open();
   void recover();
   bool write_some();
-  Result<bool> append(const Queue::Item& item);
+  Result<bool> append(const Queue::Item& item, unsigned frequency);
   Result<bool> make_room(Kind kind, uint64_t space);
   Status commit();
   void forget_written();
   bool superseded(const Record& record, unsigned& frequency);
+  void give_up(Key key, uint64_t ticket, uint64_t bytes);
+  void erase(Key key);
   bool reclaim_some();
+  bool cover();
   bool mend_some();
   bool checkpoint_some();
   void begin_checkpoint();
+  bool step_checkpoint();
   void retry();
   void finish();
 
@@ -78,6 +83,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   Counters counters_;
   Index index_;
   Queue queue_;
+  Removals removals_;
   Watch watch_;
   std::atomic<bool> readable_{false}, writable_{false}, stalled_{false};
   std::atomic<Stats::State> state_{Stats::State::starting};
@@ -108,6 +114,8 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   std::vector<Written> written_;  // in the log, not flushed yet
   int write_failures_ = 0;        // one after the other
   bool mended_ = false;
+  bool cover_wanted_ = false;      // a checkpoint, so that there is something to reclaim
+  bool cover_fails_ = false;       // none can be written: until the next is due it goes without
   uint64_t since_checkpoint_ = 0;  // bytes
   std::string buffer_;
 

@@ -112,9 +112,14 @@ bool Disk::Engine::write(Record record) {
 }
 
 void Disk::Engine::remove(Key key) {
+  queue_.remove(key, [&] { erase(key); });
+}
+
+void Disk::Engine::erase(Key key) {
   std::shared_ptr<Volume> of = volume();
-  queue_.remove(key, [&] {
-    auto place = index_.erase(Index::name_of(key));
+  Index::Name name = Index::name_of(key);
+  removals_.remove(name, [&] {
+    auto place = index_.erase(name);
     if (place && of && place->segment < of->count())
       of->segment(place->segment).live.fetch_sub(1, std::memory_order_relaxed);
   });

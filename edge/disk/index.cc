@@ -201,15 +201,6 @@ void Index::touch(Name name) {
   if (slot && unpack(*slot).frequency < most_frequency) *slot += 1ull << frequency_at;
 }
 
-void Index::credit(Name name, const Entry& entry) {
-  std::lock_guard lock(lock_of(name.shard));
-  uint64_t* slot = entry_of(shards_[name.shard], name.tag);
-  if (!slot || !(place_in_entry(*slot) == entry.place)) return;
-  Entry now = unpack(*slot);
-  now.frequency = std::max(now.frequency, entry.frequency);
-  *slot = pack(name.tag, now);
-}
-
 void Index::set_verified(Name name, Place place) {
   std::lock_guard lock(lock_of(name.shard));
   uint64_t* slot = entry_of(shards_[name.shard], name.tag);

@@ -74,7 +74,6 @@ class Index {
   uint32_t went_at(Name name) const;
   static constexpr uint32_t most_turns = 1u << 19;
   void touch(Name name);
-  void credit(Name name, const Entry& entry);  // as often used as that says, if it is at the same place
   void set_verified(Name name, Place place);
   void forget_verified();  // of all
   // The entries of a shard as they are kept; 0 is none of them.

@@ -32,14 +32,16 @@ bool Queue::wanted(const Item& item) const {
   return it != latest_.end() && it->second == item.ticket;
 }
 
-size_t Queue::drop_all() {
+size_t Queue::drop_all(const std::function<void(Key)>& dropped) {
   std::deque<Item> gone;  // freed outside the lock
   std::lock_guard lock(mutex_);
   gone.swap(waiting_);
   for (const Item& item : gone) {
     bytes_ -= item.bytes;
     auto it = latest_.find(item.record.key);
-    if (it != latest_.end() && it->second == item.ticket) latest_.erase(it);
+    if (it == latest_.end() || it->second != item.ticket) continue;
+    latest_.erase(it);
+    dropped(item.record.key);
   }
   return gone.size();
 }

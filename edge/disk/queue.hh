@@ -1,6 +1,7 @@
 #pragma once
 // Records that wait to be written, in the order they came; of a key the last one counts. Any thread; short locks.
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -44,7 +45,8 @@ class Queue {
     latest_.erase(key);
     erase();
   }
-  size_t drop_all();  // those not taken; how many
+  // Those not taken; how many. `dropped(key)` for each that still counted, before anybody enters anything.
+  size_t drop_all(const std::function<void(Key)>& dropped);
   bool empty() const;
 
  private:

@@ -20,24 +20,37 @@ void Reclaimer::earned(uint64_t bytes) {
   budget_ = std::min(most, budget_ + rewritten_share * static_cast<double>(bytes));
 }
 
-std::optional<uint32_t> Reclaimer::take_oldest(std::deque<uint32_t>& sealed) {
+std::optional<Reclaimer::Victim> Reclaimer::choose() const {
+  double in_use = static_cast<double>(store_.probation.size() + store_.main.size());
+  bool probation_first = static_cast<double>(store_.probation.size()) > probation_share * in_use;
   auto unheld = [this](uint32_t number) { return store_.volume->segment(number).pins.load() == 0; };
-  auto it = std::find_if(sealed.begin(), sealed.end(), unheld);
-  if (it == sealed.end()) return std::nullopt;
-  uint32_t number = *it;
-  sealed.erase(it);
-  return number;
+  for (auto* queue :
+       {probation_first ? &store_.probation : &store_.main, probation_first ? &store_.main : &store_.probation})
+    if (auto at = std::find_if(queue->begin(), queue->end(), unheld); at != queue->end()) return Victim{queue, at};
+  return std::nullopt;
+}
+
+bool Reclaimer::covers(uint32_t number) const {
+  const SegmentState& segment = store_.volume->segment(number);
+  return segment.entries == 0 || segment.last_order < store_.covered;
+}
+
+bool Reclaimer::covered() const {
+  if (busy_) return true;
+  auto victim = choose();
+  return !victim || covers(*victim->at);
+}
+
+bool Reclaimer::uncovered_soon() const {
+  const auto& queue = store_.probation;
+  return store_.free.size() <= reserve() && queue.size() >= 4 && !covers(queue[queue.size() / 4]);
 }
 
 bool Reclaimer::begin() {
-  double in_use = static_cast<double>(store_.probation.size() + store_.main.size());
-  bool probation_first = static_cast<double>(store_.probation.size()) > probation_share * in_use;
-  auto& first = probation_first ? store_.probation : store_.main;
-  auto& second = probation_first ? store_.main : store_.probation;
-  auto victim = take_oldest(first);
-  if (!victim) victim = take_oldest(second);
+  auto victim = choose();
   if (!victim) return false;
-  victim_ = *victim;
+  victim_ = *victim->at;
+  victim->queue->erase(victim->at);
   busy_ = true;
   moves_.clear();
   SegmentState& segment = store_.volume->segment(victim_);

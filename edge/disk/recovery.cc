@@ -8,6 +8,10 @@ namespace {
 constexpr uint64_t epochs_left_out = 1024;  // after a power cut the table may not know the newest
 constexpr uint32_t blocks_a_step = 8;
 
+uint64_t number_of(Place place) {
+  return uint64_t{place.segment} << Index::unit_bits | place.unit;
+}
+
 }  // namespace
 
 bool Recovery::step() {
@@ -15,21 +19,22 @@ bool Recovery::step() {
     case Stage::segments:
       sort_segments();
       choose_checkpoint();
+      stage_ = Stage::checkpoint;
+      return true;
+    case Stage::checkpoint:
+      if (load_blocks()) return true;
+      if (has_checkpoint_ && !damaged_) store_.covered = head_.next_order;
       stage_ = Stage::open;
       return true;
     case Stage::open:
       if (open_.empty()) {
         finish_numbers();
-        stage_ = Stage::checkpoint;
+        stage_ = Stage::recent;
         return true;
       }
       take_open(open_.back());
       open_.pop_back();
       return true;
-    case Stage::checkpoint: {
-      if (!load_blocks()) stage_ = Stage::recent;
-      return true;
-    }
     case Stage::recent:
       if (recent_.empty()) {
         if (damaged_) {
@@ -96,7 +101,7 @@ void Recovery::take_open(uint32_t number) {
   segment.last_order = segment.first_order;
   for (const FooterEntry& entry : found.entries) {
     segment.last_order = std::max(segment.last_order, segment.first_order + entry.order);
-    offer(entry.key, {number, entry.unit});
+    offer(entry, number, segment.first_order + entry.order);
   }
   store_.counters.saw(segment.max_sequence);
   Kind kind = segment.kind;
@@ -133,9 +138,7 @@ void Recovery::choose_checkpoint() {
     for (uint32_t i : *queue) {
       const SegmentState& segment = store_.volume->segment(i);
       store_.counters.saw(segment.max_sequence);
-      if (!has_checkpoint_ || segment.epoch >= head_.epoch_limit ||
-          std::find(head_.open.begin(), head_.open.end(), i) != head_.open.end())
-        recent_.push_back(i);
+      if (!knows(i) || was_open(i)) recent_.push_back(i);
     }
   auto by_epoch = [&](uint32_t a, uint32_t b) {
     return store_.volume->segment(a).epoch < store_.volume->segment(b).epoch;
@@ -143,11 +146,19 @@ void Recovery::choose_checkpoint() {
   std::sort(recent_.begin(), recent_.end(), by_epoch);
   for (uint32_t i = 0; i < store_.volume->count(); ++i) {
     SegmentState& segment = store_.volume->segment(i);
-    segment.in_checkpoint = has_checkpoint_ && segment.kind != Kind::free && !segment.open &&
-                            segment.epoch < head_.epoch_limit &&
-                            std::find(head_.open.begin(), head_.open.end(), i) == head_.open.end();
+    segment.in_checkpoint = knows(i) && !segment.open && !was_open(i);
   }
   if (!has_checkpoint_) std::swap(recent_, mend_);
+}
+
+// The checkpoint was written in this life of the segment.
+bool Recovery::knows(uint32_t number) const {
+  const SegmentState& segment = store_.volume->segment(number);
+  return has_checkpoint_ && segment.kind != Kind::free && segment.epoch < head_.epoch_limit;
+}
+
+bool Recovery::was_open(uint32_t number) const {
+  return std::find(head_.open.begin(), head_.open.end(), number) != head_.open.end();
 }
 
 void Recovery::finish_numbers() {
@@ -175,7 +186,7 @@ bool Recovery::load_blocks() {
   return true;
 }
 
-// Of segments that the replay tells of, the checkpoint may know less, or nothing that still holds.
+// Of segments that were open the replay says what is there, and the checkpoint which of it counted.
 void Recovery::take(const Piece& piece) {
   Volume& volume = *store_.volume;
   if (piece.shard >= Index::shards) return;
@@ -186,14 +197,17 @@ void Recovery::take(const Piece& piece) {
     Place place = Index::unpack(packed).place;
     if (place.segment >= volume.count() || place.unit == 0) continue;
     SegmentState& segment = volume.segment(place.segment);
-    if (!segment.in_checkpoint) {
-      if (segment.open) store_.index.credit({piece.shard, Index::tag_of(packed)}, Index::unpack(packed));
-      continue;
-    }
-    segment.live.fetch_add(1, std::memory_order_relaxed);
-    entries.push_back(packed & ~verified);
+    if (segment.in_checkpoint)
+      entries.push_back(packed & ~verified);
+    else if (knows(place.segment))
+      named_.emplace(number_of(place), Index::unpack(packed).frequency);
   }
-  store_.index.fill(piece.shard, entries, left_over);
+  removals_.enter([&](auto was_removed) {
+    std::erase_if(entries, [&](uint64_t packed) { return was_removed({piece.shard, Index::tag_of(packed)}); });
+    for (uint64_t packed : entries)
+      volume.segment(Index::unpack(packed).place.segment).live.fetch_add(1, std::memory_order_relaxed);
+    store_.index.fill(piece.shard, entries, left_over);
+  });
   for (uint64_t packed : left_over) {
     Index::Entry entry = Index::unpack(packed);
     store_.left(entry.place);
@@ -209,19 +223,25 @@ Status Recovery::replay(uint32_t number) {
   auto contents = volume.contents(number);
   if (!contents) return contents.error();
   if (contents->epoch != epoch) return {};
-  for (const FooterEntry& entry : contents->entries) offer(entry.key, {number, entry.unit});
+  for (const FooterEntry& entry : contents->entries) offer(entry, number, contents->first_order + entry.order);
   store_.counters.saw(contents->max_sequence);
   return {};
 }
 
-void Recovery::offer(Key key, Place place) {
-  offer(Index::name_of(key), {place, 0, false});
+void Recovery::offer(const FooterEntry& entry, uint32_t segment, uint64_t order) {
+  Place place{segment, entry.unit};
+  auto named = named_.find(number_of(place));
+  bool before = knows(segment) && !damaged_ && order < head_.next_order;
+  if (before && named == named_.end()) return;
+  offer(Index::name_of(entry.key), {place, named == named_.end() ? 0 : named->second, false});
 }
 
 void Recovery::offer(Index::Name name, const Index::Entry& entry) {
   auto there = store_.index.find(name);
   if (there && (there->place == entry.place || !older(there->place, entry.place))) return;
-  store_.enter(name, entry);
+  removals_.enter([&](auto was_removed) {
+    if (!was_removed(name)) store_.enter(name, entry);
+  });
 }
 
 // Whether what stands at `there` is older than what stands at `place`.

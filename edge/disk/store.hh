@@ -37,6 +37,7 @@ struct Store {
   std::vector<uint32_t> emptied;         // nothing leads there any more, but somebody may still hold something
   uint32_t turn = 1;                     // of the probation queue: one a segment
   std::vector<uint32_t> unbacked;        // of those that were free: the file system had no room for them
+  uint64_t covered = 0;                  // what is of a lower order the newest checkpoint knows the fate of
 
   std::deque<uint32_t>& sealed(Kind kind) { return kind == Kind::main ? main : probation; }
   // Puts an entry into the index, and keeps the counts of what leads to which segment.

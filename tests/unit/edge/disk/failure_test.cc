@@ -53,6 +53,49 @@ TEST_F(FailureTest, NoSpaceStopsWritingOnly) {
   expect_all_there();
 }
 
+TEST_F(FailureTest, AVersionThatCannotBeWrittenLeavesNoOlderOne) {
+  for (int how : {ENOSPC, FaultFiles::half_write, EIO}) {
+    SCOPED_TRACE(how);
+    write(3, 4, 10'000);
+    write(4, 5, 10'000);
+    ASSERT_EQ(version(3), 4u);
+    files.set(failing(Call::write, how));
+    EXPECT_TRUE(write(3, 100, 10'000));
+    EXPECT_EQ(version(3), 0u);
+    EXPECT_EQ(version(4), 5u);
+    files.set({});
+    ticks(tuning.retry_ms);
+    EXPECT_EQ(version(3), 0u);
+    write(100, 100, 10'000);  // and it can be written to
+    EXPECT_EQ(version(100), 100u);
+    open();
+    EXPECT_EQ(version(3), 0u);
+  }
+}
+
+TEST_F(FailureTest, WhatIsRemovedWhileItStartsOrIsAsideStaysAway) {
+  disk = std::make_unique<Disk>(config, files, executor, clock, tuning);
+  executor.run();
+  disk->start();
+  disk->remove(key_of(3));
+  executor.run();
+  EXPECT_EQ(version(3), 0u);
+  EXPECT_EQ(version(4), 5u);
+  EXPECT_EQ(disk->stats().objects, 19u);
+  std::filesystem::rename(config.path, directory / "gone");
+  ticks(tuning.retry_ms);
+  expect_aside("is gone");
+  disk->remove(key_of(5));
+  std::filesystem::rename(directory / "gone", config.path);
+  ticks(tuning.retry_ms);
+  EXPECT_EQ(version(5), 0u);
+  EXPECT_EQ(version(6), 7u);
+  open();
+  EXPECT_EQ(version(5), 0u);
+  write(5, 50, 10'000);
+  EXPECT_EQ(version(5), 50u);
+}
+
 TEST_F(FailureTest, ADiskSmallerThanConfiguredIsUsedAsFarAsItGoes) {
   files.set([](const Asked& a) { return a.call == Call::allocate && a.offset >= 10 * small_segment ? ENOSPC : 0; });
   for (uint64_t n = 100; n < 400; ++n) EXPECT_TRUE(write(n, n, 20'000));

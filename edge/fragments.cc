@@ -26,7 +26,10 @@ Store::FragmentFound Store::find_fragment(FragmentKey key) {
     gone = take(shard, fragment);
     return {};
   }
-  if (fragment.whole) residents_.touch(fragment);
+  if (fragment.whole) {
+    residents_.touch(fragment);
+    used(fragment);
+  }
   return {fragment.held, fragment.run.lock()};
 }
 
@@ -94,7 +97,10 @@ Variant* Store::head_of(const Parts& parts) {
 void Store::touch(const Parts& parts) {
   if (!parts.shard_) return;
   std::lock_guard lock(parts.shard_->mutex);
-  if (Variant* head = head_of(parts)) residents_.touch(*head);
+  Variant* head = head_of(parts);
+  if (!head) return;
+  residents_.touch(*head);
+  used(*head);
 }
 
 void Store::outdate(Parts& parts) {

@@ -136,6 +136,7 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     Use use = judge(*variant->object, facts, request.now_ms);
     if (use <= Use::serve_and_validate) {
       residents_.touch(*variant);
+      used(*variant);
       l.outcome = Outcome::hit;
       l.forward = Forward::none;
       l.object = variant->object;

@@ -243,6 +243,13 @@ class Store : public std::enable_shared_from_this<Store> {
   void save(const Keepsake& kept);
   void save_refreshed(const Keepsake& kept, const Object& before);
   void demote(const Variant& variant);  // it leaves memory; lock held
+  // It served from memory: the disk is told now and then, or it would drop what is used most. Lock held.
+  template <class R>
+  void used(const R& resident) {
+    if (resident.hits.load(std::memory_order_relaxed) % hits_a_touch == 0) touch_on_disk(resident);
+  }
+  void touch_on_disk(const Variant& variant);
+  void touch_on_disk(const Fragment& fragment);
   // What a request's answer invalidated, for copies that outlive the process.
   void invalidate_on_disk(std::string_view key, std::string url, int64_t now_ms);
   void invalidate_on_disk(const std::vector<uint64_t>& groups, int64_t now_ms);
@@ -274,6 +281,7 @@ class Store : public std::enable_shared_from_this<Store> {
   static constexpr uint64_t slack_borne = 30;
   static constexpr uint64_t least_slack_borne = 16 << 20;
   std::atomic<uint64_t> unweighed_{0};
+  static constexpr uint32_t hits_a_touch = 16;  // of the disk
   mutable Counters counters_;
   std::atomic<Executor*> executor_{nullptr};
   std::atomic<const DiskTier*> tier_{nullptr};

@@ -9,7 +9,7 @@
 namespace portolan::daemon {
 namespace {
 
-constexpr size_t disk_threads = 4;
+constexpr size_t disk_threads = 4;  // a directory
 constexpr size_t most_waiting = 4096;
 constexpr int64_t tick_ms = 1000;
 constexpr int64_t longest_wait_ms = 500;
@@ -32,7 +32,6 @@ void DiskKeeper::apply(const Config& config, const Caches& caches) {
   std::map<std::string, Kept> kept;
   for (const edge::CacheConfig& cache : config.caches) {
     if (!cache.disk) continue;
-    if (!threads_) threads_ = std::make_unique<loop::ThreadPool>(disk_threads, most_waiting);
     auto old = disks_.find(cache.name);
     if (old != disks_.end() && old->second.config == *cache.disk) {
       kept.insert(disks_.extract(old));
@@ -44,13 +43,16 @@ void DiskKeeper::apply(const Config& config, const Caches& caches) {
     }
     keep_purges(config.server.name, cache, caches);
     auto disk = std::make_shared<edge::disk::Disk>(edge::disk::Config{cache.disk->path, cache.disk->bytes},
-                                                   real_files(), *threads_, clock_);
+                                                   real_files(), threads_of(cache.disk->path).disk, clock_);
     disk->start();
     kept[cache.name] = {*cache.disk, std::move(disk)};
   }
   for (const auto& [name, cache] : caches) {
     auto disk = kept.find(name);
-    cache->use_disk(disk == kept.end() ? nullptr : disk->second.disk, threads_.get());
+    if (disk == kept.end())
+      cache->use_disk(nullptr, nullptr);
+    else
+      cache->use_disk(disk->second.disk, &threads_of(disk->second.config.path).disk);
   }
   for (const auto& [name, left] : disks_) stop_check_of(*left.disk);
   disks_ = std::move(kept);
@@ -69,11 +71,20 @@ void DiskKeeper::await_start() {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
 }
 
+DiskKeeper::Threads::Threads() : disk(disk_threads, most_waiting), log(1, most_waiting) {}
+
+DiskKeeper::Threads& DiskKeeper::threads_of(const std::string& path) {
+  auto& threads = threads_[path];
+  if (!threads) threads = std::make_unique<Threads>();
+  return *threads;
+}
+
 // What was purged counts before anything of an earlier process is served.
 void DiskKeeper::keep_purges(const std::string& node, const edge::CacheConfig& config, const Caches& caches) {
   auto cache = caches.find(config.name);
   if (cache == caches.end()) return;
-  std::string note = cache->second->keep_purges(config.disk->path, node, real_files(), *threads_, clock_.wall_ms());
+  std::string note = cache->second->keep_purges(config.disk->path, node, real_files(),
+                                                threads_of(config.disk->path).log, clock_.wall_ms());
   if (!note.empty()) log::warning(note, {{"cache", config.name}, {"path", config.disk->path}});
 }
 
@@ -85,7 +96,8 @@ Status DiskKeeper::begin_check(const std::string& cache) {
   if (disks.empty())
     return Error{cache.empty() ? "no cache has a disk" : "there is no cache " + cache + " with a disk", 404};
   auto next = std::make_shared<Verification>(verifications_ + 1, std::move(disks));
-  if (!next->begin(*threads_)) return Error{"too much waits for the disks; try again later", 503};
+  if (!checks_) checks_ = std::make_unique<loop::ThreadPool>(1, most_waiting);
+  if (!next->begin(*checks_)) return Error{"too much waits for the disks; try again later", 503};
   ++verifications_;
   if (verification_) verification_->release();
   verification_ = std::move(next);

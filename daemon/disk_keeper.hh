@@ -39,9 +39,16 @@ class DiskKeeper {
   void stop_check_of(const edge::disk::Disk& disk);
   loop::Worker& control_;
   const Clock& clock_;
-  std::unique_ptr<loop::ThreadPool> threads_;  // null until a cache has a disk
-  std::map<std::string, Kept> disks_;          // by cache
-  std::map<std::string, std::string> told_;    // by cache: what was last said of its state
+  // Of each directory its own, so that none waits for another one's disk; a log of purges waits for nothing but itself.
+  struct Threads {
+    Threads();
+    loop::ThreadPool disk, log;
+  };
+  Threads& threads_of(const std::string& path);
+  std::map<std::string, std::unique_ptr<Threads>> threads_;  // by directory; they stay: a cache may still have one
+  std::unique_ptr<loop::ThreadPool> checks_;                 // null until something is checked
+  std::map<std::string, Kept> disks_;                        // by cache
+  std::map<std::string, std::string> told_;                  // by cache: what was last said of its state
   std::shared_ptr<Verification> verification_;
   uint64_t verifications_ = 0, told_check_ = 0;  // the number of the last
   bool applied_ = false;

@@ -1,5 +1,5 @@
 #pragma once
-// A check of disk tiers in the running daemon, one store after the other in one job on the disks' executor.
+// A check of disk tiers in the running daemon, one store after the other in one job.
 // Threads: begin(), uses(), stop(), wait(), release() the control worker's; state(), ended() any.
 #include <atomic>
 #include <condition_variable>

@@ -284,14 +284,15 @@ bool Content::in_page_cache(const FileRef& held, uint64_t from, uint64_t count) 
 }
 
 void Content::read_into_page_cache(const FileRef& held, uint64_t from, uint64_t count) const {
-  char buffer[read_bytes];
-  uint64_t end = std::min(from + count, size());
-  while (from < end) {
-    ssize_t n = ::pread(held->fd(), buffer, std::min<uint64_t>(sizeof buffer, end - from),
-                        paged_offset_ + static_cast<off_t>(from));
-    if (n <= 0) return;
-    from += static_cast<uint64_t>(n);
-  }
+  disk_->watched([&] {
+    char buffer[read_bytes];
+    for (uint64_t at = from, end = std::min(from + count, size()); at < end;) {
+      ssize_t n = ::pread(held->fd(), buffer, std::min<uint64_t>(sizeof buffer, end - at),
+                          paged_offset_ + static_cast<off_t>(at));
+      if (n <= 0) return;
+      at += static_cast<uint64_t>(n);
+    }
+  });
 }
 
 bool Content::copy_all(Body& out) const {

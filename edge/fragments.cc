@@ -45,12 +45,14 @@ bool Store::begin_fragment(FragmentKey key, std::shared_ptr<Content> content, co
   fragment->key = key;
   fragment->run = run;
   fragment->held = std::move(content);
+  fragment->loading = !run;
   Shard& shard = shard_of(key, fragment->hash);
   std::lock_guard lock(shard.mutex);
   return shard.fragments.try_emplace(key, std::move(fragment)).second;
 }
 
 void Store::keep_fragment(FragmentKey key, const Content& content) {
+  if (content.phase() != Content::Phase::complete) return;  // nobody waited for the disk any more
   if (!content.on_disk()) save_fragment(key, content);
   uint64_t hash = 0;
   Shard& shard = shard_of(key, hash);

@@ -60,7 +60,8 @@ struct Entry {
 struct Fragment : Variant {
   FragmentKey key;
   std::weak_ptr<Run> run;
-  bool whole = false;  // and among the residents
+  bool whole = false;    // and among the residents
+  bool loading = false;  // it is read from the disk, and is not a run's
 };
 struct FragmentHash {
   size_t operator()(const FragmentKey& k) const {
@@ -250,6 +251,7 @@ class Store : public std::enable_shared_from_this<Store> {
   }
   void touch_on_disk(const Variant& variant);
   void touch_on_disk(const Fragment& fragment);
+  void give_up_loads();
   // What a request's answer invalidated, for copies that outlive the process.
   void invalidate_on_disk(std::string_view key, std::string url, int64_t now_ms);
   void invalidate_on_disk(const std::vector<uint64_t>& groups, int64_t now_ms);

@@ -47,6 +47,9 @@ void Store::use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor) {
   std::lock_guard lock(reconfigure_mutex_);
   if (const DiskTier* now = tier(); now ? now->disk == disk : !disk) return;
   if (!disk) return tier_.store(nullptr, std::memory_order_release);
+  disk->when_stalled([store = weak_from_this()] {
+    if (auto alive = store.lock()) alive->give_up_loads();
+  });
   tiers_.push_back(std::make_unique<DiskTier>(DiskTier{std::move(disk), executor}));
   tier_.store(tiers_.back().get(), std::memory_order_release);
 }
@@ -187,7 +190,8 @@ void Store::fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, con
   if (saved) take_in(tier, shard, key, *saved, found);
   {
     std::lock_guard lock(shard.mutex);
-    shard.loads.erase(key.hash);
+    auto load = shard.loads.find(key.hash);
+    if (load != shard.loads.end() && load->second == waiting) shard.loads.erase(load);
   }
   waiting->settle([&](const Reader& reader) {
     Settlement s;

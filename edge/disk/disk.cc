@@ -26,6 +26,12 @@ std::optional<Found> Disk::read(Key key) {
 FileRef Disk::hold(const Spot& spot) const {
   return engine_->hold(spot);
 }
+void Disk::when_stalled(std::function<void()> tell) {
+  engine_->when_stalled(std::move(tell));
+}
+void Disk::watched(const std::function<void()>& read) const {
+  engine_->watched(read);
+}
 void Disk::touch(Key key) {
   engine_->touch(key);
 }

@@ -79,8 +79,9 @@ struct Tuning {
   uint64_t segment_bytes = 32ull << 20;  // a power of two, 64 KiB to 32 MiB
   uint64_t index_bytes = 0;              // most memory of the index; 0: a thousandth of the store's bytes
   int64_t checkpoint_ms = 30'000;
-  int64_t retry_ms = 10'000;  // while it is aside
-  int64_t stall_ms = 500;     // what the disk takes that long for, nobody waits for any more
+  int64_t retry_ms = 10'000;       // while it is aside
+  int64_t stall_ms = 500;          // what the disk takes that long to read, nobody waits for any more
+  int64_t write_stall_ms = 5'000;  // nor is it given anything while it takes that long to write or sync
 };
 
 // What verify() found in a segment.
@@ -149,6 +150,11 @@ class Disk {
   // The `file` of what this Disk found before, if it still stands, verified, at its offset; else null, and it is to be read
   // anew. Any thread, and never waits for a disk: what a memory tier asks that keeps a Found without its `file`.
   FileRef hold(const Spot& spot) const;
+  // `tell` is called by tick() while the disk doesn't answer: who waits for read() is to go on without it. Replaces an
+  // earlier one.
+  void when_stalled(std::function<void()> tell);
+  // Calls `read`, which reads from what was found: another one whose wait is watched.
+  void watched(const std::function<void()>& read) const;
   // It was used: to be kept when its segment is reclaimed.
   void touch(Key key);
   // Takes the record over, to be written soon: readable at once or a little later, durable against kill -9 within 500 ms.

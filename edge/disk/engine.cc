@@ -66,7 +66,8 @@ Disk::Engine::Engine(const Config& config, FileSystem& files, Executor& executor
                      const Tuning& tuning)
     : config_(config),
       tuning_(tuning),
-      files_(files),
+      watches_(std::make_shared<Watches>(clock)),
+      files_(files, watches_),
       executor_(executor),
       clock_(clock),
       index_(index_limit(config, tuning)),

@@ -10,7 +10,7 @@
 #include "edge/disk/reclaim.hh"
 #include "edge/disk/recovery.hh"
 #include "edge/disk/removals.hh"
-#include "edge/disk/watch.hh"
+#include "edge/disk/watched_files.hh"
 
 namespace portolan::edge::disk {
 
@@ -27,6 +27,8 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   std::optional<Found> read(Key key);
   FileRef hold(const Spot& spot) const;
   void touch(Key key) { index_.touch(Index::name_of(key)); }
+  void when_stalled(std::function<void()> tell);
+  void watched(const std::function<void()>& read) const;
   bool write(Record record);
   void remove(Key key);
   void tick();
@@ -77,15 +79,16 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
 
   const Config config_;
   const Tuning tuning_;
-  FileSystem& files_;
+  const std::shared_ptr<Watches> watches_;
+  WatchedFiles files_;
   Executor& executor_;
   const Clock& clock_;
   Counters counters_;
   Index index_;
   Queue queue_;
   Removals removals_;
-  Watch watch_;
-  std::atomic<bool> readable_{false}, writable_{false}, stalled_{false};
+  std::atomic<bool> readable_{false}, writable_{false};
+  std::atomic<bool> stalled_{false}, writes_stalled_{false};
   std::atomic<Stats::State> state_{Stats::State::starting};
   std::atomic<uint64_t> trust_{1};                    // counts what makes all that was verified doubtful
   std::atomic<int> read_errors_{0}, sync_errors_{0};  // one after the other
@@ -97,6 +100,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   bool syncing_ = false, sync_wanted_ = false;
   int64_t last_sync_ms_ = -1'000'000;
   std::string reason_;
+  std::function<void()> tell_stalled_;
   std::shared_ptr<Volume> volume_;
 
   // Of the job alone.

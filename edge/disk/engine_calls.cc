@@ -20,7 +20,7 @@ std::optional<Found> Disk::Engine::read(Key key) {
   if (!readable_ || stalled_) return std::nullopt;
   std::shared_ptr<Volume> of = volume();
   if (!of) return std::nullopt;
-  Watch::Wait wait(watch_, clock_);
+  Watch::Wait wait(watches_->reads, clock_);
   Found found;
   found.spot.trust = trust_;
   for (int i = 0; i < 4; ++i) {
@@ -103,7 +103,7 @@ bool Disk::Engine::write(Record record) {
   bool fits =
       record.body.size() <= max_body_bytes && record.meta.size() <= max_meta_bytes && least <= tuning_.segment_bytes;
   bool open = state_ == Stats::State::starting || (state_ == Stats::State::serving && writable_);
-  if (!fits || !open || !queue_.add(std::move(record))) {
+  if (!fits || !open || stalled_ || writes_stalled_ || !queue_.add(std::move(record))) {
     ++counters_.refused;
     return false;
   }
@@ -125,9 +125,26 @@ void Disk::Engine::erase(Key key) {
   });
 }
 
+void Disk::Engine::when_stalled(std::function<void()> tell) {
+  std::lock_guard lock(mutex_);
+  tell_stalled_ = std::move(tell);
+}
+
+void Disk::Engine::watched(const std::function<void()>& read) const {
+  Watch::Wait wait(watches_->reads, clock_);
+  read();
+}
+
 void Disk::Engine::tick() {
   int64_t now = clock_.now_ms();
-  stalled_ = watch_.longest_ms(clock_) >= tuning_.stall_ms;
+  stalled_ = watches_->reads.longest_ms(clock_) >= tuning_.stall_ms;
+  writes_stalled_ = watches_->changes.longest_ms(clock_) >= tuning_.write_stall_ms;
+  std::function<void()> tell;
+  if (stalled_) {
+    std::lock_guard lock(mutex_);
+    tell = tell_stalled_;
+  }
+  if (tell) tell();
   bool due = !queue_.empty();
   if (now - last_retry_ms_ >= tuning_.retry_ms) {
     last_retry_ms_ = now;
@@ -148,11 +165,13 @@ void Disk::Engine::tick() {
 
 Stats Disk::Engine::stats() const {
   Stats s;
-  s.state = stalled_ ? Stats::State::aside : state_.load();
+  s.state = state_;
+  bool writes_stalled = writes_stalled_ && s.state == Stats::State::serving;
+  if (stalled_ || writes_stalled) s.state = Stats::State::aside;
   std::shared_ptr<Volume> of;
   {
     std::lock_guard lock(mutex_);
-    s.reason = stalled_ ? "the disk doesn't answer" : reason_;
+    s.reason = stalled_ ? "the disk doesn't answer" : writes_stalled ? "the disk takes nothing" : reason_;
     of = volume_;
   }
   if (s.state != Stats::State::aside) s.reason.clear();

@@ -314,18 +314,58 @@ class Failures(harness.Case):
         self.fail_under_load(edge, fail, 'goes on without its disk.*Read-only')
 
     def test_a_disk_that_takes_a_second_for_everything(self):
-        library, reason = f'{self.folder}/stalled_disk.so', f'{self.folder}/stalled'
-        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'stalled_disk.c')
-        subprocess.run(['cc', '-shared', '-fPIC', '-O1', '-o', library, source], check=True)
-        path = f'{self.folder}/store'
+        path, reason = f'{self.folder}/store', f'{self.folder}/stalled'
         edge = self.portolan(self.config(path), env=os.environ | {
-            'LD_PRELOAD': library, 'STALLED_STORE': path, 'STALLED_WHILE': reason})
+            'LD_PRELOAD': self.stalled_disk(), 'STALLED_STORE': path, 'STALLED_WHILE': reason})
         self.addCleanup(lambda: os.path.exists(reason) and os.remove(reason))
         longest = self.fail_under_load(edge, lambda: open(reason, 'x', encoding='ascii').close(),
                                        "goes on without its disk.*doesn't answer")[1]
         self.assertLess(longest, 900, 'a worker waited for the disk')
         os.remove(reason)
         harness.wait_until(lambda: 'is aside' not in self.state(edge), 30)
+
+    def test_a_disk_that_stalls_holds_no_other_up(self):
+        """Neither another cache's disk nor its purges."""
+        path, reason = f'{self.folder}/store', f'{self.folder}/stalled'
+        config = self.config(path) + f'''
+[[route]]
+path = "/other"
+pool = "app"
+cache = "other"
+[cache.other]
+memory = "16 MiB"
+disk = {{ path = "{self.folder}/other", size = "256 MiB" }}
+'''
+        edge = self.portolan(config, env=os.environ | {
+            'LD_PRELOAD': self.stalled_disk(), 'STALLED_STORE': path, 'STALLED_WHILE': reason})
+        self.addCleanup(lambda: os.path.exists(reason) and os.remove(reason))
+        load = Load(edge.port, {}, 1, clients=8, churn=True)
+        time.sleep(harness.scale(2, 10))
+        edge.get('/other/1')
+        before = self.longest_purge(edge)
+        open(reason, 'x', encoding='ascii').close()
+        during = self.longest_purge(edge)
+        load.stop()
+        load.join()
+        os.remove(reason)
+        print(f'a purge took {before:.0f} ms, and {during:.0f} beside a disk that stalls', file=sys.stderr)
+        self.assertEqual((load.wrong, load.failed), ([], []))
+        self.assertLess(during, before + 500)
+
+    def longest_purge(self, edge):
+        took = []
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            began = time.monotonic()
+            edge.command('purge', '--cache', 'other', 'http://127.0.0.1/other/1')
+            took.append((time.monotonic() - began) * 1000)
+        return max(took)
+
+    def stalled_disk(self):
+        library = f'{self.folder}/stalled_disk.so'
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'stalled_disk.c')
+        subprocess.run(['cc', '-shared', '-fPIC', '-O1', '-o', library, source], check=True)
+        return library
 
     def test_a_place_that_cannot_be_written_is_said(self):
         edge = self.portolan(self.config('/proc/portolan'))

@@ -1,10 +1,16 @@
-// Memory and disk as they go along: what memory serves stays on the disk.
+// Memory and disk as they go along: what memory serves stays on the disk, and a disk that stalls holds nobody up.
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "edge/parts_reader.hh"
 #include "tests/unit/edge/disk/fixture.hh"
 #include "tests/unit/edge/support.hh"
 
 namespace portolan::edge::test {
 namespace {
 
+using disk::test::Call;
 using disk::test::Directory;
 using disk::test::FaultFiles;
 using disk::test::ManualExecutor;
@@ -57,6 +63,31 @@ class DiskTier : public testing::Test {
     executor.run();
     return ask(request, lookup.reader->asked_disk());
   }
+  // Somebody asks the disk, and it doesn't answer for as long as this stands.
+  class Stall {
+   public:
+    explicit Stall(DiskTier& test) : test_(test) {
+      test.files.set([this](const FaultFiles::Asked& asked) {
+        if (asked.call != Call::read) return 0;
+        entered_ = true;
+        while (stuck_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        return 0;
+      });
+      thread_ = std::thread([&test] { test.executor.run_one(); });
+      while (!entered_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ~Stall() {
+      stuck_ = false;
+      thread_.join();
+      test_.files.set({});
+    }
+
+   private:
+    DiskTier& test_;
+    std::atomic<bool> stuck_{true}, entered_{false};
+    std::thread thread_;
+  };
+
   Directory directory;
   FaultFiles files;
   ManualExecutor executor;
@@ -86,6 +117,65 @@ TEST_F(DiskTier, WhatMemoryServesStaysOnTheDisk) {
   EXPECT_EQ(found(hot).outcome, Outcome::hit);
   EXPECT_EQ(found(varied).outcome, Outcome::hit);
   EXPECT_EQ(found(Request("/cold")).outcome, Outcome::miss);
+}
+
+TEST_F(DiskTier, WhoWaitsForADiskThatStallsGoesOnWithoutIt) {
+  put("/a", 5'000);
+  put("/b", 5'000);
+  stop();
+  start();
+  Lookup a = ask(Request("/a")), again = ask(Request("/a")), b = ask(Request("/b"));
+  ASSERT_TRUE(a.loading && again.loading && b.loading);
+  {
+    Stall stall(*this);
+    auto waker = std::make_shared<CountingWaker>();
+    b.reader->wait(waker);
+    store->tick();
+    EXPECT_EQ(a.reader->state(), Reader::State::pending);
+    clock.advance_ms(600);
+    store->tick();
+    EXPECT_EQ(waker->count, 1);
+    for (Lookup* l : {&a, &again, &b}) {
+      ASSERT_EQ(l->reader->state(), Reader::State::released);
+      EXPECT_TRUE(l->reader->retry());
+      EXPECT_TRUE(l->reader->asked_disk());
+    }
+    EXPECT_TRUE(ask(Request("/b")).writer);  // nor does anybody else begin to wait
+    put("/a", 7'000);
+  }
+  store->tick();
+  executor.run();
+  Lookup now = ask(Request("/a"));
+  ASSERT_EQ(now.outcome, Outcome::hit);
+  EXPECT_EQ(now.object->content()->size(), 7'000u);  // what was fetched meanwhile, and not what the disk had
+  EXPECT_EQ(found(Request("/b")).outcome, Outcome::hit);
+}
+
+TEST_F(DiskTier, AFragmentThatADiskDoesNotGiveIsFetched) {
+  put("/big", 10 << 20);
+  stop();
+  start();
+  Lookup lookup = found(Request("/big"));
+  ASSERT_EQ(lookup.outcome, Outcome::hit);
+  ASSERT_TRUE(lookup.object->parts());
+  PartsReader reader(lookup.object);
+  reader.select(3 << 20, 1'000);
+  ASSERT_EQ(reader.state(), PartsReader::State::wait);
+  {
+    Stall stall(*this);
+    clock.advance_ms(600);
+    store->tick();
+    EXPECT_EQ(reader.state(), PartsReader::State::absent);
+  }
+  store->tick();
+  executor.run();
+  // What came too late harmed nothing.
+  reader.select(3 << 20, 1'000);
+  Body body;
+  for (int i = 0; i < 3 && reader.state() == PartsReader::State::wait; ++i) executor.run();
+  ASSERT_EQ(reader.state(), PartsReader::State::more);
+  reader.read(body, 1'000);
+  EXPECT_TRUE(body.to_string() == disk::test::body_of(1, 1, 10 << 20).substr(3 << 20, 1'000));
 }
 
 }  // namespace

@@ -283,6 +283,53 @@ TEST_F(FailureTest, AStallIsStoodAsideFrom) {
   EXPECT_EQ(disk->stats().state, Stats::State::serving);
 }
 
+TEST_F(FailureTest, AStallIsToldToThoseWhoWait) {
+  int told = 0;
+  disk->when_stalled([&] { ++told; });
+  disk->tick();
+  disk->watched([&] {
+    disk->tick();
+    clock.advance_ms(tuning.stall_ms);
+    EXPECT_EQ(told, 0);
+    disk->tick();
+    EXPECT_FALSE(disk->write(record_of(100, 100, 10)));
+    disk->tick();
+  });
+  EXPECT_EQ(told, 2);
+  disk->tick();
+  EXPECT_EQ(told, 2);
+  EXPECT_TRUE(write(100, 100, 10));
+}
+
+TEST_F(FailureTest, ADiskThatTakesNothingIsStillReadFrom) {
+  for (Call call : {Call::write, Call::sync}) {
+    std::atomic<bool> stuck{true}, entered{false};
+    files.set([&](const Asked& a) {
+      if (a.call != call || a.name != "data") return 0;
+      entered = true;
+      while (stuck) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      return 0;
+    });
+    clock.advance_ms(1'000);
+    for (uint64_t n = 100; n < 130; ++n) EXPECT_TRUE(disk->write(record_of(n, n, 20'000)));
+    std::thread writer([&] { executor.run(); });
+    while (!entered) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    clock.advance_ms(tuning.write_stall_ms - 1);
+    disk->tick();
+    EXPECT_EQ(disk->stats().state, Stats::State::serving);
+    clock.advance_ms(1);
+    disk->tick();
+    expect_aside("takes nothing");
+    expect_all_there();
+    stuck = false;
+    writer.join();
+    disk->tick();
+    EXPECT_EQ(disk->stats().state, Stats::State::serving);
+    EXPECT_TRUE(write(200, 200, 10));
+    EXPECT_EQ(version(129), 129u);
+  }
+}
+
 // Any call may fail, any number of times: at the end, when all is well again, it serves, and nothing is wrong.
 TEST_F(FailureTest, WhateverFailsItComesBack) {
   Rng rng(7);

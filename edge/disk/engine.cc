@@ -306,7 +306,8 @@ void Disk::Engine::forget_written() {
 
 // Of what should have been written nothing older is to be found, either.
 void Disk::Engine::give_up(Key key, uint64_t ticket, uint64_t bytes) {
-  queue_.done(key, ticket, bytes, [&] { erase(key); });
+  std::shared_ptr<Volume> of = volume();
+  queue_.done(key, ticket, bytes, [&] { erase(of.get(), key); });
 }
 
 bool Disk::Engine::checkpoint_some() {
@@ -377,7 +378,8 @@ void Disk::Engine::close_store() {
 }
 
 void Disk::Engine::drop_waiting() {
-  counters_.refused += queue_.drop_all([this](Key key) { erase(key); });
+  std::shared_ptr<Volume> of = volume();
+  counters_.refused += queue_.drop_all([&](Key key) { erase(of.get(), key); });
 }
 
 void Disk::Engine::want_sync() {

@@ -55,7 +55,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   void forget_written();
   bool superseded(const Record& record, unsigned& frequency);
   void give_up(Key key, uint64_t ticket, uint64_t bytes);
-  void erase(Key key);
+  void erase(Volume* of, Key key);
   bool reclaim_some();
   bool cover();
   bool mend_some();

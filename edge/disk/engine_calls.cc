@@ -112,11 +112,12 @@ bool Disk::Engine::write(Record record) {
 }
 
 void Disk::Engine::remove(Key key) {
-  queue_.remove(key, [&] { erase(key); });
+  std::shared_ptr<Volume> of = volume();
+  queue_.remove(key, [&] { erase(of.get(), key); });
 }
 
-void Disk::Engine::erase(Key key) {
-  std::shared_ptr<Volume> of = volume();
+// `of`: volume(), null where there is none.
+void Disk::Engine::erase(Volume* of, Key key) {
   Index::Name name = Index::name_of(key);
   removals_.remove(name, [&] {
     auto place = index_.erase(name);

@@ -43,6 +43,7 @@ constexpr std::string_view names[] = {
     "true-client-ip",
     "uri",
     "url",
+    "x-accel-mapping",
     "x-amz-server-side-encryption",
     "x-amz-website-redirect-location",
     "x-appengine-country",
@@ -68,6 +69,7 @@ constexpr std::string_view names[] = {
     "x-http-method",
     "x-http-method-override",
     "x-https",
+    "x-matched-path",
     "x-method-override",
     "x-nextjs-data",
     "x-now-route-matches",
@@ -80,9 +82,11 @@ constexpr std::string_view names[] = {
     "x-remote-addr",
     "x-remote-ip",
     "x-remote-user",
+    "x-replaced-path",
     "x-request-uri",
     "x-scheme",
     "x-script-name",
+    "x-sendfile-type",
     "x-ssl",
     "x-ua-device",
     "x-url",
@@ -91,7 +95,8 @@ constexpr std::string_view names[] = {
 };
 
 constexpr std::string_view prefixes[] = {
-    "cloudfront-", "x-forwarded-", "x-invoke-", "x-middleware-", "x-original-", "x-react-router-", "x-rewrite-",
+    "cloudfront-", "x-forward-",      "x-forwarded-", "x-invoke-", "x-middleware-",
+    "x-original-", "x-react-router-", "x-rewrite-",   "x-vercel-",
 };
 
 constexpr bool in_order() {

@@ -40,15 +40,18 @@ key = {{ sort_query = true }}
 key = {{ headers = ["x-lang"] }}
 '''
 
-HOSTS = ('x-forwarded-host', 'x-host', 'x-forwarded-server', 'x-original-host', 'x-http-host-override', 'x-forwarded-domain',
-         'x_forwarded_host')
-SCHEMES = ('x-forwarded-scheme', 'x-forwarded-proto', 'x-forwarded-protocol', 'x-forwarded-ssl', 'x-scheme', 'x-url-scheme',
-           'front-end-https')
-TARGETS = ('x-original-url', 'x-rewrite-url', 'x-original-uri', 'x-forwarded-uri', 'x-override-url')
+# What the proxy writes itself comes last: whatever else gets through shows.
+HOSTS = ('x-host', 'x-forwarded-server', 'x-original-host', 'x-http-host-override', 'x-forwarded-domain', 'x-forward-host',
+         'x_forwarded_host', 'x-forwarded-host')
+SCHEMES = ('x-forwarded-scheme', 'x-forwarded-protocol', 'x-forwarded-ssl', 'x-scheme', 'x-url-scheme', 'front-end-https',
+           'x-forwarded-proto')
+TARGETS = ('x-original-url', 'x-rewrite-url', 'x-original-uri', 'x-forwarded-uri', 'x-override-url', 'x-matched-path',
+           'x-replaced-path')
 METHODS = ('x-http-method-override', 'x-http-method', 'x-method-override')
 SHOWN = ('x-forwarded-port', 'x-forwarded-prefix', 'x-script-name', 'true-client-ip', 'x-client-ip', 'cf-connecting-ip',
          'x-remote-user', 'cloudfront-viewer-country', 'x-middleware-prefetch', 'x-now-route-matches', 'x-nextjs-data',
-         'x-react-router-prerender-data', 'surrogate-capability', 'translate', 'forwarded')
+         'x-react-router-prerender-data', 'surrogate-capability', 'translate', 'forwarded', 'x-sendfile-type', 'x-accel-mapping',
+         'x-vercel-ip-country', 'x-beta', 'x-preview', 'accept', 'accept-language')
 REASONS = {200: 'OK', 206: 'Partial Content', 301: 'Moved Permanently', 304: 'Not Modified'}
 
 

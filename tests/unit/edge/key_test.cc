@@ -214,10 +214,28 @@ bool dropped(const CacheConfig& c, std::string_view name) {
 
 TEST(Unkeyed, FieldsThatChangeAnswersAreWithheldUnlessKeyed) {
   CacheConfig c = config();
-  for (const char* name :
-       {"X-Forwarded-Host", "x-forwarded-anything", "X-Original-URL", "X-Rewrite-Url", "X-HTTP-Method-Override",
-        "X-Method-Override", "Forwarded", "X-Host", "X-Forwarded-Scheme", "True-Client-IP", "X-Middleware-Prefetch",
-        "X-Invoke-Status", "CloudFront-Viewer-Country", "X-Device-Class", "X-Country-Code", "Surrogate-Capability"})
+  for (const char* name : {"X-Forwarded-Host",
+                           "x-forwarded-anything",
+                           "X-Original-URL",
+                           "X-Rewrite-Url",
+                           "X-HTTP-Method-Override",
+                           "X-Method-Override",
+                           "Forwarded",
+                           "X-Host",
+                           "X-Forwarded-Scheme",
+                           "True-Client-IP",
+                           "X-Middleware-Prefetch",
+                           "X-Invoke-Status",
+                           "CloudFront-Viewer-Country",
+                           "X-Device-Class",
+                           "X-Country-Code",
+                           "Surrogate-Capability",
+                           "X-Forward-For",
+                           "X-Sendfile-Type",
+                           "X-Accel-Mapping",
+                           "X-Matched-Path",
+                           "X-Vercel-IP-Country",
+                           "X-Replaced-Path"})
     EXPECT_TRUE(dropped(c, name)) << name;
   for (const char* name : {"Accept", "Accept-Language", "User-Agent", "Referer", "Origin", "X-Requested-With",
                            "X-Api-Key", "X-Forward", "DNT", "Range", "Sec-Fetch-Mode", "traceparent", "X-Request-Id"})

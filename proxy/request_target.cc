@@ -1,6 +1,7 @@
 #include "proxy/request_target.hh"
 
 #include <algorithm>
+#include <array>
 
 namespace portolan::proxy {
 namespace {
@@ -56,22 +57,30 @@ std::string_view normal_authority(std::string_view authority, std::string_view s
 
 namespace {
 
-// A path that can be written and read in one way only, as nearly all are: no escapes, no backslashes, no empty segments and
-// none that begin with a dot.
+// What a path may be written with that readers don't all take for the same.
+constexpr std::array<bool, 256> ambiguous = [] {
+  std::array<bool, 256> t{};
+  for (char c : {'%', '\\', ';'}) t[static_cast<uint8_t>(c)] = true;
+  return t;
+}();
+
+// A path that can be written and read in one way only, as nearly all are: no escapes, no backslashes, no parameters, no
+// empty segments and none that begin with a dot.
 bool is_plain(std::string_view path) {
   char before = '/';
   if (path.starts_with('/')) path.remove_prefix(1);
   for (char c : path) {
-    if (c == '%' || c == '\\' || (before == '/' && (c == '/' || c == '.'))) return false;
+    if (ambiguous[static_cast<uint8_t>(c)] || (before == '/' && (c == '/' || c == '.'))) return false;
     before = c;
   }
   return true;
 }
 
+// Servers of Java end a segment at its ';' (RFC 3986 §3.3) before they look at it.
 bool has_parent_segment(std::string_view path) {
   for (size_t at = path.find(".."); at != std::string_view::npos; at = path.find("..", at + 1)) {
     bool begins = at == 0 || path[at - 1] == '/';
-    bool ends = at + 2 == path.size() || path[at + 2] == '/';
+    bool ends = at + 2 == path.size() || path[at + 2] == '/' || path[at + 2] == ';';
     if (begins && ends) return true;
   }
   return false;
@@ -107,6 +116,10 @@ std::string_view normal_path(std::string_view path, Text& storage) {
   storage.clear();
   for (size_t i = 0; i < path.size(); ++i) {
     char c = path[i];
+    if (c == ';') {
+      i = std::min(path.find('/', i), path.size()) - 1;
+      continue;
+    }
     if (int e = escaped(path, i); e >= 0 && unreserved(e)) {
       c = static_cast<char>(e);
       i += 2;

@@ -120,6 +120,10 @@ for label, other in (('an escape', '/p%61th-escape'), ('a slash twice', '//path-
 case('a path that climbs', raw('/static/../path-climbs-evil'), raw('/path-climbed-not'), refused=True)
 case('a path that climbs, escaped', raw('/static/%2e%2e%2fpath-evil'), raw('/path-climbed-no'), refused=True)
 case('a path that climbs by backslashes', raw('/static/..\\path-evil'), raw('/path-climbed-none'), refused=True)
+for label, where in (('a parameter', '/static/..;/path-evil'), ('a parameter that has a value', '/static/..;a=b/path-evil'),
+                     ('a parameter, escaped', '/static/%2e%2e;/path-evil'), ('an escaped ;', '/static/..%3b/path-evil'),
+                     ('a parameter at its end', '/static/x/..;')):
+    case(f'a path that climbs with {label}', raw(where), raw(path('climbs not with ' + label)), refused=True)
 case('a fragment in the target', raw('/fragment#evil'), raw('/fragment'), refused=True)
 case('8-bit in the target', raw('/eight\xe9evil'), raw('/eight'), refused=True)
 case('parts of a key in the path', raw('/key-parts-3:evil'), raw('/key-parts'))
@@ -191,6 +195,8 @@ for label, where in (('in a folder', '/account/x.css'), ('behind ;', '/account;x
 case("an API's answer by an asset's name", raw('/api/account/x.jpg', ME), raw('/api/account/x.jpg'), SECRET, kept=False)
 case("a page by an asset's name that climbs", raw('/static/..%2faccount', ME), raw('/static/..%2faccount'), SECRET,
      kept=False, refused=True)
+case("a page by an asset's name that climbs with a parameter", raw('/static/..;/account/x.css', ME),
+     raw('/static/..;/account/x.css'), SECRET, kept=False, refused=True)
 
 # ── errors and parts in the place of answers ──
 case('a head too long for the origin', raw('/cpdos-400', [('X-Long', 'x' * 9000)]), raw('/cpdos-400'), b'error')

@@ -70,7 +70,9 @@ class Routes(harness.Case):
         ''')
         for path, status in (('/admin/x', 403), ('/%61dmin/x', 400), ('//admin/x', 400), ('/./admin/x', 400),
                              ('/a/..%2fadmin/x', 400), ('/a/%2e%2E%5Cadmin', 400), ('/a//b', 200), ('/%61/b', 200),
-                             ('/a%2Fb', 200), ('/a/.b/..c', 200)):
+                             ('/a%2Fb', 200), ('/a/.b/..c', 200), ('/a/..;/admin/x', 400), ('/a/%2e%2e;b=c/admin/x', 400),
+                             ('/a/..%3b/admin/x', 400), ('/admin;a=b/x', 400), ('/.;a/admin/x', 400), ('/;/admin/x', 400),
+                             ('/a;b/c;d', 200)):
             with self.subTest(path), edge.client() as client:
                 self.assertEqual(client.request(target=path).answer().status, status)
 

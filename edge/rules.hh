@@ -108,10 +108,14 @@ struct RequestCopy {
 // The names of all Vary fields: lower case, sorted, each once, ended by '\n'. nullopt when one is
 // "*".
 std::optional<std::string> vary_names(const http::Fields& response);
-// The request's values of those names, length-prefixed, in one spelling: without the space in lists; Accept,
-// Accept-Charset and Accept-Language also sorted and in lower case; Accept-Encoding as accepted_encodings(). Appended to
-// `out`.
+// The request's values of those names, with their lengths, appended to `out`. Servers get the bytes, so all of them
+// count, and so does how they are divided into lines; but for the space in a list of tokens, and around the ',' and ';'
+// of Accept, Accept-Charset and Accept-Language; the latter's case and order; and Accept-Encoding, which goes on as
+// accepted_encodings().
 void vary_values(std::string_view names, const http::Fields& request, std::string& out);
+void vary_value(std::string_view name, const http::Fields& request, std::string& out);  // of one name
+// One of the names of vary_names() is among those of RequestView::told: what an answer varies by there no cache sees.
+bool varies_by_told(std::string_view names, std::string_view told);
 // The same for people: "accept-encoding: gzip; accept-language: (none)".
 std::string vary_text(std::string_view names, std::string_view values);
 // A response that varies by Accept-Language alone, in the one language the request wants most (RFC 9110 §12.5.4).

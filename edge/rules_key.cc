@@ -127,7 +127,7 @@ size_t compose_key(const Rules& rules, const RequestView& request, std::string& 
   for (const std::string& name : config.key_headers) {
     thread_local std::string values;
     values.clear();
-    vary_values(name + "\n", head.fields, values);
+    vary_value(name, head.fields, values);
     append_part(out, values);
   }
   if (config.key_cookies.empty()) return primary;

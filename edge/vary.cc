@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/http/chars.hh"
 #include "core/http/semantics.hh"
 #include "edge/rules.hh"
 
@@ -11,26 +12,14 @@ namespace portolan::edge {
 namespace {
 
 using http::FieldId;
-using Elements = std::vector<std::string>;
+
+// Between the lines of a field, which no value holds: servers see them apart, and not all of them as one list.
+constexpr char between_lines = '\r';
 
 std::string lowered(std::string_view text) {
   std::string out(text);
   for (char& c : out)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-  return out;
-}
-
-// Fields whose elements are ranges with weights: neither case nor order nor the space in them says anything (RFC 9110
-// §12.5). Order where weights are equal is no preference either.
-bool is_negotiation(FieldId id, std::string_view name) {
-  return id == FieldId::accept || http::equal_ignoring_case(name, "accept-language") ||
-         http::equal_ignoring_case(name, "accept-charset");
-}
-
-std::string without_space(std::string_view element) {
-  std::string out;
-  for (char c : lowered(element))
-    if (c != ' ' && c != '\t') out += c;
   return out;
 }
 
@@ -70,8 +59,81 @@ bool each_element(const http::Fields& fields, FieldId id, std::string_view name,
   return present;
 }
 
-void append_joined(std::string& out, const Elements& elements) {
+bool is_space(char c) {
+  return c == ' ' || c == '\t';
+}
+
+// An element of an Accept-* field without the space around its ';' and itself. Nothing else of it goes: what else is
+// wrong with it a server may stumble over.
+void append_range(std::string_view element, std::string& out) {
+  const size_t start = out.size();
+  auto trim = [&out, start] {
+    while (out.size() > start && is_space(out.back())) out.pop_back();
+  };
+  for (char c : element) {
+    if (c == ';') trim();
+    if (is_space(c) && (out.size() == start || out.back() == ';')) continue;
+    out += c;
+  }
+  trim();
+}
+
+// "a, b ;q=1" as "a,b;q=1".
+void append_ranges(std::string_view line, std::string& out) {
+  for (size_t end; (end = line.find(',')) != std::string_view::npos; line.remove_prefix(end + 1)) {
+    append_range(line.substr(0, end), out);
+    out += ',';
+  }
+  append_range(line, out);
+}
+
+// The same of languages, whose order is no preference where weights are equal, nor means their case anything.
+void append_languages(std::string_view line, std::string& out) {
+  thread_local std::string folded;  // these two: a hit allocates nothing once they have grown
+  thread_local std::vector<std::string_view> elements;
+  folded.clear();
+  append_ranges(line, folded);
+  for (char& c : folded)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+  elements.clear();
+  for (std::string_view rest = folded;;) {
+    size_t end = rest.find(',');
+    elements.push_back(rest.substr(0, end));
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  std::sort(elements.begin(), elements.end());
   for (size_t i = 0; i < elements.size(); ++i) out.append(i ? "," : "").append(elements[i]);
+}
+
+// "a, b" as "a,b", where it is a list of tokens and nothing else. False: it isn't.
+bool append_tokens(std::string_view line, std::string& out) {
+  if (line.find(',') == std::string_view::npos) return false;
+  const size_t start = out.size();
+  for (bool more = true; more;) {
+    size_t end = line.find(',');
+    std::string_view element = line.substr(0, end);
+    more = end != std::string_view::npos;
+    line.remove_prefix(more ? end + 1 : line.size());
+    while (!element.empty() && is_space(element.front())) element.remove_prefix(1);
+    while (!element.empty() && is_space(element.back())) element.remove_suffix(1);
+    if (!http::is_token(element)) {
+      out.resize(start);
+      return false;
+    }
+    out.append(element).append(more ? "," : "");
+  }
+  return true;
+}
+
+void append_line(FieldId id, std::string_view name, std::string_view line, std::string& out) {
+  const bool languages = id == FieldId::other && http::equal_ignoring_case(name, "accept-language");
+  const bool ranges = id == FieldId::accept || (id == FieldId::other && name == "accept-charset");
+  // Quotes may hide what looks like the end of an element.
+  const bool quoted = (languages || ranges) && line.find('"') != std::string_view::npos;
+  if (languages && !quoted) return append_languages(line, out);
+  if (ranges && !quoted) return append_ranges(line, out);
+  if (!append_tokens(line, out)) out.append(line);
 }
 
 }  // namespace
@@ -119,35 +181,49 @@ std::optional<std::string> accepted_encodings(const http::Fields& request) {
   return out;
 }
 
+void vary_value(std::string_view name, const http::Fields& request, std::string& out) {
+  const FieldId id = http::field_id(name);
+  const size_t start = out.size();
+  bool present = false;
+  if (id == FieldId::accept_encoding) {
+    auto encodings = accepted_encodings(request);
+    present = encodings.has_value();
+    if (present) out += *encodings;
+  } else if (id == FieldId::other || request.may_have(id)) {
+    for (const http::Field& f : request) {
+      if (f.id != id || (id == FieldId::other && !http::equal_ignoring_case(f.name, name))) continue;
+      if (present) out += between_lines;
+      present = true;
+      append_line(id, name, f.value, out);
+    }
+  }
+  // The length behind the value makes "a","bc" differ from "ab","c"; a '-' says the field was absent.
+  fmt::format_to(std::back_inserter(out), "\n{}{}\n", present ? "" : "-", out.size() - start);
+}
+
 void vary_values(std::string_view names, const http::Fields& request, std::string& out) {
   while (!names.empty()) {
     size_t end = names.find('\n');
-    std::string_view name = names.substr(0, end);
+    vary_value(names.substr(0, end), request, out);
     names.remove_prefix(end + 1);
-    FieldId id = http::field_id(name);
-    size_t start = out.size();
-    bool present = false;
-    if (id == FieldId::accept_encoding) {
-      auto encodings = accepted_encodings(request);
-      present = encodings.has_value();
-      if (present) out += *encodings;
-    } else if (is_negotiation(id, name)) {
-      thread_local Elements elements;  // a hit allocates nothing once it has grown
-      elements.clear();
-      present = each_element(request, id, name, [&](std::string_view e) { elements.push_back(without_space(e)); });
-      std::sort(elements.begin(), elements.end());
-      append_joined(out, elements);
-    } else {
-      bool first = true;
-      present = each_element(request, id, name, [&](std::string_view e) {
-        if (!first) out += ',';
-        first = false;
-        out += e;
-      });
-    }
-    // The length behind the value makes "a","bc" differ from "ab","c"; a '-' says the field was absent.
-    fmt::format_to(std::back_inserter(out), "\n{}{}\n", present ? "" : "-", out.size() - start);
   }
+}
+
+bool varies_by_told(std::string_view names, std::string_view told) {
+  auto next = [](std::string_view& list) {
+    std::string_view name = list.substr(0, list.find('\n'));
+    list.remove_prefix(std::min(list.size(), name.size() + 1));
+    return name;
+  };
+  while (!names.empty()) {
+    std::string_view name = next(names);
+    for (std::string_view rest = told; !rest.empty();) {
+      std::string_view entry = next(rest);
+      bool begins = entry.ends_with('*') && name.starts_with(entry.substr(0, entry.size() - 1));
+      if (begins || name == entry) return true;
+    }
+  }
+  return false;
 }
 
 std::string vary_text(std::string_view names, std::string_view values) {
@@ -159,7 +235,9 @@ std::string vary_text(std::string_view names, std::string_view values) {
   std::string out;
   while (!names.empty()) {
     std::string_view name = line(names), value = line(values), length = line(values);
-    out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", name, length.starts_with('-') ? "(none)" : value);
+    out += fmt::format("{}{}: ", out.empty() ? "" : "; ", name);
+    if (length.starts_with('-')) value = "(none)";
+    for (char c : value) out += c == between_lines ? std::string_view(" | ") : std::string_view(&c, 1);
   }
   return out;
 }

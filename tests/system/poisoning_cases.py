@@ -171,6 +171,22 @@ case('Accept-Encoding taken off', raw('/coding', [('Accept-Encoding', 'gzip'), (
      raw('/coding', [('Accept-Encoding', 'gzip')]), b'coding none')
 case('Cookie taken off', raw('/conn-cookie', [('Cookie', 'session=evil'), ('Connection', 'Cookie')]), raw('/conn-cookie'))
 
+# ── what an origin reads in another way than as a list ──
+APP = 'https://app.example'
+for label, fields in (('with a comma behind it', [('Origin', APP + ',')]), ('with a comma before it', [('Origin', ', ' + APP)]),
+                      ('twice', [('Origin', APP), ('Origin', APP)]), ('and an empty one', [('Origin', APP), ('Origin', '')])):
+    where = path('cors ' + label)
+    case(f'Origin {label}', raw(where, fields), raw(where, [('Origin', APP)]), b'denied')
+case('two origins in two lines', raw('/cors-lines', [('Origin', 'https://evil.example'), ('Origin', APP)]),
+     raw('/cors-lines', [('Origin', 'https://evil.example, ' + APP)]), b'granted')
+case('a keyed field with a comma behind it', raw('/lang-comma', [('X-Lang', 'de,')], host='lang.example'),
+     raw('/lang-comma', [('X-Lang', 'de')], host='lang.example'), b'in de,')
+case('a keyed field in two lines', raw('/lang-lines', [('X-Lang', 'de'), ('X-Lang', 'evil')], host='lang.example'),
+     raw('/lang-lines', [('X-Lang', 'de, evil')], host='lang.example'), b'in evil')
+case('a language with a blank in it', raw('/accept-language', [('Accept-Language', 'd e')]),
+     raw('/accept-language', [('Accept-Language', 'de')]), b'd e')
+case('a type in capitals', raw('/accept', [('Accept', 'TEXT/html')]), raw('/accept', [('Accept', 'text/html')]), b'TEXT')
+
 # ── whose answer it is ──
 AUTH = ('Authorization', 'Bearer ' + SECRET.decode())
 case('an answer to Authorization', raw('/mine', [AUTH]), raw('/mine'), SECRET)

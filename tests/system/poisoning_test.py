@@ -109,6 +109,15 @@ class Gullible:
             self.fields.append(('Vary', 'accept, *'))
         if 'x-lang' in self.said or path.startswith('/lang-'):
             self.fields.append(('Vary', 'X-Lang'))
+        if path.startswith('/accept'):
+            self.fields.append(('Vary', 'Accept, Accept-Language'))
+        if path.startswith('/cors'):
+            self.fields.append(('Vary', 'Origin'))
+            body = 'granted' if self.said.get('origin', [])[-1:] == ['https://app.example'] else 'denied'
+            if len(self.said.get('origin', [])) > 1 and path != '/cors-lines':
+                body = 'denied'
+        if path.startswith('/adopt') and self.method == 'POST':
+            self.fields.append(('Content-Location', self.target))
         if path == '/coding':
             self.fields.append(('Vary', 'Accept-Encoding'))
         if path.startswith('/not-modified'):

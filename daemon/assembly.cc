@@ -6,6 +6,7 @@
 #include "core/base/clock.hh"
 #include "core/geo/location.hh"
 #include "daemon/tls_files.hh"
+#include "proxy/told_fields.hh"
 
 namespace portolan::daemon {
 namespace {
@@ -177,9 +178,13 @@ std::shared_ptr<proxy::Snapshot> assemble_snapshot(Config& config) {
 
 void assemble_route_caches(proxy::Snapshot& snapshot, const Caches& caches) {
   snapshot.route_caches.resize(snapshot.routes.size());
-  for (size_t i = 0; i < snapshot.routes.size(); ++i)
-    if (const std::string& name = snapshot.routes[i].cache; !name.empty())
-      if (auto cache = caches.find(name); cache != caches.end()) snapshot.route_caches[i] = cache->second;
+  snapshot.route_told.resize(snapshot.routes.size());
+  for (size_t i = 0; i < snapshot.routes.size(); ++i) {
+    auto cache = caches.find(snapshot.routes[i].cache);
+    if (cache == caches.end()) continue;
+    snapshot.route_caches[i] = cache->second;
+    snapshot.route_told[i] = proxy::told_fields(snapshot.routes[i], snapshot.user_headers, *cache->second);
+  }
 }
 
 health::MonitorSpec assemble_monitor(const Config& config) {

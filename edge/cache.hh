@@ -57,9 +57,12 @@ struct RequestView {
   std::string_view route = {};    // where more than host and path led to it, or empty
   std::string_view pool = {};     // where the route has several, or empty
   bool identified = false;        // the origin is told who the client is: as with Authorization (RFC 9111 §3.5)
-  bool asked_disk = false;        // by an earlier lookup of this request: what it has is in memory by now
-  bool refresh = false;           // not to be answered from the store, but its answer may be kept
-  bool let_down = false;          // what it followed broke (Reader::let_down): one more fetch is the last it waits for
+  // Fields in which the origin is told of the client what the key doesn't hold, in lower case, each ended by '\n', with
+  // a '*' before it for a prefix: what varies by one of them is as good as varying by "*".
+  std::string_view told = {};
+  bool asked_disk = false;  // by an earlier lookup of this request: what it has is in memory by now
+  bool refresh = false;     // not to be answered from the store, but its answer may be kept
+  bool let_down = false;    // what it followed broke (Reader::let_down): one more fetch is the last it waits for
 };
 
 enum class Outcome : uint8_t { bypass, miss, follow, hit, stale, only_if_cached_miss };
@@ -221,6 +224,8 @@ class Cache {
   bool keeps_tags() const;
   // The key holds the client's country.
   bool asks_country() const;
+  // The key holds the query as it is.
+  bool keys_whole_query() const;
   // The class of the client's device ("mobile", …) where it is in the key, for the origin to know; else empty.
   std::string_view device_class(const http::RequestHead& request) const;
   // The target to forward: path and the part of the query that is in the key, so that nothing

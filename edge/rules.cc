@@ -80,6 +80,7 @@ RequestFacts examine(const Rules& rules, const RequestView& request) {
   if (head.method != http::Method::get && !facts.head) return pass(facts, Forward::method, nullptr);
   if (has_body(head)) return pass(facts, Forward::bypass, "body");
   facts.authorization = request.identified;
+  facts.told = request.told;
   bool cookies = false;
   for (const http::Field& f : head.fields) {
     switch (f.id) {

@@ -47,6 +47,8 @@ struct RequestFacts {
   Forward forward = Forward::none;     // why not, when `lookup` is false
   const char* detail = nullptr;
   Asset asset = Asset::none;  // what its path says it is; known to fills
+  bool no_transform = false;
+  std::string_view told = {};  // of RequestView; a fill's own copy
 };
 RequestFacts examine(const Rules& rules, const RequestView& request);
 

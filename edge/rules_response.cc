@@ -168,7 +168,8 @@ Storability storable(const Rules& rules, const RequestFacts& request, const http
   if (no_store) return no("no-store");
   if (d.private_ || !d.private_fields.empty()) return no("private");
   if (request.authorization && !d.public_ && !d.must_revalidate && !d.s_maxage) return no("authorization");  // §3.5
-  if (!vary_names(fields)) return no("vary");
+  auto names = vary_names(fields);
+  if (!names || varies_by_told(*names, request.told)) return no("vary");
   if (group_hashes(fields, cache_groups, 0).size() > most_groups) return no("groups");
   if (rules.cdn_safe) {
     if (fields.has(http::FieldId::set_cookie)) return no("set-cookie");

@@ -26,6 +26,7 @@ struct Snapshot {
   LogFormat log_format = LogFormat::json;
   std::vector<RouteConfig> routes;
   std::vector<std::shared_ptr<edge::Cache>> route_caches;  // by route; empty where none
+  std::vector<std::string> route_told;                     // of told_fields(), by route
   std::map<std::string, std::shared_ptr<const PoolConfig>, std::less<>> pools;
   std::map<std::string, ListenerConfig, std::less<>> listeners;
   std::map<std::string, std::shared_ptr<const loop::TlsIdentity>, std::less<>> listener_tls;  // of those that have it

@@ -53,11 +53,13 @@ Fill::Fill(std::shared_ptr<Store> store, const Rules& rules, const RequestFacts&
       rules_(rules),
       facts_(facts),
       request_(request.head),
+      told_(request.told),
       found_ms_(request.now_ms),
       sequence_(store_->next_sequence()),
       origin_(origin_hash(request.scheme, request.authority)),
       content_(std::make_shared<Content>(store_->ledger())) {
   facts_.asset = asset_of(request.head.path);
+  facts_.told = told_;
   if (!rules.ttl.empty()) path_ = request.head.path;
   store_->counters().filling.fetch_add(1, std::memory_order_relaxed);
 }
@@ -67,7 +69,7 @@ Fill::~Fill() {
 }
 
 uint64_t Fill::cost() const {
-  return sizeof(Fill) + path_.size() + index_bytes + key_bytes_ * 2 + request_.text.size() +
+  return sizeof(Fill) + path_.size() + told_.size() + index_bytes + key_bytes_ * 2 + request_.text.size() +
          request_.fields.size() * sizeof(http::Field);
 }
 

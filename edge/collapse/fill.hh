@@ -68,6 +68,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   RequestFacts facts_;
   RequestCopy request_;
   std::string path_;  // of the request, where rules look at it
+  std::string told_;  // of RequestView
   int64_t found_ms_;
   uint64_t sequence_;  // what is invalidated from here on reaches its answer, too
   uint64_t origin_;

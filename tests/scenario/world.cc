@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "core/base/log.hh"
+#include "proxy/told_fields.hh"
 
 namespace portolan::scenario {
 namespace {
@@ -257,6 +258,9 @@ void World::publish() {
   s->listeners["web"] = listener;
   s->router = std::make_unique<proxy::Router>(s->routes);
   if (plan.amend) plan.amend(*s);
+  for (size_t i = 0; i < s->routes.size(); ++i)
+    s->route_told.push_back(s->route_caches[i] ? proxy::told_fields(s->routes[i], s->user_headers, *s->route_caches[i])
+                                               : "");
   proxy->set_snapshot(std::move(s));
 }
 

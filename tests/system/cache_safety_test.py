@@ -127,6 +127,37 @@ class SignedUrls(CacheCase):
         self.assertEqual(self.server.metric('portolan_requests_refused_total', reason='no good signature'), 1)
 
 
+class ToldToServers(harness.Case):
+    """Vary by what servers are told of clients, which no request says: the answer is its client's."""
+
+    def setUp(self):
+        super().setUp()
+        self.vary = ''
+
+        def handler(client, _):
+            while True:
+                method, _, fields = client.request_head()
+                client.request_body(fields)
+                told = dict(fields)
+                body = ' '.join(f'{name}={told.get(name)}' for name in ('X-Forwarded-For', 'X-Real-IP', 'X-Near')).encode()
+                client.send(f'HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nVary: {self.vary}\r\n'
+                            f'Content-Length: {len(body)}\r\n\r\n')
+                if method != 'HEAD':
+                    client.send(body)
+        self.origin = self.scripted(handler)
+
+    def test_is_every_clients_own(self):
+        edge = self.portolan(CONFIG.format(port=self.origin.port, cache='', more='',
+                                           route='request_headers = { set = { X-Near = "to {client_address}" } }'))
+        for n, vary in enumerate(('X-Forwarded-For', 'x-real-ip', 'Accept, X-Near', 'Via', 'Client-Cert', 'Accept')):
+            self.vary = vary
+            for client in ('192.0.2.1', '192.0.2.2'):
+                answer = edge.get(f'/{n}', fields={'X-Forwarded-For': client})
+                near = client if vary != 'Accept' else '192.0.2.1'
+                self.assertIn(b'X-Near=to ' + near.encode(), answer.body, vary)
+            self.assertEqual('hit' in answer['Cache-Status'], vary == 'Accept', vary)
+
+
 class Bypass(CacheCase):
     def test_is_the_clients_alone(self):
         edge = self.edge('cache_bypass = { cookie = "preview", header = "x-preview", query = ["nocache"] }',

@@ -113,8 +113,44 @@ TEST(Vary, ServersReadBytes) {
     compose_key(rules, second.at(start_ms), theirs);
     EXPECT_EQ(mine == theirs, r.same) << "as a key: " << r.name << ": " << r.other[0].second;
   }
-  EXPECT_NE(values("x-t\n", {{"X-T", "a, b"}}), values("x-t\n", {{"X-T", "b, a"}}));
-  EXPECT_NE(values("x-t\n", {{"X-T", "a b"}}), values("x-t\n", {{"X-T", "ab"}}));
+  EXPECT_EQ(vary_text("x-t\nx-u\n", values("x-t\nx-u\n", {{"X-T", "a"}, {"X-T", "b"}})), "x-t: a | b; x-u: (none)");
+}
+
+TEST(Vary, ByWhatOnlyServersAreToldIsByEverything) {
+  Rules rules(config());
+  Request request("/");
+  RequestView view = request.at(start_ms);
+  view.told = "client-cert*\nx-forwarded-for\nx-user\n";
+  auto stored = [&](const char* vary) {
+    Response response(Pairs{{"Cache-Control", "max-age=60"}, {"Vary", vary}});
+    RequestFacts facts = examine(rules, view);
+    return storable(rules, facts, response.head, freshness(rules, response.head, start_ms, start_ms)).store;
+  };
+  for (const char* vary : {"X-Forwarded-For", "accept, x-forwarded-for", "X-User", "Client-Cert", "Client-Cert-Chain"})
+    EXPECT_FALSE(stored(vary)) << vary;
+  for (const char* vary : {"Accept", "X-Forwarded", "X-Forwarded-Host", "X-Users", "X-Client-Cert", "Client"})
+    EXPECT_TRUE(stored(vary)) << vary;
+}
+
+TEST(Vary, WhatServersWereToldHoldsForTheWholeFetch) {
+  Cache cache(config(), 1);
+  Request request("/");
+  std::string told = "x-forwarded-for\n";
+  RequestView view = request.at(start_ms);
+  view.told = told;
+  Lookup l = cache.find(view);
+  told.assign(told.size(), '-');
+  EXPECT_EQ(fill(l, Response(Pairs{{"Cache-Control", "max-age=60"}, {"Vary", "X-Forwarded-For"}}), "mine"),
+            Writer::Verdict::uncacheable);
+  store(cache, "/b", {{"Cache-Control", "max-age=1"}, {"ETag", "\"b\""}}, "b");
+  Request again("/b");
+  RequestView later = again.at(start_ms + 5000);
+  later.told = "x-forwarded-for\n";
+  l = cache.find(later);
+  ASSERT_EQ(l.outcome, Outcome::stale);
+  Response fresh(Pairs{{"Cache-Control", "max-age=60"}, {"Vary", "X-Forwarded-For"}}, 304);
+  EXPECT_EQ(l.writer->head(fresh.head, start_ms + 5000, start_ms + 5000), Writer::Verdict::not_modified);
+  EXPECT_NE(cache.find(again.at(start_ms + 5000)).outcome, Outcome::hit) << "from now on it varies by it";
 }
 
 TEST(Vary, TheLanguageWantedMost) {

@@ -199,7 +199,8 @@ class Cache {
   // Cache-Group-Invalidation (RFC 9875). Does nothing for safe methods.
   void invalidate(const RequestView& request, const http::ResponseHead& response);
   // After the response to a POST: the writer of what it says its target is from now on (RFC 9110 §9.3.3); nobody reads
-  // it, what comes of the body goes there, too. nullptr: it says no such thing, or it isn't to be stored.
+  // it, what comes of the body goes there, too. nullptr: it says no such thing, or it isn't to be stored, or the request,
+  // which passed untouched, said more to its server than a fetch for the same key may.
   std::unique_ptr<Writer> adopt(const RequestView& request, const http::ResponseHead& response, int64_t request_ms,
                                 int64_t response_ms);
   // Takes a new configuration; objects stay as far as memory allows. A change of what is in the key

@@ -123,6 +123,7 @@ void Exchange::note_unsafe(const Answer& head) {
   }
   const http::ResponseHead* whole = source_->response();
   if (!cache_ || !whole || head_->method != http::Method::post) return;
+  if (route_->cache_bypass && bypasses_cache(*route_->cache_bypass, *head_)) return;
   edge::RequestView request = cache_view();
   int64_t took_ms = (proxy_.worker().precise_us() - downstream_.request_started_us()) / 1000;
   adopted_ = cache_->adopt(request, *whole, now_ms - took_ms, now_ms);

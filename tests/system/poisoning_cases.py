@@ -157,6 +157,25 @@ case('a request in the body of a fat GET for what is stored',
 case('both framings', raw('/both', [('Content-Length', '4'), ('Transfer-Encoding', 'chunked')], body=b'0\r\n\r\nevil'),
      raw('/both'), refused=True)
 case('a POST', raw('/post', [('Content-Length', '9')], 'POST', body=b'page=evil'), raw('/post'))
+
+def adopted(label, target, fields=(), last=None, never=EVIL, host=HOST):
+    """A POST whose answer says that it is what a GET gets."""
+    case(f'a POST that is kept {label}', raw(target, [*fields, ('Content-Length', '0')], 'POST', host=host),
+         raw(last or target, host=host), never)
+
+
+adopted('with another host', '/adopt-host', [('X-Forwarded-Host', 'evil.example')])
+adopted('with another path', '/adopt-path', [('X-Original-URL', '/evil')])
+adopted('with another address', '/adopt-address', [('True-Client-IP', 'evil')])
+adopted('with a coding of its own', '/adopt-coding', [('Accept-Encoding', 'gzip, evil')])
+adopted('with a cookie that is ignored', '/adopt-cookie', [('Cookie', 'utm=evil')], host='drop.example')
+adopted('with a parameter that is dropped', '/adopt-drop?page=1&utm_content=evil', host='drop.example',
+        last='/adopt-drop?page=1')
+adopted('with parameters in another order', '/adopt-sort?z=evil&a=1', host='sort.example', last='/adopt-sort?a=1&z=evil',
+        never=b'?z=evil&a=1')
+adopted('by a route that a field leads to', '/adopt-beta', [('X-Beta', 'evil')])
+adopted('with Authorization', '/adopt-mine', [('Authorization', 'Bearer ' + SECRET.decode())], never=SECRET)
+adopted('past the cache', '/adopt-preview', [('X-Preview', 'evil')])
 case('an unknown method', raw('/evil-method', method='EVIL'), raw('/evil-method'), b'by EVIL')
 
 # ── what Connection takes off ──

@@ -13,6 +13,12 @@ servers = ["127.0.0.1:{port}"]
 host = ["shop.example", "evil.shop.example"]
 pool = "app"
 cache = "edge"
+cache_bypass = {{ header = "x-preview" }}
+[[route]]
+host = "shop.example"
+header = {{ x-beta = "evil" }}
+pool = "app"
+cache = "edge"
 [[route]]
 host = "drop.example"
 pool = "app"
@@ -32,6 +38,7 @@ cache = "lang"
 [cache.edge]
 [cache.drop]
 key = {{ query = {{ drop = ["utm_*"] }} }}
+ignore_cookies = ["utm"]
 [cache.allow]
 key = {{ query = {{ allow = ["page"] }} }}
 [cache.sort]

@@ -98,7 +98,7 @@ Lookup Store::find(const RequestView& request) {
 }
 
 ObjectRef Store::coded(const Rules& rules, const RequestFacts& facts, const RequestView& request, ObjectRef plain) {
-  if (facts.range) return plain;
+  if (facts.range || facts.no_transform) return plain;  // RFC 9111 §5.2.1.6
   http::Coding coding = http::AcceptedCodings(request.head.fields).choose(rules.config.compress.codings);
   if (coding == http::Coding::identity) return plain;
   if (const ObjectRef* made = plain->encodings()->ready(coding)) return *made;

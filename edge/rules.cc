@@ -51,6 +51,7 @@ void read_directives(const http::Fields& fields, RequestFacts& facts) {
   facts.no_cache = d.no_cache;
   facts.may_store = !d.no_store;
   facts.only_if_cached = d.only_if_cached;
+  facts.no_transform = d.no_transform;
   facts.max_age_s = seconds(d.max_age);
   facts.min_fresh_s = seconds(d.min_fresh);
   facts.max_stale_s = seconds(d.max_stale);

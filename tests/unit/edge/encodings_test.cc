@@ -123,6 +123,13 @@ TEST_F(EncodingsTest, RangesAreOfThePlainBytes) {
   EXPECT_EQ(later.submitted, 0);
 }
 
+TEST_F(EncodingsTest, WhoWantsNothingTransformedGetsThePlainBytes) {  // RFC 9111 §5.2.1.6
+  store(cache, "/a", text, plain);
+  EXPECT_EQ(coding(hit({{"Accept-Encoding", "gzip"}, {"Cache-Control", "no-transform"}})), "");
+  EXPECT_EQ(later.submitted, 0);
+  EXPECT_EQ(coding(hit(gzip)), "gzip");
+}
+
 TEST_F(EncodingsTest, WhatWouldNotGainOrMustNotChangeIsLeftAlone) {
   const struct {
     const char* why;

@@ -69,6 +69,23 @@ std::string_view parameter_name(std::string_view pair) {
   return pair.substr(0, pair.find('='));
 }
 
+// RFC 3986 §5.2.4, of a path that begins with a slash.
+std::string without_dot_segments(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    std::string_view segment = path.substr(0, path.find('/', 1));
+    path.remove_prefix(segment.size());
+    const bool up = segment == "/..";
+    if (up) out.resize(out.empty() ? 0 : out.rfind('/'));
+    if (!up && segment != "/.") {
+      out += segment;
+    } else if (path.empty()) {
+      out += '/';
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::optional<std::string> kept_query(const Rules& rules, std::optional<std::string_view> query) {
@@ -213,18 +230,26 @@ std::optional<Url> parse_url(std::string_view text) {
 }
 
 std::optional<Url> resolve(const RequestView& request, std::string_view reference) {
-  if (reference.find("://") < reference.find_first_of("/?#")) return parse_url(reference);
-  if (reference.starts_with("//")) return parse_url(fmt::format("{}:{}", request.scheme, reference));
-  std::string path;
-  if (reference.starts_with("/")) {
-    path = reference;
-  } else if (reference.starts_with("?")) {
-    path = fmt::format("{}{}", request.head.path, reference);
+  const http::RequestHead& head = request.head;
+  std::optional<Url> url;
+  reference = reference.substr(0, reference.find('#'));
+  if (reference.find("://") < reference.find_first_of("/?")) {
+    url = parse_url(reference);
+  } else if (reference.starts_with("//")) {
+    url = parse_url(fmt::format("{}:{}", request.scheme, reference));
   } else {
-    std::string_view base = request.head.path;
-    path = fmt::format("{}{}", base.substr(0, base.rfind('/') + 1), reference);
+    std::string target(reference);
+    if (reference.empty() || reference.starts_with("?")) {
+      target = fmt::format("{}{}{}{}", head.path, reference.empty() && head.has_query ? "?" : "",
+                           reference.empty() ? head.query : "", reference);
+    } else if (!reference.starts_with("/")) {
+      target = fmt::format("{}{}", head.path.substr(0, head.path.rfind('/') + 1), reference);
+    }
+    url = parse_url(fmt::format("{}://{}{}", request.scheme, request.authority, target));
+    if (reference.empty() || reference.starts_with("?")) return url;  // the path it has
   }
-  return parse_url(fmt::format("{}://{}{}", request.scheme, request.authority, path));
+  if (url) url->path = without_dot_segments(url->path);
+  return url;
 }
 
 }  // namespace portolan::edge

@@ -159,7 +159,7 @@ Storability storable(const Rules& rules, const RequestFacts& request, const http
   if (status < 200 || status == 206 || status == 304 || status == 416) return no("status");
   // It means nothing here (RFC 9110 §14.4); but where it is one, this may be a part that a server calls the whole.
   auto range = fields.find(http::FieldId::content_range);
-  if (range && range->starts_with("bytes ")) return no("content-range");
+  if (range && http::equal_ignoring_case(range->substr(0, 6), "bytes ")) return no("content-range");
   bool no_store = d.no_store;
   if (d.must_understand) {  // §5.2.2.3
     if (!understood(status)) return no("must-understand");

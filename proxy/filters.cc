@@ -297,8 +297,10 @@ void write_response(BlockWriter& out, const Answer& answer, const ResponseFilter
 void write_interim(std::string& out, const http::ResponseHead& head) {
   http::HeadWriter writer(out);
   writer.status_line(head.status, head.reason);
+  std::string joined;
+  std::string_view connection = connection_value(head.fields, joined);
   for (const http::Field& f : head.fields)
-    if (!http::is_hop_by_hop(f.id) && f.id != FieldId::content_length) writer.field(f.name, f.value);
+    if (!http::is_hop_by_hop(f, connection) && f.id != FieldId::content_length) writer.field(f.name, f.value);
   writer.end();
 }
 

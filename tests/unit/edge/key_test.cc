@@ -168,6 +168,39 @@ TEST(Key, Urls) {
   EXPECT_FALSE(parse_url("http:///x"));
 }
 
+TEST(Key, ReferencesAreResolved) {  // RFC 3986 §5.2
+  struct Row {
+    const char *reference, *path;
+    std::optional<std::string> query;
+  };
+  const Row rows[] = {
+      {"../list", "/a/list", {}},
+      {"./x", "/a/b/x", {}},
+      {"x/../y?z=../1", "/a/b/y", "z=../1"},
+      {"..", "/a/", {}},
+      {".", "/a/b/", {}},
+      {"../../../../x", "/x", {}},
+      {"/x/./y/../z", "/x/z", {}},
+      {"/..x/.y/z.", "/..x/.y/z.", {}},
+      {"//example.com/x/..", "/", {}},
+      {"http://example.com/x/../y", "/y", {}},
+      {"http://example.com", "/", {}},
+      {"x//../y", "/a/b/x/y", {}},
+      {"?z", "/a/b/c", "z"},
+      {"", "/a/b/c", "q"},
+      {"#top", "/a/b/c", "q"},
+      {"x#/../y", "/a/b/x", {}},
+  };
+  Request request("/a/b/c?q");
+  for (const Row& row : rows) {
+    auto url = resolve(request.at(start_ms), row.reference);
+    ASSERT_TRUE(url) << row.reference;
+    EXPECT_EQ(url->authority, "example.com") << row.reference;
+    EXPECT_EQ(url->path, row.path) << row.reference;
+    EXPECT_EQ(url->query, row.query) << row.reference;
+  }
+}
+
 TEST(Cache, APurgeFindsWhatMoreThanTheUrlKeepsApart) {
   Cache cache(config(), 1);
   Request request("/a");

@@ -266,5 +266,21 @@ TEST(AccessLog, TheCombinedFormOfApache) {
             "192.0.2.9 - - [14/Nov/2023:22:13:20 +0000] \"GET /a?b HTTP/1.1\" 200 5 \"-\" \"curl/8\"\n");
 }
 
+TEST(Filters, AnInterimAnswersOwnConnectionCounts) {  // RFC 9110 §7.6.1
+  http::ResponseHead head;
+  head.status = 103;
+  head.reason = "Early Hints";
+  for (auto [name, value] : {std::pair{"Link", "</a>"},
+                             {"Connection", "X-Hop"},
+                             {"X-Hop", "1"},
+                             {"Connection", "x-leap"},
+                             {"X-Leap", "1"},
+                             {"X-Kept", "1"}})
+    head.fields.add(name, value);
+  std::string out;
+  write_interim(out, head);
+  EXPECT_EQ(out, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX-Kept: 1\r\n\r\n");
+}
+
 }  // namespace
 }  // namespace portolan::proxy

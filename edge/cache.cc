@@ -180,11 +180,6 @@ bool Cache::asks_country() const {
   return store_->rules().config.key_country;
 }
 
-bool Cache::keys_whole_query() const {
-  const CacheConfig& config = store_->rules().config;
-  return config.query.mode == QueryKey::Mode::all && !config.sort_query;
-}
-
 std::string_view Cache::device_class(const http::RequestHead& request) const {
   return store_->rules().config.key_device ? edge::device_class(request.fields) : std::string_view();
 }

@@ -225,8 +225,6 @@ class Cache {
   bool keeps_tags() const;
   // The key holds the client's country.
   bool asks_country() const;
-  // The key holds the query as it is.
-  bool keys_whole_query() const;
   // The class of the client's device ("mobile", …) where it is in the key, for the origin to know; else empty.
   std::string_view device_class(const http::RequestHead& request) const;
   // The target to forward: path and the part of the query that is in the key, so that nothing

@@ -165,15 +165,17 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   if (!snapshot_->user_headers.empty()) filter.user_headers = &snapshot_->user_headers;
   if (cache_) tell_cached(filter);
   if (filter.authority.empty()) filter.authority = *pool_;
+  std::string target;
+  if (for_cache) target = cache_->forward_target(*head_);
   AppliedEdits edits;
   if (!route_->request_headers.empty()) {
-    edits.apply(route_->request_headers, variables());
+    VariableSource source = variables();
+    if (for_cache) source.target = target;
+    edits.apply(route_->request_headers, source);
     filter.edits = &edits;
   }
   http::Fields conditionals;
-  std::string target;
   if (for_cache) {
-    target = cache_->forward_target(*head_);
     filter.target = target;
     filter.for_cache = true;
     filter.framing = request.framing = http::Framing::none;

@@ -24,6 +24,13 @@ std::string_view rest_of(std::string_view path, std::string_view prefix) {
   return path;
 }
 
+std::optional<std::string_view> query_of(const VariableSource& s) {
+  if (!s.target) return s.head.has_query ? std::optional(s.head.query) : std::nullopt;
+  size_t mark = s.target->find('?');
+  if (mark == std::string_view::npos) return std::nullopt;
+  return s.target->substr(mark + 1);
+}
+
 void append(const VariableSource& s, Variable variable, Text& out) {
   char text[IpAddress::text_capacity];
   std::string_view path = s.head.path == "*" ? "/" : s.head.path;
@@ -43,7 +50,7 @@ void append(const VariableSource& s, Variable variable, Text& out) {
       out.append(path);
       return;
     case Variable::query:
-      out.append(s.head.query);
+      out.append(query_of(s).value_or(""));
       return;
     case Variable::rest:
       out.append(rest_of(path, s.prefix));
@@ -53,7 +60,7 @@ void append(const VariableSource& s, Variable variable, Text& out) {
       return;
     case Variable::uri:
       out.append(path);
-      if (s.head.has_query) out.append("?").append(s.head.query);
+      if (auto query = query_of(s)) out.append("?").append(*query);
       return;
   }
 }

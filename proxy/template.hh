@@ -2,6 +2,7 @@
 // A text with variables, as the values of headers and redirects are written: "https://{host}{uri}". Whatever else stands
 // in braces is text, so that a value may be JSON. What a variable brings in never holds a control character.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,8 @@ struct VariableSource {
   std::string_view prefix;  // the route's `path`
   ClientCountry& country;
   const geo::Table* geo = nullptr;
+  std::optional<std::string_view> target =
+      {};  // whose query counts in place of the head's: of a fetch, as the key has it
 };
 
 class Template {

@@ -18,9 +18,6 @@ bool in_the_key(Variable variable, const edge::Cache& cache) {
       return false;
     case Variable::country:
       return cache.asks_country();
-    case Variable::query:
-    case Variable::uri:
-      return cache.keys_whole_query();
     default:
       return true;
   }

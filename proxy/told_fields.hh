@@ -9,7 +9,7 @@
 namespace portolan::proxy {
 
 // The names of RequestView::told for a route and its cache: addresses and certificates, `user_headers` (of all routes),
-// and what the route's request_headers write of the client or of a query that isn't all in the key.
+// and what the route's request_headers write of the client.
 std::string told_fields(const RouteConfig& route, const std::vector<std::string>& user_headers,
                         const edge::Cache& cache);
 

@@ -205,10 +205,12 @@ class Keys(CacheCase):
         self.assertEqual([asked.all('X-Country-Code') for _, asked in self.asked], [['DE'], ['FR'], ['ZZ']])
 
     def test_sorted_and_dropped_parameters_are_what_servers_get(self):
-        edge = self.edge(cache='key = { query = { drop = ["utm_*"] }, sort_query = true }')
+        edge = self.edge('request_headers = { set = { X-Uri = "{uri}", X-Query = "{query}" } }',
+                         'key = { query = { drop = ["utm_*"] }, sort_query = true }')
         self.assertEqual(edge.get('/a?b=2&utm_x=1&a=1').body, b'number 1')
         self.assertEqual(edge.get('/a?utm_y&a=1&b=2').body, b'number 1')
         self.assertEqual(self.asked[0][0], '/a?a=1&b=2')
+        self.assertEqual((self.asked[0][1]['X-Uri'], self.asked[0][1]['X-Query']), ('/a?a=1&b=2', 'a=1&b=2'))
 
     def test_routes_that_a_header_leads_to_keep_their_answers_apart(self):
         more = '[[route]]\npool = "app"\ncache = "edge"\nheader = { x-beta = "1" }\nname = "beta"'

@@ -54,6 +54,20 @@ TEST(Templates, Expand) {
   EXPECT_EQ(expanded("{}{{host}}{Host}{", "/"), "{}{a.example}{Host}{");
 }
 
+TEST(Templates, OfAFetchTheQueryIsThatOfItsKey) {
+  Request request("GET /a?page=1&utm_x=2 HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  auto t = Template::parse("{query}|{uri}|{path}", all);
+  ASSERT_TRUE(t);
+  for (auto [target, expected] :
+       {std::pair{"/a?page=1", "page=1|/a?page=1|/a"}, {"/a", "|/a|/a"}, {"/a?", "|/a?|/a"}}) {
+    VariableSource source = request.source();
+    source.target = target;
+    Text out;
+    t->expand(source, out);
+    EXPECT_EQ(out, expected);
+  }
+}
+
 TEST(Templates, UnknownVariablesAreTold) {
   auto t = Template::parse("{hots}", all);
   ASSERT_FALSE(t);

@@ -39,15 +39,6 @@ TEST(ToldFields, AreThoseThatARouteWritesOfTheClient) {
   EXPECT_EQ(told(edits, by_country), usual + "x-ip\n");
 }
 
-TEST(ToldFields, AreThoseOfAQueryThatIsNotAllInTheKey) {
-  HeaderEdits edits;
-  edits.set = {line("X-Query", "{query}"), line("X-Uri", "{uri}")};
-  EXPECT_EQ(told(edits), usual);
-  edge::CacheConfig some;
-  some.query = {edge::QueryKey::Mode::drop, {"utm_*"}};
-  EXPECT_EQ(told(edits, some), usual + "x-query\nx-uri\n");
-}
-
 TEST(ToldFields, AreNotThoseThatDontGo) {
   HeaderEdits edits;
   edits.remove = {"x-forwarded-for"};

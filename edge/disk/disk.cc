@@ -17,6 +17,12 @@ void Disk::stop() {
 void Disk::start() {
   engine_->start();
 }
+bool Disk::waits(Key key) const {
+  return engine_->waits(key);
+}
+const std::string& Disk::path() const {
+  return engine_->path();
+}
 bool Disk::may_have(Key key) const {
   return engine_->may_have(key);
 }
@@ -38,8 +44,8 @@ void Disk::touch(Key key) {
 bool Disk::write(Record record) {
   return engine_->write(std::move(record));
 }
-void Disk::remove(Key key) {
-  engine_->remove(key);
+Removed Disk::remove(Key key) {
+  return engine_->remove(key);
 }
 void Disk::tick() {
   engine_->tick();

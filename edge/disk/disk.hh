@@ -34,6 +34,12 @@ struct Record {
   Body body;               // no file ranges but those that pread(2) can read; at most max_body_bytes
 };
 
+enum class Removed : uint8_t {
+  nothing,  // there was nothing, on the disk nor waiting
+  something,
+  unknown,  // what is there isn't known: it isn't open, or not read to its end
+};
+
 // Where something was found, for Disk::hold().
 struct Spot {
   uint64_t trust = 0, epoch = 0;
@@ -130,7 +136,7 @@ class Disk {
   static constexpr uint64_t max_body_bytes = 16ull << 20;
   static constexpr uint64_t max_meta_bytes = 64ull << 10;
 
-  // Nothing is touched before start().
+  // Nothing is touched before start(), and every write refused.
   // Nobody else may use the directory: where another process or an earlier Disk still has it, or something that an
   // earlier one found is still held, this one is aside until that ends.
   Disk(const Config& config, FileSystem& files, Executor& executor, const Clock& clock, Tuning tuning = {});
@@ -143,8 +149,11 @@ class Disk {
   // Waits for what it has under way, writes what waits and a checkpoint, and gives the store up as soon as nothing of it is
   // held any more. Afterwards everything is a miss or refused. Any thread that may wait; once is enough.
   void stop();
+  const std::string& path() const;
   // False: there is nothing of this key; true: most likely there is. RAM only, some hundred nanoseconds.
   bool may_have(Key key) const;
+  // A record of the key was taken over and isn't readable yet: what is read is an earlier one.
+  bool waits(Key key) const;
   // The record, verified. A damaged one is dropped and counted.
   std::optional<Found> read(Key key);
   // The `file` of what this Disk found before, if it still stands, verified, at its offset; else null, and it is to be read
@@ -162,8 +171,8 @@ class Disk {
   // it is too large, or the tier is aside; what was there stays.
   bool write(Record record);
   // Forgotten, and so is what waits to be written; also while it starts or is aside. It may be there again after a crash:
-  // what must not be served the caller knows by its sequence.
-  void remove(Key key);
+  // what must not be served the caller knows by its sequence, or writes a later record in its place.
+  Removed remove(Key key);
   // About once a second: what is to be done by time alone.
   void tick();
   // The largest sequence it has ever seen, once it serves; 0 for an empty store.

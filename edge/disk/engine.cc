@@ -77,7 +77,7 @@ Disk::Engine::Engine(const Config& config, FileSystem& files, Executor& executor
 void Disk::Engine::kick() {
   {
     std::lock_guard lock(mutex_);
-    if (closed_ || scheduled_) return;
+    if (closed_ || scheduled_ || !started_) return;
     scheduled_ = true;
   }
   auto self = shared_from_this();
@@ -153,7 +153,8 @@ Status Disk::Engine::open() {
   recovery_ = std::make_unique<Recovery>(*store_, files_, removals_);
   reclaimer_ = std::make_unique<Reclaimer>(*store_);
   phase_ = Phase::recovering;
-  mended_ = cover_wanted_ = cover_fails_ = false;
+  cover_wanted_ = cover_fails_ = false;
+  mended_ = false;
   write_failures_ = 0;
   since_checkpoint_ = 0;
   state_ = Stats::State::starting;
@@ -432,6 +433,9 @@ void Disk::Engine::stop() {
     state_ = Stats::State::stopped;
     idle_.wait(lock, [this] { return running_ == 0; });
   }
+  // What came while it started is written, too.
+  if (started_ && phase_ == Phase::closed && !queue_.empty()) (void)open();
+  while (phase_ == Phase::recovering && !queue_.empty()) recover();
   if (phase_ == Phase::serving) finish();
   close_store();
   drop_waiting();

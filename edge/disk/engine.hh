@@ -17,8 +17,12 @@ namespace portolan::edge::disk {
 class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
  public:
   Engine(const Config& config, FileSystem& files, Executor& executor, const Clock& clock, const Tuning& tuning);
-  void start() { kick(); }
+  void start() {
+    started_ = true;
+    kick();
+  }
   void stop();
+  const std::string& path() const { return config_.path; }
 
   bool may_have(Key key) const {
     return readable_.load(std::memory_order_relaxed) && !stalled_.load(std::memory_order_relaxed) &&
@@ -26,11 +30,12 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   }
   std::optional<Found> read(Key key);
   FileRef hold(const Spot& spot) const;
+  bool waits(Key key) const { return queue_.has(key); }
   void touch(Key key) { index_.touch(Index::name_of(key)); }
   void when_stalled(std::function<void()> tell);
   void watched(const std::function<void()>& read) const;
   bool write(Record record);
-  void remove(Key key);
+  Removed remove(Key key);
   void tick();
   uint64_t last_sequence() const { return counters_.last_sequence.load(); }
   Stats stats() const;
@@ -55,7 +60,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   void forget_written();
   bool superseded(const Record& record, unsigned& frequency);
   void give_up(Key key, uint64_t ticket, uint64_t bytes);
-  void erase(Volume* of, Key key);
+  bool erase(Volume* of, Key key);  // false: there was none
   bool reclaim_some();
   bool cover();
   bool mend_some();
@@ -87,7 +92,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   Index index_;
   Queue queue_;
   Removals removals_;
-  std::atomic<bool> readable_{false}, writable_{false};
+  std::atomic<bool> started_{false}, readable_{false}, writable_{false};
   std::atomic<bool> stalled_{false}, writes_stalled_{false};
   std::atomic<Stats::State> state_{Stats::State::starting};
   std::atomic<uint64_t> trust_{1};                    // counts what makes all that was verified doubtful
@@ -117,7 +122,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   };
   std::vector<Written> written_;  // in the log, not flushed yet
   int write_failures_ = 0;        // one after the other
-  bool mended_ = false;
+  std::atomic<bool> mended_{false};
   bool cover_wanted_ = false;      // a checkpoint, so that there is something to reclaim
   bool cover_fails_ = false;       // none can be written: until the next is due it goes without
   uint64_t since_checkpoint_ = 0;  // bytes

@@ -103,7 +103,7 @@ bool Disk::Engine::write(Record record) {
   bool fits =
       record.body.size() <= max_body_bytes && record.meta.size() <= max_meta_bytes && least <= tuning_.segment_bytes;
   bool open = state_ == Stats::State::starting || (state_ == Stats::State::serving && writable_);
-  if (!fits || !open || stalled_ || writes_stalled_ || !queue_.add(std::move(record))) {
+  if (!fits || !open || !started_ || stalled_ || writes_stalled_ || !queue_.add(std::move(record))) {
     ++counters_.refused;
     return false;
   }
@@ -111,19 +111,23 @@ bool Disk::Engine::write(Record record) {
   return true;
 }
 
-void Disk::Engine::remove(Key key) {
+Removed Disk::Engine::remove(Key key) {
   std::shared_ptr<Volume> of = volume();
-  queue_.remove(key, [&] { erase(of.get(), key); });
+  bool known = readable_ && mended_, stood = false;
+  bool waited = queue_.remove(key, [&] { stood = erase(of.get(), key); });
+  return waited || stood ? Removed::something : known ? Removed::nothing : Removed::unknown;
 }
 
 // `of`: volume(), null where there is none.
-void Disk::Engine::erase(Volume* of, Key key) {
+bool Disk::Engine::erase(Volume* of, Key key) {
   Index::Name name = Index::name_of(key);
+  std::optional<Place> place;
   removals_.remove(name, [&] {
-    auto place = index_.erase(name);
+    place = index_.erase(name);
     if (place && of && place->segment < of->count())
       of->segment(place->segment).live.fetch_sub(1, std::memory_order_relaxed);
   });
+  return place.has_value();
 }
 
 void Disk::Engine::when_stalled(std::function<void()> tell) {

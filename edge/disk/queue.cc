@@ -8,10 +8,11 @@ bool Queue::add(Record record) {
   constexpr uint64_t of_item = 256;  // what it takes besides
   uint64_t bytes = record.body.size() + record.meta.size() + of_item;
   std::lock_guard lock(mutex_);
+  if (auto it = latest_.find(record.key); it != latest_.end() && it->second.sequence > record.sequence) return true;
   if (bytes_ + bytes > most_bytes) return false;
   bytes_ += bytes;
   uint64_t ticket = next_ticket_++;
-  latest_[record.key] = ticket;
+  latest_[record.key] = {ticket, record.sequence};
   waiting_.push_back({std::move(record), ticket, bytes});
   return true;
 }
@@ -29,7 +30,7 @@ std::vector<Queue::Item> Queue::take(uint64_t bytes) {
 bool Queue::wanted(const Item& item) const {
   std::lock_guard lock(mutex_);
   auto it = latest_.find(item.record.key);
-  return it != latest_.end() && it->second == item.ticket;
+  return it != latest_.end() && it->second.ticket == item.ticket;
 }
 
 size_t Queue::drop_all(const std::function<void(Key)>& dropped) {
@@ -39,11 +40,16 @@ size_t Queue::drop_all(const std::function<void(Key)>& dropped) {
   for (const Item& item : gone) {
     bytes_ -= item.bytes;
     auto it = latest_.find(item.record.key);
-    if (it == latest_.end() || it->second != item.ticket) continue;
+    if (it == latest_.end() || it->second.ticket != item.ticket) continue;
     latest_.erase(it);
     dropped(item.record.key);
   }
   return gone.size();
+}
+
+bool Queue::has(Key key) const {
+  std::lock_guard lock(mutex_);
+  return latest_.contains(key);
 }
 
 bool Queue::empty() const {

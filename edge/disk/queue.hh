@@ -1,5 +1,6 @@
 #pragma once
-// Records that wait to be written, in the order they came; of a key the last one counts. Any thread; short locks.
+// Records that wait to be written, in the order they came; of a key the one of the highest sequence
+// counts, and of those of one sequence the last. Any thread; short locks.
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -20,7 +21,7 @@ class Queue {
     uint64_t bytes = 0;
   };
 
-  bool add(Record record);  // false: too much waits
+  bool add(Record record);  // false: too much waits. What is older than what waits is taken and forgotten
   // The next ones, of about `bytes`; they count as waiting until done() or drop() of each.
   std::vector<Item> take(uint64_t bytes);
   // Whether the item still is what is to be written of its key.
@@ -31,7 +32,7 @@ class Queue {
     std::lock_guard lock(mutex_);
     bytes_ -= bytes;
     auto it = latest_.find(key);
-    if (it == latest_.end() || it->second != ticket) return;
+    if (it == latest_.end() || it->second.ticket != ticket) return;
     latest_.erase(it);
     enter();
   }
@@ -39,15 +40,18 @@ class Queue {
     done(key, ticket, bytes, [] {});
   }
   // Forgets the key; `erase` is called before anybody enters anything.
+  // True: it waited.
   template <class F>
-  void remove(Key key, F&& erase) {
+  bool remove(Key key, F&& erase) {
     std::lock_guard lock(mutex_);
-    latest_.erase(key);
+    bool waited = latest_.erase(key) > 0;
     erase();
+    return waited;
   }
   // Those not taken; how many. `dropped(key)` for each that still counted, before anybody enters anything.
   size_t drop_all(const std::function<void(Key)>& dropped);
   bool empty() const;
+  bool has(Key key) const;  // it waits, or is being written
 
  private:
   struct Hash {
@@ -55,7 +59,10 @@ class Queue {
   };
   mutable std::mutex mutex_;
   std::deque<Item> waiting_;
-  std::unordered_map<Key, uint64_t, Hash> latest_;
+  struct Latest {
+    uint64_t ticket = 0, sequence = 0;
+  };
+  std::unordered_map<Key, Latest, Hash> latest_;
   uint64_t bytes_ = 0, next_ticket_ = 1;
 };
 

@@ -149,6 +149,34 @@ TEST_F(DiskTest, WritingWhatWasFoundWorks) {
   EXPECT_TRUE(bytes_of(*now) == body_of(1, 1, 50'000));
 }
 
+TEST_F(DiskTest, OfWhatWaitsTheLaterVersionIsWritten) {
+  open();
+  write(1, 5, 100);
+  EXPECT_FALSE(disk->waits(key_of(1)));
+  ASSERT_TRUE(disk->write(record_of(1, 9, 100)));
+  ASSERT_TRUE(disk->write(record_of(1, 7, 100)));  // it came late
+  EXPECT_TRUE(disk->waits(key_of(1)));
+  executor.run();
+  EXPECT_FALSE(disk->waits(key_of(1)));
+  EXPECT_EQ(version(1), 9u);
+  EXPECT_EQ(disk->remove(key_of(1)), Removed::something);
+  EXPECT_EQ(disk->remove(key_of(1)), Removed::nothing);
+}
+
+TEST_F(DiskTest, WhatWasTakenWhileItStartedIsWrittenWhenItStops) {
+  open();
+  write(1, 5, 100);
+  disk.reset();
+  executor.run();
+  disk = std::make_unique<Disk>(config, files, executor, clock, tuning);
+  EXPECT_FALSE(disk->write(record_of(1, 6, 100))) << "not before it starts";
+  EXPECT_EQ(disk->remove(key_of(2)), Removed::unknown);
+  disk->start();
+  ASSERT_TRUE(disk->write(record_of(1, 7, 100)));
+  open();
+  EXPECT_EQ(version(1), 7u);
+}
+
 TEST_F(DiskTest, OldOnesGoWhenItIsFullUsedOnesStay) {
   open();
   for (uint64_t n = 0; n < 2'000; ++n) {

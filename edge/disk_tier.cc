@@ -19,14 +19,14 @@ void Store::touch_on_disk(const Fragment& fragment) {
   if (const DiskTier* tier = this->tier()) tier->disk->touch(disk_key(fragment.key));
 }
 
-// Who began to wait for the disk goes on without it. What it still finds may come into memory, but nobody waits for that.
+// Who began to wait for the disk goes on without it. What it still finds nobody wants any more.
 void Store::give_up_loads() {
   using Kind = Content::Settlement::Kind;
   std::vector<std::shared_ptr<Content>> waited_for;
   std::vector<std::unique_ptr<Fragment>> fragments;  // they die after the lock
   for (const auto& shard : shards_) {
     std::lock_guard lock(shard->mutex);
-    for (auto& [hash, content] : shard->loads) waited_for.push_back(std::move(content));
+    for (auto& [hash, load] : shard->loads) waited_for.push_back(std::move(load.waiting));
     shard->loads.clear();
     std::vector<Fragment*> loading;
     for (auto& [key, fragment] : shard->fragments)

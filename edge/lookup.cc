@@ -211,6 +211,7 @@ void Store::lead(Place& at, const Rules& rules, const RequestFacts& facts, const
     fill.range_ = aligned_range(request.head.fields);
   Entry& entry = entry_for(at.shard, at.key);
   if (entry.requests == 0) entry.requests = 1;
+  if (entry.vary.since == 0) recall_vary(at.shard, entry);
   fill.key_bytes_ = at.key.key.size();
   fill.shard_ = &at.shard;
   fill.entry_ = &entry;

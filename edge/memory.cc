@@ -6,7 +6,6 @@
 
 #include "core/base/heap.hh"
 #include "edge/collapse/fill.hh"
-#include "edge/saved.hh"
 
 namespace portolan::edge {
 namespace {
@@ -187,7 +186,8 @@ void Store::commit(Fill& fill, Keepsake& kept) {
   variant->object = fill.object_;
   variant->names = fill.names_;
   variant->values = fill.values_;
-  if (tier()) kept = {entry.key, fill.object_, fill.names_, fill.values_};
+  outdate_load(shard, entry.hash);
+  if (tier()) kept = {&shard, entry.hash, entry.key, fill.object_, fill.names_, fill.values_};
   unlink(entry, fill);
   insert(shard, entry, std::move(variant));
   counters_.fills.fetch_add(1, std::memory_order_relaxed);
@@ -196,10 +196,11 @@ void Store::commit(Fill& fill, Keepsake& kept) {
 void Store::replace(Fill& fill, ObjectRef fresh, std::string names) {
   Keepsake kept;
   replace(fill, std::move(fresh), std::move(names), kept);
-  if (kept.object) save_refreshed(kept, *fill.stale_);
+  save(kept);
 }
 
 void Store::replace(Fill& fill, ObjectRef fresh, std::string names, Keepsake& kept) {
+  Graveyard graves;
   ObjectRef old;
   std::string values;
   vary_values(names, fill.request_fields(), values);
@@ -207,18 +208,50 @@ void Store::replace(Fill& fill, ObjectRef fresh, std::string names, Keepsake& ke
   if (!fill.entry_) return;
   Entry& entry = *fill.entry_;
   unlink(entry, fill);
-  for (auto v = entry.variants.begin(); v != entry.variants.end(); ++v) {
-    if ((*v)->object != fill.stale_) continue;
-    old = std::exchange((*v)->object, std::move(fresh));
-    (*v)->purges_seen = 0;
-    (*v)->names = std::move(names);
-    (*v)->values = std::move(values);
-    if (tier()) kept = {entry.key, (*v)->object, (*v)->names, (*v)->values};
-    residents_.touch(**v);
+  outdate_load(*fill.shard_, entry.hash);
+  auto v = std::find_if(entry.variants.begin(), entry.variants.end(),
+                        [&](const auto& known) { return known->object == fill.stale_; });
+  const DiskTier* tier = this->tier();
+  bool elsewhere = fill.stale_names_ != names || fill.stale_values_ != values;
+  if (tier && elsewhere) outdate(*tier, entry.key, fill.stale_names_, fill.stale_values_, fresh->sequence());
+  Variant* variant = nullptr;
+  if (v != entry.variants.end()) {
+    variant = v->get();
+    if (elsewhere || !stands_for(*variant->object, *fresh)) variant->on_disk = 0;
+    old = std::exchange(variant->object, std::move(fresh));
+    variant->purges_seen = 0;
+    variant->names = std::move(names);
+    variant->values = std::move(values);
+    residents_.touch(*variant);
     std::rotate(v, v + 1, entry.variants.end());  // of several that match, the most recent is used (RFC 9111 §4)
-    break;
+  } else if (const Variant* other = match(entry, fill.request_fields());
+             !(other && other->object->sequence() > fill.sequence_) && fate(entry.key, *fresh).how != Purged::hard) {
+    // It was evicted meanwhile.
+    auto again = std::make_unique<Variant>();
+    variant = again.get();
+    variant->object = std::move(fresh);
+    variant->names = std::move(names);
+    variant->values = std::move(values);
+    insert(*fill.shard_, entry, std::move(again));
   }
+  if (variant && tier && variant->on_disk != tier->store)
+    kept = {fill.shard_, entry.hash, entry.key, variant->object, variant->names, variant->values};
+  if (variant) drop_older(entry, fill, variant, graves);
   drop_if_idle(*fill.shard_, entry);
+}
+
+void Store::drop_older(Entry& entry, const Fill& fill, const Variant* keep, Graveyard& graves) {
+  const DiskTier* tier = this->tier();
+  std::string values;
+  for (size_t i = entry.variants.size(); i-- > 0;) {
+    Variant& v = *entry.variants[i];
+    values.clear();
+    vary_values(v.names, fill.request_fields(), values);
+    bool older = values == v.values && v.object->sequence() < fill.sequence_;
+    if (&v == keep || !(older || v.object == fill.stale_)) continue;
+    if (tier) outdate(*tier, entry.key, v.names, v.values, fill.sequence_);
+    remove(v, graves);
+  }
 }
 
 void Store::retire(Fill& fill, int64_t note_until_ms, bool drop_stale, bool only_ranges) {
@@ -230,11 +263,11 @@ void Store::retire(Fill& fill, int64_t note_until_ms, bool drop_stale, bool only
   Entry& entry = *fill.entry_;
   unlink(entry, fill);
   if (drop_stale && fill.stale_) {
+    outdate_load(*fill.shard_, entry.hash);
+    drop_older(entry, fill, nullptr, graves);
+    // It may have left memory meanwhile.
     if (const DiskTier* tier = this->tier())
-      tier->disk->remove(disk_key(entry.key, fill.stale_names_, fill.stale_values_));
-    auto at = std::find_if(entry.variants.begin(), entry.variants.end(),
-                           [&](const auto& v) { return v->object == fill.stale_; });
-    if (at != entry.variants.end()) remove(**at, graves);
+      outdate(*tier, entry.key, fill.stale_names_, fill.stale_values_, fill.sequence_);
   }
   if (note && !entry.note) {
     note->entry = &entry;
@@ -284,7 +317,7 @@ bool Store::evict_one(uint64_t& freed) {
   auto& variant = static_cast<Variant&>(*choice.resident);
   freed += variant.bytes;
   if (Entry* entry = variant.entry) {
-    demote(variant);
+    demote(*shards_[choice.shard], variant);
     remove(variant, graves);
     drop_if_idle(*shards_[choice.shard], *entry);
   } else {

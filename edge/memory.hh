@@ -5,6 +5,8 @@
 //
 // Locks: a shard's, then a content's or the residents'; never two shards'. Objects are destroyed
 // outside of locks.
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -41,6 +43,14 @@ struct Variant : Resident {
   Fill* validator = nullptr;      // what validates it while it is served
   int64_t validate_again_ms = 0;  // not before: the last time failed
   uint64_t purges_seen = 0;       // the PurgeClock's generation when it was found unpurged
+  uint32_t on_disk = 0;           // the store (DiskTier::store) that took this version, or gave it; 0: none
+};
+
+// By what a key's answers vary, and since which of them: of others by the same fields, but older, there have been answers
+// by other ones in between, and they count no more. `since` 0: nobody knows, or they don't vary.
+struct VaryKnown {
+  uint64_t names = 0;  // a digest
+  uint64_t since = 0;  // a sequence
 };
 
 struct Entry {
@@ -48,6 +58,7 @@ struct Entry {
   uint64_t hash = 0;
   uint64_t requests = 0;                           // lookups
   std::string names;                               // Vary of the newest answer: guesses who may wait for whom
+  VaryKnown vary;                                  // what the disk says of its Vary
   std::vector<std::unique_ptr<Variant>> variants;  // the newest last
   std::unique_ptr<Variant> note;
   Fill* shared_fills = nullptr;  // others may follow
@@ -78,13 +89,26 @@ struct TakeHash {
   size_t operator()(const KeyHash& k) const { return k.hash; }
 };
 
+// Who waits for what is being read from the disk.
+struct Load {
+  std::shared_ptr<Content> waiting;
+  bool outdated = false;  // a newer answer came meanwhile
+};
+
 struct Shard {
   std::mutex mutex;
   uint16_t number = 0;
   std::unordered_map<KeyHash, std::unique_ptr<Entry>, TakeHash> entries;
   std::unordered_multimap<uint64_t, Entry*> by_url;  // entries with more than the URL in their keys; by the URL's hash
   std::unordered_map<FragmentKey, std::unique_ptr<Fragment>, FragmentHash> fragments;
-  std::unordered_map<uint64_t, std::shared_ptr<Content>> loads;  // from the disk, by the key's hash; who waits for them
+  std::unordered_map<uint64_t, Load> loads;  // by the key's hash
+  // What the disk was found to say of keys that have no entry, yet: the last few.
+  struct Heard {
+    uint64_t hash = 0;
+    VaryKnown vary;
+  };
+  std::array<Heard, 16> heard;
+  unsigned next_heard = 0;
 };
 
 // What a stored object costs beside its head and body: index entry, variant, table node, allocator.
@@ -95,11 +119,14 @@ inline constexpr uint64_t fragment_fixed_bytes = sizeof(Content) + sizeof(Fragme
 struct DiskTier {
   std::shared_ptr<disk::Disk> disk;
   Executor* executor = nullptr;
+  uint32_t store = 0;  // another one for each directory that there has been
 };
 struct Saved;
 
 // What is to be written of a stored object.
 struct Keepsake {
+  Shard* shard = nullptr;
+  uint64_t hash = 0;
   std::string key;
   ObjectRef object;
   std::string names, values;
@@ -212,6 +239,8 @@ class Store : public std::enable_shared_from_this<Store> {
   void commit(Fill& fill, Keepsake& kept);
   void replace(Fill& fill, ObjectRef fresh, std::string names, Keepsake& kept);
   void unlink(Entry& entry, Fill& fill);
+  // Whatever else the request of `fill` would get: its answer is newer. And what it was to validate; but `keep`.
+  void drop_older(Entry& entry, const Fill& fill, const Variant* keep, Graveyard& graves);
   std::unique_ptr<Variant> make_note(Fill& fill, int64_t until_ms, bool only_ranges);  // without the lock
   size_t clear(Shard& shard, Entry& entry, Graveyard& graves, std::vector<std::shared_ptr<Content>>& cut);
 
@@ -242,8 +271,16 @@ class Store : public std::enable_shared_from_this<Store> {
   // Lives as long as the store; null: there is none.
   const DiskTier* tier() const { return tier_.load(std::memory_order_acquire); }
   void save(const Keepsake& kept);
-  void save_refreshed(const Keepsake& kept, const Object& before);
-  void demote(const Variant& variant);  // it leaves memory; lock held
+  // These: lock held. What the disk has of a variant is this version of it from now on, or nothing.
+  void write(const DiskTier& tier, Shard& shard, Variant& variant, std::optional<disk::Record> record);
+  // Nothing older than `sequence` comes back of what the disk has there, not after a crash, either.
+  void outdate(const DiskTier& tier, std::string_view key, std::string_view names, std::string_view values,
+               uint64_t sequence);
+  void demote(Shard& shard, Variant& variant);  // it leaves memory
+  static bool stands_for(const Object& before, const Object& now);
+  static void outdate_load(Shard& shard, uint64_t hash);
+  static void recall_vary(Shard& shard, Entry& entry);  // into a new entry
+  static void hear_vary(Shard& shard, KeyHash key, VaryKnown vary);
   // It served from memory: the disk is told now and then, or it would drop what is used most. Lock held.
   template <class R>
   void used(const R& resident) {
@@ -259,9 +296,13 @@ class Store : public std::enable_shared_from_this<Store> {
   bool is_on_disk(std::string_view key, const Entry* entry, const http::Fields& request) const;
   // Who waits until the disk was asked; null: there is nothing to ask for. Lock held.
   std::unique_ptr<Reader> load(Place& at, const Entry* entry, const RequestView& request);
+  bool outdated(const disk::Found& found, uint64_t since) const {
+    return found.sequence < std::max(since, disk_floor_.load(std::memory_order_relaxed));
+  }
   void fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, const RequestCopy& asked,
                        const std::shared_ptr<Content>& waiting);
-  void take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved& saved, disk::Found& found);
+  void take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved& saved, disk::Found& found, VaryKnown vary,
+               const Content& waiting);
   bool fill_from(const DiskTier& tier, disk::Found& found, Content& content);
   void shrink();
   void weigh(uint64_t bytes);  // what is about to be reserved: now and then looks at the heap
@@ -286,6 +327,7 @@ class Store : public std::enable_shared_from_this<Store> {
   static constexpr uint32_t hits_a_touch = 16;  // of the disk
   mutable Counters counters_;
   std::atomic<Executor*> executor_{nullptr};
+  std::atomic<uint64_t> disk_floor_{0};  // a sequence: what is older counts no more on the disk
   std::atomic<const DiskTier*> tier_{nullptr};
   std::vector<std::unique_ptr<const DiskTier>> tiers_;  // readers keep using the one they began with
 };

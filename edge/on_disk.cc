@@ -1,6 +1,7 @@
 // The store's disk: what is stored is written there, too, and what memory doesn't have is looked for there before anybody
 // asks a server. What is found becomes a resident like any other, over bytes in memory (small) or in the disk's file.
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "edge/encodings.hh"
 #include "edge/memory.hh"
@@ -15,7 +16,7 @@ using Kind = Content::Settlement::Kind;
 
 constexpr int64_t kept_for_validation_ms = 24ll * 3600 * 1000;  // what has a validator, past its freshness
 constexpr int64_t shortest_ms = 2'000;                          // what is of use for less isn't worth writing
-constexpr uint64_t rewritten_bytes = 256 << 10;                 // bodies that are written again for a new head
+constexpr uint64_t rewritten_bytes = 256 << 10;                 // bodies that are written again for every new head
 
 int64_t useless_from(const Object& object) {
   const Freshness& f = object.freshness();
@@ -25,14 +26,67 @@ int64_t useless_from(const Object& object) {
   return f.response_ms - f.initial_age_ms + f.lifetime_ms + past;
 }
 
-bool worth_saving(const Object& object) {
+bool worth_saving(std::string_view key, const Object& object) {
   const Content& content = *object.content();
   if (!object.complete() || content.windowed() || content.trailers().size() > 0) return false;
+  if (key.size() > Purge::longest_value) return false;  // what is purged by its URL has to be in the log
   return useless_from(object) - object.freshness().response_ms >= shortest_ms;
+}
+
+uint64_t digest_of(std::string_view names) {
+  return XXH3_64bits(names.data(), names.size());
+}
+
+// nullopt: it isn't to be written, or can't be.
+std::optional<disk::Record> record_of(std::string_view key, const Object& object, std::string_view names,
+                                      std::string_view values) {
+  if (!worth_saving(key, object)) return std::nullopt;
+  Saved saved;
+  saved.key = key;
+  saved.names = names;
+  saved.values = values;
+  saved.origin = object.origin();
+  saved.freshness = object.freshness();
+  saved.status = object.status();
+  saved.reason = object.reason();
+  saved.lines = object.lines_as_received();
+  saved.coded = object.encodings() != nullptr;
+  saved.shows_tags = object.shows_tags();
+  saved.tags = object.tags();
+  disk::Record record;
+  record.key = disk_key(key, names, values);
+  record.sequence = object.sequence();
+  record.useless_ms = useless_from(object);
+  if (const auto& parts = object.parts()) {
+    saved.kind = Saved::Kind::parts;
+    saved.parts_id = parts->key(0).object;
+    saved.parts_size = parts->size();
+    saved.validator = parts->validator();
+  } else if (!object.content()->copy_all(record.body)) {
+    return std::nullopt;
+  }
+  record.meta = edge::save(saved);
+  return record;
+}
+
+// Of use for as long as any variant is, so nobody knows how long.
+disk::Record vary_record(std::string_view key, std::string_view names, uint64_t since, uint64_t sequence) {
+  Saved vary;
+  vary.kind = Saved::Kind::vary;
+  vary.key = key;
+  vary.names = names;
+  vary.parts_id = since;
+  disk::Record record;
+  record.key = disk_key(key);
+  record.sequence = sequence;
+  record.useless_ms = INT64_MAX;
+  record.meta = edge::save(vary);
+  return record;
 }
 
 // A record under `key` that is what its key says; views of `text`, which stays in `found`.
 std::optional<Saved> read_record(disk::Disk& disk, disk::Key at, std::string_view key, disk::Found& found) {
+  if (disk.waits(at)) return std::nullopt;  // what is there is outdated
   std::optional<disk::Found> read = disk.read(at);
   if (!read) return std::nullopt;
   found = std::move(*read);
@@ -45,77 +99,126 @@ std::optional<Saved> read_record(disk::Disk& disk, disk::Key at, std::string_vie
 
 void Store::use_disk(std::shared_ptr<disk::Disk> disk, Executor* executor) {
   std::lock_guard lock(reconfigure_mutex_);
-  if (const DiskTier* now = tier(); now ? now->disk == disk : !disk) return;
+  const DiskTier* now = tier();
+  if (now ? now->disk == disk : !disk) return;
   if (!disk) return tier_.store(nullptr, std::memory_order_release);
   disk->when_stalled([store = weak_from_this()] {
     if (auto alive = store.lock()) alive->give_up_loads();
   });
-  tiers_.push_back(std::make_unique<DiskTier>(DiskTier{std::move(disk), executor}));
+  bool same_store = now && now->disk->path() == disk->path();
+  // Of what a request brought or ended until now, this one knows nothing.
+  bool was_asked = counters_.misses.load() + counters_.stale.load() > 0;
+  if (was_asked && !same_store) disk_floor_ = next_sequence();
+  uint32_t number = same_store ? now->store : static_cast<uint32_t>(tiers_.size() + 1);
+  tiers_.push_back(std::make_unique<DiskTier>(DiskTier{std::move(disk), executor, number}));
   tier_.store(tiers_.back().get(), std::memory_order_release);
 }
 
 // ── to the disk ──
 
+// Whether the head of a large body, on the disk, may stand there for the one that a validation made of it: it says nothing
+// that the new one doesn't, and is purged by the same.
+bool Store::stands_for(const Object& before, const Object& now) {
+  const Freshness &b = before.freshness(), &n = now.freshness();
+  auto fresh_until = [](const Freshness& f) { return f.response_ms - f.initial_age_ms + f.lifetime_ms; };
+  int64_t gained = fresh_until(n) - fresh_until(b);
+  auto no_shorter = [&](int64_t old_ms, int64_t new_ms) { return gained + new_ms >= old_ms; };
+  bool as_long = gained >= 0 && no_shorter(b.stale_while_revalidate_ms, n.stale_while_revalidate_ms) &&
+                 no_shorter(b.stale_if_error_ms, n.stale_if_error_ms) &&
+                 no_shorter(b.stale_if_unreachable_ms, n.stale_if_unreachable_ms);
+  bool as_strict = b.no_cache == n.no_cache && b.must_revalidate == n.must_revalidate && b.immutable == n.immutable;
+  return now.content()->size() > rewritten_bytes && as_long && as_strict && before.groups() == now.groups() &&
+         before.tags().digests == now.tags().digests && before.shows_tags() == now.shows_tags();
+}
+
 void Store::save(const Keepsake& kept) {
+  if (!kept.object || !tier()) return;
+  std::optional<disk::Record> record = record_of(kept.key, *kept.object, kept.names, kept.values);
+  std::lock_guard lock(kept.shard->mutex);
   const DiskTier* tier = this->tier();
-  if (!tier || !kept.object || !worth_saving(*kept.object)) return;
-  begin_sequence(tier->disk->last_sequence());  // should the clock have been set back over a restart
-  const Object& object = *kept.object;
-  Saved saved;
-  saved.key = kept.key;
-  saved.names = kept.names;
-  saved.values = kept.values;
-  saved.origin = object.origin();
-  saved.freshness = object.freshness();
-  saved.status = object.status();
-  saved.reason = object.reason();
-  saved.lines = object.lines_as_received();
-  saved.coded = object.encodings() != nullptr;
-  saved.shows_tags = object.shows_tags();
-  saved.tags = object.tags();
-  disk::Record record;
-  record.key = disk_key(kept.key, kept.names, kept.values);
-  record.sequence = object.sequence();
-  record.useless_ms = useless_from(object);
-  if (const auto& parts = object.parts()) {
-    saved.kind = Saved::Kind::parts;
-    saved.parts_id = parts->key(0).object;
-    saved.parts_size = parts->size();
-    saved.validator = parts->validator();
-  } else if (!object.content()->copy_all(record.body)) {
+  auto entry = kept.shard->entries.find(KeyHash{kept.key, kept.hash});
+  if (!tier || entry == kept.shard->entries.end()) return;
+  // Whoever took its place, or took it away, was later.
+  for (const auto& v : entry->second->variants)
+    if (v->object == kept.object) return write(*tier, *kept.shard, *v, std::move(record));
+}
+
+void Store::write(const DiskTier& tier, Shard& shard, Variant& variant, std::optional<disk::Record> record) {
+  begin_sequence(tier.disk->last_sequence());  // should the clock have been set back over a restart
+  Entry& entry = *variant.entry;
+  uint64_t sequence = variant.object->sequence();
+  if (entry.vary.since > sequence && entry.vary.names != digest_of(variant.names)) {
+    // Later answers vary by something else: it is of no use there.
+    variant.on_disk = 0;
+    if (!variant.names.empty()) outdate(tier, entry.key, variant.names, variant.values, sequence);
     return;
   }
-  record.meta = edge::save(saved);
-  if (!kept.names.empty()) {
-    disk::Record names;
-    Saved vary;
-    vary.kind = Saved::Kind::vary;
-    vary.key = kept.key;
-    vary.names = kept.names;
-    names.key = disk_key(kept.key);
-    names.sequence = record.sequence;
-    names.useless_ms = record.useless_ms;
-    names.meta = edge::save(vary);
-    tier->disk->write(std::move(names));
+  VaryKnown before = std::exchange(entry.vary, {});
+  for (Shard::Heard& heard : shard.heard)
+    if (heard.hash == entry.hash) heard = {};
+  bool known = before.since != 0 && before.names == digest_of(variant.names);
+  bool varies = !variant.names.empty();
+  variant.on_disk = 0;
+  outdate_load(shard, entry.hash);
+  if (record && varies) {
+    entry.vary = known ? before : VaryKnown{digest_of(variant.names), sequence};
+    if (!tier.disk->write(vary_record(entry.key, variant.names, entry.vary.since, sequence))) record.reset();
   }
-  tier->disk->write(std::move(record));
+  if (record && tier.disk->write(std::move(*record))) variant.on_disk = tier.store;
+  if (variant.on_disk) return;
+  outdate(tier, entry.key, variant.names, variant.values, sequence);
+  if (varies && known) entry.vary = before;
+  if (varies && !known) outdate(tier, entry.key, {}, {}, sequence);  // what doesn't vary may be there
 }
 
-// After a 304. What a large body's old head says of its freshness still holds when the new one says more.
-void Store::save_refreshed(const Keepsake& kept, const Object& before) {
-  const DiskTier* tier = this->tier();
-  if (!tier || !kept.object) return;
-  bool longer = useless_from(*kept.object) >= useless_from(before);
-  if (kept.object->content()->size() <= rewritten_bytes) return save(kept);
-  if (!longer) tier->disk->remove(disk_key(kept.key, kept.names, kept.values));
+void Store::outdate(const DiskTier& tier, std::string_view key, std::string_view names, std::string_view values,
+                    uint64_t sequence) {
+  disk::Key at = disk_key(key, names, values);
+  disk::Removed removed = tier.disk->remove(at);
+  if (removed == disk::Removed::nothing) return;
+  Saved gone;
+  gone.kind = Saved::Kind::gone;
+  gone.key = key;
+  gone.names = names;
+  gone.values = values;
+  disk::Record record;
+  record.key = at;
+  record.sequence = sequence;
+  record.meta = edge::save(gone);
+  tier.disk->write(std::move(record));
 }
 
-void Store::demote(const Variant& variant) {
+// What has been of use goes on being so on the disk. A version that the disk refused, or that came before there was one, is
+// written now; or what it took the place of is gone.
+void Store::demote(Shard& shard, Variant& variant) {
   const DiskTier* tier = this->tier();
-  if (!tier || !variant.object || variant.hits.load(std::memory_order_relaxed) == 0) return;
-  disk::Key key = disk_key(variant.entry->key, variant.names, variant.values);
-  if (tier->disk->may_have(key)) return tier->disk->touch(key);
-  save({variant.entry->key, variant.object, variant.names, variant.values});
+  if (!tier || !variant.object) return;
+  const std::string& key = variant.entry->key;
+  bool used = variant.hits.load(std::memory_order_relaxed) > 0;
+  if (variant.on_disk != tier->store)
+    return write(*tier, shard, variant,
+                 used ? record_of(key, *variant.object, variant.names, variant.values) : std::nullopt);
+  if (used) touch_on_disk(variant);
+}
+
+void Store::outdate_load(Shard& shard, uint64_t hash) {
+  if (auto load = shard.loads.find(hash); load != shard.loads.end()) load->second.outdated = true;
+}
+
+void Store::recall_vary(Shard& shard, Entry& entry) {
+  for (const Shard::Heard& heard : shard.heard)
+    if (heard.hash == entry.hash && heard.vary.since != 0) entry.vary = heard.vary;
+}
+
+void Store::hear_vary(Shard& shard, KeyHash key, VaryKnown vary) {
+  if (vary.since == 0) return;
+  if (auto entry = shard.entries.find(key); entry != shard.entries.end()) {
+    if (entry->second->vary.since == 0) entry->second->vary = vary;
+    return;
+  }
+  for (Shard::Heard& heard : shard.heard)
+    if (heard.hash == key.hash) heard = {};
+  shard.heard[shard.next_heard++ % shard.heard.size()] = {key.hash, vary};
 }
 
 void Store::save_fragment(FragmentKey key, const Content& content) {
@@ -132,13 +235,13 @@ void Store::save_fragment(FragmentKey key, const Content& content) {
   tier->disk->write(std::move(record));
 }
 
-// A purge like any other: it is in the log, and nobody waits for that.
+// A purge like any other: it is in the log, and nobody waits for that. What is there nobody knows for certain: it may wait
+// to be written, or the disk may be about to open.
 void Store::invalidate_on_disk(std::string_view key, std::string url, int64_t now_ms) {
   const DiskTier* tier = this->tier();
-  // With more than the URL in the keys nobody knows under which of them it is.
-  bool may_be_there = tier && (extra_keys_.load(std::memory_order_relaxed) || tier->disk->may_have(disk_key(key)));
-  if (may_be_there && url.size() <= Purge::longest_value)
-    purges_.add({PurgeKind::url, std::move(url), false}, now_ms, {});
+  if (!tier || url.size() > Purge::longest_value) return;
+  purges_.add({PurgeKind::url, std::move(url), false}, now_ms, {});
+  tier->disk->remove(disk_key(key));
 }
 
 void Store::invalidate_on_disk(const std::vector<uint64_t>& groups, int64_t now_ms) {
@@ -163,7 +266,8 @@ std::unique_ptr<Reader> Store::load(Place& at, const Entry* entry, const Request
   if (!tier || request.asked_disk || !is_on_disk(at.key.key, entry, request.head.fields)) return nullptr;
   auto under_way = at.shard.loads.find(at.key.hash);
   if (under_way != at.shard.loads.end())
-    return std::unique_ptr<Reader>(new Reader(under_way->second, std::make_unique<RequestCopy>(request.head), nullptr));
+    return std::unique_ptr<Reader>(
+        new Reader(under_way->second.waiting, std::make_unique<RequestCopy>(request.head), nullptr));
   auto content = std::make_shared<Content>(ledger_);
   auto reader = std::unique_ptr<Reader>(new Reader(content, nullptr, nullptr));
   auto asked = std::make_shared<RequestCopy>(request.head);
@@ -172,7 +276,7 @@ std::unique_ptr<Reader> Store::load(Place& at, const Entry* entry, const Request
     store->fetch_from_disk(*tier, shard, {key, hash}, *asked, content);
   };
   if (!tier->executor->submit(std::move(work))) return nullptr;
-  at.shard.loads.emplace(at.key.hash, std::move(content));
+  at.shard.loads[at.key.hash].waiting = std::move(content);
   return reader;
 }
 
@@ -180,18 +284,25 @@ void Store::fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, con
                             const std::shared_ptr<Content>& waiting) {
   disk::Found found;
   std::string names, values;
+  VaryKnown vary;
   std::optional<Saved> saved = read_record(*tier.disk, disk_key(key.key), key.key, found);
+  if (saved && outdated(found, 0)) saved.reset();
   if (saved && saved->kind == Saved::Kind::vary) {
     names = saved->names;
+    vary = {digest_of(names), saved->parts_id};
     vary_values(names, asked.fields, values);
     saved = read_record(*tier.disk, disk_key(key.key, names, values), key.key, found);
-    if (saved && (saved->names != names || saved->values != values)) saved.reset();
+    bool other = saved && (saved->names != names || saved->values != values);
+    if (other || outdated(found, vary.since)) saved.reset();
   }
-  if (saved) take_in(tier, shard, key, *saved, found);
+  if (saved) take_in(tier, shard, key, *saved, found, vary, *waiting);
   {
     std::lock_guard lock(shard.mutex);
     auto load = shard.loads.find(key.hash);
-    if (load != shard.loads.end() && load->second == waiting) shard.loads.erase(load);
+    if (load != shard.loads.end() && load->second.waiting == waiting) {
+      if (!load->second.outdated) hear_vary(shard, key, vary);
+      shard.loads.erase(load);
+    }
   }
   waiting->settle([&](const Reader& reader) {
     Settlement s;
@@ -205,7 +316,8 @@ void Store::fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, con
   waiting->fail();
 }
 
-void Store::take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved& saved, disk::Found& found) {
+void Store::take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved& saved, disk::Found& found,
+                    VaryKnown vary, const Content& waiting) {
   if (saved.kind != Saved::Kind::whole && saved.kind != Saved::Kind::parts) return;
   http::ResponseHead head;
   head.status = saved.status;
@@ -233,13 +345,19 @@ void Store::take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved
   }
   disk::Key stands = disk_key(key.key, saved.names, saved.values);
   tier.disk->touch(stands);
+  if (!saved.names.empty()) tier.disk->touch(disk_key(key.key));
   std::lock_guard lock(shard.mutex);
+  auto load = shard.loads.find(key.hash);
+  bool awaited = load != shard.loads.end() && load->second.waiting.get() == &waiting;
+  if (!awaited || load->second.outdated) return;
   // Whoever stored another one meanwhile, or found it to be of no use any more, was later.
   if (!tier.disk->may_have(stands) || fate(key.key, *variant->object).how == Purged::hard) return;
   Entry& entry = entry_for(shard, key);
   for (const auto& v : entry.variants)
     if (v->names == variant->names && v->values == variant->values) return;
   if (entry.variants.empty()) entry.names = variant->names;
+  if (entry.vary.since == 0) entry.vary = vary;
+  variant->on_disk = tier.store;
   insert(shard, entry, std::move(variant));
   counters_.promoted.fetch_add(1, std::memory_order_relaxed);
 }

@@ -125,7 +125,7 @@ std::optional<Saved> read_saved(std::string_view text) {
   Saved s;
   if (in.number() != form) return std::nullopt;
   uint64_t kind = in.number();
-  if (kind > static_cast<uint64_t>(Saved::Kind::fragment)) return std::nullopt;
+  if (kind > static_cast<uint64_t>(Saved::Kind::gone)) return std::nullopt;
   s.kind = static_cast<Saved::Kind>(kind);
   for (std::string_view* field : {&s.key, &s.names, &s.values}) *field = in.string();
   s.origin = in.number();

@@ -23,6 +23,7 @@ struct Saved {
     parts,     // the head of one that is kept in fragments; no body
     vary,      // what answers of this key vary by: each is stored under its own values. No head, no body
     fragment,  // of what is kept in fragments: no head
+    gone,      // nothing: what was there before counts no more. No head, no body
   };
   Kind kind = Kind::whole;
   std::string_view key;            // of compose_key()
@@ -35,8 +36,8 @@ struct Saved {
   bool coded = false;       // it had encodings
   bool shows_tags = false;  // its tags are among the lines
   PurgeTags tags;
-  uint64_t parts_id = 0, parts_size = 0;
-  std::string_view validator;  // of parts
+  uint64_t parts_id = 0, parts_size = 0;  // `vary`: parts_id is VaryKnown::since
+  std::string_view validator;             // of parts
 };
 
 std::string save(const Saved& saved);

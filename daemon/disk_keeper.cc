@@ -12,6 +12,7 @@ namespace {
 constexpr size_t disk_threads = 4;  // a directory
 constexpr size_t most_waiting = 4096;
 constexpr int64_t tick_ms = 1000;
+constexpr int64_t change_look_ms = 16;
 constexpr int64_t longest_wait_ms = 500;
 
 using State = edge::disk::Stats::State;
@@ -19,9 +20,14 @@ using State = edge::disk::Stats::State;
 }  // namespace
 
 DiskKeeper::DiskKeeper(loop::Worker& control, const Clock& clock)
-    : control_(control), clock_(clock), timer_(control, this, &loop::Calls<&DiskKeeper::on_time>::call) {}
+    : control_(control),
+      clock_(clock),
+      timer_(control, this, &loop::Calls<&DiskKeeper::on_time>::call),
+      change_timer_(control, this, &loop::Calls<&DiskKeeper::look_at_changes>::call) {}
 
 DiskKeeper::~DiskKeeper() {
+  for (const auto& change : changes_)
+    if (change->thread.joinable()) change->thread.join();
   if (!verification_) return;
   verification_->stop();
   verification_->wait();
@@ -37,27 +43,87 @@ void DiskKeeper::apply(const Config& config, const Caches& caches) {
       kept.insert(disks_.extract(old));
       continue;
     }
-    if (old != disks_.end()) {  // of the same directory only one may be open
-      stop_check_of(*old->second.disk);
-      old->second.disk->stop();
-    }
-    keep_purges(config.server.name, cache, caches);
-    auto disk = std::make_shared<edge::disk::Disk>(edge::disk::Config{cache.disk->path, cache.disk->bytes},
+    Kept& next = kept[cache.name];
+    next.config = *cache.disk;
+    next.disk = std::make_shared<edge::disk::Disk>(edge::disk::Config{cache.disk->path, cache.disk->bytes},
                                                    real_files(), threads_of(cache.disk->path).disk, clock_);
-    disk->start();
-    kept[cache.name] = {*cache.disk, std::move(disk)};
+    const Kept* before = old == disks_.end() ? nullptr : &old->second;
+    // Of the same store it is told at once what is outdated, though it opens only when the other one has let go.
+    next.attached = before && before->attached && before->config.path == next.config.path;
+    change(config.server.name, before, &next, cache.name, caches);
+    if (before) disks_.erase(old);
   }
-  for (const auto& [name, cache] : caches) {
-    auto disk = kept.find(name);
-    if (disk == kept.end())
-      cache->use_disk(nullptr, nullptr);
-    else
-      cache->use_disk(disk->second.disk, &threads_of(disk->second.config.path).disk);
-  }
-  for (const auto& [name, left] : disks_) stop_check_of(*left.disk);
+  for (const auto& [name, left] : disks_) change(config.server.name, &left, nullptr, name, caches);
   disks_ = std::move(kept);
+  look_at_changes();
+  for (const auto& [name, cache] : caches) {
+    auto disk = disks_.find(name);
+    if (disk != disks_.end() && disk->second.attached)
+      cache->use_disk(disk->second.disk, &threads_of(disk->second.config.path).disk);
+    else
+      cache->use_disk(nullptr, nullptr);
+  }
   if (!std::exchange(applied_, true)) await_start();
   if (!disks_.empty()) timer_.set(tick_ms);
+}
+
+// ── what takes its time ──
+
+void DiskKeeper::change(const std::string& node, const Kept* leaves, const Kept* comes, const std::string& name,
+                        const Caches& caches) {
+  auto next = std::make_unique<Change>();
+  Change& it = *next;
+  it.name = name;
+  if (auto cache = caches.find(name); cache != caches.end()) it.cache = cache->second;
+  std::shared_future<void> end = it.end.get_future().share();
+  auto follow = [&](const std::string& what) {
+    auto& last = last_[what];
+    if (last.valid()) it.after.push_back(last);
+    last = end;
+  };
+  follow("cache " + name);
+  if (leaves) {
+    stop_check_of(*leaves->disk);
+    it.leaves = leaves->disk;
+    follow("directory " + leaves->config.path);
+  }
+  Threads* threads = nullptr;
+  if (comes) {
+    it.comes = comes->disk;
+    it.config = comes->config;
+    threads = &threads_of(comes->config.path);
+    if (!leaves || leaves->config.path != comes->config.path) follow("directory " + comes->config.path);
+  }
+  const int64_t wall_ms = clock_.wall_ms();
+  changes_.push_back(std::move(next));
+  if (!applied_) return carry_out(it, node, threads, wall_ms);
+  it.thread = std::thread([&it, node, threads, wall_ms] { carry_out(it, node, threads, wall_ms); });
+}
+
+// What was purged counts before anything of an earlier process is served.
+void DiskKeeper::carry_out(Change& change, const std::string& node, Threads* threads, int64_t wall_ms) {
+  for (const auto& other : change.after) other.wait();
+  if (change.leaves) change.leaves->stop();
+  if (change.comes) {
+    if (change.cache)
+      change.note = change.cache->keep_purges(change.config.path, node, real_files(), threads->log, wall_ms);
+    change.comes->start();
+  }
+  change.end.set_value();
+}
+
+void DiskKeeper::look_at_changes() {
+  std::erase_if(changes_, [this](const std::unique_ptr<Change>& change) {
+    if (last_["cache " + change->name].wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
+    if (change->thread.joinable()) change->thread.join();
+    if (!change->note.empty()) log::warning(change->note, {{"cache", change->name}, {"path", change->config.path}});
+    auto now = disks_.find(change->name);
+    bool wanted = change->comes && now != disks_.end() && now->second.disk == change->comes;
+    if (wanted && change->cache && !std::exchange(now->second.attached, true))
+      change->cache->use_disk(change->comes, &threads_of(change->config.path).disk);
+    return true;
+  });
+  if (!changes_.empty()) change_timer_.set(change_look_ms);
 }
 
 // Before the first request: a store of usual size has its index in some ten milliseconds, and what is asked for before that
@@ -77,15 +143,6 @@ DiskKeeper::Threads& DiskKeeper::threads_of(const std::string& path) {
   auto& threads = threads_[path];
   if (!threads) threads = std::make_unique<Threads>();
   return *threads;
-}
-
-// What was purged counts before anything of an earlier process is served.
-void DiskKeeper::keep_purges(const std::string& node, const edge::CacheConfig& config, const Caches& caches) {
-  auto cache = caches.find(config.name);
-  if (cache == caches.end()) return;
-  std::string note = cache->second->keep_purges(config.disk->path, node, real_files(),
-                                                threads_of(config.disk->path).log, clock_.wall_ms());
-  if (!note.empty()) log::warning(note, {{"cache", config.name}, {"path", config.disk->path}});
 }
 
 Status DiskKeeper::begin_check(const std::string& cache) {

@@ -352,6 +352,28 @@ disk = {{ path = "{self.folder}/other", size = "256 MiB" }}
         self.assertEqual((load.wrong, load.failed), ([], []))
         self.assertLess(during, before + 500)
 
+    def test_a_reload_waits_for_no_disk(self):
+        """One that stalls gets another size, and is taken away: what the daemon does besides goes on."""
+        path, reason = f'{self.folder}/store', f'{self.folder}/stalled'
+        config = self.config(path)
+        edge = self.portolan(config, env=os.environ | {
+            'LD_PRELOAD': self.stalled_disk(), 'STALLED_STORE': path, 'STALLED_WHILE': reason})
+        self.addCleanup(lambda: os.path.exists(reason) and os.remove(reason))
+        load = Load(edge.port, {}, 1, clients=8, churn=True)
+        time.sleep(harness.scale(2, 10))
+        open(reason, 'x', encoding='ascii').close()
+        time.sleep(1)
+        began = time.monotonic()
+        edge.reload(config.replace('size = "', 'size = "1'))
+        edge.command('cache', 'stats')
+        took = time.monotonic() - began
+        load.stop()
+        load.join()
+        os.remove(reason)
+        print(f'a reload beside a disk that stalls took {took:.2f} s', file=sys.stderr)
+        self.assertLess(took, 3)
+        harness.wait_until(lambda: edge.output.count('disk tier serves') > 1, 30)
+
     def longest_purge(self, edge):
         took = []
         end = time.monotonic() + 3

@@ -140,5 +140,32 @@ TEST_F(DiskKeeperTest, ADiskThatLeavesIsLetGo) {
   }
 }
 
+// It gives up its directory, so that whoever comes next needn't wait until the daemon ends.
+TEST_F(DiskKeeperTest, ADiskThatLeftMayComeBack) {
+  auto serves = [&] {
+    auto stats = caches_["assets"]->stats();
+    return stats.disk && stats.disk->state == edge::disk::Stats::State::serving;
+  };
+  auto wait_until = [&](const auto& reached) {
+    for (int64_t until = clock_.now_ms() + 5'000; clock_.now_ms() < until && !reached();) control_.turn(20);
+    return reached();
+  };
+  apply();
+  ASSERT_TRUE(wait_until(serves));
+  auto assets = config_.caches[0].disk;
+  for (int i = 0; i < 3; ++i) {
+    config_.caches[0].disk.reset();
+    apply();
+    EXPECT_FALSE(caches_["assets"]->stats().disk);
+    config_.caches[0].disk = assets;
+    apply();
+    EXPECT_TRUE(wait_until(serves)) << i;
+    config_.caches[0].disk->bytes += 64 << 20;  // the same directory at another size
+    assets = config_.caches[0].disk;
+    apply();
+    EXPECT_TRUE(wait_until(serves)) << i;
+  }
+}
+
 }  // namespace
 }  // namespace portolan::daemon

@@ -235,13 +235,14 @@ void Store::save_fragment(FragmentKey key, const Content& content) {
   tier->disk->write(std::move(record));
 }
 
-// A purge like any other: it is in the log, and nobody waits for that. What is there nobody knows for certain: it may wait
-// to be written, or the disk may be about to open.
+// A purge like any other: it is in the log, and nobody waits for that. Where nothing is on the disk nor waits to be, there
+// is nothing to remember; with more than the URL in the keys nobody knows under which of them it may be.
 void Store::invalidate_on_disk(std::string_view key, std::string url, int64_t now_ms) {
   const DiskTier* tier = this->tier();
   if (!tier || url.size() > Purge::longest_value) return;
+  const bool nothing = tier->disk->remove(disk_key(key)) == disk::Removed::nothing;
+  if (nothing && !extra_keys_.load(std::memory_order_relaxed)) return;
   purges_.add({PurgeKind::url, std::move(url), false}, now_ms, {});
-  tier->disk->remove(disk_key(key));
 }
 
 void Store::invalidate_on_disk(const std::vector<uint64_t>& groups, int64_t now_ms) {

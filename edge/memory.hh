@@ -304,6 +304,7 @@ class Store : public std::enable_shared_from_this<Store> {
   void take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved& saved, disk::Found& found, VaryKnown vary,
                const Content& waiting);
   bool fill_from(const DiskTier& tier, disk::Found& found, Content& content);
+  bool take_bytes(disk::Found& found, Content& content);
   void shrink();
   void weigh(uint64_t bytes);  // what is about to be reserved: now and then looks at the heap
 

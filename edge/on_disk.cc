@@ -365,6 +365,7 @@ void Store::take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved
 
 // Small bodies are read now; larger ones stay where they are, and leave by sendfile(2).
 bool Store::fill_from(const DiskTier& tier, disk::Found& found, Content& content) {
+  if (found.bytes) return take_bytes(found, content);
   if (found.length >= Content::least_paged) {
     content.complete_on(tier.disk.get(), found, tier.executor);
     return true;
@@ -377,6 +378,20 @@ bool Store::fill_from(const DiskTier& tier, disk::Found& found, Content& content
     if (::pread(found.file->fd(), bytes.block->data(), found.length, found.offset) !=
         static_cast<ssize_t>(found.length))
       return false;
+    content.declare(found.length);
+    if (!reserve(content.charge(), content.cost_of(bytes))) return false;
+    content.append(std::move(bytes));
+  }
+  content.complete({});
+  return true;
+}
+
+bool Store::take_bytes(disk::Found& found, Content& content) {
+  if (found.length > 0) {
+    Slice bytes;
+    bytes.data = found.bytes->data();
+    bytes.block = std::move(found.bytes);
+    bytes.size = found.length;
     content.declare(found.length);
     if (!reserve(content.charge(), content.cost_of(bytes))) return false;
     content.append(std::move(bytes));
@@ -402,7 +417,10 @@ std::shared_ptr<Content> Store::load_fragment(FragmentKey key) {
     std::optional<Saved> saved = found ? read_saved(found->meta) : std::nullopt;
     if (saved && saved->kind == Saved::Kind::fragment) {
       tier->disk->touch(disk_key(key));
-      content->complete_on(tier->disk.get(), *found, tier->executor);
+      if (!found->bytes)
+        content->complete_on(tier->disk.get(), *found, tier->executor);
+      else if (!store->take_bytes(*found, *content))
+        return store->drop_fragment(key, *content), content->fail();
       store->keep_fragment(key, *content);
     } else {
       tier->disk->remove(disk_key(key));

@@ -55,6 +55,8 @@ struct Found {
   FileRef file;
   off_t offset = 0;
   uint64_t length = 0;
+  // The body itself, where the file may yet lose it: what the kernel couldn't write it forgets, and zeros are read.
+  BlockRef bytes;
   Spot spot;
 };
 

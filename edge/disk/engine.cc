@@ -181,6 +181,7 @@ bool Disk::Engine::mend_some() {
   recovery_.reset();
   removals_.forget();
   mended_ = true;
+  want_sync();  // nobody knows what the process before had synced
   return true;
 }
 
@@ -407,6 +408,11 @@ void Disk::Engine::sync(std::shared_ptr<Volume> volume) {
     if (closed_) return;
     ++running_;
   }
+  std::vector<std::pair<uint32_t, uint64_t>> whole;  // with their epochs
+  for (uint32_t i = 0; i < volume->count(); ++i) {
+    const SegmentState& s = volume->segment(i);
+    if (!s.synced && !s.doubtful && !s.open && s.kind != Kind::free) whole.emplace_back(i, s.epoch);
+  }
   Status synced = volume->data().sync();
   ++counters_.syncs;
   if (!synced) {
@@ -415,8 +421,12 @@ void Disk::Engine::sync(std::shared_ptr<Volume> volume) {
     ++sync_errors_;
     ++trust_;
     index_.forget_verified();
+    for (uint32_t i = 0; i < volume->count(); ++i)
+      if (SegmentState& s = volume->segment(i); !s.synced) s.doubtful = true;
   } else {
     sync_errors_ = 0;
+    for (auto [i, epoch] : whole)
+      if (SegmentState& s = volume->segment(i); s.epoch == epoch && !s.open) s.synced = true;
   }
   volume.reset();
   std::lock_guard lock(mutex_);

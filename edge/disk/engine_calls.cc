@@ -49,7 +49,11 @@ Disk::Engine::Outcome Disk::Engine::try_read(Volume& volume, Key key, Found& fou
   auto head = volume.read_head(place, epoch);
   if (!head || !*head) return lost(key, place, epoch, segment, !head);
   if (!((*head)->key == key)) return Outcome::absent;
-  if (!there->verified) {
+  if (!segment.synced) {
+    found.bytes = BlockRef::make(std::max<size_t>((*head)->body_bytes, 1));
+    auto whole = volume.read_body(place.segment, **head, found.bytes->data());
+    if (!whole || !*whole) return lost(key, place, epoch, segment, !whole);
+  } else if (!there->verified) {
     std::string buffer(std::min<size_t>((*head)->body_bytes, fragment_bytes), '\0');
     auto whole = volume.check_body(place.segment, **head, buffer);
     if (!whole || !*whole) return lost(key, place, epoch, segment, !whole);
@@ -62,7 +66,7 @@ Disk::Engine::Outcome Disk::Engine::try_read(Volume& volume, Key key, Found& fou
   found.spot.epoch = epoch;
   found.offset = static_cast<off_t>(volume.offset_of(place.segment) + (*head)->body_at);
   uint64_t first = std::min(found.length, warm_bytes);
-  if (there->verified && !in_page_cache(*found.file, found.offset, first) &&
+  if (!found.bytes && there->verified && !in_page_cache(*found.file, found.offset, first) &&
       !volume.data().warm(static_cast<uint64_t>(found.offset), first))
     return lost(key, place, epoch, segment, true);
   return Outcome::done;

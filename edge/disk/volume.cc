@@ -259,6 +259,18 @@ Result<bool> Volume::check_body(uint32_t segment, const Head& head, std::span<ch
   return true;
 }
 
+Result<bool> Volume::read_body(uint32_t segment, const Head& head, char* out) {
+  auto n = data_->read_at({out, head.body_bytes}, offset_of(segment) + head.body_at);
+  if (!n) return n.error();
+  if (*n != head.body_bytes) return false;
+  std::string_view rest(out, head.body_bytes);
+  for (uint32_t sum : head.fragments) {
+    if (crypto::crc32c(rest.substr(0, fragment_bytes)) != sum) return false;
+    rest.remove_prefix(std::min<size_t>(rest.size(), fragment_bytes));
+  }
+  return true;
+}
+
 Result<std::optional<Footer>> Volume::read_footer(uint32_t segment, uint64_t epoch) {
   uint64_t end = offset_of(segment) + segment_bytes();
   uint64_t mark = footer_mark(secret(), segment);

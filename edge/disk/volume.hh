@@ -22,9 +22,11 @@ struct SegmentState {
   std::atomic<uint32_t> used{0};  // bytes
   std::atomic<Kind> kind{Kind::free};
   std::atomic<bool> open{false};
-  bool known = true;           // false: the table had lost it
-  bool leaving = false;        // it is being reclaimed
-  bool in_checkpoint = false;  // recovery takes what the checkpoint knows of it
+  std::atomic<bool> synced{false};    // all of it: the kernel won't forget any of it for want of being able to write it
+  std::atomic<bool> doubtful{false};  // it may have done so: no later sync says otherwise
+  bool known = true;                  // false: the table had lost it
+  bool leaving = false;               // it is being reclaimed
+  bool in_checkpoint = false;         // recovery takes what the checkpoint knows of it
   uint32_t entries = 0;
   uint64_t first_order = 0, last_order = 0, max_sequence = 0;
 };
@@ -52,7 +54,9 @@ class Volume : public std::enable_shared_from_this<Volume> {
 
   // The head at a place; empty: there is none that is whole.
   Result<std::optional<Head>> read_head(Place place, uint64_t epoch);
-  // Reads a body, a fragment at a time into `buffer` (of fragment_bytes), and checks it. False: it isn't what was written.
+  // Reads a body into `out` and checks it. False: it isn't what was written.
+  Result<bool> read_body(uint32_t segment, const Head& head, char* out);
+  // The same, a fragment at a time into `buffer` (of fragment_bytes).
   Result<bool> check_body(uint32_t segment, const Head& head, std::span<char> buffer);
   // The footer of a segment of this epoch; empty: there is none that is whole. Epoch 0: of whichever.
   Result<std::optional<Footer>> read_footer(uint32_t segment, uint64_t epoch);

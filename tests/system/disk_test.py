@@ -309,8 +309,12 @@ class Failures(harness.Case):
         edge = self.portolan(self.config(f'{mount}/store'))
 
         def fail():
+            # What is about to be written at that moment the kernel forgets.
+            writing = threading.Thread(target=os.sync)
+            writing.start()
             with open(f'/sys/fs/ext4/{device}/trigger_fs_error', 'w', encoding='ascii') as file:
                 file.write('a test')
+            writing.join()
         self.fail_under_load(edge, fail, 'goes on without its disk.*Read-only')
 
     def test_a_disk_that_takes_a_second_for_everything(self):

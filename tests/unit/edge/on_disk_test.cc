@@ -251,6 +251,8 @@ TEST_F(OnDisk, DamageIsAMissAndNeverAWrongByte) {
 
 TEST_F(OnDisk, WhatThePageCacheDoesntHaveIsReadOffTheLoop) {
   put("/a", fresh, body_like(1, 1 << 20));
+  for (uint64_t n = 0; n < 2 * segment_bytes >> 20; ++n)  // until its segment is full, and synced
+    put("/more/" + std::to_string(n), fresh, body_like(n, 1 << 20));
   restart();
   ObjectRef object = find(Request("/a")).object;
   ASSERT_TRUE(object && object->content()->on_disk());

@@ -1,4 +1,7 @@
 // What goes on when the disk doesn't.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -249,6 +252,40 @@ TEST_F(FailureTest, AFailedSyncMakesEverythingCheckedAnew) {
   }
   expect_aside("cannot sync");
   EXPECT_EQ(version(8), 9u);
+}
+
+// What couldn't be written the kernel forgets, and where it stood zeros are read. Until it is synced a body is read with its
+// checksum each time, and never left to sendfile(2).
+TEST_F(FailureTest, WhatTheKernelMayYetForgetIsCheckedEachTime) {
+  auto forget = [&](const Found& found) {
+    int fd = ::open((config.path + "/data").c_str(), O_WRONLY);
+    std::string zeros(found.length, '\0');
+    EXPECT_EQ(::pwrite(fd, zeros.data(), zeros.size(), found.offset), static_cast<ssize_t>(zeros.size()));
+    ::close(fd);
+  };
+  for (int turn = 0; turn < 2; ++turn) {
+    auto found = disk->read(key_of(3));
+    ASSERT_TRUE(found && found->bytes);
+    EXPECT_TRUE(std::string_view(found->bytes->data(), found->length) == body_of(3, 4, 10'000));
+  }
+  forget(*disk->read(key_of(3)));
+  EXPECT_EQ(version(3), 0u) << "though it was right before";
+  EXPECT_EQ(disk->stats().damaged, 1u);
+  for (uint64_t n = 100; n < 140; ++n) write(n, n, 10'000);  // another segment
+  ticks(1000);
+  EXPECT_FALSE(disk->read(key_of(4))->bytes) << "nothing forgets it any more";
+  EXPECT_TRUE(disk->read(key_of(139))->bytes);
+  // A sync that failed says so once; the next one knows nothing of what is lost.
+  files.set(failing(Call::sync, EIO));
+  for (uint64_t n = 200; n < 240; ++n) write(n, n, 10'000);
+  ticks(1000);
+  files.set({});
+  for (uint64_t n = 300; n < 340; ++n) write(n, n, 10'000);
+  ticks(1000);
+  EXPECT_FALSE(disk->read(key_of(4))->bytes);
+  EXPECT_TRUE(disk->read(key_of(139))->bytes);
+  open();
+  EXPECT_FALSE(disk->read(key_of(4))->bytes) << "a start syncs what there is";
 }
 
 TEST_F(FailureTest, NoDescriptorsLeftIsNotAVanishedDirectory) {

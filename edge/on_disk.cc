@@ -365,25 +365,16 @@ void Store::take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved
 
 // Small bodies are read now; larger ones stay where they are, and leave by sendfile(2).
 bool Store::fill_from(const DiskTier& tier, disk::Found& found, Content& content) {
-  if (found.bytes) return take_bytes(found, content);
-  if (found.length >= Content::least_paged) {
+  if (!found.bytes && found.length >= Content::least_paged) {
     content.complete_on(tier.disk.get(), found, tier.executor);
     return true;
   }
-  if (found.length > 0) {
-    Slice bytes;
-    bytes.block = BlockRef::make(found.length);
-    bytes.data = bytes.block->data();
-    bytes.size = found.length;
-    if (::pread(found.file->fd(), bytes.block->data(), found.length, found.offset) !=
-        static_cast<ssize_t>(found.length))
-      return false;
-    content.declare(found.length);
-    if (!reserve(content.charge(), content.cost_of(bytes))) return false;
-    content.append(std::move(bytes));
+  if (!found.bytes && found.length > 0) {
+    found.bytes = BlockRef::make(found.length);
+    ssize_t n = ::pread(found.file->fd(), found.bytes->data(), found.length, found.offset);
+    if (n != static_cast<ssize_t>(found.length)) return false;
   }
-  content.complete({});
-  return true;
+  return take_bytes(found, content);
 }
 
 bool Store::take_bytes(disk::Found& found, Content& content) {

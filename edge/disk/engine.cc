@@ -218,7 +218,7 @@ bool Disk::Engine::write_some() {
   for (const Queue::Item& item : items) {
     unsigned frequency = 0;
     bool open = store_ && writable_;
-    if (!queue_.wanted(item) || (open && superseded(item.record, frequency))) {
+    if (!queue_.wanted(item) || (open && superseded(item, frequency))) {
       queue_.drop(item.record.key, item.ticket, item.bytes);
       continue;
     }
@@ -271,10 +271,11 @@ Result<bool> Disk::Engine::make_room(Kind kind, uint64_t space) {
   return *opened && store_->log.fits(kind, space);
 }
 
-// Whether a later record of the key is there already.
-bool Disk::Engine::superseded(const Record& record, unsigned& frequency) {
+// Whether a later record of the key is there already, or may have been reclaimed while this one waited.
+bool Disk::Engine::superseded(const Queue::Item& item, unsigned& frequency) {
+  const Record& record = item.record;
   auto there = index_.find(Index::name_of(record.key));
-  if (!there) return false;
+  if (!there) return item.stood;
   Volume& volume = *store_->volume;
   auto head = volume.read_head(there->place, volume.segment(there->place.segment).epoch);
   if (!head || !*head || !((*head)->key == record.key)) return false;

@@ -58,7 +58,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   Result<bool> make_room(Kind kind, uint64_t space);
   Status commit();
   void forget_written();
-  bool superseded(const Record& record, unsigned& frequency);
+  bool superseded(const Queue::Item& item, unsigned& frequency);
   void give_up(Key key, uint64_t ticket, uint64_t bytes);
   bool erase(Volume* of, Key key);  // false: there was none
   bool reclaim_some();

@@ -107,7 +107,8 @@ bool Disk::Engine::write(Record record) {
   bool fits =
       record.body.size() <= max_body_bytes && record.meta.size() <= max_meta_bytes && least <= tuning_.segment_bytes;
   bool open = state_ == Stats::State::starting || (state_ == Stats::State::serving && writable_);
-  if (!fits || !open || !started_ || stalled_ || writes_stalled_ || !queue_.add(std::move(record))) {
+  const bool stood = index_.find(Index::name_of(record.key)).has_value();
+  if (!fits || !open || !started_ || stalled_ || writes_stalled_ || !queue_.add(std::move(record), stood)) {
     ++counters_.refused;
     return false;
   }

@@ -4,7 +4,7 @@
 
 namespace portolan::edge::disk {
 
-bool Queue::add(Record record) {
+bool Queue::add(Record record, bool stood) {
   constexpr uint64_t of_item = 256;  // what it takes besides
   uint64_t bytes = record.body.size() + record.meta.size() + of_item;
   std::lock_guard lock(mutex_);
@@ -13,7 +13,7 @@ bool Queue::add(Record record) {
   bytes_ += bytes;
   uint64_t ticket = next_ticket_++;
   latest_[record.key] = {ticket, record.sequence};
-  waiting_.push_back({std::move(record), ticket, bytes});
+  waiting_.push_back({std::move(record), stood, ticket, bytes});
   return true;
 }
 

@@ -17,11 +17,13 @@ class Queue {
   static constexpr uint64_t most_bytes = 64ull << 20;
   struct Item {
     Record record;
+    bool stood = false;  // the store had one of the key when this came
     uint64_t ticket = 0;
     uint64_t bytes = 0;
   };
 
-  bool add(Record record);  // false: too much waits. What is older than what waits is taken and forgotten
+  // False: too much waits. What is older than what waits is taken and forgotten.
+  bool add(Record record, bool stood);
   // The next ones, of about `bytes`; they count as waiting until done() or drop() of each.
   std::vector<Item> take(uint64_t bytes);
   // Whether the item still is what is to be written of its key.

@@ -23,6 +23,12 @@ class FailureTest : public DiskTest {
   void expect_all_there() {
     for (uint64_t n = 0; n < 20; ++n) EXPECT_EQ(version(n), n + 1);
   }
+  void forget(const Found& found) {
+    int fd = ::open((config.path + "/data").c_str(), O_WRONLY);
+    std::string zeros(found.length, '\0');
+    EXPECT_EQ(::pwrite(fd, zeros.data(), zeros.size(), found.offset), static_cast<ssize_t>(zeros.size()));
+    ::close(fd);
+  }
   void expect_aside(const std::string& reason) {
     EXPECT_EQ(disk->stats().state, Stats::State::aside);
     EXPECT_NE(disk->stats().reason.find(reason), std::string::npos) << disk->stats().reason;
@@ -254,15 +260,21 @@ TEST_F(FailureTest, AFailedSyncMakesEverythingCheckedAnew) {
   EXPECT_EQ(version(8), 9u);
 }
 
+// While the older version waits to be written, the later one goes: nobody can tell any more that it was later.
+TEST_F(FailureTest, AnOlderVersionIsNotWrittenInPlaceOfALaterOneThatWasLost) {
+  ASSERT_TRUE(write(3, 20, 1'000));
+  ASSERT_TRUE(disk->write(record_of(3, 19, 1'000)));
+  forget(*disk->read(key_of(3)));
+  EXPECT_EQ(version(3), 0u);
+  executor.run();
+  EXPECT_EQ(version(3), 0u);
+  ASSERT_TRUE(write(3, 21, 1'000));
+  EXPECT_EQ(version(3), 21u);
+}
+
 // What couldn't be written the kernel forgets, and where it stood zeros are read. Until it is synced a body is read with its
 // checksum each time, and never left to sendfile(2).
 TEST_F(FailureTest, WhatTheKernelMayYetForgetIsCheckedEachTime) {
-  auto forget = [&](const Found& found) {
-    int fd = ::open((config.path + "/data").c_str(), O_WRONLY);
-    std::string zeros(found.length, '\0');
-    EXPECT_EQ(::pwrite(fd, zeros.data(), zeros.size(), found.offset), static_cast<ssize_t>(zeros.size()));
-    ::close(fd);
-  };
   for (int turn = 0; turn < 2; ++turn) {
     auto found = disk->read(key_of(3));
     ASSERT_TRUE(found && found->bytes);

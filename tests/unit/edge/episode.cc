@@ -92,7 +92,9 @@ void Episode::check_newest(const Stored& mine, const Asked& asked) {
 }
 
 void Episode::check_served(const Asked& asked, const ObjectRef& object, const std::string& body, Because because) {
-  Stored* mine = because == Because::fresh ? record_of(object) : version_of(object);
+  Stored* mine = record_of(object);
+  // Of two validations at once the later one counts, or that of the later request.
+  if (because != Because::fresh || (mine && mine->doubtful)) mine = version_of(object);
   if (!mine) return fail("nobody knows what was served");
   if (body != mine->response.body) fail("another body: " + body);
   check_head(asked, object, *mine, because);
@@ -272,7 +274,7 @@ void Episode::not_modified(Flight& flight, const model::Response& response) {
   if (flight.maybe_cut || mine->gone || mine->updates != flight.before.updates) {
     mine->doubtful = true;
     if (object) besides_.emplace_back(object, std::move(fresh));
-    if (flight.maybe_cut && !flight.cut) settle(request.url);
+    if (!object || (flight.maybe_cut && !flight.cut)) settle(request.url);
     return;
   }
   fresh.doubtful = fresh.doubtful || mine->doubtful;

@@ -54,6 +54,7 @@ struct End {
   Asked asked;
   std::string tag;
   bool durable = false;
+  uint64_t of = 0;  // an answer that ended this one alone
 };
 
 struct Flight {
@@ -204,7 +205,9 @@ class World {
     if (verdict == Writer::Verdict::not_modified) {
       ++validated;
       bool as_good = f.had->content()->size() > (256 << 10) && stands_for(number(*f.had, "X-Number"), f.number);
-      return as_good ? void() : ended(f);
+      // What isn't to be stored ends what it validated; another that is fresh, and fits as well, may go on.
+      bool stored = std::string_view(control.text) != "no-store";
+      return as_good ? void() : ended(f, stored ? 0 : number(*f.had, "X-Number"));
     }
     f.writer->append(Slice::copy_of(body_like(f.number, size)));
     http::Fields trailers;
@@ -232,10 +235,10 @@ class World {
       return reaches && e.number > f.number;
     });
   }
-  void ended(const Flight& f) {
+  void ended(const Flight& f, uint64_t of = 0) {
     if (came_too_late(f)) return;
     answers_[f.number].committed = ++number_;
-    ends_.push_back({End::By::answer, f.number, number_, f.asked, "", false});
+    ends_.push_back({End::By::answer, f.number, number_, f.asked, "", false, of});
   }
 
   void junk() {
@@ -275,7 +278,8 @@ class World {
       if (e.number <= n) continue;
       switch (e.by) {
         case End::By::answer:
-          ASSERT_FALSE(e.asked == asked && e.committed > a.committed) << n << " was replaced by " << e.number;
+          ASSERT_FALSE(e.asked == asked && e.committed > a.committed && (e.of == 0 || e.of == n))
+              << n << " was replaced by " << e.number;
           break;
         case End::By::url:
           ASSERT_NE(e.asked.page, asked.page) << n << " was purged or invalidated at " << e.number;

@@ -7,15 +7,12 @@
 
 #include "core/geo/demo.hh"
 #include "daemon/config.hh"
-#include "daemon/error_pages.hh"
-#include "daemon/gates.hh"
+#include "daemon/config_check.hh"
 #include "daemon/preparation.hh"
 #include "daemon/purge_access.hh"
 #include "daemon/remote.hh"
 #include "daemon/shards_command.hh"
 #include "daemon/sign_url_command.hh"
-#include "daemon/sticky_keys.hh"
-#include "daemon/tls_files.hh"
 #include "daemon/version.hh"
 
 namespace portolan::daemon {
@@ -65,14 +62,10 @@ Result<PurgeOrder> order_of(const PurgeOptions& o) {
 }
 
 int check(const Options& options, std::ostream& out, std::ostream& err) {
-  LoadResult loaded = load(options.config);
-  if (loaded.errors.empty()) loaded.errors = read_tls(loaded.config, {}).errors;
-  if (loaded.errors.empty()) loaded.errors = read_gates(loaded.config, {}).errors;
-  if (loaded.errors.empty()) read_purge_tokens(loaded.config.server.purge, loaded.errors);
-  if (loaded.errors.empty()) loaded.errors = read_error_pages(loaded.config);
-  if (loaded.errors.empty()) loaded.errors = give_sticky_keys(loaded.config, {});
-  for (const std::string& error : loaded.errors) err << error << "\n";
-  if (!loaded.errors.empty()) return 2;
+  Preparation prepared = prepare(load(options.config), {}, {}, 1);
+  check_machine(prepared.config, prepared.errors);
+  for (const std::string& error : prepared.errors) err << error << "\n";
+  if (!prepared.errors.empty()) return 2;
   out << options.config << ": valid\n";
   return 0;
 }

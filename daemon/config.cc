@@ -61,6 +61,16 @@ const conf::Value* admin_in(const conf::Value& root) {
   return admin && admin->value.kind == conf::Value::Kind::string ? &admin->value : nullptr;
 }
 
+std::string place_of(const conf::Value& root, std::initializer_list<std::string_view> keys) {
+  const conf::Value* value = &root;
+  for (std::string_view key : keys) {
+    const conf::Member* member = value->find(key);
+    if (!member) return {};
+    value = &member->value;
+  }
+  return value->where.text();
+}
+
 // What stands before the line of a mistake of syntax, "file:line:col: …".
 std::string sound_lines(const std::string& path, const std::string& mistake) {
   if (!mistake.starts_with(path + ":")) return {};
@@ -94,6 +104,8 @@ LoadResult load(const std::string& path, uint32_t serial) {
   config_fields().read(binder, tree.root, result.config);
   if (result.config.server.name.empty()) result.config.server.name = host_name();
   if (result.config.server.state.empty()) result.config.server.state = state_directory();
+  result.config.places = {place_of(tree.root, {"server", "user"}), place_of(tree.root, {"log", "access", "path"}),
+                          place_of(tree.root, {"log", "queries", "path"})};
   result.errors = std::move(tree.errors);
   const bool whole = result.errors.empty();  // else names may be in what could not be read
   result.errors.insert(result.errors.end(), binder.errors.begin(), binder.errors.end());

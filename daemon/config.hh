@@ -59,6 +59,11 @@ struct LogConfig {
   bool operator==(const LogConfig&) const = default;
 };
 
+// Where the file says what only the machine can judge, "file:line:col"; empty: nowhere.
+struct MachinePlaces {
+  std::string user, access_log, query_log;
+};
+
 struct Config {
   ProcessConfig server;
   LogConfig log;
@@ -71,6 +76,7 @@ struct Config {
   std::vector<edge::CacheConfig> caches;
   std::vector<geo::Database> geo_databases;
   geodns::GeodnsConfig geodns;  // listen, zones, datacenters, services
+  MachinePlaces places;
 };
 
 struct LoadResult {

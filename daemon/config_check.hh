@@ -28,6 +28,9 @@ void check_countries(const conf::Value& root, const Config& config, Errors& erro
 void name_routes(std::vector<proxy::RouteConfig>& routes, Errors& errors);
 // Two routes that match the same request with equal rank.
 void check_ties(const std::vector<proxy::RouteConfig>& routes, Errors& errors);
+// What the machine lacks for a start: the user, the directories of the logs. Another machine may have them, so that
+// loading a file doesn't ask; looks, and touches nothing.
+void check_machine(const Config& config, Errors& errors);
 // Mistakes in zones and services, as the DNS server finds them; what it builds where there are none.
 std::shared_ptr<geodns::View> check_zones(const Config& config, uint32_t serial, Errors& errors);
 

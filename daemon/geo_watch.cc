@@ -1,5 +1,8 @@
 #include "daemon/geo_watch.hh"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <utility>
 
 #include "core/base/log.hh"
@@ -35,6 +38,10 @@ GeoWatch::~GeoWatch() {
   *alive_ = nullptr;
 }
 
+std::string GeoWatch::failure() const {
+  return same_files(hooks_.now().files.files, tried_) ? "" : failure_;
+}
+
 void GeoWatch::on_due() {
   auto outcome = std::make_shared<Outcome>();
   outcome->began = hooks_.now();
@@ -43,13 +50,13 @@ void GeoWatch::on_due() {
     outcome->looked = stat_files(outcome->began.files.databases);
     const bool settled = same_files(outcome->looked, seen);
     if (settled && !same_files(outcome->looked, outcome->began.files.files) && !same_files(outcome->looked, tried)) {
-      auto files = read_geo(outcome->began.files.databases, outcome->began.files);
-      if (files) {
-        outcome->files = std::move(*files);
+      std::vector<std::string> errors;
+      outcome->files = read_geo(outcome->began.files.databases, outcome->began.files, errors);
+      if (errors.empty()) {
         outcome->view = std::make_shared<geodns::View>(*outcome->began.view);
         geodns::give_places(*outcome->view, outcome->files.table, outcome->began.view.get());
       } else {
-        outcome->error = files.error().text;
+        outcome->error = fmt::format("{}", fmt::join(errors, "; "));
       }
     }
     control.post([outcome, alive] {
@@ -64,12 +71,15 @@ void GeoWatch::finish(const Outcome& outcome) {
   seen_ = outcome.looked;
   if (!outcome.error.empty()) {
     tried_ = outcome.looked;
+    ++failures_;
+    failure_ = outcome.error;
     log::error("a database changed and can't be used, the old one goes on", {{"reason", outcome.error}});
   }
   if (!outcome.view) return;
   const Now now = hooks_.now();
   // A reload came between: it has read the files itself, or the next look does.
   if (now.files.table != outcome.began.files.table || now.view->zones != outcome.began.view->zones) return;
+  failure_.clear();
   log::info("databases changed", {{"locations", outcome.files.table->location_count()}});
   hooks_.take(outcome.files, outcome.view);
 }

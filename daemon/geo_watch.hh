@@ -24,6 +24,9 @@ class GeoWatch {
   };
   GeoWatch(loop::Worker& control, Executor& executor, Hooks hooks, int64_t interval_ms = 2000);
   ~GeoWatch();
+  uint64_t failures() const { return failures_; }  // how often what changed couldn't be used
+  // Why what the files hold now isn't in use; empty: it is.
+  std::string failure() const;
 
  private:
   struct Outcome;
@@ -35,6 +38,8 @@ class GeoWatch {
   int64_t interval_ms_;
   std::vector<struct stat> seen_;   // at the last look
   std::vector<struct stat> tried_;  // that could not be used
+  uint64_t failures_ = 0;
+  std::string failure_;
   loop::Timer due_;
   std::shared_ptr<GeoWatch*> alive_;  // what comes back later finds nobody any more
 };

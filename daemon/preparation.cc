@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
+#include "core/base/clock.hh"
 #include "daemon/assembly.hh"
 #include "daemon/config_check.hh"
 #include "daemon/cores.hh"
@@ -30,7 +32,8 @@ std::vector<struct stat> stat_files(const std::vector<geo::Database>& databases)
   return list;
 }
 
-Result<GeoFiles> read_geo(const std::vector<geo::Database>& databases, const GeoFiles& before) {
+GeoFiles read_geo(const std::vector<geo::Database>& databases, const GeoFiles& before,
+                  std::vector<std::string>& errors) {
   GeoFiles now;
   now.databases = databases;
   if (databases.empty()) return now;
@@ -41,11 +44,17 @@ Result<GeoFiles> read_geo(const std::vector<geo::Database>& databases, const Geo
                                [](const auto& a, const auto& b) { return a.st_ino != 0 && same_file(a, b); });
   if (same) {
     now.table = before.table;
+    now.built_s = before.built_s;
+    now.read_ms = before.read_ms;
     return now;
   }
-  auto table = geo::load(databases);
-  if (!table) return table.error();
-  now.table = std::move(*table);
+  std::vector<geo::Flaw> flaws;
+  geo::Loaded loaded = geo::load(databases, flaws);
+  now.table = std::move(loaded.table);
+  now.built_s = std::move(loaded.built_s);
+  now.read_ms = SystemClock().wall_ms();
+  for (const geo::Flaw& flaw : flaws)
+    errors.push_back(fmt::format("{}: databases in [geo]: {}", databases[flaw.database].where, flaw.error.text));
   return now;
 }
 
@@ -78,35 +87,32 @@ Preparation prepare(LoadResult loaded, const GeoFiles& before, const TlsFiles& t
   p.errors = std::move(loaded.errors);
   p.config = std::move(loaded.config);
   if (!p.errors.empty()) return p;
-  auto geo = read_geo(p.config.geo_databases, before);
-  if (!geo) {
-    p.errors.push_back(geo.error().text);
-    return p;
-  }
-  p.geo = std::move(*geo);
+  const auto add = [&p](std::vector<std::string> more) {
+    std::move(more.begin(), more.end(), back_inserter(p.errors));
+  };
+  p.geo = read_geo(p.config.geo_databases, before, p.errors);
   TlsReading reading = read_tls(p.config, tls);
-  p.errors = std::move(reading.errors);
-  if (!p.errors.empty()) return p;
-  p.tls = std::move(reading.files);
-  p.kept = std::move(reading.kept);
+  add(std::move(reading.errors));
   GateReading gate = read_gates(p.config, gates);
-  p.errors = std::move(gate.errors);
-  if (!p.errors.empty()) return p;
-  p.gates = std::move(gate.parts);
+  add(std::move(gate.errors));
   p.purge_tokens = read_purge_tokens(p.config.server.purge, p.errors);
-  if (!p.errors.empty()) return p;
-  p.errors = read_error_pages(p.config);
-  if (!p.errors.empty()) return p;
+  add(read_error_pages(p.config));
   p.view = loaded.serial == serial ? std::move(loaded.view) : nullptr;
   if (!p.view) p.view = check_zones(p.config, serial, p.errors);
-  if (!p.errors.empty()) return p;
-  geodns::give_places(*p.view, p.geo.table, view);
   auto cookies = read_cookies(p.config.geodns, sticky_key);
   if (!cookies) p.errors.push_back(p.config.geodns.where + ": cookie_secrets: " + cookies.error().text);
-  if (!p.errors.empty()) return p;
+  add(give_sticky_keys(p.config, sticky_key));
+  if (!p.errors.empty()) {
+    Preparation refused;
+    refused.errors = std::move(p.errors);
+    refused.config = std::move(p.config);
+    return refused;
+  }
+  p.tls = std::move(reading.files);
+  p.kept = std::move(reading.kept);
+  p.gates = std::move(gate.parts);
   p.cookies = std::move(*cookies);
-  p.errors = give_sticky_keys(p.config, sticky_key);
-  if (!p.errors.empty()) return p;
+  geodns::give_places(*p.view, p.geo.table, view);
   p.monitor = assemble_monitor(p.config);
   p.snapshot = assemble_snapshot(p.config);
   p.snapshot->geo = p.geo.table;

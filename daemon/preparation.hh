@@ -23,14 +23,18 @@ namespace portolan::daemon {
 struct GeoFiles {
   std::vector<geo::Database> databases;
   std::vector<struct stat> files;
+  std::vector<int64_t> built_s;             // as their publisher says, seconds since 1970; 0: it doesn't
+  int64_t read_ms = 0;                      // when, since 1970
   std::shared_ptr<const geo::Table> table;  // null: no databases
 };
 
 bool same_file(const struct stat& a, const struct stat& b);
 // All zeroes for one that isn't there.
 std::vector<struct stat> stat_files(const std::vector<geo::Database>& databases);
-// Reads them if they are others than `before`. Takes a second for a worldwide one.
-Result<GeoFiles> read_geo(const std::vector<geo::Database>& databases, const GeoFiles& before);
+// Reads them if they are others than `before`. Takes a second for a worldwide one. What is wrong with each that can't be
+// used is appended to `errors`, with its place; there is no table then.
+GeoFiles read_geo(const std::vector<geo::Database>& databases, const GeoFiles& before,
+                  std::vector<std::string>& errors);
 
 struct Preparation {
   std::vector<std::string> errors;  // complete sentences; with one, only the configuration is there

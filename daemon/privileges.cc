@@ -28,7 +28,7 @@ std::optional<Account> find_account(const std::string& user) {
 }
 
 Error no_such_user(const std::string& user) {
-  return Error{"server.user: there is no user \"" + user + "\"; create it (adduser --system --group " + user +
+  return Error{"user in [server]: there is no user \"" + user + "\"; create it (adduser --system --group " + user +
                "), or leave the key out to stay who you are"};
 }
 
@@ -41,6 +41,11 @@ Status keep_bind_capability() {
 }
 
 }  // namespace
+
+Status check_user(const std::string& user) {
+  if (user.empty() || geteuid() != 0 || find_account(user)) return {};
+  return no_such_user(user);
+}
 
 Status drop_privileges(const std::string& user) {
   if (user.empty() || geteuid() != 0) return {};

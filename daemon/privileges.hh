@@ -8,6 +8,8 @@
 
 namespace portolan::daemon {
 
+// Whether drop_privileges() will find its user: always, where it does nothing.
+Status check_user(const std::string& user);
 // Does nothing when `user` is empty or the process isn't root.
 Status drop_privileges(const std::string& user);
 // Gives a path (the admin socket, its directory) to the user before that.

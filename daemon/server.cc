@@ -1,6 +1,7 @@
 #include "daemon/server.hh"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 #include <systemd/sd-daemon.h>
 
@@ -9,6 +10,7 @@
 #include <cstdio>
 
 #include "core/base/log.hh"
+#include "daemon/config_check.hh"
 #include "daemon/cores.hh"
 #include "daemon/error_pages.hh"
 #include "daemon/private_file.hh"
@@ -58,6 +60,7 @@ std::vector<std::string> files_read_on_reload(const Config& config, const std::s
 
 int run_daemon(const std::string& config_path) {
   LoadResult loaded = load(config_path, static_cast<uint32_t>(SystemClock().wall_ms() / 1000));
+  check_machine(loaded.config, loaded.errors);
   if (!loaded.errors.empty()) {
     for (const std::string& e : loaded.errors) fmt::print(stderr, "{}\n", e);
     return 2;
@@ -159,7 +162,7 @@ Status Server::start(LoadResult loaded) {
   sticky_key_ = keep_key(config.server.state, "sticky-key");
   const uint32_t serial = loaded.serial;
   Preparation first = prepare(std::move(loaded), geo_, tls_, serial, gates_, sticky_key_);
-  if (!first.errors.empty()) return Error{first.errors.front()};
+  if (!first.errors.empty()) return Error{fmt::format("{}", fmt::join(first.errors, "\n"))};
   apply(std::move(first));
   geo_watch_ = std::make_unique<GeoWatch>(control_, *pool_, geo_hooks());
   tickets_ = std::make_unique<TicketKeeper>(control_, *pool_, config_.server.state,
@@ -333,6 +336,7 @@ void Server::reload(std::function<void(const ReloadResult&)> done) {
   bool taken = pool_->submit([this, path = config_path_, geo = geo_, tls = tls_, gates = gates_,
                               serial = unix_seconds(), key = sticky_key_, view = view_, shared_done] {
     auto next = std::make_shared<Preparation>(prepare(load(path, serial), geo, tls, serial, gates, key, view.get()));
+    check_machine(next->config, next->errors);
     control_.post([this, next, shared_done] {
       auto finish = [this, next, shared_done] { finish_reload(std::move(*next), *shared_done); };
       if (!next->errors.empty()) return finish();

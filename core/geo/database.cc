@@ -22,7 +22,8 @@ std::string looked_for(const FieldKeys& keys, bool coordinates_only) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-Status add(const PrivateFile& file, const Database& database, Table::Builder& builder) {
+// `built_s`: seconds since 1970, where the file says it.
+Status add(const PrivateFile& file, const Database& database, Table::Builder& builder, int64_t& built_s) {
   const std::string& kind = database.kind;
   if (kind == "networks") return add_network_list(file.bytes(), builder);
   if (kind != "auto" && kind != "city" && kind != "country" && kind != "asn")
@@ -31,6 +32,7 @@ Status add(const PrivateFile& file, const Database& database, Table::Builder& bu
   if (!keys) return keys.error();
   auto layout = read_mmdb_layout(file.bytes());
   if (!layout) return layout.error();
+  built_s = static_cast<int64_t>(layout->build_epoch);
   auto records = RecordReader::open(
       file, *layout, *keys, {kind != "country" && kind != "asn", kind != "asn", kind == "auto" || kind == "asn"});
   if (!records) return records.error();
@@ -52,21 +54,28 @@ Error named(const Database& database, const Error& error) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Table>> load(const std::vector<Database>& databases) {
-  Table::Builder builder;
-  for (const Database& database : databases) {
-    auto file = PrivateFile::copy_of(database.path);
-    if (!file) return named(database, file.error());
-    if (Status added = add(*file, database, builder); !added) return named(database, added.error());
+Loaded load(const std::vector<Database>& databases, std::vector<Flaw>& flaws) {
+  Loaded loaded;
+  auto builder = std::make_unique<Table::Builder>();
+  bool good = true;
+  for (size_t i = 0; i < databases.size(); i++) {
+    auto file = PrivateFile::copy_of(databases[i].path);
+    Status added = file ? add(*file, databases[i], *builder, loaded.built_s.emplace_back(0)) : Status(file.error());
+    if (added) continue;
+    flaws.push_back({i, named(databases[i], added.error())});
+    good = false;
+    builder = std::make_unique<Table::Builder>();  // the rest is looked at alone
   }
-  return builder.finish();
+  if (good) loaded.table = builder->finish();
+  return loaded;
 }
 
 Result<std::shared_ptr<const Table>> load_bytes(std::string_view bytes, const Database& database) {
   Table::Builder builder;
   auto file = PrivateFile::holding(bytes);
   if (!file) return named(database, file.error());
-  if (Status added = add(*file, database, builder); !added) return named(database, added.error());
+  int64_t built_s = 0;
+  if (Status added = add(*file, database, builder, built_s); !added) return named(database, added.error());
   return builder.finish();
 }
 

@@ -23,11 +23,23 @@ struct Database {
   // accuracy_radius, country, region, continent, asn. Those left out are looked for under MaxMind's nested keys,
   // then under the flat keys of others.
   std::map<std::string, std::string> keys;
-  bool operator==(const Database&) const = default;
+  std::string where = {};  // its place in the configuration, "file:line:col"; no part of what it is
+  bool operator==(const Database& o) const { return path == o.path && kind == o.kind && keys == o.keys; }
 };
 
-// Later databases take precedence, field by field. Errors begin with the path of the file.
-Result<std::shared_ptr<const Table>> load(const std::vector<Database>& databases);
+// Why one of several can't be used: its index, and an error that begins with the path of its file.
+struct Flaw {
+  size_t database = 0;
+  Error error;
+};
+
+// Later databases take precedence, field by field. No table where one of them can't be used: each that can't is appended
+// to `flaws`.
+struct Loaded {
+  std::shared_ptr<const Table> table;
+  std::vector<int64_t> built_s;  // by database, seconds since 1970; 0: it doesn't say
+};
+Loaded load(const std::vector<Database>& databases, std::vector<Flaw>& flaws);
 
 // The same for one database held in memory; `database.path` only names it in errors.
 Result<std::shared_ptr<const Table>> load_bytes(std::string_view bytes, const Database& database);

@@ -109,6 +109,31 @@ TEST_F(Cli, CheckSaysValidOrEveryMistake) {
   ::unlink(path.c_str());
 }
 
+// What `run` and `reload` refuse: databases that can't be used, and what the machine lacks.
+TEST_F(Cli, CheckLooksAtWhatARunNeeds) {
+  std::string path = ::testing::TempDir() + "check-" + std::to_string(getpid()) + ".toml";
+  std::string database = ::testing::TempDir() + "check-" + std::to_string(getpid()) + ".mmdb";
+  const std::string listener = "[listener.http]\nlisten = [\"127.0.0.1:8080\"]\n";
+  std::ofstream(database) << "rubbish";
+  std::ofstream(path) << listener << "[geo]\ndatabases = [\"" << database << "\"]\n[log]\n"
+                      << "access.path = \"/nonexistent/access.log\"\nqueries.path = \"/tmp\"\n";
+  EXPECT_EQ(portolan({"check", path.c_str()}), 2);
+  EXPECT_EQ(out(), "");
+  EXPECT_NE(err().find(path + ":4:14: databases in [geo]: " + database + ": "), std::string::npos) << err();
+  EXPECT_NE(err().find(path + ":6:15: path in [log.access]: \"/nonexistent/access.log\": there is no directory "
+                              "\"/nonexistent\"; make it\n"),
+            std::string::npos)
+      << err();
+  EXPECT_NE(err().find(path + ":7:16: path in [log.queries]: \"/tmp\" is a directory\n"), std::string::npos) << err();
+  EXPECT_NE(::access("/nonexistent", F_OK), 0);
+  std::ofstream(path) << listener << "[server]\nuser = \"no-such-user\"\n";
+  const bool root = geteuid() == 0;  // anybody else stays who he is
+  EXPECT_EQ(portolan({"check", path.c_str()}), root ? 2 : 0);
+  EXPECT_EQ(err().find(path + ":4:8: user in [server]: there is no user \"no-such-user\"") == 0, root) << err();
+  ::unlink(path.c_str());
+  ::unlink(database.c_str());
+}
+
 TEST_F(Cli, ReferenceNamesTheKeys) {
   EXPECT_EQ(portolan({"reference"}), 0);
   EXPECT_NE(out().find("[server]"), std::string::npos);

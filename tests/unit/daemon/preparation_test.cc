@@ -52,7 +52,26 @@ TEST_F(PreparationTest, AMistakeIsAllThatComesOfIt) {
   std::ofstream(database) << "rubbish";
   p = prepare(file(), {}, {}, 1);
   ASSERT_EQ(p.errors.size(), 1u);
-  EXPECT_TRUE(p.errors.front().starts_with(database)) << p.errors.front();
+  EXPECT_THAT(p.errors.front(), ::testing::StartsWith(folder + "/portolan.toml:4:14: databases in [geo]: " + database));
+}
+
+TEST_F(PreparationTest, EveryFileThatIsNoGoodIsNamed) {
+  std::ofstream(folder + "/nets.txt") << "rubbish\n";
+  std::ofstream(folder + "/portolan.toml")
+      << "[server.purge]\nlisten = \"127.0.0.1:9147\"\ntokens_file = \"/nonexistent/tokens\"\n"
+      << "[listener.web]\nlisten = [\"127.0.0.1:8080\"]\n[geo]\ndatabases = [\n\"" << folder
+      << "/portolan.toml\",\n{ path = \"" << database << "\", kind = \"asn\" },\n{ path = \"" << folder
+      << "/nets.txt\", kind = \"networks\" },\n]\n";
+  Preparation p = prepare(load(folder + "/portolan.toml"), {}, {}, 1);
+  const std::string file = folder + "/portolan.toml:";
+  EXPECT_THAT(p.errors,
+              ::testing::ElementsAre(
+                  ::testing::StartsWith(file + "8:1: databases in [geo]: " + folder + "/portolan.toml: "),
+                  ::testing::AllOf(::testing::StartsWith(file + "9:1: databases in [geo]: " + database + ": "),
+                                   ::testing::HasSubstr("has no numbers of networks")),
+                  ::testing::StartsWith(file + "10:1: databases in [geo]: " + folder + "/nets.txt: line 1: "),
+                  ::testing::HasSubstr("/nonexistent/tokens")));
+  EXPECT_FALSE(p.view);
 }
 
 TEST_F(PreparationTest, AnUnchangedDatabaseIsNotReadAgain) {

@@ -17,6 +17,15 @@
 namespace portolan::geo {
 namespace {
 
+// The first flaw as an error.
+Result<std::shared_ptr<const Table>> load_all(const std::vector<Database>& databases) {
+  std::vector<Flaw> flaws;
+  auto table = load(databases, flaws).table;
+  EXPECT_EQ(table == nullptr, !flaws.empty());
+  if (table) return table;
+  return flaws.front().error;
+}
+
 using test::IndependentReader;
 using test::Numbers;
 
@@ -56,6 +65,28 @@ void expect_refused(const Loaded& loaded, const std::string& words) {
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().text.rfind("made.mmdb: ", 0), 0u) << loaded.error().text;
   EXPECT_NE(loaded.error().text.find(words), std::string::npos) << loaded.error().text;
+}
+
+TEST(Several, EachThatIsNoGoodIsNamed) {
+  const std::string good = testing::TempDir() + "good-" + std::to_string(getpid()) + ".mmdb";
+  const std::string list = testing::TempDir() + "list-" + std::to_string(getpid()) + ".txt";
+  std::ofstream(good, std::ios::binary) << one_network(city());
+  std::ofstream(list) << "192.0.2.0/24 country=DE\n";
+  std::vector<Flaw> flaws;
+  geo::Loaded loaded =
+      load({{good, "asn", {}}, {good, "city", {}}, {"/nonexistent", "auto", {}}, {list, "networks", {}}}, flaws);
+  EXPECT_FALSE(loaded.table);
+  ASSERT_EQ(flaws.size(), 2u);
+  EXPECT_EQ(flaws[0].database, 0u);
+  EXPECT_EQ(flaws[0].error.text.find(good + ": "), 0u) << flaws[0].error.text;
+  EXPECT_EQ(flaws[1].database, 2u);
+  flaws.clear();
+  loaded = load({{good, "city", {}}, {list, "networks", {}}}, flaws);
+  EXPECT_TRUE(loaded.table);
+  EXPECT_TRUE(flaws.empty());
+  EXPECT_EQ(loaded.built_s, (std::vector<int64_t>{static_cast<int64_t>(DatabaseWriter::Options().build_epoch), 0}));
+  std::remove(good.c_str());
+  std::remove(list.c_str());
 }
 
 // 192.0.2.0/24 makes the nodes 0..23, one a bit; node 24 means "nothing".
@@ -176,12 +207,12 @@ TEST(Refuses, DatabasesWithoutTheWantedKeys) {
 TEST(Refuses, WhatIsNoDatabase) {
   expect_refused(load_made(""), "empty");
   expect_refused(load_made("hello"), "not a MaxMind DB file");
-  EXPECT_FALSE(load({{"/nonexistent/geo.mmdb", "auto", {}}}));
-  EXPECT_FALSE(load({{"/tmp", "auto", {}}}));
+  EXPECT_FALSE(load_all({{"/nonexistent/geo.mmdb", "auto", {}}}));
+  EXPECT_FALSE(load_all({{"/tmp", "auto", {}}}));
   std::string fifo = testing::TempDir() + "portolan-geo-fifo";
   ::unlink(fifo.c_str());
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  auto loaded = load({{fifo, "auto", {}}});
+  auto loaded = load_all({{fifo, "auto", {}}});
   ::unlink(fifo.c_str());
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().text, fifo + ": not a regular file");
@@ -190,11 +221,11 @@ TEST(Refuses, WhatIsNoDatabase) {
 TEST(Load, TruncationAfterwardsHarmsNobody) {
   std::string path = testing::TempDir() + "portolan-geo-truncated.mmdb";
   ASSERT_TRUE(write_demo_database(path));
-  auto table = load({{path, "city", {}}});
+  auto table = load_all({{path, "city", {}}});
   ASSERT_TRUE(table) << table.error().text;
   ASSERT_EQ(::truncate(path.c_str(), 0), 0);
   EXPECT_TRUE(test::at(**table, IpAddress::v4(127, 3, 0, 1)).known());
-  EXPECT_FALSE(load({{path, "city", {}}}));
+  EXPECT_FALSE(load_all({{path, "city", {}}}));
   ::unlink(path.c_str());
 }
 
@@ -240,12 +271,12 @@ TEST(Load, LaterDatabasesTakePrecedence) {
   german.country = "DE";
   Database first = write("portolan-geo-1.mmdb", "192.0.2.0/24", city());
   Database second = write("portolan-geo-2.mmdb", "192.0.2.128/25", german);
-  auto table = load({first, second});
+  auto table = load_all({first, second});
   ASSERT_TRUE(table) << table.error().text;
   EXPECT_EQ(test::describe(test::at(**table, IpAddress::v4(192, 0, 2, 1))), "FR/EU 48.500000,2.250000 r50");
   EXPECT_EQ(test::describe(test::at(**table, IpAddress::v4(192, 0, 2, 200))), "DE/EU 48.500000,2.250000 r50");
   EXPECT_EQ(test::at(**table, *IpAddress::parse("2002:c000:02ff::")).country_code(), "DE");
-  table = load({second, first});
+  table = load_all({second, first});
   EXPECT_EQ(test::at(**table, IpAddress::v4(192, 0, 2, 200)).country_code(), "FR");
   for (const Database& database : {first, second}) ::unlink(database.path.c_str());
 }
@@ -331,7 +362,7 @@ class GoodFile : public testing::TestWithParam<std::string> {};
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoodFile);
 
 TEST_P(GoodFile, AnswersAsTheIndependentReader) {
-  auto table = load({{GetParam(), "auto", {}}});
+  auto table = load_all({{GetParam(), "auto", {}}});
   if (!says_where_or_whose(GetParam())) {
     ASSERT_FALSE(table);
     EXPECT_NE(table.error().text.find("knows no locations: looked for"), std::string::npos) << table.error().text;
@@ -349,7 +380,7 @@ class BadFile : public testing::TestWithParam<std::string> {};
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BadFile);
 
 TEST_P(BadFile, IsRefusedOrAnswersAsTheIndependentReader) {
-  auto table = load({{GetParam(), "auto", {}}});
+  auto table = load_all({{GetParam(), "auto", {}}});
   if (!table) {
     EXPECT_EQ(table.error().text.rfind(GetParam() + ": ", 0), 0u) << table.error().text;
     EXPECT_GT(table.error().text.size(), GetParam().size() + 10);
@@ -364,7 +395,7 @@ TEST_P(BadFile, IsRefusedOrAnswersAsTheIndependentReader) {
 // Those files through their structure alone, whatever keys they hold: none may be refused only for
 // want of places.
 TEST_P(BadFile, BrokenTreesAndPointersAreCalledThat) {
-  auto table = load({{GetParam(), "auto", {}}});
+  auto table = load_all({{GetParam(), "auto", {}}});
   for (const char* broken : {"broken-search-tree", "pointers-24", "separator", "cyclic", "Node-Count", "deep-",
                              "oversized", "offset", "invalid-", "Double"}) {
     if (GetParam().find(broken) == std::string::npos) continue;

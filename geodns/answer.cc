@@ -159,6 +159,7 @@ class Exchange {
     uint32_t ttl_s = record.ttl_s;
     unsigned scope = 0;
     for (bool v6 : {false, true}) {
+      if (record.https->foreign) break;
       if (record.plan[v6] == ServiceRecord::no_plan) continue;
       const bool told = first && !first->of(v6).empty();
       if (told) hints[v6] = &first->of(v6);

@@ -239,12 +239,16 @@ Result<std::string> parse_svcb(std::string_view value, const dns::Name& origin) 
   return data + rest;
 }
 
-Result<HintedRdata> parse_hinted(std::string_view value, const dns::Name& origin) {
+Result<HintedRdata> parse_hinted(std::string_view value, const dns::Name& origin, const dns::Name& owner) {
   HintedRdata hinted;
   auto parameters = parse_words(value, origin, hinted.parts[0]);
   if (!parameters) return parameters.error();
   if (hinted.parts[0][0] == 0 && hinted.parts[0][1] == 0)
     return bad_value(value, "priority 0 is an alias; a service's own HTTPS record has another");
+  dns::Name target;
+  size_t at = 2;
+  target.read({reinterpret_cast<const uint8_t*>(hinted.parts[0].data()), hinted.parts[0].size()}, at, false);
+  hinted.foreign = target.labels() > 0 && !target.equals(owner);
   std::string rest;
   for (const auto& [key, bytes] : *parameters) {
     if (key == svcb_ipv4hint || key == svcb_ipv6hint)

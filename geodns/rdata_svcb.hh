@@ -30,10 +30,12 @@ Status check_svcb_parameters(std::string_view parameters);
 
 // RDATA of a service's HTTPS record, whose address hints come from the datacentre that is answered: [0] up to the IPv4
 // hint, [1] between the hints, [2] behind them. Its value may hold no hints of its own.
+// Hints are addresses of its target (§7.3): of a target that is another name there are none.
 struct HintedRdata {
   std::string parts[3];
+  bool foreign = false;  // the target is neither "." nor the owner
 };
-Result<HintedRdata> parse_hinted(std::string_view value, const dns::Name& origin);
+Result<HintedRdata> parse_hinted(std::string_view value, const dns::Name& origin, const dns::Name& owner);
 // Writes it with these hints, each null or empty for none, and returns its size. Hints that don't fit are left out.
 inline constexpr size_t max_hinted_size = 2048;
 size_t put_hinted(const HintedRdata& rdata, const std::vector<std::string>* v4, const std::vector<std::string>* v6,

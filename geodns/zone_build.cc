@@ -129,7 +129,7 @@ class ZoneBuilder {
     Node& node = make_node(key);
     node.place = &record;
     if (!record.service.empty()) {
-      add_service(record, node);
+      add_service(record, *name, node);
     } else {
       add_static(config, record, node);
     }
@@ -165,7 +165,7 @@ class ZoneBuilder {
     node.alias = std::make_unique<AliasRecord>(AliasRecord{index->second, record.ttl_s.value_or(config.ttl_s)});
   }
 
-  void add_service(const RecordConfig& record, Node& node) {
+  void add_service(const RecordConfig& record, const dns::Name& name, Node& node) {
     if (!record.type.empty() || !record.value.empty())
       return complain(record.where, "a record has a type and a value, or a service; not both");
     const int service = directory_.find_service(record.service);
@@ -173,12 +173,13 @@ class ZoneBuilder {
     if (node.service) return complain(record.where, "this name has a service already");
     node.service = std::make_unique<ServiceRecord>(
         make_service_record(record, static_cast<uint32_t>(service), directory_, set_->plans_, mistakes_));
-    if (!record.https.empty()) add_https(record, *node.service, directory_.services[static_cast<size_t>(service)]);
+    if (!record.https.empty())
+      add_https(record, name, *node.service, directory_.services[static_cast<size_t>(service)]);
   }
 
-  void add_https(const RecordConfig& record, ServiceRecord& service, const Service& sites) {
+  void add_https(const RecordConfig& record, const dns::Name& name, ServiceRecord& service, const Service& sites) {
     if (sites.by_name) return complain(record.where, "https belongs to services with addresses");
-    auto hinted = parse_hinted(record.https, zone_->name_);
+    auto hinted = parse_hinted(record.https, zone_->name_, name);
     if (!hinted) return complain(record.where, "https: " + hinted.error().text);
     service.https = std::make_unique<HintedRdata>(std::move(*hinted));
   }

@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view value(reinterpret_cast<const char*>(data + 1), size - 1);
   static const dns::Name origin = *dns::Name::parse("example.com");
   if (type == dns::type_https && !as_bytes) {
-    if (const auto hinted = geodns::parse_hinted(value, origin)) {
+    if (const auto hinted = geodns::parse_hinted(value, origin, origin)) {
       uint8_t out[geodns::max_hinted_size];
       const std::vector<std::string> v4(100, "\1\2\3\4"), v6(100, std::string(16, 'x'));
       std::string rdata(reinterpret_cast<char*>(out), geodns::put_hinted(*hinted, &v4, &v6, out));

@@ -154,7 +154,7 @@ TEST(Svcb, WhatIsWrongIsTold) {
 }
 
 TEST(Svcb, HintsGoWhereTheirKeysStand) {
-  auto hinted = parse_hinted("1 . key7=/a alpn=h2 ech=AAAA", *dns::Name::parse("example.com"));
+  auto hinted = parse_hinted("1 . key7=/a alpn=h2 ech=AAAA", *dns::Name::parse("example.com"), dns::Name());
   ASSERT_TRUE(hinted);
   uint8_t out[max_hinted_size];
   const std::vector<std::string> v4{"\1\2\3\4"}, v6{std::string(16, '\x20')};
@@ -168,8 +168,8 @@ TEST(Svcb, HintsGoWhereTheirKeysStand) {
             "00050003000000"
             "00060010" +
                 hex(v6[0]) + "00070002" + hex("/a"));
-  EXPECT_FALSE(parse_hinted("1 . ipv4hint=192.0.2.1", dns::Name()));
-  EXPECT_FALSE(parse_hinted("0 example.com.", dns::Name()));
+  EXPECT_FALSE(parse_hinted("1 . ipv4hint=192.0.2.1", dns::Name(), dns::Name()));
+  EXPECT_FALSE(parse_hinted("0 example.com.", dns::Name(), dns::Name()));
 }
 
 }  // namespace

@@ -26,6 +26,12 @@ GeodnsConfig more_services() {
     records.push_back(service(std::string("h-") + policy, "web", policy));
     records.back().https = "1 . alpn=h2,h3";
   }
+  for (const auto& [name, https] :
+       {std::pair("h-self", "1 H-Self.example.com alpn=h2"), std::pair("h-foreign", "1 cdn.other.net. alpn=h2"),
+        std::pair("h-cousin", "1 h-self.example.com alpn=h2")}) {
+    records.push_back(service(name, "web", "nearest"));
+    records.back().https = https;
+  }
   c.nsid = "edge-1";
   return c;
 }
@@ -101,6 +107,26 @@ TEST_F(ServiceAnswers, HintsAreWhatAddressesWouldBe) {
       EXPECT_EQ(hints(m.answers()[0].data, true), answers(name, type_aaaa, from)) << policy << from;
       EXPECT_EQ(m.scope(), ask(name, type_a, from).scope());
     }
+}
+
+// RFC 9460 §7.3: hints are addresses of the target, and those of another name are not ours to tell.
+TEST_F(ServiceAnswers, NoHintsForATargetThatIsAnotherName) {
+  const auto data = [&](const char* name) {
+    const Message m = ask(name, type_https, "10.1.2.0/24");
+    EXPECT_EQ(m.answers().size(), 1u) << name;
+    return m.answers().empty() ? std::string() : m.answers()[0].data;
+  };
+  const auto has_ours = [](const std::string& rdata) {
+    return rdata.find(std::string("\xc0\x00\x02\x14", 4)) != std::string::npos;
+  };
+  EXPECT_TRUE(has_ours(data("h-self.example.com")));
+  for (const char* name : {"h-foreign.example.com", "h-cousin.example.com"}) {
+    const std::string rdata = data(name);
+    EXPECT_FALSE(has_ours(rdata)) << name;
+    EXPECT_NE(rdata.find(std::string("\x00\x01\x00\x03\x02h2", 7)), std::string::npos) << name;
+    EXPECT_EQ(rdata.find(std::string("\x00\x06\x00\x10", 4)), std::string::npos) << name;
+    EXPECT_EQ(ask(name, type_https, "10.1.2.0/24").scope(), 0) << name << ": it is the same for everybody";
+  }
 }
 
 TEST_F(ServiceAnswers, HintsOfARandomPickAreOfOneDatacentre) {

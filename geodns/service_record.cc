@@ -64,9 +64,13 @@ class Maker {
         spec.rules.back().number = static_cast<uint16_t>(spec.rules.size());
       }
       std::erase_if(spec.rules, [](const Rule& r) { return r.datacenters.empty(); });
+      if (record.policy->policy->needs_location()) find_unlocated(spec);
       record.plan[v6] = specs.add(std::move(spec));
       record.flow[v6] = specs.add_flow(service, record.plan[v6]);
     }
+    for (const std::string& name : unlocated_)
+      complain("policy \"" + policy + "\" needs a location in [datacenter." + name +
+               "]; set it, or say the order with policy = \"failover\"");
     return record;
   }
 
@@ -125,6 +129,31 @@ class Maker {
                       datacenter.has_location, datacenter.location});
     }
     return list;
+  }
+
+  // Datacentres of no location that would be compared by distance with another.
+  void find_unlocated(const PlanSpec& spec) {
+    const auto compare = [&](const auto& wanted) {
+      std::vector<std::string> without;
+      size_t compared = 0;
+      for (uint16_t i = 0; i < spec.candidates.size(); i++) {
+        if (!wanted(i)) continue;
+        compared++;
+        if (!spec.candidates[i].has_location)
+          without.push_back(directory_.datacenters[spec.candidates[i].datacenter].name);
+      }
+      if (compared > 1) unlocated_.insert(without.begin(), without.end());
+    };
+    bool policy_decides = true;
+    for (const Rule& rule : spec.rules) {
+      const auto names = [&](uint16_t i) {
+        return std::find(rule.datacenters.begin(), rule.datacenters.end(), i) != rule.datacenters.end();
+      };
+      if (rule.for_anybody() && !rule.imprecise) policy_decides = false;
+      if (!rule.ordered) compare(names);
+      if (!rule.only) compare([&](uint16_t i) { return !names(i); });
+    }
+    if (policy_decides) compare([](uint16_t) { return true; });
   }
 
   // Only what isn't there twice, and only with a meaning.
@@ -205,6 +234,7 @@ class Maker {
   const Directory& directory_;
   std::vector<Mistake>& mistakes_;
   bool follows_order_ = false;
+  std::set<std::string> unlocated_;
 };
 
 }  // namespace

@@ -303,6 +303,46 @@ TEST_F(Pipeline, MistakesOfRulesAreNamed) {
       "sticky");
 }
 
+// Who is compared by distance must have a place; who never is need not.
+TEST_F(Pipeline, NearestNeedsTheLocationsItCompares) {
+  const auto mistakes_of = [](const std::function<void(RecordConfig&)>& edit, const char* policy = "nearest") {
+    RecordConfig r = test::service("it", "web", policy);
+    edit(r);
+    GeodnsConfig c = test::config();
+    c.datacenters[1].has_location = false;
+    c.zones[0].records = {std::move(r)};
+    c.zones[0].nameservers = {"ns.elsewhere.org"};
+    c.zones.resize(1);
+    std::vector<Mistake> mistakes;
+    build_view(c, 1, mistakes);
+    std::string text;
+    for (const Mistake& m : mistakes) text += m.where + ": " + m.text + "\n";
+    return text;
+  };
+  const std::string missing =
+      "test:2:2: policy \"nearest\" needs a location in [datacenter.eu]; set it, or say the order with policy = "
+      "\"failover\"\n";
+  const auto rule = [](std::vector<std::string> order, std::vector<std::string> datacenters, bool only) {
+    return [=](RecordConfig& r) {
+      r.rules.resize(1);
+      r.rules[0].where = "rule:1:1";
+      r.rules[0].order = order;
+      r.rules[0].datacenters = datacenters;
+      r.rules[0].only = only;
+    };
+  };
+  EXPECT_EQ(mistakes_of([](RecordConfig&) {}), missing);
+  EXPECT_EQ(mistakes_of([](RecordConfig& r) { r.order = {"eu", "us"}; }), missing) << "those whose place is known";
+  EXPECT_EQ(mistakes_of(rule({"jp"}, {}, false)), missing) << "the rest of a rule is by distance";
+  EXPECT_EQ(mistakes_of(rule({}, {"eu", "us"}, true)), missing);
+  EXPECT_EQ(mistakes_of(rule({"eu", "jp"}, {}, true)), "");
+  EXPECT_EQ(mistakes_of(rule({}, {"us", "jp"}, true)), "");
+  EXPECT_EQ(mistakes_of(rule({"us", "jp"}, {}, false)), "") << "one is compared with nobody";
+  EXPECT_EQ(mistakes_of([](RecordConfig& r) { r.service = "old"; }), "") << "it stands in one alone";
+  for (const char* policy : {"failover", "weighted", "sticky", "all"})
+    EXPECT_EQ(mistakes_of([](RecordConfig&) {}, policy), "") << policy;
+}
+
 TEST(Privacy, AddressesOfPrivateNetworksAreNotShown) {
   View view;
   view.hidden = {*IpNetwork::parse("10.0.0.0/8"), *IpNetwork::parse("2001:db8::/32")};

@@ -1,6 +1,10 @@
 #include "daemon/dns_keeper.hh"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "core/base/log.hh"
 
 namespace portolan::daemon {
 namespace {
@@ -54,6 +58,28 @@ void DnsKeeper::apply(geodns::ServiceStates& states) const {
   spill_.apply(states);
 }
 
+void DnsKeeper::tell_rooms(const geodns::ServiceStates& states) {
+  if (!directory_) return;
+  std::set<std::pair<std::string, std::string>> now;
+  for (size_t s = 0; s < directory_->services.size(); s++)
+    for (const geodns::Site& site : directory_->services[s].sites) {
+      const uint16_t room = states.at(s, site.datacenter).room;
+      if (room == geodns::Condition::full_room) continue;
+      const auto& where =
+          *now.emplace(directory_->services[s].name, directory_->datacenters[site.datacenter].name).first;
+      if (spilling_.contains(where)) continue;
+      log::info("a datacenter begins to spill",
+                {{"service", where.first},
+                 {"datacenter", where.second},
+                 {"takes", fmt::format("{:.0f}%", 100.0 * room / geodns::Condition::full_room)},
+                 {"queries_in_five_minutes", static_cast<uint64_t>(spill_.queries())}});
+    }
+  for (const auto& where : spilling_)
+    if (!now.contains(where))
+      log::info("a datacenter takes all again", {{"service", where.first}, {"datacenter", where.second}});
+  spilling_ = std::move(now);
+}
+
 void DnsKeeper::on_gather() {
   gather_.set(gather_ms);
   if (!spill_.wanted()) return;
@@ -69,7 +95,7 @@ void DnsKeeper::on_tick() {
   tick_.set(tick_ms);
   const bool limited = spill_.wanted();  // who no longer is has all of his room again
   spill_.tick(utilizations());
-  if (limited || spill_.wanted()) hooks_.rooms_changed();
+  if (limited || spill_.wanted() || !spilling_.empty()) hooks_.rooms_changed();
 }
 
 // Empty where nobody tells.

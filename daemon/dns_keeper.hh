@@ -3,6 +3,9 @@
 // was asked for, and works out who spills. Control worker only.
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "core/health/monitor.hh"
 #include "geodns/server.hh"
@@ -24,6 +27,9 @@ class DnsKeeper {
   void set_view(const std::shared_ptr<const geodns::View>& view);
   void note(const health::Board& board);            // every board
   void apply(geodns::ServiceStates& states) const;  // sets rooms
+  // Logs where spilling began or ended since it was told last.
+  void tell_rooms(const geodns::ServiceStates& states);
+  bool limited() const { return spill_.wanted(); }  // some room may be less than full
   bool checked() const { return checked_; }
 
  private:
@@ -35,6 +41,7 @@ class DnsKeeper {
   Hooks hooks_;
   geodns::Spill spill_;
   std::shared_ptr<const geodns::Directory> directory_;
+  std::set<std::pair<std::string, std::string>> spilling_;  // service and datacentre
   bool checked_ = false;
   loop::Timer gather_;
   loop::Timer tick_;

@@ -29,6 +29,7 @@ DnsKeeper::Hooks Server::dns_hooks() {
   };
   hooks.rooms_changed = [this] {
     auto next = view_with(*board_);
+    dns_keeper_->tell_rooms(next->states);
     if (next->states != view_->states) post_view(std::move(next), nullptr);
   };
   hooks.checked = [this] {

@@ -101,7 +101,9 @@ const conf::Table<ProcessConfig>& server_fields() {
           "Proxies whose X-Forwarded-For, Forwarded and PROXY headers are believed.")
           .otherwise("nobody"),
       row("state", &ProcessConfig::state, conf::path("\"/var/lib/portolan\""),
-          "A directory for what is kept over a restart: the keys of TLS session tickets.")
+          "A directory for what is kept over a restart: the keys of TLS session tickets and of sticky cookies. Made "
+          "with "
+          "mode 0700 where it is missing.")
           .otherwise("that of systemd's StateDirectory=, else nothing is kept"),
       row("drain", &ProcessConfig::drain_ms, conf::duration<int64_t>(0, 86'400'000),
           "How long a stop lets requests finish."),

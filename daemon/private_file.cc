@@ -10,6 +10,7 @@
 #include "core/base/clock.hh"
 #include "core/base/fd.hh"
 #include "core/base/log.hh"
+#include "daemon/privileges.hh"
 
 namespace portolan::daemon {
 namespace {
@@ -42,6 +43,20 @@ Status write_private(const std::string& path, const std::string& bytes) {
   return {};
 }
 
+Status make_private_directory(const std::string& path, const std::string& user) {
+  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string upper = path.substr(0, slash);
+    struct stat s {};
+    if (::stat(upper.c_str(), &s) != 0) {
+      if (::mkdir(upper.c_str(), 0700) != 0) return system_error("cannot make the directory " + upper);
+      if (auto given = give_to(upper, user); !given) return given;
+    } else if (!S_ISDIR(s.st_mode)) {
+      return Error{upper + " is not a directory", ENOTDIR};
+    }
+    if (slash == std::string::npos) return {};
+  }
+}
+
 crypto::MacKey keep_key(const std::string& directory, const std::string& name) {
   crypto::MacKey key{};
   const std::string path = directory + "/" + name;
@@ -54,7 +69,7 @@ crypto::MacKey keep_key(const std::string& directory, const std::string& name) {
   if (directory.empty()) return key;
   if (auto written = write_private(path, {reinterpret_cast<const char*>(key.data()), key.size()}); !written)
     log::warning("a key is not kept: what it signed will mean nothing after a restart",
-                 {{"reason", written.error().text}});
+                 {{"setting", "server.state"}, {"reason", written.error().text}});
   return key;
 }
 

@@ -13,6 +13,9 @@ std::string read_private(const std::string& path);
 // Replaces the file as a whole.
 Status write_private(const std::string& path, const std::string& bytes);
 
+// Makes the directory, mode 0700, and those above it, where they are missing, each given to `user` where that isn't empty.
+Status make_private_directory(const std::string& path, const std::string& user);
+
 // The key of this node in that directory, made where there is none yet. Empty: it is kept in memory alone.
 crypto::MacKey keep_key(const std::string& directory, const std::string& name);
 

@@ -41,6 +41,12 @@ void log_errors(const std::vector<std::string>& errors) {
   for (const std::string& e : errors) log::error(e);
 }
 
+void make_state_directory(const ProcessConfig& config) {
+  if (config.state.empty()) return;
+  if (auto made = make_private_directory(config.state, config.user); !made)
+    log::warning("nothing is kept over a restart", {{"setting", "server.state"}, {"reason", made.error().text}});
+}
+
 std::vector<std::string> files_read_on_reload(const Config& config, const std::string& path) {
   std::vector<std::string> files{path};
   for (const geo::Database& d : config.geo_databases) files.push_back(d.path);
@@ -118,6 +124,7 @@ Status Server::start(LoadResult loaded) {
   running_ = config.server;
   sockets_ = std::make_unique<Sockets>(workers);
   if (auto opened = sockets_->prepare(config); !opened) return opened;
+  make_state_directory(config.server);
   if (auto dropped = drop_privileges(config.server.user); !dropped) return dropped;
   // No thread has been started until here: capabilities and users are a thread's own.
   for (const std::string& problem : unreadable(files_read_on_reload(config, config_path_)))

@@ -45,7 +45,7 @@ void TicketKeeper::save() const {
   executor_.submit([path = path_, bytes = keys_.write()] {
     if (auto written = write_private(path, bytes); !written)
       log::warning("ticket keys are not kept: clients will not resume after a restart",
-                   {{"reason", written.error().text}});
+                   {{"setting", "server.state"}, {"reason", written.error().text}});
   });
 }
 

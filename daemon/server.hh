@@ -90,6 +90,8 @@ class Server final : public AdminBackend {
   void take_places(GeoFiles files, std::shared_ptr<geodns::View> view);
   void publish(const std::vector<Sockets::Lent>& added, std::vector<Sockets::Lent> gone);
   void lend_to_control(const std::vector<Sockets::Lent>& gone);
+  void add_dns(StatusReport& report) const;
+  void add_dns(metrics::Exposition& out) const;
   geodns::ServerLimits dns_limits() const;
   std::vector<int> dns_sockets(Sockets::Use use, size_t worker) const;
   void reopen_logs();

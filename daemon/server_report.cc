@@ -185,6 +185,7 @@ std::string Server::metrics_text() {
     for (const health::SourceReport& s : monitor_->sources(name))
       out.sample("portolan_source_failing", {{"pool", name}, {"source", s.source}},
                  s.discovery.state == health::Discovery::State::failing);
+  add_dns(out);
   add_caches(out, cache_counts());
   add_maintenance(out, *snapshot_);
   return registry_.expose() + out.take();
@@ -209,6 +210,7 @@ StatusReport Server::status() {
     r.listeners.back().proxy_protocol = config->second.proxy_protocol;
   }
   add_board(r, *board_);
+  add_dns(r);
   for (StatusReport::Pool& pool : r.pools)
     if (auto config = snapshot_->pools.find(pool.name); config != snapshot_->pools.end())
       pool.balance = config->second->balance;

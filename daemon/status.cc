@@ -1,6 +1,7 @@
 #include "daemon/status.hh"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
@@ -17,12 +18,18 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Server, address, c
                                                 latency_us, ejections)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Source, source, state, reason, since_ms, servers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Pool, name, balance, panic, servers, sources, waiting)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Site, datacenter, state, reason, since_ms)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Site, datacenter, state, reason, since_ms, room)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Service, name, sites)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Cache, name, objects, bytes, memory, hits, misses)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Peer, url, server, state, reason, services)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::DnsListener, address, protocol)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Zone, name, records, serial)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Alias, target, records, state, addresses, good_ms,
+                                                failing_ms, reason)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport::Database, path, kind, built_ms, read_ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport, server, datacenter, draining, version, now_ms, uptime_s,
-                                                workers, listeners, pools, services, caches, peers, maintenance)
+                                                workers, listeners, pools, services, caches, peers, dns, zones, aliases,
+                                                databases, database_failure, maintenance)
 
 void add_board(StatusReport& report, const health::Board& board) {
   constexpr auto relaxed = std::memory_order_relaxed;
@@ -113,11 +120,50 @@ std::string services_table(const StatusReport& report) {
   for (const auto& service : report.services) {
     std::string name = service.name;
     for (const auto& s : service.sites) {
-      table.row({name, s.datacenter, s.state, age(report.now_ms - s.since_ms), s.reason});
+      std::string state = s.state;
+      if (s.room < 100) state += fmt::format(" (takes {}%)", s.room);
+      table.row({name, s.datacenter, state, age(report.now_ms - s.since_ms), s.reason});
       name.clear();
     }
   }
   return table.text();
+}
+
+std::string dns_table(const StatusReport& report) {
+  Table table({"DNS", "PROTOCOLS"});
+  for (size_t i = 0; i < report.dns.size();) {
+    const std::string& address = report.dns[i].address;
+    std::string protocols;
+    for (; i < report.dns.size() && report.dns[i].address == address; ++i)
+      protocols += (protocols.empty() ? "" : ", ") + report.dns[i].protocol;
+    table.row({address, protocols});
+  }
+  return table.text();
+}
+
+std::string zones_table(const StatusReport& report) {
+  Table table({"ZONE", "RECORDS", "SERIAL"}, {1, 2});
+  for (const auto& z : report.zones) table.row({z.name, std::to_string(z.records), std::to_string(z.serial)});
+  return table.text();
+}
+
+std::string aliases_table(const StatusReport& report) {
+  Table table({"ALIAS OF", "RECORDS", "STATE", "SINCE", "RESOLVED", "ADDRESSES", "REASON"});
+  const auto ago = [&report](int64_t at_ms) { return at_ms > 0 ? age(report.now_ms - at_ms) : std::string("-"); };
+  for (const auto& a : report.aliases)
+    table.row({a.target, a.records, a.state, ago(a.failing_ms), a.good_ms > 0 ? ago(a.good_ms) + " ago" : "never",
+               a.addresses.empty() ? "none" : fmt::format("{}", fmt::join(a.addresses, ", ")), a.reason});
+  return table.text();
+}
+
+std::string databases_table(const StatusReport& report) {
+  Table table({"DATABASE", "KIND", "BUILT", "READ"});
+  for (const auto& d : report.databases)
+    table.row({d.path, d.kind, d.built_ms > 0 ? age(report.now_ms - d.built_ms) + " ago" : "-",
+               age(report.now_ms - d.read_ms) + " ago"});
+  std::string text = table.text();
+  if (!report.database_failure.empty()) text += "a changed database is not used: " + report.database_failure + "\n";
+  return text;
 }
 
 std::string caches_table(const StatusReport& report) {
@@ -169,8 +215,9 @@ std::string status_tables(const StatusReport& report) {
                                  age(report.uptime_s * 1000), report.workers, report.workers == 1 ? "" : "s",
                                  report.draining ? ", draining" : "");
   for (const std::string& route : report.maintenance) text += fmt::format("route {} is in maintenance\n", route);
-  for (const std::string& table : {listeners_table(report), pools_table(report), sources_table(report),
-                                   services_table(report), caches_table(report)})
+  for (const std::string& table :
+       {listeners_table(report), pools_table(report), sources_table(report), services_table(report), dns_table(report),
+        zones_table(report), aliases_table(report), databases_table(report), caches_table(report)})
     if (!table.empty()) text += "\n" + table;
   return text;
 }

@@ -18,9 +18,13 @@ namespace portolan::daemon {
 //    "pools":[{"name","balance","panic","waiting","servers":[{"address","configured","state","reason","since_ms",
 //              "weight","backup","in_flight","requests","failures","datacenter","warmth","latency_us","ejections"}],
 //              "sources":[{"source","state","reason","since_ms","servers"}]}],
-//    "services":[{"name","sites":[{"datacenter","state","reason","since_ms"}]}],
+//    "services":[{"name","sites":[{"datacenter","state","reason","since_ms","room"}]}],
 //    "caches":[{"name","objects","bytes","memory","hits","misses"}],
 //    "peers":[{"url","server","state","reason","services":{service:{datacenter:state}}}],
+//    "dns":[{"address","protocol"}],
+//    "zones":[{"name","records","serial"}],
+//    "aliases":[{"target","records","state","addresses":[…],"good_ms","failing_ms","reason"}],
+//    "databases":[{"path","kind","built_ms","read_ms"}], "database_failure":…,
 //    "maintenance":[names of the routes that answer with their maintenance page]}
 // Moments are milliseconds since the Unix epoch.
 struct StatusReport {
@@ -68,6 +72,7 @@ struct StatusReport {
     std::string state;
     std::string reason;
     int64_t since_ms = 0;
+    int room = 100;  // percent of those who prefer it that DNS sends there; the rest goes to their next choice
   };
   struct Service {
     std::string name;
@@ -88,6 +93,30 @@ struct StatusReport {
     std::string reason;
     std::map<std::string, std::map<std::string, std::string>> services;  // datacentre → state, as it sees them
   };
+  struct DnsListener {
+    std::string address;
+    std::string protocol;  // "udp", "tcp", "tls"
+  };
+  struct Zone {
+    std::string name;
+    uint64_t records = 0;
+    uint32_t serial = 0;
+  };
+  struct Alias {
+    std::string target;
+    std::string records;  // that follow it
+    std::string state;    // waiting, found, failing
+    std::vector<std::string> addresses;
+    int64_t good_ms = 0;     // when it was resolved last
+    int64_t failing_ms = 0;  // since when it can't be
+    std::string reason;
+  };
+  struct Database {
+    std::string path;
+    std::string kind;
+    int64_t built_ms = 0;  // as its publisher says; 0: it doesn't
+    int64_t read_ms = 0;
+  };
   std::string server;
   std::string datacenter;
   bool draining = false;  // this node's datacentre is drained, or the daemon is stopping
@@ -100,6 +129,11 @@ struct StatusReport {
   std::vector<Service> services;
   std::vector<Cache> caches;
   std::vector<Peer> peers;
+  std::vector<DnsListener> dns;
+  std::vector<Zone> zones;
+  std::vector<Alias> aliases;
+  std::vector<Database> databases;
+  std::string database_failure;          // why what their files hold now isn't used
   std::vector<std::string> maintenance;  // routes that answer with their maintenance page
 };
 

@@ -8,6 +8,7 @@
 
 #include "core/loop/resolver.hh"
 #include "geodns/alias_table.hh"
+#include "geodns/zone.hh"
 
 namespace portolan::geodns {
 
@@ -24,15 +25,25 @@ class AliasKeeper {
   AliasKeeper(loop::Worker& worker, loop::Resolver& resolver, std::function<void()> on_change);
   ~AliasKeeper();
   // The names to follow from now on; those followed already go on as they are.
-  void follow(const std::vector<std::string>& names);
+  void follow(const std::vector<AliasTarget>& targets);
   std::shared_ptr<const AliasTable> table() const;
+
+  // What is known of a target, for people. Moments are milliseconds since 1970, 0: never.
+  struct Report {
+    AliasTarget target;
+    std::vector<std::string> addresses;  // as they are answered
+    int64_t good_ms = 0;                 // when both families were told last
+    int64_t failing_ms = 0;              // since when they aren't
+    std::string reason;                  // why
+  };
+  std::vector<Report> reports() const;
 
  private:
   struct Followed;
   loop::Worker& worker_;
   loop::Resolver& resolver_;
   std::function<void()> on_change_;
-  std::vector<std::string> names_;
+  std::vector<AliasTarget> targets_;
   std::map<std::string, std::unique_ptr<Followed>> followed_;
 };
 

@@ -120,7 +120,7 @@ class Explanation {
   }
 
   void solve_alias(const AliasRecord& alias) {
-    line("alias", "ALIAS of " + view_.zones->aliases()[alias.index]);
+    line("alias", "ALIAS of " + view_.zones->aliases()[alias.index].name);
     const AliasAddresses* found = view_.aliases ? view_.aliases->find(alias.index) : nullptr;
     if (!found || !found->known[v6_]) return line("answer", "its addresses are not known yet: SERVFAIL");
     const Addresses& list = v6_ ? found->v6 : found->v4;

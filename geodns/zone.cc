@@ -26,6 +26,12 @@ const Node* Zone::find(std::string_view key, unsigned labels) const {
   return encloser.size() == key.size() ? node : node->wildcard;
 }
 
+uint32_t Zone::serial() const {
+  constexpr size_t numbers = 20;  // behind the two names
+  const std::string& data = soa().data.front();
+  return dns::load32(reinterpret_cast<const uint8_t*>(data.data()) + data.size() - numbers);
+}
+
 const Node* Zone::find_addresses(std::string_view key) const {
   const Node* node = find(key);
   return node && node->delegation ? find_exact(key) : node;

@@ -65,6 +65,8 @@ class Zone {
   const RecordSet& soa() const { return *apex_->find(dns::type_soa); }
   const dns::PackedSet& negative() const { return negative_; }  // the SOA with the TTL of RFC 2308 §3
   uint32_t negative_ttl_s() const { return negative_ttl_s_; }
+  uint32_t serial() const;                          // of the SOA
+  size_t record_count() const { return records_; }  // SOA and NS too; a service or an ALIAS counts as one
 
   // The node that answers for `key` (within the zone, `labels` long): that of the delegation it is in,
   // its own, or its closest encloser's wildcard; null: the name doesn't exist.
@@ -81,9 +83,17 @@ class Zone {
   dns::PackedSet negative_;
   uint32_t negative_ttl_s_ = 0;
   unsigned depth_ = 0;  // labels of the deepest name
+  size_t records_ = 0;
   const Node* apex_ = nullptr;
   NameTable<Node> nodes_;
   std::vector<std::unique_ptr<const Delegation>> delegations_;
+};
+
+// What ALIAS records follow, and which they are: for people.
+struct AliasTarget {
+  std::string name;     // as c-ares takes it
+  std::string records;  // "www.example.com", or several with commas
+  std::string zones;    // the same
 };
 
 class ZoneSet {
@@ -94,8 +104,8 @@ class ZoneSet {
   int find(std::string_view key) const { return find(key, dns::label_count(key)); }
   // The same for who asks about the delegation of `key` (DS): the zone above, where we have it.
   int find_parent(std::string_view key, unsigned labels) const;
-  // The names that ALIAS records follow, each once: as c-ares takes them.
-  const std::vector<std::string>& aliases() const { return aliases_; }
+  // The names that ALIAS records follow, each once.
+  const std::vector<AliasTarget>& aliases() const { return aliases_; }
   const Zone& at(int index) const { return *zones_[static_cast<size_t>(index)]; }
   size_t size() const { return zones_.size(); }
   const std::vector<PlanSpec>& plans() const { return plans_.list(); }  // of the service records
@@ -106,7 +116,7 @@ class ZoneSet {
   unsigned depth_ = 0;
   std::vector<std::unique_ptr<const Zone>> zones_;  // in the configuration's order
   NameTable<int> index_;
-  std::vector<std::string> aliases_;
+  std::vector<AliasTarget> aliases_;
   PlanSpecs plans_;
 };
 

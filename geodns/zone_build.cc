@@ -29,6 +29,7 @@ class ZoneBuilder {
       auto zone = build_zone(*config, name);
       set->zones_.push_back(std::move(zone));
     }
+    check_aliased();
     return set;
   }
 
@@ -131,16 +132,16 @@ class ZoneBuilder {
     if (!record.service.empty()) {
       add_service(record, *name, node);
     } else {
-      add_static(config, record, node);
+      add_static(config, record, key, node);
     }
     check_siblings(record, node);
   }
 
-  void add_static(const ZoneConfig& config, const RecordConfig& record, Node& node) {
+  void add_static(const ZoneConfig& config, const RecordConfig& record, std::string_view key, Node& node) {
     if (!record.policy.empty() || !record.weights.empty() || !record.order.empty() || !record.https.empty() ||
         !record.rules.empty())
       complain(record.where, "policy, weights, order, rules and https belong to service records");
-    if (record.type == "ALIAS") return add_alias(config, record, node);
+    if (record.type == "ALIAS") return add_alias(config, record, key, node);
     const uint16_t type = record_type(record.type);
     if (type == 0)
       return complain(record.where, record.type.empty()
@@ -155,13 +156,20 @@ class ZoneBuilder {
     put(node, type, record.ttl_s.value_or(config.ttl_s), std::move(*data), record.where);
   }
 
-  void add_alias(const ZoneConfig& config, const RecordConfig& record, Node& node) {
+  void add_alias(const ZoneConfig& config, const RecordConfig& record, std::string_view key, Node& node) {
     if (node.alias) return complain(record.where, "this name has an ALIAS already");
     auto target = value_name(record.value, zone_->name_);
     if (!target) return complain(record.where, "value: " + target.error().text);
     const std::string text = target->to_string();
     auto [index, fresh] = alias_indices_.emplace(text, static_cast<uint32_t>(set_->aliases_.size()));
-    if (fresh) set_->aliases_.push_back(text);
+    if (fresh) set_->aliases_.push_back({text, {}, {}});
+    AliasTarget& followed = set_->aliases_[index->second];
+    const auto list = [](std::string& all, const std::string& item) {
+      if (all != item && !all.ends_with(", " + item)) all += (all.empty() ? "" : ", ") + item;
+    };
+    list(followed.records, without_dot(key));
+    list(followed.zones, zone_->text_);
+    aliased_.emplace_back(&record, *target);
     node.alias = std::make_unique<AliasRecord>(AliasRecord{index->second, record.ttl_s.value_or(config.ttl_s)});
   }
 
@@ -279,6 +287,26 @@ class ZoneBuilder {
     return name.to_string();
   }
 
+  static std::string without_dot(std::string_view wire) {
+    std::string text = readable(wire);
+    if (text.size() > 1) text.pop_back();
+    return text;
+  }
+
+  // This node would ask for all of its askers, and give all of them the datacentre that it is given itself.
+  void check_aliased() {
+    for (const auto& [record, target] : aliased_) {
+      const dns::Name name = target.lowered();
+      const int zone = set_->find(name.wire());
+      const Node* node = zone == ZoneSet::none ? nullptr : set_->at(zone).find(name.wire());
+      if (!node || !node->service || directory_.services[node->service->service].by_name) continue;
+      const std::string& service = directory_.services[node->service->service].name;
+      complain(record->where, "value: \"" + record->value + "\" is answered by [service." + service +
+                                  "], of which an ALIAS gives everybody the same datacentre; write service = \"" +
+                                  service + "\" instead of type and value");
+    }
+  }
+
   void complain_at(const Node& node, const std::string& what) {
     complain(node.place->where, "\"" + node.place->name + "\" " + what);
   }
@@ -332,7 +360,11 @@ class ZoneBuilder {
 
   void pack_sets() {
     for (auto& [key, node] : zone_->nodes_.entries())
-      for (RecordSet& set : node.sets) set.packed = {zone_->name_.wire(), set.type, set.ttl_s, set.data};
+      for (RecordSet& set : node.sets) {
+        set.packed = {zone_->name_.wire(), set.type, set.ttl_s, set.data};
+        zone_->records_ += set.data.size();
+      }
+    for (auto& [key, node] : zone_->nodes_.entries()) zone_->records_ += (node.service ? 1 : 0) + (node.alias ? 1 : 0);
   }
 
   const Directory& directory_;
@@ -345,6 +377,7 @@ class ZoneBuilder {
   std::vector<std::pair<const RecordConfig*, std::string>> foreign_;  // and the keys of their names
   std::map<int, std::vector<dns::Name>> below_;                       // by zone: those right below it
   std::map<std::string, uint32_t> alias_indices_;
+  std::vector<std::pair<const RecordConfig*, dns::Name>> aliased_;
   std::vector<Delegation*> made_;
   std::map<const Node*, const Delegation*> above_;
 };

@@ -435,6 +435,14 @@ StatusReport sample() {
   r.services = {{"web",
                  {{"us-east", "up", "1 of 2 servers of pool app serve", r.now_ms - 400'000'000},
                   {"us-west", "unknown", "not checked", r.now_ms}}}};
+  r.services[0].sites.push_back({"ap-north", "up", "HTTP 200", r.now_ms - 1000, 63});
+  r.dns = {{"0.0.0.0:53", "udp"}, {"0.0.0.0:53", "tcp"}, {"0.0.0.0:853", "tls"}};
+  r.zones = {{"example.com", 12, 1'700'000'000}};
+  r.aliases = {{"origin.example.net", "example.com", "found", {"192.0.2.1", "2001:db8::1"}, r.now_ms - 20'000, 0, ""},
+               {"gone.example.net", "a.example.com, b.example.com", "failing", {}, 0, r.now_ms - 5'000, "not found"}};
+  r.databases = {{"/x/city.mmdb", "auto", r.now_ms - 86'400'000, r.now_ms - 7'000},
+                 {"/x/nets.txt", "networks", 0, r.now_ms}};
+  r.database_failure = "/x/city.mmdb: too short";
   r.caches = {{"edge", 120, 3'500'000, 512u << 20, 75, 25}};
   return r;
 }
@@ -454,9 +462,26 @@ empty                     none
 POOL   SOURCE              STATE    SINCE  SERVERS  REASON
 empty  srv:_http._tcp.app  failing  1m01s        0  Timeout
 
-SERVICE  DATACENTER  STATE    SINCE  REASON
-web      us-east     up       4d15h  1 of 2 servers of pool app serve
-         us-west     unknown  0s     not checked
+SERVICE  DATACENTER  STATE           SINCE  REASON
+web      us-east     up              4d15h  1 of 2 servers of pool app serve
+         us-west     unknown         0s     not checked
+         ap-north    up (takes 63%)  1s     HTTP 200
+
+DNS          PROTOCOLS
+0.0.0.0:53   udp, tcp
+0.0.0.0:853  tls
+
+ZONE         RECORDS      SERIAL
+example.com       12  1700000000
+
+ALIAS OF            RECORDS                       STATE    SINCE  RESOLVED  ADDRESSES               REASON
+origin.example.net  example.com                   found    -      20s ago   192.0.2.1, 2001:db8::1
+gone.example.net    a.example.com, b.example.com  failing  5s     never     none                    not found
+
+DATABASE      KIND      BUILT     READ
+/x/city.mmdb  auto      1d0h ago  7s ago
+/x/nets.txt   networks  -         0s ago
+a changed database is not used: /x/city.mmdb: too short
 
 CACHE  OBJECTS   STORED      LIMIT  HITS  MISSES  HIT RATE
 edge       120  3.3 MiB  512.0 MiB    75      25     75.0%

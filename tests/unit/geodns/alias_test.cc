@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include "core/base/log.hh"
 #include "core/loop/listener.hh"
 #include "tests/unit/core/dns/packets.hh"
 
@@ -92,7 +93,7 @@ class Aliases : public testing::Test {
 
 TEST_F(Aliases, AreLearntAndAskedAgainByTtl) {
   upstream.v4 = "\1\2\3\4";
-  keeper->follow({"origin.test."});
+  keeper->follow({{"origin.test.", "www.example.com", "example.com"}});
   EXPECT_FALSE(now().known[0] || now().known[1]);
   until([&] { return changes == 1; });
   EXPECT_EQ(now().v4, Addresses{"\1\2\3\4"});
@@ -112,7 +113,7 @@ TEST_F(Aliases, AreLearntAndAskedAgainByTtl) {
 
 TEST_F(Aliases, AFailureUnlearnsNothing) {
   upstream.v4 = "\1\2\3\4";
-  keeper->follow({"origin.test."});
+  keeper->follow({{"origin.test.", "www.example.com", "example.com"}});
   until([&] { return changes == 1; });
   for (unsigned rcode : {2u, 3u, 5u}) {
     const int asked = upstream.queries;
@@ -136,11 +137,49 @@ TEST_F(Aliases, AFailureUnlearnsNothing) {
   EXPECT_EQ(now().v4, Addresses{"\5\6\7\10"});
 }
 
+std::string logged;
+
+// Which record, of which zone, and why; once until it is well again.
+TEST_F(Aliases, AFailureIsToldWithItsRecordAndReason) {
+  logged.clear();
+  log::set_sink([](std::string_view line) { logged += line; });
+  upstream.v4 = "\1\2\3\4";
+  keeper->follow({{"origin.test.", "www.example.com", "example.com"}});
+  until([&] { return changes == 1; });
+  const int64_t good_ms = clock.wall_ms();
+  ASSERT_EQ(keeper->reports().size(), 1u);
+  EXPECT_EQ(keeper->reports()[0].addresses, std::vector<std::string>{"1.2.3.4"});
+  EXPECT_EQ(keeper->reports()[0].failing_ms, 0);
+  EXPECT_EQ(logged, "");
+  upstream.rcode = 3;
+  for (int i = 0; i < 2; i++) {
+    const int asked = upstream.queries;
+    clock.advance_ms(61'000);
+    until([&] { return upstream.queries >= asked + 2; });
+    for (int turn = 0; turn < 5; turn++) worker.turn(5);
+  }
+  const AliasKeeper::Report failing = keeper->reports()[0];
+  EXPECT_EQ(failing.addresses, std::vector<std::string>{"1.2.3.4"});
+  EXPECT_EQ(failing.good_ms, good_ms);
+  EXPECT_EQ(failing.failing_ms, good_ms + 61'000);
+  EXPECT_NE(failing.reason.find("cannot resolve origin.test.: "), std::string::npos) << failing.reason;
+  EXPECT_EQ(logged.find("record=www.example.com zone=example.com reason=\"cannot resolve origin.test.: "),
+            logged.rfind("record="))
+      << logged;
+  EXPECT_NE(logged.find("record="), std::string::npos) << logged;
+  upstream.rcode = 0;
+  clock.advance_ms(61'000);
+  until([&] { return keeper->reports()[0].failing_ms == 0; });
+  EXPECT_EQ(keeper->reports()[0].reason, "");
+  EXPECT_NE(logged.find("can be resolved again"), std::string::npos) << logged;
+  log::set_sink(nullptr);
+}
+
 // A failure is no "there is none".
 TEST_F(Aliases, EachFamilyIsKnownByItself) {
   upstream.v4 = "\1\2\3\4";
   upstream.knows_v6 = false;
-  keeper->follow({"origin.test."});
+  keeper->follow({{"origin.test.", "www.example.com", "example.com"}});
   until([&] { return changes == 1; });
   EXPECT_TRUE(now().known[0]);
   EXPECT_FALSE(now().known[1]);
@@ -152,9 +191,9 @@ TEST_F(Aliases, EachFamilyIsKnownByItself) {
 
 TEST_F(Aliases, StayAsTheyAreOverAReload) {
   upstream.v4 = "\1\2\3\4";
-  keeper->follow({"origin.test."});
+  keeper->follow({{"origin.test.", "www.example.com", "example.com"}});
   until([&] { return changes == 1; });
-  keeper->follow({"new.test.", "origin.test."});
+  keeper->follow({{"new.test.", {}, {}}, {"origin.test.", {}, {}}});
   EXPECT_FALSE(keeper->table()->addresses[0].known[0]);
   EXPECT_TRUE(keeper->table()->addresses[1].known[0]);
 }

@@ -72,6 +72,10 @@ TEST(ZoneBuilder, NamesItsMistakes) {
       {fixed("mail", "ALIAS", "a.org"), "which is all of its addresses"},
       {fixed("alias", "ALIAS", "a.org"), "all of its addresses, and others"},
       {fixed("a", "ALIAS", "a..org"), "a label is empty"},
+      {fixed("a", "ALIAS", "www.example.com"),
+       "test:1:1: value: \"www.example.com\" is answered by [service.web], of which an ALIAS gives everybody the same "
+       "datacentre; write service = \"web\""},
+      {fixed("a", "ALIAS", "x.apps.example.com"), "is answered by [service.web]"},
       {fixed("", "A", "192.0.2.1"), "it is empty"},
       {fixed("a..b", "A", "192.0.2.1"), "a label is empty"},
       {fixed(std::string(64, 'a'), "A", "192.0.2.1"), "longer than 63"},
@@ -103,6 +107,22 @@ TEST(ZoneBuilder, NamesItsMistakes) {
   };
   for (const auto& [record, expected] : cases)
     EXPECT_NE(with(record).find(expected), std::string::npos) << expected << "\n in: " << with(record);
+}
+
+TEST(ZoneBuilder, CountsRecordsAndKnowsItsSerial) {
+  GeodnsConfig c = test::config();
+  c.zones[0].records = {fixed("ns1", "A", "192.0.2.53"), fixed("ns2", "A", "192.0.2.54"),
+                        fixed("a", "TXT", "x"),          fixed("a", "TXT", "y"),
+                        service("www", "web", ""),       fixed("@", "ALIAS", "origin.elsewhere.org")};
+  c.zones.resize(1);
+  std::vector<Mistake> mistakes;
+  auto view = build_view(c, 77, mistakes);
+  ASSERT_TRUE(view) << mistakes.front().text;
+  EXPECT_EQ(view->zones->at(0).record_count(), 9u) << "SOA, two NS, four records, a service and an ALIAS";
+  EXPECT_EQ(view->zones->at(0).serial(), 77u);
+  ASSERT_EQ(view->zones->aliases().size(), 1u);
+  EXPECT_EQ(view->zones->aliases()[0].records, "example.com");
+  EXPECT_EQ(view->zones->aliases()[0].zones, "example.com");
 }
 
 TEST(ZoneBuilder, NamesMistakesAroundTheRecords) {

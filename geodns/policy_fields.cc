@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "core/geo/country.hh"
+
 namespace portolan::geodns {
 namespace {
 
@@ -63,7 +65,7 @@ const conf::Table<RuleConfig>& rule_fields() {
           row("asn", &RuleConfig::asns, conf::list(conf::integer<uint32_t>(1, 4'294'967'295)),
               "Numbers of their networks, as a database of kind asn has them.")
               .example("[64500]"),
-          row("countries", &RuleConfig::countries, conf::list(conf::string("\"DE\"")), "Where they are: ISO 3166-1."),
+          row("countries", &RuleConfig::countries, conf::list(geo::country()), "Where they are: ISO 3166-1."),
           row("regions", &RuleConfig::regions, conf::list(conf::string("\"US-CA\"")), "Where they are: ISO 3166-2."),
           row("continents", &RuleConfig::continents, conf::list(conf::string("\"EU\"")),
               "Where they are: AF, AN, AS, EU, NA, OC, SA."),

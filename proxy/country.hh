@@ -1,11 +1,9 @@
 #pragma once
-// Countries: of a client, looked up when something asks for it, and as the configuration names them.
+// The country of a client, looked up when something asks for it.
 #include <array>
-#include <string>
 #include <string_view>
 
 #include "core/base/address.hh"
-#include "core/conf/field.hh"
 #include "core/geo/table.hh"
 
 namespace portolan::proxy {
@@ -25,8 +23,5 @@ class ClientCountry {
   std::array<char, 2> code_{};
   bool asked_ = false;
 };
-
-// A key's type: "DE", in the form in which clients' countries come. An error names the country that was meant.
-conf::Type<std::string> country();
 
 }  // namespace portolan::proxy

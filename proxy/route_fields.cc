@@ -6,6 +6,7 @@
 
 #include "core/conf/types.hh"
 #include "core/conf/words.hh"
+#include "core/geo/country.hh"
 #include "core/http/encoding_field.hh"
 #include "core/http/regex.hh"
 #include "core/http/regex_field.hh"
@@ -13,7 +14,6 @@
 #include "proxy/cache_bypass.hh"
 #include "proxy/condition_fields.hh"
 #include "proxy/config_fields.hh"
-#include "proxy/country.hh"
 #include "proxy/rule_fields.hh"
 
 namespace portolan::proxy {
@@ -293,7 +293,7 @@ const conf::Table<RouteConfig>& route_fields() {
           row("client", &RouteConfig::clients, conf::one_or_many(conf::network()),
               "The networks of clients; behind [server] trusted proxies, that of who they speak for.")
               .otherwise("any"),
-          row("country", &RouteConfig::countries, conf::one_or_many(country()),
+          row("country", &RouteConfig::countries, conf::one_or_many(geo::country()),
               "The countries of clients, as the databases of [geo] know them.")
               .otherwise("any"),
           row("pool", &RouteConfig::pool, conf::reference("pool"),

@@ -5,9 +5,9 @@
 #include <charconv>
 
 #include "core/conf/types.hh"
+#include "core/geo/country.hh"
 #include "core/http/chars.hh"
 #include "core/http/message.hh"
-#include "proxy/country.hh"
 
 namespace portolan::proxy {
 namespace {
@@ -30,7 +30,7 @@ conf::Type<AccessEntry> access_entry() {
     if (!value.string.starts_with(country_prefix)) return conf::network().read(binder, value, out.network);
     Value code = value;
     code.string.erase(0, country_prefix.size());
-    if (country().read(binder, code, out.country)) return true;
+    if (geo::country().read(binder, code, out.country)) return true;
     out.country.clear();
     return false;
   };

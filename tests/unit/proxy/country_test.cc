@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/geo/country.hh"
+
 namespace portolan::proxy {
 namespace {
 
@@ -47,7 +49,7 @@ bool reads(std::string text, std::string& out, std::string& error) {
   conf::Value value;
   value.kind = conf::Value::Kind::string;
   value.string = std::move(text);
-  bool good = country().read(binder, value, out);
+  bool good = geo::country().read(binder, value, out);
   error = binder.errors.empty() ? "" : binder.errors.front();
   return good;
 }

@@ -142,7 +142,7 @@ class CommandLine {
 
   void add_local() {
     auto* run = app_.add_subcommand("run", "run the daemon in the foreground");
-    add_config(run);
+    run->add_option("FILE,-c,--config", options_.config, "the configuration file")->capture_default_str();
     run->callback([this] { action_ = [this] { return run_(options_.config); }; });
 
     auto* checks = app_.add_subcommand("check", "check a configuration file: 0, or 2 and every mistake");
@@ -184,11 +184,11 @@ class CommandLine {
 
   // A command that talks to the running daemon.
   CLI::App* remote(CLI::App& parent, const std::string& name, const std::string& help,
-                   std::function<int(const Remote&)> what) {
+                   std::function<int(const Remote&)> what, const char* file = "-c,--config") {
     CLI::App* command = parent.add_subcommand(name, help);
     command->add_option("--admin", options_.admin, "the daemon's admin socket, \"unix:/path\"");
     CLI::Option* config =
-        command->add_option("-c,--config", options_.config, "take the admin socket from this configuration file");
+        command->add_option(file, options_.config, "take the admin socket from this configuration file");
     command->callback([this, config, what = std::move(what)] {
       bool config_given = config->count() > 0;
       action_ = [this, config_given, what] {
@@ -204,7 +204,9 @@ class CommandLine {
                           [this](const Remote& r) { return r.status(options_.json, options_.peers); });
     status->add_flag("--json", options_.json, "as JSON");
     status->add_flag("--peers", options_.peers, "what the other nodes say of the services, beside what this one sees");
-    remote(app_, "reload", "apply the changed configuration file in place", [](const Remote& r) { return r.reload(); });
+    remote(
+        app_, "reload", "apply the changed configuration file in place", [](const Remote& r) { return r.reload(); },
+        "FILE,-c,--config");
     add_drain("drain", "stop sending anything new to a server, a datacenter or this node", true);
     add_drain("enable", "undo a drain", false);
     add_maintenance("on", true);
@@ -350,7 +352,7 @@ class CommandLine {
     command->add_option("METHOD", options_.explain.method, "GET, POST, …; or dns, to be told how a name is answered")
         ->required();
     command->add_option("URL", options_.explain.url, "http://host/path?query; after dns a name")->required();
-    command->add_option("TYPE", options_.type, "after dns: A or AAAA")->capture_default_str();
+    command->add_option("TYPE", options_.type, "after dns: A, MX, HTTPS, … or TYPE123")->capture_default_str();
     add_headers(*command);
     command
         ->add_option("--from", options_.explain.from,

@@ -116,7 +116,9 @@ void DiskKeeper::look_at_changes() {
   std::erase_if(changes_, [this](const std::unique_ptr<Change>& change) {
     if (last_["cache " + change->name].wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
     if (change->thread.joinable()) change->thread.join();
-    if (!change->note.empty()) log::warning(change->note, {{"cache", change->name}, {"path", change->config.path}});
+    if (!change->note.empty())
+      log::warning("about the purges that a cache remembers",
+                   {{"cache", change->name}, {"path", change->config.path}, {"reason", change->note}});
     auto now = disks_.find(change->name);
     bool wanted = change->comes && now != disks_.end() && now->second.disk == change->comes;
     if (wanted && change->cache && !std::exchange(now->second.attached, true))

@@ -101,7 +101,8 @@ std::shared_ptr<const PurgeTokens> read_purge_tokens(const PurgeConfig& config, 
   if (config.tokens_file.empty()) return nullptr;
   auto text = read_file(config.tokens_file, largest_file);
   if (text) return PurgeTokens::parse(*text, config.tokens_file, errors);
-  errors.push_back(config.where.empty() ? text.error().text : config.where + ": " + text.error().text);
+  errors.push_back((config.where.empty() ? "" : config.where + ": ") +
+                   "tokens_file in [server.purge]: " + text.error().text);
   return nullptr;
 }
 

@@ -37,8 +37,8 @@ uint64_t any_seed() {
   return seed;
 }
 
-void log_errors(const std::vector<std::string>& errors) {
-  for (const std::string& e : errors) log::error(e);
+void log_errors(std::string_view event, const std::vector<std::string>& errors) {
+  for (const std::string& e : errors) log::error(event, {{"reason", e}});
 }
 
 void make_state_directory(const ProcessConfig& config) {
@@ -312,7 +312,8 @@ void Server::publish(const std::vector<Sockets::Lent>& added, std::vector<Socket
         if (lent.key.use == Sockets::Use::http) proxy->listen(lent.listener, lent.fds[i]);
       dns->set_view(view);
       dns->set_limits(limits);
-      if (auto set = dns->set_sockets(udp, tcp, tls); !set) log::error(set.error().text);
+      if (auto set = dns->set_sockets(udp, tcp, tls); !set)
+        log::error("DNS can't use its sockets", {{"reason", set.error().text}});
       if (left->fetch_sub(1) == 1) control_.post([this, closing] { sockets_->close(*closing); });
     });
   }
@@ -369,20 +370,20 @@ void Server::finish_reload(Preparation prepared, const std::function<void(const 
   std::vector<std::string> notes;
   if (errors.empty()) {
     notes = waits_for_restart(running_, crews_.size(), next.server);
-    for (const std::string& note : notes) log::warning(note);
+    for (const std::string& note : notes) log::warning("a change waits for a restart", {{"reason", note}});
     log::Level level = log::Level::info;
     log::parse_level(next.log.level, level);
     log::set_level(level);
     std::vector<std::string> kept = std::move(prepared.kept);
     apply(std::move(prepared));
-    log_errors(kept);
+    log_errors("a file can't be used any more, what was read of it stays", kept);
     errors = std::move(kept);  // told to who asked, though all else took effect
     shared_->most_connections = most;
     shared_->most_buffered = buffer_limit(config_);
     log::info("reloaded", {{"file", config_path_}, {"version", version_}});
   } else {
     sockets_->discard();
-    log_errors(errors);
+    log_errors("a mistake in the configuration", errors);
     log::error("the reload was refused, the old configuration goes on", {{"mistakes", errors.size()}});
   }
   sd_notify(0, "READY=1");
@@ -416,7 +417,8 @@ Leave::Hooks Server::leave_hooks() {
   return {[on_workers](bool leaving) { on_workers([leaving](proxy::Proxy& p) { p.set_leaving(leaving); }); },
           [on_workers] { on_workers([](proxy::Proxy& p) { p.end_connections(); }); },
           [this](bool hold) {
-            if (auto held = sockets_->hold_clients(hold); !held) log::error(held.error().text);
+            if (auto held = sockets_->hold_clients(hold); !held)
+              log::error("new connections can't be held", {{"reason", held.error().text}});
           },
           [this] { return shared_->connections.load(); }};
 }

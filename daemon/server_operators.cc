@@ -13,9 +13,9 @@ void Server::reopen_logs() {
   auto opened = log_writer_->reopen();
   if (opened) opened = query_log_writer_->reopen();
   if (!opened) {
-    log::error(opened.error().text);
+    log::error("a log can't be reopened", {{"reason", opened.error().text}});
   } else {
-    log::info("reopened the access log", {{"path", config_.log.access_path}});
+    log::info("reopened the logs", {{"access", config_.log.access_path}, {"queries", config_.log.queries_path}});
   }
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
 #include "core/loop/listener.hh"
@@ -14,6 +15,25 @@ namespace {
 bool per_worker(Sockets::Use use) {
   return use == Sockets::Use::http || use == Sockets::Use::dns_udp || use == Sockets::Use::dns_tcp ||
          use == Sockets::Use::dns_tls;
+}
+
+Status make_parent(const SocketAddress& address) {
+  const std::filesystem::path parent = std::filesystem::path(address.path).parent_path();
+  std::error_code code;
+  if (parent.empty() || std::filesystem::is_directory(parent, code)) return {};
+  std::filesystem::create_directories(parent, code);
+  if (!code) return {};
+  return system_error("cannot make the directory " + parent.string() + " of " + address.to_string(), code.value());
+}
+
+// What to do about it, where the key says which path it is.
+Error with_remedy(Error error, Sockets::Use use) {
+  const bool no_place = error.code == EACCES || error.code == EPERM || error.code == EROFS || error.code == ENOENT ||
+                        error.code == EEXIST || error.code == ENOTDIR;
+  if (use == Sockets::Use::admin && no_place)
+    error.text +=
+        "; set admin in [server] to a path that this user may make, \"unix:/tmp/portolan.sock\", or to \"off\"";
+  return error;
 }
 
 }  // namespace
@@ -44,10 +64,8 @@ bool Sockets::has_port(uint16_t port) const {
 
 Result<Sockets::Open> Sockets::open(const Key& key, const Wanted& want) const {
   Open opened{want.listener, {}};
-  if (key.address.is_unix()) {
-    std::error_code ignored;
-    std::filesystem::create_directories(std::filesystem::path(key.address.path).parent_path(), ignored);
-  }
+  if (key.address.is_unix())
+    if (auto made = make_parent(key.address); !made) return made.error();
   size_t count = per_worker(key.use) && !key.address.is_unix() ? workers_ : 1;
   if (!has_port(key.address.port))
     if (auto free = loop::probe_free(key.address, key.use == Use::dns_udp, want.freebind); !free) return free.error();
@@ -68,7 +86,7 @@ Status Sockets::prepare(const Config& config) {
     auto opened = open(key, want);
     if (!opened) {
       prepared_.clear();
-      return opened.error();
+      return with_remedy(opened.error(), key.use);
     }
     if (key.address.is_unix() && !config.server.user.empty())
       if (auto given = give_to(key.address.path, config.server.user); !given) return given;

@@ -274,8 +274,9 @@ Type<double> share(double lowest, double highest) {
 Type<SocketAddress> address() {
   Type<SocketAddress> t = parsed<SocketAddress>("IP address and port", "\"127.0.0.1:8080\"");
   t.read = [read = t.read](Binder& binder, const Value& value, SocketAddress& out) {
-    if (value.kind == Value::Kind::string && value.string.rfind("unix:", 0) == 0)
-      return binder.must_be(value, "an IP address and port");
+    const bool text = value.kind == Value::Kind::string;
+    if (text && (value.string.rfind("unix:", 0) == 0 || !SocketAddress::parse(value.string)))
+      return binder.must_be(value, "an IP address and port such as \"127.0.0.1:8080\" or \"[::1]:8080\"");
     return read(binder, value, out);
   };
   return t;

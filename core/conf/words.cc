@@ -9,6 +9,7 @@ namespace portolan::conf {
 namespace {
 
 constexpr size_t longest_word = 64;
+constexpr size_t shortest_start = 3;
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -75,6 +76,14 @@ std::string key_text(std::string_view key) {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   if (word.size() > longest_word) return {};
+  if (word.size() >= shortest_start) {
+    const auto begins = [word](const std::string& c) {
+      return edits(word, std::string_view(c).substr(0, word.size())) == 0;
+    };
+    const auto begun = std::find_if(candidates.begin(), candidates.end(), begins);
+    if (begun != candidates.end() && std::find_if(begun + 1, candidates.end(), begins) == candidates.end())
+      return *begun;
+  }
   std::string best;
   size_t fewest = word.size() <= 2 ? 1 : 2 + word.size() / 8;
   ++fewest;

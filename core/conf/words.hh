@@ -13,7 +13,8 @@ std::string quoted(std::string_view text);
 std::string key_text(std::string_view key);
 
 // The candidate with the fewest edits from `word` (insert, delete, replace, swap of neighbours;
-// case counts for nothing), or empty where none is near enough to be meant.
+// case counts for nothing), or the only one that it is the beginning of; empty where none is near
+// enough to be meant.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 // `; did you mean "x"?` where one is near, else `; <label>: a, b, c` (at most twenty), or ""

@@ -46,7 +46,7 @@ Health FileWatch::read() const {
   // O_NONBLOCK: a FIFO in its place must not hold anybody up.
   const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
-  if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0) return nothing(std::strerror(errno));
+  if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0) return {State::unknown, system_error(path_, errno).text, 0, 0};
   if (!S_ISREG(status.st_mode)) return nothing("is not a regular file");
   const int64_t age_ms = worker_.wall_ms() - (status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1'000'000);
   if (max_age_ms_ > 0 && age_ms > max_age_ms_)

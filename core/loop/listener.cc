@@ -29,10 +29,15 @@ Error bind_error(const SocketAddress& address) {
   int code = errno;
   std::string what = "cannot bind " + address.to_string();
   Error error = system_error(what, code);
+  if (address.is_unix()) {
+    if (code == EADDRINUSE) error.text += "; another program listens there (ss -lxp shows which)";
+    return error;
+  }
   if (code == EACCES && address.port < 1024) error.text += "; ports under 1024 need root or CAP_NET_BIND_SERVICE";
   if (code == EADDRINUSE) error.text += "; another program listens there (ss -lntup shows which)";
   if (code == EADDRNOTAVAIL)
-    error.text += "; no interface of this machine has that address (freebind = true doesn't ask for one)";
+    error.text +=
+        "; no interface of this machine has that address (a [listener] with freebind = true takes it before one has)";
   return error;
 }
 
@@ -52,7 +57,10 @@ Result<UniqueFd> open_bound(const SocketAddress& address, int type, bool shared,
     if (freebind && address.ip.is_v6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof one);
   } else {
     struct stat s {};
-    if (::lstat(address.path.c_str(), &s) == 0 && S_ISSOCK(s.st_mode)) {
+    const bool there = ::lstat(address.path.c_str(), &s) == 0;
+    if (there && !S_ISSOCK(s.st_mode))
+      return Error{"cannot bind " + address.to_string() + ": there is a file that is no socket", EEXIST};
+    if (there) {
       UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
       sockaddr_storage at;
       socklen_t size = address.to(at);

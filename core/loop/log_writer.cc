@@ -76,7 +76,7 @@ Status LogWriter::open(const std::string& path) {
     fd.reset(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
   } else if (path != "off") {
     fd.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-    if (!fd) return system_error("cannot open the access log " + path);
+    if (!fd) return system_error("cannot open the log " + path);
   }
   std::lock_guard lock(mutex_);
   path_ = path;
@@ -148,8 +148,7 @@ void LogWriter::drain() {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       static log::Limit limit(10'000);
-      if (limit.pass(SystemClock().now_ms()))
-        log::error("the access log loses lines", {{"reason", system_error("write").text}});
+      if (limit.pass(SystemClock().now_ms())) log::error("a log loses lines", {{"reason", system_error("write").text}});
       break;
     }
     written_.fetch_add(count(left.substr(0, static_cast<size_t>(n))), std::memory_order_relaxed);

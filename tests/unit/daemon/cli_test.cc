@@ -79,6 +79,9 @@ class CliWithDaemon : public Cli {
 TEST_F(Cli, RunsTheDaemonOnItsFile) {
   EXPECT_EQ(portolan({"run", "--config", "/x/y.toml"}), 7);
   EXPECT_EQ(ran_, "/x/y.toml");
+  EXPECT_EQ(portolan({"run", "/x/z.toml"}), 7) << "as check takes it";
+  EXPECT_EQ(ran_, "/x/z.toml");
+  ran_.clear();
   EXPECT_EQ(portolan({"run"}), 7);
   EXPECT_EQ(ran_, "/etc/portolan/portolan.toml");
 }
@@ -404,6 +407,14 @@ TEST_F(CliWithDaemon, ReloadTellsWhatWaitsForTheNextStart) {
   in_daemon([&] { backend_.notes = {"server.user takes effect at the next start: a until then, b in the file"}; });
   EXPECT_EQ(remote({"reload"}), 0);
   EXPECT_EQ(out(), "reloaded\nserver.user takes effect at the next start: a until then, b in the file\n");
+}
+
+TEST_F(CliWithDaemon, ReloadTakesTheSocketFromAFile) {
+  std::string path = ::testing::TempDir() + "reload-" + std::to_string(getpid()) + ".toml";
+  std::ofstream(path) << "[server]\nadmin = \"unix:" << path_ << "\"\n";
+  EXPECT_EQ(portolan({"reload", path.c_str()}), 0) << err();
+  EXPECT_EQ(out(), "reloaded\n");
+  ::unlink(path.c_str());
 }
 
 TEST(Status, ShowsRoutesInMaintenance) {

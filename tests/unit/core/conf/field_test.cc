@@ -21,6 +21,9 @@ TEST(Words, NearestIsWhatWasMeant) {
   EXPECT_EQ(nearest("pools", keys), "pool");
   EXPECT_EQ(nearest("path_exakt", keys), "path_exact");
   EXPECT_EQ(nearest("disk", keys), "");
+  EXPECT_EQ(nearest("Warn", {"debug", "warning"}), "warning") << "how it begins";
+  EXPECT_EQ(nearest("wei", {"weight", "weights"}), "") << "both begin so";
+  EXPECT_EQ(nearest("we", {"weight"}), "") << "too little to say so";
   EXPECT_EQ(nearest("", keys), "");
   EXPECT_EQ(nearest(std::string(100'000, 'a'), keys), "");
 }

@@ -110,6 +110,7 @@ TEST_F(Sites, AFileSaysWhatSomebodyElseKnows) {
   watch(file);
   settle();
   EXPECT_EQ(now().state, State::unknown) << "not there: unknown is not down";
+  EXPECT_EQ(now().reason, path + ": No such file or directory");
   for (const auto& [what, state] : {std::pair("down\n", State::down),
                                     {"up", State::up},
                                     {" draining # soon", State::draining},

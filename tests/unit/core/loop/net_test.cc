@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <functional>
 #include <optional>
 
@@ -208,6 +210,17 @@ TEST_F(Net, AListenerSaysWhyItCannotBind) {
   auto foreign = open_listener(*SocketAddress::parse("192.0.2.1:8080"));
   ASSERT_FALSE(foreign);
   EXPECT_NE(foreign.error().text.find("no interface"), std::string::npos) << foreign.error().text;
+  // Of a Unix socket neither ports nor other programs are the reason.
+  const std::string file = ::testing::TempDir() + "no-socket-" + std::to_string(getpid());
+  std::ofstream(file) << "x";
+  auto no_socket = open_listener({{}, 0, file});
+  ASSERT_FALSE(no_socket);
+  EXPECT_EQ(no_socket.error().text, "cannot bind unix:" + file + ": there is a file that is no socket");
+  EXPECT_EQ(::access(file.c_str(), F_OK), 0);
+  ::unlink(file.c_str());
+  auto nowhere = open_listener({{}, 0, "/nonexistent/x.sock"});
+  ASSERT_FALSE(nowhere);
+  EXPECT_EQ(nowhere.error().text, "cannot bind unix:/nonexistent/x.sock: No such file or directory");
 }
 
 UniqueFd dial(const SocketAddress& to) {

@@ -43,9 +43,10 @@ struct RecordConfig {
   std::string service;                                    // [service.X]
   std::string policy;                                     // left out ("") means nearest
   std::vector<std::pair<std::string, uint32_t>> weights;  // weighted: datacentre → weight; left out counts 1 each
-  std::string https;               // a service's HTTPS record without its address hints: "1 . alpn=h2"; empty: none
-  std::vector<std::string> order;  // failover: datacentres, first choice first; left out: by name. nearest: of askers
-                                   // whose place isn't known precisely
+  std::string https;  // a service's HTTPS record without its address hints: "1 . alpn=h2"; empty: none
+  std::vector<std::string>
+      order;  // failover: datacentres, first choice first; left out: as in the file. nearest: of askers
+              // whose place isn't known precisely
   std::vector<RuleConfig> rules;
   std::optional<uint32_t> answers;  // how many datacentres; left out: 1, all of them for policy "all"
   std::string last_resort;          // "all" (or empty) "first" "none"

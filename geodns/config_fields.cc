@@ -67,7 +67,9 @@ const conf::Table<RecordConfig>& record_fields() {
               .require(),
           row("type", &RecordConfig::type, record_type_field(),
               "With value. Either type or service. ALIAS answers the addresses of the name that is its value."),
-          row("value", &RecordConfig::value, conf::text(), "As in a zone file.")
+          row("value", &RecordConfig::value, conf::text(),
+              "As in a zone file, but for names: one with a dot in it is whole, with or without a dot at its end; a "
+              "single label is relative to the zone, and \"@\" is the zone itself.")
               .example("\"192.0.2.53\"")
               .otherwise("none"),
           row("ttl", &RecordConfig::ttl_s, conf::optional(ttl()), "How long it may be kept.")
@@ -86,7 +88,7 @@ const conf::Table<RecordConfig>& record_fields() {
               "failover: datacentres, first choice first; nearest: the same for those whose place isn't known "
               "precisely.")
               .example("[\"us-east\", \"us-west\"]")
-              .otherwise("by name"),
+              .otherwise("as the [datacenter.NAME] stand in the file"),
           row("https", &RecordConfig::https, conf::string("\"1 . alpn=h2\""),
               "With service: its HTTPS record; the address hints are those of the datacentre that is answered.")
               .otherwise("none"),
@@ -213,10 +215,10 @@ const conf::Table<GeodnsConfig>& geodns_fields() {
 const conf::Table<DatacenterConfig>& datacenter_fields() {
   static const conf::Table<DatacenterConfig> table{
       row_of<DatacenterConfig, DatacenterConfig>("location", std::identity(), location(),
-                                                 "Where it stands; `nearest` needs it."),
+                                                 "Where it stands; `nearest` needs it of all whom it compares."),
       row("capacity", &DatacenterConfig::capacity, conf::share(0, 1),
-          "How much of all the service queries it can bear: beyond that queries go on to their next choice; "
-          "\"0%\": no limit."),
+          "How much of all the service queries it can bear: beyond that queries go on to their next choice, once there "
+          "were 500 in five minutes; \"0%\": no limit."),
   };
   return table;
 }

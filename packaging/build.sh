@@ -22,10 +22,11 @@ install -D -m 644 packaging/portolan.service "$root/lib/systemd/system/portolan.
 install -D -m 644 packaging/copyright "$root/usr/share/doc/portolan/copyright"
 install -D -m 644 -t "$root/usr/share/doc/portolan/keepalived" conf/keepalived/edge-1.conf conf/keepalived/edge-2.conf
 install -D -m 644 -t "$root/usr/share/doc/portolan" README.md ARCHITECTURE.md LICENSE
-# What README.md links to, at the same paths.
+# What README.md and the pages link to, at the same paths.
 (find docs -type f; find conf/demo -name '*.toml'; ls bench/results/latest.md) | while read -r file; do
   install -D -m 644 "$file" "$root/usr/share/doc/portolan/$file"
 done
+ln -s ../keepalived "$root/usr/share/doc/portolan/conf/keepalived"
 [ ! -f conf/reference.toml ] || install -D -m 644 conf/reference.toml "$root/usr/share/doc/portolan/reference.toml"
 compress() { mkdir -p "$(dirname "$2")"; gzip -9n <"$1" >"$2"; }
 compress packaging/changelog "$root/usr/share/doc/portolan/changelog.gz"

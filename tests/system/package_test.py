@@ -99,6 +99,20 @@ class Package(unittest.TestCase):
             self.assertTrue(any(name.startswith(library) for name in self.depends), self.depends)
         self.assertFalse([name for name in self.depends if name.endswith('-dev')])
 
+    def test_no_link_of_the_documents_is_dead(self):
+        listed = run('dpkg-deb', '--contents', self.package)
+        folder = '/usr/share/doc/portolan/'
+        pages = re.findall(rf' \.{folder}(\S+\.md)\n', listed)
+        self.assertIn('docs/dns.md', pages)
+        for page in pages:
+            with open(os.path.join(harness.ROOT, page), encoding='utf-8') as file:
+                # Not what stands in code: a regular expression may look like a link.
+                text = re.sub(r'```.*?```|`[^`\n]*`', '', file.read(), flags=re.DOTALL)
+            for link in re.findall(r'\]\((?!https?:)([^)#\s]+)', text):
+                path = os.path.normpath(os.path.join(os.path.dirname(page), link))
+                path = path.replace('conf/keepalived/', 'keepalived/')  # a symbolic link
+                self.assertIn(f' .{folder}{path}', listed, page)
+
     def test_the_same_source_gives_the_same_package(self):
         def digest():
             with open(self.package, 'rb') as file:

@@ -131,15 +131,21 @@ class Maker {
     return list;
   }
 
-  // Datacentres of no location that would be compared by distance with another.
+  // Datacentres of no location that would be compared by distance with another. Not those that an order of a rule names:
+  // who is sent there is said, and for all others they are the last.
   void find_unlocated(const PlanSpec& spec) {
+    const auto is_named = [&](uint16_t i) {
+      return std::any_of(spec.rules.begin(), spec.rules.end(), [i](const Rule& r) {
+        return r.ordered && std::find(r.datacenters.begin(), r.datacenters.end(), i) != r.datacenters.end();
+      });
+    };
     const auto compare = [&](const auto& wanted) {
       std::vector<std::string> without;
       size_t compared = 0;
       for (uint16_t i = 0; i < spec.candidates.size(); i++) {
         if (!wanted(i)) continue;
         compared++;
-        if (!spec.candidates[i].has_location)
+        if (!spec.candidates[i].has_location && !is_named(i))
           without.push_back(directory_.datacenters[spec.candidates[i].datacenter].name);
       }
       if (compared > 1) unlocated_.insert(without.begin(), without.end());

@@ -338,6 +338,15 @@ TEST_F(Pipeline, NearestNeedsTheLocationsItCompares) {
   EXPECT_EQ(mistakes_of(rule({"eu", "jp"}, {}, true)), "");
   EXPECT_EQ(mistakes_of(rule({}, {"us", "jp"}, true)), "");
   EXPECT_EQ(mistakes_of(rule({"us", "jp"}, {}, false)), "") << "one is compared with nobody";
+  const auto of_network = [&](std::vector<std::string> order, std::vector<std::string> datacenters) {
+    return [=](RecordConfig& r) {
+      rule(order, datacenters, true)(r);
+      r.rules[0].networks = {*IpNetwork::parse("10.0.0.0/8")};
+    };
+  };
+  EXPECT_EQ(mistakes_of(of_network({"us"}, {})), missing) << "all others go by distance";
+  EXPECT_EQ(mistakes_of(of_network({}, {"eu"})), missing);
+  EXPECT_EQ(mistakes_of(of_network({"eu"}, {})), "") << "it is said who goes there; for others it is the last";
   EXPECT_EQ(mistakes_of([](RecordConfig& r) { r.service = "old"; }), "") << "it stands in one alone";
   for (const char* policy : {"failover", "weighted", "sticky", "all"})
     EXPECT_EQ(mistakes_of([](RecordConfig&) {}, policy), "") << policy;

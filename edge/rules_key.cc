@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "core/http/semantics.hh"
+#include "core/http/authority.hh"
 #include "edge/device.hh"
 #include "edge/rules.hh"
 
@@ -35,19 +36,6 @@ std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-  return out;
-}
-
-// As RequestView::authority has it.
-std::string normal_authority(std::string_view scheme, std::string_view authority) {
-  if (size_t at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
-  std::string out = lower(authority);
-  std::string_view port = scheme == "https" ? ":443" : ":80";
-  if (out.ends_with(port)) out.resize(out.size() - port.size());
-  if (out.ends_with(':')) out.pop_back();
-  size_t colon = out.starts_with('[') ? std::string::npos : out.find(':');
-  size_t end = std::min(colon, out.size());
-  if (end > 0 && out[end - 1] == '.') out.erase(end - 1, 1);
   return out;
 }
 
@@ -219,8 +207,11 @@ std::optional<Url> parse_url(std::string_view text) {
   text.remove_prefix(colon + 3);
   text = text.substr(0, text.find('#'));
   size_t end = std::min(text.find_first_of("/?"), text.size());
-  url.authority = normal_authority(url.scheme, text.substr(0, end));
-  if (url.authority.empty()) return std::nullopt;
+  std::string_view authority = text.substr(0, end);
+  if (size_t at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
+  Text storage;
+  url.authority = http::normal_authority(authority, url.scheme, storage);
+  if (url.authority.empty() || !http::has_sound_labels(url.authority)) return std::nullopt;
   text.remove_prefix(end);
   size_t mark = text.find('?');
   url.path = text.substr(0, mark);

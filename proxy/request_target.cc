@@ -24,39 +24,6 @@ std::string_view decode(std::string_view text, Text& out) {
   return out;
 }
 
-}  // namespace
-
-std::string_view lower_case(std::string_view text, Text& lowered) {
-  auto capital = [](char c) { return c >= 'A' && c <= 'Z'; };
-  if (std::none_of(text.begin(), text.end(), capital)) return text;
-  lowered.assign(text);
-  for (char& c : lowered)
-    if (capital(c)) c = static_cast<char>(c + 32);
-  return lowered;
-}
-
-std::string_view without_port(std::string_view authority) {
-  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
-  return authority.substr(0, authority.find(':'));
-}
-
-std::string_view normal_authority(std::string_view authority, std::string_view scheme, Text& storage) {
-  authority = lower_case(authority, storage);
-  std::string_view default_port = scheme == "https" ? ":443" : ":80";
-  if (authority.ends_with(default_port)) authority.remove_suffix(default_port.size());
-  std::string_view name = without_port(authority);
-  if (!name.ends_with('.')) return authority;
-  std::string_view port = authority.substr(name.size());
-  name.remove_suffix(1);
-  if (port.empty()) return name;
-  Text joined(name);
-  joined.append(port);
-  storage = std::move(joined);
-  return storage;
-}
-
-namespace {
-
 // What a path may be written with that readers don't all take for the same.
 constexpr std::array<bool, 256> ambiguous = [] {
   std::array<bool, 256> t{};

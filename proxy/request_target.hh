@@ -4,17 +4,15 @@
 #include <string_view>
 
 #include "core/base/recycled.hh"
+#include "core/http/authority.hh"
 #include "core/http/message.hh"
 
 namespace portolan::proxy {
 
-// The text itself where it has no capitals, else a copy in `lowered`.
-std::string_view lower_case(std::string_view text, Text& lowered);
-// host[:port] without its port; an IPv6 literal keeps its brackets.
-std::string_view without_port(std::string_view authority);
-// As routes and caches know it: lower case, no default port, no final dot of the name. In place where it stands so, else in
-// `storage`.
-std::string_view normal_authority(std::string_view authority, std::string_view scheme, Text& storage);
+using http::lower_case;
+using http::normal_authority;
+using http::without_port;
+
 // True when a segment is "..", plain or escaped, with or without parameters ("..;a"), and whatever a reader may take for
 // a slash (/, \\, %2f, %5c): what it means depends on who reads it, so nobody gets to.
 bool climbs(std::string_view path);

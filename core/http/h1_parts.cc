@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/http/authority.hh"
 #include "core/http/chars.hh"
 
 namespace portolan::http::h1 {
@@ -210,7 +211,8 @@ std::optional<Authority> parse_authority(std::string_view text) {
     host_size = close + 1;
   } else {
     host_size = std::min(text.find(':'), text.size());
-    if (!is_reg_name(text.substr(0, host_size))) return std::nullopt;
+    std::string_view name = text.substr(0, host_size);
+    if (!is_reg_name(name) || !has_sound_labels(name)) return std::nullopt;
   }
   a.host = text.substr(0, host_size);
   text.remove_prefix(host_size);

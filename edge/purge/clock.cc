@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/http/authority.hh"
 #include "edge/purge/digest.hh"
 #include "edge/rules.hh"
 
@@ -84,13 +85,14 @@ PurgeClock::Verdict PurgeClock::check(std::string_view key, const PurgeTags& tag
   search.look_up(url_digest(parts.primary));
   for (uint64_t tag : tags.digests) search.look_up(tag);
   bool prefixes = table && table->prefixes.load(std::memory_order_acquire);
-  std::string_view host = without_port(parts.authority);
-  for (std::string_view name : {parts.authority, host}) {
+  // Purges name a host at every port, or at the one that they give.
+  Text storage;
+  for (std::string_view name :
+       {http::without_port(parts.authority), http::with_port(parts.authority, parts.scheme, storage)}) {
     if (search.settled()) break;
     uint64_t digest = host_digest(name);
     search.look_up(digest);
     if (prefixes) search.probe_prefixes(digest, parts.path);
-    if (host.size() == parts.authority.size()) break;
   }
   return search.found;
 }

@@ -26,10 +26,4 @@ uint64_t prefix_digest(uint64_t host, std::string_view path, bool segments) {
   return XXH3_64bits_withSeed(path.data(), path.size(), host ^ (segments ? segments_seed : characters_seed));
 }
 
-std::string_view without_port(std::string_view authority) {
-  size_t bracket = authority.rfind(']');
-  size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  return authority.substr(0, colon);
-}
-
 }  // namespace portolan::edge

@@ -10,7 +10,5 @@ uint64_t host_digest(std::string_view authority);
 uint64_t tag_digest(std::string_view tag);
 // `segments`: it ends where a segment does.
 uint64_t prefix_digest(uint64_t host, std::string_view path, bool segments);
-// "host" of "host:8080"; the same where there is no port.
-std::string_view without_port(std::string_view authority);
 
 }  // namespace portolan::edge

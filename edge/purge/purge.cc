@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/http/authority.hh"
 #include "core/http/semantics.hh"
 #include "edge/purge/digest.hh"
 #include "edge/rules.hh"
@@ -18,15 +19,18 @@ bool printable(std::string_view text) {
 
 // "host" or "host:port" as a request could name it, so that there is one spelling of it.
 bool sound_authority(std::string_view text) {
-  std::string_view name = without_port(text), port = text.substr(name.size());
+  std::string_view name = http::without_port(text), port = text.substr(name.size());
   auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (!port.empty() && !std::all_of(port.begin() + 1, port.end(), digit)) return false;
-  if (port.size() == 1 || port.size() > 6) return false;
+  if (!port.empty() && port.front() != ':') return false;
+  if (!port.empty()) port.remove_prefix(1);
+  if (!std::all_of(port.begin(), port.end(), digit)) return false;
+  while (port.size() > 1 && port.starts_with('0')) port.remove_prefix(1);
+  if (port.size() > 5) return false;
   if (name.starts_with('['))
     return name.ends_with(']') && name.find_first_not_of("0123456789abcdefABCDEF:.", 1) == name.size() - 1;
   if (name.ends_with('.')) name.remove_suffix(1);
-  if (name.empty() || name.starts_with('.') || name.ends_with('.')) return false;
-  return name.find("..") == std::string_view::npos && std::all_of(name.begin(), name.end(), [&](char c) {
+  if (name.empty() || name.ends_with('.')) return false;
+  return http::has_sound_labels(name) && std::all_of(name.begin(), name.end(), [&](char c) {
            auto letter = static_cast<char>(c | 0x20);
            return digit(c) || (letter >= 'a' && letter <= 'z') || c == '.' || c == '-' || c == '_' || (c & 0x80) != 0;
          });
@@ -47,9 +51,11 @@ std::optional<Url> parse_place(std::string_view text) {
   const size_t scheme = text.find("://");
   if (scheme == std::string_view::npos || text.find_first_of("/?#") < scheme) whole = "http://" + whole;
   auto url = parse_sound(whole);
-  // Of both schemes: the default port of either is none.
-  for (std::string_view port : {":80", ":443"})
-    if (url && url->authority.ends_with(port)) url->authority.resize(url->authority.size() - port.size());
+  if (!url) return url;
+  // It is of both schemes: a port that is given is that port, whichever one's default it is.
+  std::string_view authority = std::string_view(whole).substr(whole.find("://") + 3);
+  Text storage;
+  url->authority = http::normal_authority(authority.substr(0, authority.find_first_of("/?#")), "", storage);
   return url;
 }
 

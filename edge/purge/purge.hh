@@ -2,8 +2,8 @@
 // What can be purged, and how it is named. Values are kept in one spelling, so that a purge twice told is one entry.
 //   url     "https://host/path?query": every variant and every value of other keys of it
 //   prefix  "host/path": whole segments ("host/img" is /img, /img/… and not /imgs); with a final "*" any characters.
-//           Of both schemes; a host without a port is that host at every port
-//   host    "host" or "host:port", of both schemes
+//           Of both schemes; a host without a port is that host at every port, with one at this port alone
+//   host    "host" or "host:port", the same
 //   tag     one of those that an answer's Surrogate-Key or Cache-Tag named, byte for byte
 //   all     everything; no value
 // Soft: what it reaches is stale from then on, not gone.

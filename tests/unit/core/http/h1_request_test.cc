@@ -132,7 +132,9 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Refused{"None", "GET / HTTP/1.1\r\n\r\n", 400}, Refused{"Two", get("Host: a\r\n"), 400},
         Refused{"TwoIn10", "GET / HTTP/1.0\r\nHost: a\r\nhost: a\r\n\r\n", 400}, Refused{"Empty", host(""), 400},
-        Refused{"EmptyIn10", "GET / HTTP/1.0\r\nHost:\r\n\r\n", 400}, Refused{"Comma", host("a,b"), 400},
+        Refused{"EmptyIn10", "GET / HTTP/1.0\r\nHost:\r\n\r\n", 400}, Refused{"TwoFinalDots", host("a.."), 400},
+        Refused{"EmptyLabel", host("a..b"), 400}, Refused{"FirstDot", host(".a"), 400},
+        Refused{"OnlyADot", host("."), 400}, Refused{"Comma", host("a,b"), 400},
         Refused{"CommaList", host("a, a"), 400}, Refused{"User", host("u@a"), 400}, Refused{"Space", host("a b"), 400},
         Refused{"Slash", host("a/b"), 400}, Refused{"Query", host("a?b"), 400}, Refused{"Hash", host("a#b"), 400},
         Refused{"Backslash", host("a\\b"), 400}, Refused{"EightBit", host("\xe4"), 400},

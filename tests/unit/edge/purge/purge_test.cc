@@ -59,6 +59,18 @@ TEST(Purge, EachKindReachesWhatItNamesAndNothingElse) {
        {"http://a.test/img/1", "https://a.test/img/1", "http://a.test:81/img/1"},
        {"http://b.test/img/1", "http://x.a.test/img/1"}},
       {PurgeKind::host, "a.test:81", {"http://a.test:81/img/1"}, {"http://a.test/img/1"}},
+      {PurgeKind::host,
+       "a.test:080",
+       {"http://a.test/img/1", "https://a.test:80/img/1"},
+       {"http://a.test:81/img/1", "https://a.test/img/1"}},
+      {PurgeKind::host, "https://a.test:443", {"https://a.test/img/1"}, {"http://a.test/img/1"}},
+      {PurgeKind::host, "a.test:", {"http://a.test/img/1", "http://a.test:81/img/1"}, {"http://b.test/img/1"}},
+      {PurgeKind::prefix,
+       "a.test:80/img",
+       {"http://a.test/img/1"},
+       {"https://a.test/img/1", "http://a.test:81/img/1", "http://a.test/imgs"}},
+      {PurgeKind::url, "http://a.test:/img/1", {"http://a.test/img/1"}, {"http://a.test:81/img/1"}},
+      {PurgeKind::url, "http://a.test:0081/img/1", {"http://a.test:81/img/1"}, {"http://a.test/img/1"}},
       {PurgeKind::prefix,
        "a.test/img",
        {"http://a.test/img", "http://a.test/img/1", "https://a.test/img/1", "http://a.test:81/img/1",
@@ -332,10 +344,12 @@ TEST(Purge, WrongOnesAreRefused) {
                         {PurgeKind::url, "http://a..test/", false},
                         {PurgeKind::host, "", false},
                         {PurgeKind::host, "*", false},
-                        {PurgeKind::host, "a.test:", false},
+                        {PurgeKind::host, "a.test..", false},
+                        {PurgeKind::host, "a.test:0123456", false},
                         {PurgeKind::host, "a.test:x", false},
                         {PurgeKind::host, "[::1", false},
                         {PurgeKind::host, "[::1]]", false},
+                        {PurgeKind::host, "[::1]x80", false},
                         {PurgeKind::host, ".", false},
                         {PurgeKind::host, "a.test/path", false},
                         {PurgeKind::prefix, "/path", false},
@@ -349,7 +363,7 @@ TEST(Purge, WrongOnesAreRefused) {
 }
 
 TEST(Purge, APathMayLookLikeAUrl) {
-  for (const char* value : {"https://a.test:443/img/http://b.test/", "a.test/img/http://b.test/"}) {
+  for (const char* value : {"https://a.test/img/http://b.test/", "a.test/img/http://b.test/"}) {
     auto prefix = normalised({PurgeKind::prefix, value, false});
     ASSERT_TRUE(prefix) << value;
     EXPECT_EQ(prefix->value, "a.test/img/http://b.test/");

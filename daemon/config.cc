@@ -11,6 +11,7 @@
 #include "core/conf/types.hh"
 #include "daemon/config_check.hh"
 #include "daemon/config_fields.hh"
+#include "proxy/route_mark.hh"
 
 namespace portolan::daemon {
 namespace {
@@ -49,6 +50,7 @@ void check(const conf::Tree& tree, const conf::Binder& binder, LoadResult& resul
   check_countries(tree.root, config, errors);
   if (!any_about(binder.errors, {"[[route]]"})) check_ties(config.routes, errors);
   name_routes(config.routes, errors);
+  for (proxy::RouteConfig& r : config.routes) r.mark = proxy::route_mark(r);
   if (!any_about(errors, {"[zone.", "[service.", "[datacenter."}))
     result.view = check_zones(config, result.serial, errors);
   if (errors.empty() && config.listeners.empty() && config.geodns.listen.empty() && config.server.peers.listen.empty())

@@ -222,7 +222,7 @@ bool Explanation::cache() {
   edge::Rules rules(*config);
   edge::RequestView view{parser_.head(), client_.scheme, url_.authority, 0};
   if (config->key_country) view.country = country_.of(client_.address, places());
-  if (route_->has_conditions()) view.route = route_->name;
+  view.route = route_->mark;
   edge::RequestFacts facts = edge::examine(rules, view);
   if (!facts.lookup) {
     std::string_view why = facts.detail ? facts.detail : facts.forward == edge::Forward::method ? "method" : "request";
@@ -238,7 +238,7 @@ bool Explanation::cache() {
   for (const std::string& name : config->key_cookies) more += ", cookie " + name;
   if (config->key_device) more += fmt::format(", device {}", edge::device_class(parser_.head().fields));
   if (config->key_country) more += fmt::format(", country {}", view.country.empty() ? "unknown" : view.country);
-  if (!view.route.empty()) more += fmt::format(", route {}", view.route);
+  if (!view.route.empty()) more += fmt::format(", route {}", route_->name);
   say("cache", fmt::format("{}: key {}{}", config->name, conf::quoted(key), more));
   return true;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/log.hh"
+#include "daemon/route_names.hh"
 #include "daemon/server.hh"
 
 namespace portolan::daemon {
@@ -139,12 +140,20 @@ VerifyState Server::check() {
 
 CacheTops Server::cache_top(size_t most) {
   CacheTops out;
-  for (auto& [name, cache] : caches_) out.caches.emplace_back(name, cache->top(most));
+  const RouteNames routes(snapshot_->routes);
+  for (auto& [name, cache] : caches_) {
+    auto& [_, keys] = out.caches.emplace_back(name, cache->top(most));
+    for (edge::HotKey& key : keys) routes.tell(key.key);
+  }
   return out;
 }
 
 Result<CacheInspections> Server::inspect(const ExplainRequest& request) {
-  return daemon::inspect(request, caches_, clock_.wall_ms());
+  auto found = daemon::inspect(request, caches_, clock_.wall_ms());
+  if (!found) return found;
+  const RouteNames routes(snapshot_->routes);
+  for (auto& [name, inspection] : found->caches) routes.tell(inspection.key);
+  return found;
 }
 
 }  // namespace portolan::daemon

@@ -54,7 +54,7 @@ struct RequestView {
   std::string_view authority;     // normalised: lower case, no default port, no final dot
   int64_t now_ms = 0;             // wall clock
   std::string_view country = {};  // of the client, where asks_country(); empty: unknown
-  std::string_view route = {};    // where more than host and path led to it, or empty
+  std::string_view route = {};    // what sets it apart, where more than host and path led to it, or empty
   std::string_view pool = {};     // where the route has several, or empty
   bool identified = false;        // the origin is told who the client is: as with Authorization (RFC 9111 §3.5)
   // Fields in which the origin is told of the client what the key doesn't hold, in lower case, each ended by '\n', with

@@ -235,6 +235,7 @@ struct RewriteConfig {
 struct RouteConfig {
   std::string name;  // "name" key, or made from host and path; unique; labels metrics
   std::string where;
+  std::string mark;                // of route_mark(): what its answers are stored under, besides the URL
   std::string listener;            // empty: every HTTP listener
   std::vector<std::string> hosts;  // lower case; exact, or "*.example.com"; empty: any
   std::string path;                // prefix by whole segments; empty: any

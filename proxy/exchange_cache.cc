@@ -50,7 +50,7 @@ edge::RequestView Exchange::cache_view() {
   edge::RequestView view{*head_, client_.scheme, authority_, proxy_.worker().wall_ms()};
   view.told = snapshot_->route_told[static_cast<size_t>(route_ - snapshot_->routes.data())];
   if (cache_->asks_country()) view.country = country();
-  if (route_->has_conditions()) view.route = route_->name;
+  view.route = route_->mark;
   if (!route_->pools.empty()) view.pool = *pool_;
   // A trusted proxy may have asked for the certificate.
   auto certificate = [](const http::Field& f) {

@@ -59,6 +59,61 @@ TEST_F(CacheScenario, AMissThenHitsWithTheirAge) {
   server.gets_nothing();
 }
 
+// By what leads to a route, not by its place nor by its name.
+TEST_F(CacheScenario, AnswersOfARouteStayItsOwnOverReloads) {
+  auto tenant = [](const std::string& name, const std::string& who) {
+    proxy::RouteConfig r;
+    r.name = name;
+    r.pool = "app";
+    r.cache = "edge";
+    r.headers = {{"x-tenant", {proxy::ValueMatch::Form::exact, {who}}}};
+    return r;
+  };
+  const std::string acme = "X-Tenant: acme\r\n", bolt = "X-Tenant: bolt\r\n";
+  w.plan.routes = {tenant("one", "acme"), tenant("two", "bolt")};
+  w.publish();
+  auto client = w.client();
+  auto server = warm(client);
+  EXPECT_EQ(fetch(server, client, "/x", "acme's", minute, acme).body, "acme's");
+  EXPECT_EQ(fetch(server, client, "/x", "bolt's", minute, bolt).body, "bolt's");
+  w.plan.routes = {tenant("one", "bolt"), tenant("two", "acme")};  // as where they are named by their places
+  w.publish();
+  EXPECT_EQ(client.get("/x", acme).body, "acme's");
+  EXPECT_EQ(client.get("/x", bolt).body, "bolt's");
+  server.gets_nothing();
+  w.plan.routes = {tenant("one", "other"), tenant("two", "bolt")};  // its name stays, what leads to it doesn't
+  w.publish();
+  EXPECT_EQ(fetch(server, client, "/x", "other's", minute, "X-Tenant: other\r\n").body, "other's");
+  EXPECT_EQ(fetch(server, client, "/x", "all's", minute, acme).body, "all's");
+  EXPECT_EQ(client.get("/x", bolt).body, "bolt's");
+}
+
+// RFC 3986 §6.2.3, RFC 9110 §4.2.3
+TEST_F(CacheScenario, AHostIsTheSameHoweverItIsWritten) {
+  auto client = w.client();
+  auto server = warm(client);
+  auto ask = [&](const std::string& host) {
+    client.sends("GET /h HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    return client.gets();
+  };
+  client.sends("GET /h HTTP/1.1\r\nHost: ex\r\n\r\n");
+  server.receives();
+  server.answers("ex", minute);
+  client.gets();
+  for (const char* host : {"EX", "ex.", "ex:", "ex:80", "ex:080", "ex.:00080"})
+    EXPECT_TRUE(ask(host).field("Cache-Status").starts_with("edge-1; hit")) << host;
+  server.gets_nothing();
+  client.sends("POST /h HTTP/1.1\r\nHost: ex.:080\r\nContent-Length: 1\r\n\r\nx");
+  server.receives();
+  server.answers("done");
+  client.gets();
+  client.sends("GET /h HTTP/1.1\r\nHost: ex\r\n\r\n");
+  server.receives();
+  server.answers("new", minute);
+  EXPECT_EQ(client.gets().body, "new");
+  EXPECT_EQ(ask("ex..").status(), 400);
+}
+
 TEST_F(CacheScenario, SeveralRangesOfAStoredAnswer) {
   auto client = w.client();
   auto server = warm(client);

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "core/base/log.hh"
+#include "proxy/route_mark.hh"
 #include "proxy/told_fields.hh"
 
 namespace portolan::scenario {
@@ -245,6 +246,7 @@ void World::publish() {
     if (plan.amend_route) plan.amend_route(all);
     s->routes.push_back(all);
   }
+  for (auto& r : s->routes) r.mark = proxy::route_mark(r);
   for (const auto& r : s->routes) s->route_caches.push_back(r.cache.empty() ? nullptr : cache);
   proxy::PoolConfig pool = plan.pool;
   pool.name = "app";

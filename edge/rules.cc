@@ -70,7 +70,7 @@ RequestFacts pass(RequestFacts facts, Forward forward, const char* detail) {
 Rules::Rules(const CacheConfig& c) : config(c), ttl(config.ttl) {
   cdn_safe = config.profile != "rfc";
   extension_check = config.extension_check.value_or(cdn_safe);
-  extra_keys = !config.key_headers.empty() || !config.key_cookies.empty() || config.key_device || config.key_country;
+  key_mark = edge::key_mark(config);
 }
 
 RequestFacts examine(const Rules& rules, const RequestView& request) {

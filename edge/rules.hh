@@ -27,7 +27,7 @@ struct Rules {
   Rules& operator=(const Rules&) = delete;
   CacheConfig config;
   bool cdn_safe = true;
-  bool extra_keys = false;      // more than the URL is in the key
+  std::string key_mark;         // of key_mark(); not empty: more than the URL is in the key
   bool extension_check = true;  // an answer must fit its URL's extension
   TtlRules ttl;
 };
@@ -52,10 +52,15 @@ struct RequestFacts {
 };
 RequestFacts examine(const Rules& rules, const RequestView& request);
 
+// A digest of the rules by which more than the URL is in the key: of which values, by their names. So what was stored
+// under other rules isn't found by a request that they would have kept apart. Rules for the query aren't in it: what they
+// leave of it is all that servers are told. Empty where there are none.
+std::string key_mark(const CacheConfig& config);
+
 // The key: scheme, authority, path, and the query as the rules want it; then what else decides the answer: the route and
-// pool where they do, device class, country, key headers, key cookies. Each is written with its length before it
-// ("4:http"), or "-" where there is none, so that no value can be read as another's end. Returns the length of the first
-// part, the URL's, which is what a purge names.
+// pool where they do; behind key_mark() device class, country, key headers, key cookies. Each is written with its length
+// before it ("4:http"), or "-" where there is none, so that no value can be read as another's end. Returns the length of
+// the first part, the URL's, which is what a purge names.
 size_t compose_key(const Rules& rules, const RequestView& request, std::string& out);
 // The same for people: "http example.com /path?query", and what else is in it.
 std::string key_text(std::string_view key);

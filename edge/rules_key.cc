@@ -1,11 +1,12 @@
 // Keys: what makes two requests ask for the same, and the URLs that purges and invalidations name.
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <charconv>
 
-#include "core/http/semantics.hh"
 #include "core/http/authority.hh"
+#include "core/http/semantics.hh"
 #include "edge/device.hh"
 #include "edge/rules.hh"
 
@@ -76,6 +77,17 @@ std::string without_dot_segments(std::string_view path) {
 
 }  // namespace
 
+std::string key_mark(const CacheConfig& config) {
+  if (config.key_headers.empty() && config.key_cookies.empty() && !config.key_device && !config.key_country) return {};
+  std::string text = fmt::format("{:d}{:d}", config.key_device, config.key_country);
+  for (const std::string& name : config.key_headers) append_part(text, name);
+  text += '|';
+  std::vector<std::string> cookies = config.key_cookies;  // which come in the order that clients send them
+  std::sort(cookies.begin(), cookies.end());
+  for (const std::string& name : cookies) append_part(text, name);
+  return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
+}
+
 std::optional<std::string> kept_query(const Rules& rules, std::optional<std::string_view> query) {
   const QueryKey& rule = rules.config.query;
   const bool sort = rules.config.sort_query;
@@ -125,8 +137,9 @@ size_t compose_key(const Rules& rules, const RequestView& request, std::string& 
     append_part(out, request.route);
     append_part(out, request.pool);
   }
-  if (!rules.extra_keys) return primary;
+  if (rules.key_mark.empty()) return primary;
   out += '|';
+  append_part(out, rules.key_mark);
   if (config.key_device) append_part(out, device_class(head.fields));
   if (config.key_country) append_part(out, request.country);
   for (const std::string& name : config.key_headers) {
@@ -187,6 +200,10 @@ std::string key_for_people(const Rules& rules, std::string_view key) {
     if (auto pool = take_part(key); pool && !pool->empty()) name("pool", *pool);
   }
   key.remove_prefix(std::min<size_t>(1, key.size()));  // the '|'
+  if (!key.empty() && take_part(key) != rules.key_mark) {
+    name("key", "of other rules");
+    key = {};
+  }
   if (config.key_device && !key.empty()) name("device", take_part(key).value_or(""));
   if (config.key_country && !key.empty()) name("country", take_part(key).value_or(""));
   for (auto header = config.key_headers.begin(); header != config.key_headers.end() && !key.empty(); ++header)

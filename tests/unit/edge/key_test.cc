@@ -93,6 +93,33 @@ TEST(Key, FieldsAndCookiesKeepApart) {
   EXPECT_TRUE(key_of(c, three).starts_with(key_of(config(), three))) << "what a purge of the URL finds";
 }
 
+// What was stored under other rules is another's, whatever values its key holds.
+TEST(Key, OtherRulesMakeOtherKeys) {
+  CacheConfig a = config(), b = config(), ab = config(), ba = config(), device = config(), agent = config();
+  a.key_headers = {"x-a"};
+  b.key_headers = {"x-b"};
+  ab.key_headers = {"x-a", "x-b"};
+  ba.key_headers = {"x-b", "x-a"};
+  device.key_device = true;
+  agent.key_headers = {"user-agent"};
+  EXPECT_NE(key_of(a, Request("/", {{"X-A", "v"}})), key_of(b, Request("/", {{"X-B", "v"}})));
+  EXPECT_NE(key_of(ab, Request("/", {{"X-A", "1"}, {"X-B", "2"}})),
+            key_of(ba, Request("/", {{"X-A", "2"}, {"X-B", "1"}})));
+  EXPECT_NE(key_of(device, Request("/")), key_of(agent, Request("/", {{"User-Agent", "desktop"}})));
+  CacheConfig one = config(), two = config(), turned = config();
+  one.key_cookies = {"a"};
+  two.key_cookies = {"a", "b"};
+  turned.key_cookies = {"b", "a"};
+  const Request request("/", {{"Cookie", "a=1"}});
+  EXPECT_NE(key_of(one, request), key_of(two, request)) << "with `a` alone, answers may depend on b";
+  EXPECT_EQ(key_of(two, request), key_of(turned, request)) << "cookies come in the client's order";
+  CacheConfig country = config();
+  country.key_country = true;
+  EXPECT_NE(key_of(country, Request("/")), key_of(device, Request("/")));
+  EXPECT_EQ(key_mark(config()), "");
+  EXPECT_NE(key_for_people(Rules(b), key_of(a, Request("/", {{"X-A", "v"}}))).find("other rules"), std::string::npos);
+}
+
 TEST(Key, DeviceCountryRouteAndPoolKeepApart) {
   CacheConfig c = config();
   Request desktop("/"), phone("/", {{"User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0) Mobile/15E148"}});

@@ -137,6 +137,7 @@ ObjectRef Store::look_into(Entry& entry, const RequestFacts& facts, const Reques
   if (entry.note) out.apart_ms = std::max<int64_t>(0, entry.note->note_until_ms - request.now_ms);
   Variant* chosen = select(entry, request.head.fields);
   auto as_found = [&](const Variant& v) {
+    if (!fits_profile(rules(), *v.object)) return ObjectRef();
     PurgeClock::Verdict fate = this->fate(entry.key, *v.object);
     if (fate.how == Purged::hard) return ObjectRef();
     if (fate.how == Purged::no) return v.object;

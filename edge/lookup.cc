@@ -38,7 +38,7 @@ Fill* Store::followable(Entry& entry, const RequestFacts& facts, const RequestVi
     vary_values(names, request.head.fields, mine);
     if (f->object_) {
       bool fits = mine == f->values_ && judge(*f->object_, facts, request.now_ms) == Use::serve;
-      if (fits && !cut(entry.key, *f->object_)) return f;
+      if (fits && fits_profile(rules(), *f->object_) && !cut(entry.key, *f->object_)) return f;
       continue;
     }
     theirs.clear();
@@ -128,7 +128,7 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     ++entry->requests;
     variant = select(*entry, request.head.fields);
   }
-  if (variant && !(stands(*variant) && survives(*variant, request.now_ms))) {
+  if (variant && !(fits_profile(rules, *variant->object) && stands(*variant) && survives(*variant, request.now_ms))) {
     remove(*std::exchange(variant, nullptr), graves);
     if (entry->idle()) drop_if_idle(at.shard, *std::exchange(entry, nullptr));
   }

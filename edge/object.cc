@@ -129,6 +129,8 @@ ObjectRef ObjectBuilder::make(const http::ResponseHead& response, const Freshnes
   }
   object->wire_ = {wire, static_cast<size_t>(at - wire)};
   if (!object->own_vary_) object->received_bytes_ = object->wire_.size();
+  object->safe_ =
+      !kept.has(http::FieldId::set_cookie) && (freshness.status_ruled || !needs_rule(response.status, true));
   object->origin_ = origin;
   object->status_ = response.status;
   object->sequence_ = sequence;

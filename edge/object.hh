@@ -63,6 +63,7 @@ class Object {
   uint64_t sequence() const { return sequence_; }
   const std::vector<uint64_t>& groups() const { return groups_; }  // of group_hashes()
   const PurgeTags& tags() const { return tags_; }
+  bool safe() const { return safe_; }              // "cdn-safe" lets it be stored
   bool shows_tags() const { return shows_tags_; }  // the fields that named them are among fields()
   const std::shared_ptr<Content>& content() const { return content_; }
   // Set: it is kept in fragments, and its content is empty: read it through a PartsReader.
@@ -93,6 +94,7 @@ class Object {
   std::shared_ptr<Encodings> encodings_;
   bool own_vary_ = false;  // the last field is a Vary of ours
   bool shows_tags_ = false;
+  bool safe_ = true;
 };
 using ObjectRef = std::shared_ptr<const Object>;
 

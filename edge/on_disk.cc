@@ -345,6 +345,10 @@ void Store::take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved
     return;
   }
   disk::Key stands = disk_key(key.key, saved.names, saved.values);
+  if (!fits_profile(rules(), *variant->object)) {
+    tier.disk->remove(stands);
+    return;
+  }
   tier.disk->touch(stands);
   if (!saved.names.empty()) tier.disk->touch(disk_key(key.key));
   std::lock_guard lock(shard.mutex);

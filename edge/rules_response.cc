@@ -82,6 +82,40 @@ Storability no(const char* reason) {
 
 }  // namespace
 
+bool never_stored(int status) {
+  switch (status) {
+    case 206:
+    case 304:
+    case 416:
+    case 428:  // RFC 6585 §§3, 4, 6
+    case 429:
+    case 511:
+      return true;
+    default:
+      return status < 200;
+  }
+}
+
+bool needs_rule(int status, bool cdn_safe) {
+  switch (status) {
+    case 431:  // RFC 6585 §5
+      return true;
+    case 400:
+    case 406:
+    case 412:
+    case 413:
+    case 414:
+    case 417:
+      return cdn_safe;
+    default:
+      return false;
+  }
+}
+
+bool fits_profile(const Rules& rules, const Object& object) {
+  return object.safe() || !rules.cdn_safe;
+}
+
 bool heuristically_cacheable(const Rules& rules, int status) {
   switch (status) {  // RFC 9110 §15.1
     case 200:
@@ -156,7 +190,7 @@ Storability storable(const Rules& rules, const RequestFacts& request, const http
   const http::CacheDirectives& d = policy.d;
   int status = response.status;
   if (!request.may_store || request.head) return no("no-store");
-  if (status < 200 || status == 206 || status == 304 || status == 416) return no("status");
+  if (never_stored(status)) return no("status");
   // It means nothing here (RFC 9110 §14.4); but where it is one, this may be a part that a server calls the whole.
   auto range = fields.find(http::FieldId::content_range);
   if (range && http::equal_ignoring_case(range->substr(0, 6), "bytes ")) return no("content-range");
@@ -171,11 +205,8 @@ Storability storable(const Rules& rules, const RequestFacts& request, const http
   auto names = vary_names(fields);
   if (!names || varies_by_told(*names, request.told)) return no("vary");
   if (group_hashes(fields, cache_groups, 0).size() > most_groups) return no("groups");
-  if (rules.cdn_safe) {
-    if (fields.has(http::FieldId::set_cookie)) return no("set-cookie");
-    bool by_request = status == 400 || status == 413 || status == 414 || status == 431;  // one may be made for others
-    if (by_request && !fresh.status_ruled) return no("status");
-  }
+  if (rules.cdn_safe && fields.has(http::FieldId::set_cookie)) return no("set-cookie");
+  if (needs_rule(status, rules.cdn_safe) && !fresh.status_ruled) return no("status");
   if (rules.extension_check && !fits(request.asset, status, fields.find(http::FieldId::content_type)))
     return no("content-type");
   if (!policy.explicit_lifetime(fields) && !d.public_ && !heuristically_cacheable(rules, status))

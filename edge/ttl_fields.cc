@@ -5,6 +5,7 @@
 #include "core/conf/types.hh"
 #include "core/http/regex_field.hh"
 #include "edge/media_types.hh"
+#include "edge/rules.hh"
 
 namespace portolan::edge {
 namespace {
@@ -33,6 +34,16 @@ conf::Type<std::string> field_value() {
     if (!read(binder, value, out)) return false;
     return std::all_of(out.begin(), out.end(), [](char c) { return c >= ' ' && c < 0x7f; }) ||
            binder.must_be(value, "the value of a Cache-Control field");
+  };
+  return t;
+}
+
+conf::Type<int> stored_status() {
+  conf::Type<int> t = conf::integer<int>(200, 599);
+  t.read = [read = t.read](Binder& binder, const Value& value, int& out) {
+    if (!read(binder, value, out)) return false;
+    return !never_stored(out) ||
+           binder.must_be(value, "a status that may be stored (206, 304, 416, 428, 429 and 511 never are)");
   };
   return t;
 }
@@ -66,8 +77,8 @@ const conf::Table<TtlRule>& ttl_rule_fields() {
           row("path_regex", &TtlRule::path_regex, http::regex_type(),
               "Answers to requests in whose path the expression is found; ^ and $ anchor it.")
               .example("\"\\\\.[0-9a-f]{8,}\\\\.(js|css)$\""),
-          row("status", &TtlRule::statuses, conf::one_or_many(conf::integer<int>(200, 599)),
-              "Answers with one of these statuses. 206, 304 and 416 are never stored.")
+          row("status", &TtlRule::statuses, conf::one_or_many(stored_status()),
+              "Answers with one of these statuses. 206, 304, 416, 428, 429 and 511 are never stored.")
               .otherwise("200, 203, 301, 302, 307 and 308; with immutable 200")
               .example("[404, 410]"),
           row("type", &TtlRule::types, conf::one_or_many(media_type()), "Answers of one of these media types.")

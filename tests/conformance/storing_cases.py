@@ -22,7 +22,10 @@ def statuses():
     for status in (201, 202, 302, 303, 307, 400, 401, 403, 500, 502, 503, 504, 599):
         yield case('9110 §15.1', f'{status} is not stored by heuristics',
                    asks('origin', says=OLD, status=status), asks('origin', status=status))
-    for status in (400, 413, 414, 431):
+    for status in (428, 429, 431, 511):
+        yield case('6585 §§3-6', f'{status} is never stored',
+                   asks('origin', says=MINUTE, status=status), asks('origin', status=status))
+    for status in (400, 406, 412, 413, 414, 417):
         yield case('errors an attacker can cause', f'{status} is not stored',
                    asks('origin', says=MINUTE, status=status), asks('origin', status=status), only='cdn-safe')
         yield case('9111 §3', f'{status} with explicit freshness is stored',

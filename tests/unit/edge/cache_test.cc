@@ -1,4 +1,4 @@
-#include "edge/cache.hh"
+#include "edge/inspect.hh"
 
 #include "tests/unit/edge/support.hh"
 
@@ -220,6 +220,31 @@ TEST(Cache, UnsafeMethodsInvalidate) {  // RFC 9111 §4.4
   EXPECT_EQ(cache.find(get.at(start_ms)).outcome, Outcome::hit);
   cache.invalidate(get.at(start_ms), Response({}, 200).head);
   EXPECT_EQ(cache.stats().objects, 2u);
+  // RFC 9110 §16.1.1
+  for (const char* safe : {"HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"}) {
+    cache.invalidate(Request("/d", {}, safe).at(start_ms), Response({}, 200).head);
+    EXPECT_EQ(cache.stats().objects, 2u) << safe;
+  }
+  cache.invalidate(Request("/d", {}, "PROPPATCH").at(start_ms), Response({}, 200).head);
+  EXPECT_EQ(cache.stats().objects, 1u) << "what nobody knows to be safe isn't";
+}
+
+TEST(Cache, WhatAStricterProfileForbidsIsServedNoMore) {
+  CacheConfig rfc = config(), safe = config();
+  rfc.profile = "rfc";
+  Cache cache(rfc, 1);
+  store(cache, "/cookie", {{"Cache-Control", "max-age=60"}, {"Set-Cookie", "a=1"}}, "x");
+  store(cache, "/plain", minute, "x");
+  {
+    Lookup lookup = cache.find(Request("/bad").at(start_ms));
+    EXPECT_EQ(fill(lookup, Response(minute, 400), "x"), Writer::Verdict::stored);
+  }
+  cache.reconfigure(safe);
+  EXPECT_FALSE(cache.inspect(Request("/cookie").at(start_ms)).present());
+  EXPECT_EQ(cache.find(Request("/cookie").at(start_ms)).outcome, Outcome::miss);
+  EXPECT_EQ(cache.find(Request("/bad").at(start_ms)).outcome, Outcome::miss);
+  EXPECT_EQ(cache.find(Request("/plain").at(start_ms)).outcome, Outcome::hit);
+  EXPECT_EQ(cache.stats().objects, 1u) << "dropped";
 }
 
 TEST(Cache, PurgeReachesEveryValueOfExtraKeys) {

@@ -168,6 +168,8 @@ May may_store(const Rules& rules, const Request& request, const Response& respon
   int status = response.status;
   if (request.method != "GET" || asked.has("no-store") || !response.delimited) return May::never;
   if (status < 200 || status == 206 || status == 304) return May::never;
+  static const std::set<int> mustnt = {428, 429, 431, 511};  // RFC 6585
+  if (mustnt.contains(status)) return May::never;
   May verdict = May::should;
   if (d.has("must-understand")) {  // §5.2.2.3
     if (!understood(status)) return May::never;
@@ -190,7 +192,8 @@ May may_store(const Rules& rules, const Request& request, const Response& respon
   if (!reason) return May::never;
   if (rules.cdn_safe) {
     if (value(response.fields, "set-cookie")) return May::never;
-    if (status == 400 || status == 413 || status == 414 || status == 431) return May::never;
+    static const std::set<int> of_one_request = {400, 406, 412, 413, 414, 417};
+    if (of_one_request.contains(status)) return May::never;
   }
   if (value(response.fields, "content-range")) verdict = May::may;
   Stored stored{request, response, request_ms, response_ms};

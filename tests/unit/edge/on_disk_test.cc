@@ -52,6 +52,20 @@ TEST_F(OnDisk, WhatLeftMemoryComesBackFromTheDisk) {
   EXPECT_EQ(cache->stats().fills, 40u);
 }
 
+TEST_F(OnDisk, WhatAStricterProfileForbidsStaysOnTheDiskNoMore) {
+  CacheConfig rfc = config(32 << 20, 8 << 20);
+  rfc.profile = "rfc";
+  cache->reconfigure(rfc);
+  Pairs cookie = fresh;
+  cookie.emplace_back("Set-Cookie", "a=1");
+  put("/cookie", cookie, "hers");
+  put("/plain", fresh, "all's");
+  restart();
+  EXPECT_TRUE(missing("/cookie"));
+  EXPECT_TRUE(is("/plain", "all's"));
+  EXPECT_FALSE(cache->inspect(Request("/cookie").at(clock.wall_ms())).on_disk) << "it isn't looked for again";
+}
+
 TEST_F(OnDisk, EveryVariantIsThere) {
   Pairs varies = fresh;
   varies.emplace_back("Vary", "Accept-Language");

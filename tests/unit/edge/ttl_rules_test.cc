@@ -117,6 +117,11 @@ TEST(TtlRules, StatusesThatAreNotCacheableBecomeSoWhenNamed) {
   TtlRule bad = rule(10);
   bad.statuses = {400, 431};
   EXPECT_TRUE(outcome(bad, {}, 400).stored);
+  EXPECT_TRUE(outcome(bad, {}, 431).stored);
+  for (int status : {428, 429, 511}) {  // RFC 6585
+    bad.statuses = {status};
+    EXPECT_FALSE(outcome(bad, {{"Cache-Control", "max-age=60"}}, status).stored) << status;
+  }
   EXPECT_FALSE(outcome(named, {{"Cache-Control", "max-age=60"}}, 400).stored);
   // Naming it is enough for what the server says of its freshness to count; a ttl of 0 adds none.
   TtlRule explicit_only = rule(0);

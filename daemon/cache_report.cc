@@ -132,7 +132,8 @@ std::string to_json(const CacheCounts& counts) {
     for (const Figure& f : figures) one[f.key] = stats.*f.value;
     one[promoted.key] = stats.*promoted.value;
     if (stats.disk) {
-      json disk = {{"state", name_of(stats.disk->state)}, {"reason", stats.disk->reason}};
+      json disk = {
+          {"state", name_of(stats.disk->state)}, {"reason", stats.disk->reason}, {"set_aside", stats.disk->set_aside}};
       for (const auto& f : disk_figures) disk[f.key] = (*stats.disk).*f.value;
       one["disk"] = std::move(disk);
     }
@@ -167,9 +168,12 @@ std::string to_text(const CacheCounts& counts) {
   for (const auto& f : disk_figures) disk_row(f.label, [&](const edge::Stats& s) { return f.text(*s.disk); });
   disk_row(promoted.label, [](const edge::Stats& s) { return promoted.text(s); });
   std::string out = table.text();
-  for (const auto& [name, stats] : counts.caches)
+  for (const auto& [name, stats] : counts.caches) {
     if (stats.disk && !stats.disk->reason.empty())
       out += fmt::format("the disk of {} is aside: {}\n", name, stats.disk->reason);
+    if (stats.disk && !stats.disk->set_aside.empty())
+      out += fmt::format("what the disk of {} held was set aside at the start: {}\n", name, stats.disk->set_aside);
+  }
   return out;
 }
 

@@ -3,7 +3,7 @@
 //
 //   stats    {"caches":[{"name", "objects", "bytes", "memory", "fetching", "passing_bytes", "hits", "misses", "stale",
 //             "collapsed", "bypassed", "stored", "validated", "evicted", "purged", "too_large", "promoted", and with a disk tier
-//             "disk": {"state": "starting"|"serving"|"aside"|"stopped", "reason", "objects", "bytes", "size", "index_bytes",
+//             "disk": {"state": "starting"|"serving"|"aside"|"stopped", "reason", "set_aside", "objects", "bytes", "size", "index_bytes",
 //             "segments", "segments_free", "segments_without_room", "reads", "writes", "written_bytes", "moved_bytes", "refused", "damaged", "evicted",
 //             "reclaimed", "syncs", "errors"}}]}
 //   segments {"caches":[{"name", "segments":[{"kind": "probation"|"main", "open", "age_s", "objects", "bytes"}]}]}: of

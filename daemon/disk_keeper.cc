@@ -199,6 +199,9 @@ void DiskKeeper::on_time() {
   for (auto& [name, kept] : disks_) {
     kept.disk->tick();
     edge::disk::Stats stats = kept.disk->stats();
+    if (!stats.set_aside.empty() && std::exchange(told_set_aside_[name], stats.set_aside) != stats.set_aside)
+      log::warning("what the cache's disk held was set aside, and an empty store begun",
+                   {{"cache", name}, {"path", kept.config.path}, {"reason", stats.set_aside}});
     std::string say = stats.state == State::aside ? stats.reason : stats.state == State::serving ? "serving" : "";
     if (stats.state == State::serving && stats.segments_without_room > 0) say = "no room";
     if (say.empty() || told_[name] == say) continue;

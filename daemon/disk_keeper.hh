@@ -68,6 +68,7 @@ class DiskKeeper {
   std::map<std::string, std::unique_ptr<Threads>> threads_;  // by directory; they stay: a cache may still have one
   std::unique_ptr<loop::ThreadPool> checks_;                 // null until something is checked
   std::map<std::string, Kept> disks_;                        // by cache
+  std::map<std::string, std::string> told_set_aside_;        // by cache: what was said of a store that couldn't be used
   std::map<std::string, std::string> told_;                  // by cache: what was last said of its state
   std::shared_ptr<Verification> verification_;
   uint64_t verifications_ = 0, told_check_ = 0;  // the number of the last

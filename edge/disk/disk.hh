@@ -68,7 +68,8 @@ struct Config {
 
 struct Stats {
   enum class State : uint8_t { starting, serving, aside, stopped } state = State::starting;
-  std::string reason;  // why it is aside
+  std::string reason;     // why it is aside
+  std::string set_aside;  // where the start found a store that couldn't be used: why, and what became of it
   uint64_t objects = 0, bytes = 0, budget = 0, index_bytes = 0;
   uint64_t segments = 0, segments_free = 0;
   uint64_t segments_without_room = 0;  // of the free ones: the file system had no space for them

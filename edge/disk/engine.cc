@@ -148,6 +148,7 @@ Status Disk::Engine::open() {
     std::lock_guard lock(mutex_);
     volume_ = *opened;
     reason_.clear();
+    if (!volume_->set_aside().empty()) set_aside_ = volume_->set_aside();
   }
   store_ = std::make_unique<Store>(*opened, index_, counters_, clock_);
   recovery_ = std::make_unique<Recovery>(*store_, files_, removals_);

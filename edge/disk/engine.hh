@@ -104,7 +104,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   int running_ = 0;
   bool syncing_ = false, sync_wanted_ = false;
   int64_t last_sync_ms_ = -1'000'000;
-  std::string reason_;
+  std::string reason_, set_aside_;
   std::function<void()> tell_stalled_;
   std::shared_ptr<Volume> volume_;
 

@@ -181,6 +181,7 @@ Stats Disk::Engine::stats() const {
   std::shared_ptr<Volume> of;
   {
     std::lock_guard lock(mutex_);
+    s.set_aside = set_aside_;
     s.reason = stalled_ ? "the disk doesn't answer" : writes_stalled ? "the disk takes nothing" : reason_;
     of = volume_;
   }

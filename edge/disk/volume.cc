@@ -26,7 +26,8 @@ class Pin final : public FileHandle {
   uint32_t segment_;
 };
 
-Status set_aside(FileSystem& files, const std::string& path) {
+// What of it becomes of the names.
+Result<std::string> move_aside(FileSystem& files, const std::string& path) {
   auto listed = files.list(path);
   if (!listed) return listed.error();
   auto taken = [&](const std::string& name) {
@@ -38,8 +39,8 @@ Status set_aside(FileSystem& files, const std::string& path) {
       continue;
     for (const char* name : names)
       if (taken(name))
-        if (Status s = files.rename(path + "/" + name, path + "/" + name + suffix); !s) return s;
-    return {};
+        if (Status s = files.rename(path + "/" + name, path + "/" + name + suffix); !s) return s.error();
+    return suffix;
   }
 }
 
@@ -115,6 +116,7 @@ Result<std::shared_ptr<Volume>> Volume::open(FileSystem& files, const Config& co
   bool write = use == Use::write;
   if (write)
     if (Status s = files.make_directories(path); !s) return s.error();
+  std::string before;
   for (bool aside = false;; aside = true) {
     auto store = open_locked(files, path, write ? FileSystem::Open::create : FileSystem::Open::read);
     if (!store) return store.error();
@@ -127,12 +129,17 @@ Result<std::shared_ptr<Volume>> Volume::open(FileSystem& files, const Config& co
       auto used = has_data(files, path);
       if (!used) return used.error();
       if ((*used || judgement == Judgement::other_version) && !aside) {
-        if (Status s = set_aside(files, path); !s) return s.error();
+        auto suffix = move_aside(files, path);
+        if (!suffix) return suffix.error();
+        before = std::string(judgement == Judgement::other_version ? "it is of another version"
+                                                                   : "its first block is damaged, or another's") +
+                 "; its files end in " + *suffix + " now";
         continue;
       }
       if (Status s = make_store(files, path, **store, block, segment_bytes, now_ms); !s) return s.error();
     }
     std::shared_ptr<Volume> volume(new Volume(path, block, std::move(*store)));
+    volume->set_aside_ = std::move(before);
     if (Status s = volume->load(files, config.bytes, use); !s) return s.error();
     return volume;
   }

@@ -40,6 +40,8 @@ class Volume : public std::enable_shared_from_this<Volume> {
                                               int64_t now_ms, Use use = Use::write);
 
   const std::string& path() const { return path_; }
+  // Where open() found what it couldn't use: why, and what became of it. Else empty.
+  const std::string& set_aside() const { return set_aside_; }
   const crypto::HashKey& secret() const { return block_.secret; }
   uint64_t segment_bytes() const { return block_.segment_bytes; }
   uint32_t count() const { return static_cast<uint32_t>(segments_.size()); }
@@ -74,7 +76,7 @@ class Volume : public std::enable_shared_from_this<Volume> {
   Status load(FileSystem& files, uint64_t bytes, Use use);
   Status load_table(uint64_t data_bytes);
   void find_lost(uint32_t segment);
-  std::string path_;
+  std::string path_, set_aside_;
   Superblock block_;
   std::unique_ptr<File> store_;  // holds the lock
   std::unique_ptr<File> data_, table_;

@@ -93,6 +93,7 @@ TEST(CacheReport, StatsOfDisks) {
   edge::disk::Stats& aside = counts.caches[1].second.disk.emplace();
   aside.state = edge::disk::Stats::State::aside;
   aside.reason = "the disk doesn't answer";
+  serving.set_aside = "it is of another version; its files end in .set-aside-1 now";
   expect_golden("disk_stats.txt", to_text(counts));
   json j = json::parse(to_json(counts));
   EXPECT_EQ(j["caches"][0]["disk"]["state"], "serving");

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -106,6 +107,24 @@ TEST_F(DiskKeeperTest, SaysInTheLogWhatCameOfIt) {
        clock_.now_ms() < until && logged.find("stored objects are whole") == std::string::npos;)
     control_.turn(50);
   EXPECT_NE(logged.find("stored objects are whole"), std::string::npos) << logged;
+}
+
+TEST_F(DiskKeeperTest, SaysWhatWasSetAside) {
+  const std::string path = directory_ + "/assets";
+  std::filesystem::create_directories(path);
+  std::ofstream(path + "/store", std::ios::binary) << std::string(8192, 'x');
+  std::ofstream(path + "/data", std::ios::binary) << std::string(8192, 'x');
+  apply();
+  for (int64_t until = clock_.now_ms() + 5'000;
+       clock_.now_ms() < until && logged.find(".set-aside-1 now") == std::string::npos;)
+    control_.turn(50);
+  EXPECT_NE(logged.find("what the cache's disk held was set aside"), std::string::npos) << logged;
+  EXPECT_NE(logged.find(path), std::string::npos) << logged;
+  EXPECT_TRUE(std::filesystem::exists(path + "/data.set-aside-1"));
+  const size_t once = logged.size();
+  apply();
+  for (int i = 0; i < 30; ++i) control_.turn(50);
+  EXPECT_EQ(logged.find(".set-aside-1 now", once), std::string::npos) << "once";
 }
 
 TEST_F(DiskKeeperTest, WithoutADiskThereIsNothing) {

@@ -325,6 +325,7 @@ TEST_F(DiskTest, AnotherPathIsTheSameStoreMoved) {
 
 TEST_F(DiskTest, AStoreOfAnotherVersionIsSetAside) {
   open();
+  EXPECT_EQ(disk->stats().set_aside, "");
   write(1, 1, 1000);
   disk.reset();
   for (int round = 1; round <= 2; ++round) {
@@ -334,6 +335,8 @@ TEST_F(DiskTest, AStoreOfAnotherVersionIsSetAside) {
     ::close(fd);
     open();
     EXPECT_EQ(disk->stats().state, Stats::State::serving);
+    EXPECT_EQ(disk->stats().set_aside, "its first block is damaged, or another's; its files end in .set-aside-" +
+                                           std::to_string(round) + " now");
     EXPECT_EQ(version(1), 0u);
     write(1, 2, 500);
     EXPECT_EQ(version(1), 2u);

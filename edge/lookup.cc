@@ -264,7 +264,7 @@ size_t Store::purge_key(std::string_view primary, std::vector<uint64_t>* groups)
 }
 
 void Store::invalidate(const RequestView& request, const http::ResponseHead& response) {
-  if (http::is_safe(request.head.method) || response.status < 200 || response.status >= 400) return;
+  if (http::asks_safely(request.head) || response.status < 200 || response.status >= 400) return;
   std::string key;
   std::optional<std::string_view> query;
   if (request.head.has_query) query = request.head.query;

@@ -325,7 +325,7 @@ void Exchange::send_head(const Answer& head) {
     filter.cache_status = cache_status_;
     filter.hide_tags = !cache_->keeps_tags();
   }
-  if (head_ && !http::is_safe(method)) note_unsafe(head);
+  if (head_ && !http::asks_safely(*head_)) note_unsafe(head);
   bool wont_read_request = head_ && head_->expect_continue && !upload_over_ && !source_->upload();
   if (wont_read_request) downstream_.close_after_answer();
   downstream_.send_head(head, filter);

@@ -35,6 +35,10 @@ std::optional<std::string> unquote(std::string_view text);
 // True when a list field has the element, ignoring case (Connection, Vary, Upgrade).
 bool list_has(std::string_view value, std::string_view element);
 
+// ── methods (RFC 9110 §9.2.1, §16.1.1) ────────────────────────────────────────────────────────────────────────────
+// A method that is registered as safe: is_safe()'s, and PROPFIND, QUERY, REPORT, SEARCH and PRI.
+bool asks_safely(const RequestHead& request);
+
 // ── hop-by-hop fields (RFC 9110 §7.6.1) ───────────────────────────────────────────────────────────────────────────
 bool is_hop_by_hop(FieldId id);  // Connection, Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade, Proxy-*
 // The same, or named by the value of Connection. Naming a field this program knows (FieldId), such as Host,

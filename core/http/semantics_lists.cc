@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 
 #include "core/http/chars.hh"
 #include "core/http/semantics.hh"
@@ -103,6 +104,12 @@ void append_sf_string(std::string& out, std::string_view text) {
     out += c >= 0x20 && c < 0x7f ? c : '?';
   }
   out += '"';
+}
+
+bool asks_safely(const RequestHead& request) {
+  if (request.method != Method::other) return is_safe(request.method);
+  constexpr std::string_view registered[] = {"PRI", "PROPFIND", "QUERY", "REPORT", "SEARCH"};
+  return std::find(std::begin(registered), std::end(registered), request.method_text) != std::end(registered);
 }
 
 }  // namespace portolan::http

@@ -62,10 +62,13 @@ bool read_all(const ObjectRef& plain, Each each) {
   return reader.state() == Reader::State::end;
 }
 
-void compress_into(Coding coding, const compress::Levels& levels, const ObjectRef& plain, Content& to) {
+// False: it came out no smaller.
+bool compress_into(Coding coding, const compress::Levels& levels, const ObjectRef& plain, Content& to) {
   auto compressor = compress::make_compressor(coding, levels, plain->content()->size());
   std::string ready;
+  uint64_t made = 0;
   auto hand_over = [&] {
+    made += ready.size();
     if (!ready.empty()) to.append(Slice::copy_of(ready));
     ready.clear();
   };
@@ -75,9 +78,13 @@ void compress_into(Coding coding, const compress::Levels& levels, const ObjectRe
                 return true;
               });
   good = good && compressor->add({}, true, ready);
-  if (!good) return to.fail();
+  if (!good) {
+    to.fail();
+    return true;
+  }
   hand_over();
   to.complete({});
+  return made < plain->content()->size();
 }
 
 ObjectRef coded_head(Coding coding, const Object& plain, std::shared_ptr<Content> content) {
@@ -116,12 +123,13 @@ std::shared_ptr<Encodings> Encodings::of(const Rules& rules, const http::Respons
 
 const ObjectRef* Encodings::ready(Coding coding) const {
   size_t i = static_cast<size_t>(coding);
-  if (!ready_[i].load(std::memory_order_acquire)) return nullptr;
+  if (!ready_[i].load(std::memory_order_acquire) || bodies_->no_gain[i].load(std::memory_order_relaxed)) return nullptr;
   return heads_[i]->content()->phase() == Content::Phase::failed ? nullptr : &heads_[i];
 }
 
 ObjectRef Encodings::get(Coding coding, const ObjectRef& plain, const Work& work) {
   size_t i = static_cast<size_t>(coding);
+  if (bodies_->no_gain[i].load(std::memory_order_relaxed)) return plain;
   std::lock_guard lock(mutex_);
   if (heads_[i]) return heads_[i]->content()->phase() == Content::Phase::failed ? plain : heads_[i];
   std::shared_ptr<Content> content = body(coding, plain, work);
@@ -144,8 +152,8 @@ std::shared_ptr<Content> Encodings::body(Coding coding, const ObjectRef& plain, 
   uint64_t fixed = fixed_bytes + plain->head_bytes();
   content->set_fixed_cost(fixed);
   bool room = work.reserve(content->charge(), most + (most / Block::standard_capacity + 2) * block_overhead + fixed);
-  if (!room || !work.executor->submit([coding, levels = work.levels, plain, content] {
-        compress_into(coding, levels, plain, *content);
+  if (!room || !work.executor->submit([i, coding, levels = work.levels, plain, content, bodies = bodies_] {
+        if (!compress_into(coding, levels, plain, *content)) bodies->no_gain[i] = true;
       })) {
     bodies_->not_before_ms[i] = work.now_ms + retry_ms;
     return nullptr;

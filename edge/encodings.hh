@@ -51,6 +51,8 @@ class Encodings {
     std::mutex mutex;
     std::array<std::shared_ptr<Content>, http::coding_count> made;
     std::array<int64_t, http::coding_count> not_before_ms{};  // after one couldn't be made
+    // Made, and no smaller: those who read along have it, nobody who comes later.
+    std::array<std::atomic<bool>, http::coding_count> no_gain{};
   };
   std::shared_ptr<Content> body(http::Coding coding, const ObjectRef& plain, const Work& work);
 

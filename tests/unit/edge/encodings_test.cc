@@ -2,6 +2,7 @@
 #include "edge/encodings.hh"
 
 #include <deque>
+#include <random>
 
 #include "edge/content.hh"
 #include "tests/unit/edge/support.hh"
@@ -88,6 +89,21 @@ TEST_F(EncodingsTest, EachIsMadeOnceWhenAskedForFirst) {
   for (int i = 0; i < 3; ++i) hit(gzip);
   EXPECT_EQ(later.submitted, 3);
   EXPECT_EQ(body_of(hit({})), plain);
+}
+
+TEST_F(EncodingsTest, WhatComesOutNoSmallerIsNotUsedAgain) {
+  std::mt19937 random(1);
+  std::string noise(5000, ' ');
+  for (char& c : noise) c = static_cast<char>(random());
+  store(cache, "/noise", text, noise);
+  EXPECT_EQ(coding(hit(gzip, "/noise")), "gzip") << "who asks first reads along";
+  later.run();
+  for (int i = 0; i < 3; ++i) {
+    ObjectRef object = hit(gzip, "/noise");
+    EXPECT_EQ(coding(object), "");
+    EXPECT_EQ(body_of(object), noise);
+  }
+  EXPECT_EQ(later.submitted, 1);
 }
 
 TEST_F(EncodingsTest, HeadsSaySo) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "core/http/message.hh"
 
@@ -50,6 +51,23 @@ bool is_alnum(char c) {
   return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
+int hex(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c = static_cast<char>(c | 0x20);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// Once, as servers do; what is no escape stays.
+std::string unescaped(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    bool escape = text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0;
+    out += escape ? static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2])) : text[i];
+    if (escape) i += 2;
+  }
+  return out;
+}
+
 // Of documents and archives: whatever a browser doesn't read as a page, a script or an API's answer.
 bool is_application(std::string_view type) {
   return begins(type, "application/") && !any_of(type, {"application/xhtml", "application/json", "application/xml"});
@@ -58,8 +76,11 @@ bool is_application(std::string_view type) {
 }  // namespace
 
 Asset asset_of(std::string_view path) {
+  path.remove_prefix(path.rfind('/') + 1);
+  std::string read;
+  if (path.find('%') != std::string_view::npos) path = read = unescaped(path);
   size_t dot = path.rfind('.');
-  if (dot == std::string_view::npos || path.find('/', dot) != std::string_view::npos) return Asset::none;
+  if (dot == std::string_view::npos) return Asset::none;
   std::array<char, 6> lowered{};
   size_t size = 0;
   for (std::string_view rest = path.substr(dot + 1); size < rest.size() && is_alnum(rest[size]); ++size) {

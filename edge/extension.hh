@@ -9,8 +9,8 @@ namespace portolan::edge {
 
 enum class Asset : uint8_t { none, image, style, script, font, media, document, archive, data };
 
-// By the letters and digits behind the last dot of the last segment, whatever follows them (";v=1", "%00", "%3f"): readers
-// differ in what they take for the end of a path. `none`: no extension, or none of a static file.
+// By the letters and digits behind the last dot of the last segment, escapes read, whatever follows them (";v=1", "%00",
+// "%3f"): readers differ in what they take for the end of a path. `none`: no extension, or none of a static file.
 Asset asset_of(std::string_view path);
 // Whether an answer of that status and Content-Type may be stored under such a name. Redirects, 404 and 410 may whatever
 // they are, and so may what says nothing of its type or "application/octet-stream", which no browser shows as a page.

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
 #include <vector>
 
 #include "core/base/clock.hh"
 #include "core/conf/types.hh"
+#include "core/http/h1.hh"
 #include "daemon/files.hh"
 #include "edge/rules.hh"
 #include "proxy/admit/signed_url.hh"
@@ -35,6 +37,32 @@ std::string mistake_in(const SignUrlOptions& options, const edge::Url& url, std:
   return {};
 }
 
+bool is_signed(std::string_view query) {
+  while (!query.empty()) {
+    std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+    std::string_view name = pair.substr(0, pair.find('='));
+    if (name == "sig" || name.starts_with("sig-")) return true;
+  }
+  return false;
+}
+
+// Why no client could ask for it, or why it wouldn't open anything; empty: it does.
+std::string flaw_in(const proxy::UrlKeys& keys, const proxy::SignedUrl& what, const edge::Url& url,
+                    const std::string& query) {
+  const std::string text = fmt::format("GET {}?{} HTTP/1.1\r\nHost: {}\r\n\r\n", url.path, query, url.authority);
+  http::RequestParser parser;
+  if (parser.next(text).event != http::Event::head)
+    return fmt::format("no client can ask for it ({}): write other characters than those of URLs as %XX",
+                       parser.reason());
+  if (proxy::climbs(parser.head().path)) return "a segment of its path is \"..\"";
+  IpAddress client;
+  if (auto network = IpNetwork::parse(what.client)) client = network->address;
+  std::optional<Text> rest;
+  auto verdict = proxy::check_signature(keys, what.host, parser.head().path, parser.head().query, client, 0, rest);
+  return verdict == proxy::SignatureVerdict::good ? "" : "its signature would open nothing";
+}
+
 }  // namespace
 
 int sign_url(const SignUrlOptions& options, std::ostream& out, std::ostream& err) {
@@ -50,6 +78,8 @@ int sign_url(const SignUrlOptions& options, std::ostream& out, std::ostream& err
   if (!url) return fail(err, options.url + " is no URL; write http://host/path or https://host/path");
   auto lasts_ms = conf::parse_duration_ms(options.expires);
   if (std::string wrong = mistake_in(options, *url, lasts_ms); !wrong.empty()) return fail(err, wrong);
+  if (url->query && is_signed(*url->query))
+    return fail(err, options.url + " is signed already: take sig, sig-key, sig-expires, sig-prefix and sig-client out");
   proxy::SignedUrl what;
   what.host = proxy::without_port(url->authority);
   what.path = url->path;
@@ -57,7 +87,9 @@ int sign_url(const SignUrlOptions& options, std::ostream& out, std::ostream& err
   what.expires_s = SystemClock().wall_ms() / 1000 + *lasts_ms / 1000;
   what.prefix = options.prefix;
   what.client = options.client;
-  out << fmt::format("{}://{}{}?{}\n", url->scheme, url->authority, url->path, proxy::sign(*key, what));
+  const std::string query = proxy::sign(*key, what);
+  if (std::string flaw = flaw_in(*keys, what, *url, query); !flaw.empty()) return fail(err, options.url + ": " + flaw);
+  out << fmt::format("{}://{}{}?{}\n", url->scheme, url->authority, url->path, query);
   return 0;
 }
 

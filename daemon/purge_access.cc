@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/clock.hh"
+#include "core/base/log.hh"
 #include "core/http/message.hh"
 #include "daemon/files.hh"
 
@@ -54,7 +55,6 @@ bool is_token_name(std::string_view name) {
 std::shared_ptr<const PurgeTokens> PurgeTokens::parse(std::string_view text, const std::string& file,
                                                       std::vector<std::string>& errors) {
   auto tokens = std::make_shared<PurgeTokens>();
-  size_t before = errors.size();
   for (int number = 1; !text.empty(); ++number) {
     size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = trimmed(text.substr(0, end));
@@ -76,8 +76,6 @@ std::shared_ptr<const PurgeTokens> PurgeTokens::parse(std::string_view text, con
     else
       tokens->tokens_.push_back(std::move(token));
   }
-  if (errors.size() == before && tokens->tokens_.empty())
-    errors.push_back(fmt::format("{}: no token; add one with `portolan purge-token NAME >> {}`", file, file));
   return tokens;
 }
 
@@ -108,6 +106,8 @@ std::shared_ptr<const PurgeTokens> read_purge_tokens(const PurgeConfig& config, 
 
 void PurgeAccess::use(std::shared_ptr<const PurgeTokens> tokens, const PurgeConfig& config) {
   tokens_ = std::move(tokens);
+  if (tokens_ && tokens_->size() == 0)
+    log::warning("the tokens_file holds no token: nobody purges by one", {{"file", config.tokens_file}});
   a_ms_ = static_cast<double>(config.rate.requests) * 1000 / static_cast<double>(config.rate.period_us);
   depth_ = static_cast<double>(config.depth());
 }

@@ -83,6 +83,7 @@ class Content {
     int status = 0;
     bool validated = false;
     bool stale_on_error = false;
+    bool dropped = false;
     bool asked_disk = false;
     bool let_down = false;
   };

@@ -41,6 +41,15 @@ bool updated_by_304(http::FieldId id) {
   return id != http::FieldId::content_encoding && id != http::FieldId::content_range;
 }
 
+// A server whose coding weakens a tag says the strong one with the 304, and one that leaves it out with a coding says it
+// there: it is that of the plain bytes, and these may be others (RFC 9110 §8.8.1).
+bool keeps_its_tag(const Object& old, const http::Fields& fresh) {
+  auto text = fresh.find(http::FieldId::etag);
+  auto theirs = text ? http::parse_etag(*text) : std::nullopt;
+  auto ours = http::parse_etag(old.etag());
+  return !theirs || !ours || ours->weak;
+}
+
 }  // namespace
 
 const std::shared_ptr<Parts>& Object::parts() const {
@@ -154,6 +163,7 @@ ObjectBuilder::Refreshed ObjectBuilder::refreshed(const Object& old, const http:
   merged.status = old.status_;
   merged.reason = old.reason_;
   http::Fields fresh = end_to_end(response.fields);
+  if (keeps_its_tag(old, fresh)) fresh.remove(http::FieldId::etag);
   for (const http::Field& f : old.fields_) {
     if (old.own_vary_ && &f == &*std::prev(old.fields_.end())) continue;
     bool replaced = updated_by_304(f.id) && fresh.find(f.name).has_value();

@@ -68,6 +68,7 @@ void Reader::settle(Content::Settlement s) {
   status_ = s.status;
   let_down_ = s.let_down;
   validated_ = s.validated;
+  dropped_ = s.dropped;
   stale_on_error_ = s.stale_on_error;
   asked_disk_ = s.asked_disk;
 }
@@ -124,6 +125,9 @@ bool Reader::let_down() {
 }
 bool Reader::validated() {
   return settled() && validated_;
+}
+bool Reader::dropped() {
+  return settled() && dropped_;
 }
 bool Reader::stale_on_error() {
   return settled() && stale_on_error_;

@@ -50,6 +50,7 @@ class Reader {
   // What became of the fetch this reader follows, for Cache-Status: true when its answer was taken
   // over by the store.
   bool validated();       // a 304 refreshed the stored object
+  bool dropped();         // … and what it says keeps it from being stored any longer
   bool stale_on_error();  // the fetch failed and object() is the stale one (RFC 5861 §4)
   bool asked_disk();      // it waited for the disk, which needn't be asked again
 
@@ -89,6 +90,7 @@ class Reader {
   bool let_down_ = false;
   bool cut_ = false;  // guarded by the body's lock
   bool validated_ = false;
+  bool dropped_ = false;
   bool stale_on_error_ = false;
   bool asked_disk_ = false;
   bool listed_ = false;  // guarded, like the rest, by the source's lock

@@ -39,11 +39,13 @@ bool may_come_in_parts(const http::ResponseHead& response) {
 bool names_another(const Object& stored, const http::ResponseHead& response) {
   auto text = response.fields.find(http::FieldId::etag);
   auto theirs = text ? http::parse_etag(*text) : std::nullopt;
-  if (!theirs) return false;
   auto ours = http::parse_etag(stored.etag());
-  if (ours) return !http::weak_match(*theirs, *ours);
+  if (theirs && ours) return !http::weak_match(*theirs, *ours);
   auto date = response.fields.find(http::FieldId::last_modified);
-  return !date || *date != stored.last_modified();
+  if (!theirs && (!date || stored.last_modified().empty())) return false;
+  if (!date || *date == stored.last_modified()) return !date;
+  auto their_s = http::parse_date(*date);
+  return !their_s || their_s != http::parse_date(stored.last_modified());
 }
 
 }  // namespace
@@ -208,6 +210,7 @@ Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t reques
     s.kind = mine ? Kind::object : Kind::retry;
     if (mine) s.object = object;
     s.validated = true;
+    s.dropped = !good;
     return s;
   });
   return Writer::Verdict::not_modified;

@@ -75,6 +75,67 @@ TEST(Cache, A304WithATagWhereNoneIsStored) {
   }
 }
 
+// Servers that code say the plain bytes' tag with the 304: coded ones never get it.
+TEST(Cache, A304MakesNoTagStrong) {
+  const std::string old = date(start_ms - 864'000'000);
+  for (const char* tag : {"W/\"v1\"", ""}) {
+    Cache cache(config(), 1);
+    Pairs fields = {{"Cache-Control", "max-age=60"}, {"Last-Modified", old}, {"Content-Encoding", "gzip"}};
+    if (*tag) fields.emplace_back("ETag", tag);
+    store(cache, "/a", fields, "x");
+    Request request("/a");
+    int64_t later = start_ms + 61'000;
+    Lookup stale = cache.find(request.at(later));
+    Response plain({{"Cache-Control", "max-age=60"}, {"ETag", "\"v1\""}, {"Last-Modified", old}, {"X-New", "1"}}, 304);
+    stale.writer->head(plain.head, later, later);
+    Lookup hit = cache.find(request.at(later));
+    ASSERT_EQ(hit.outcome, Outcome::hit);
+    EXPECT_EQ(hit.object->etag(), tag);
+    EXPECT_EQ(hit.object->fields().count(http::FieldId::etag), *tag ? 1u : 0u);
+    EXPECT_EQ(hit.object->fields().find("X-New"), "1");
+  }
+}
+
+TEST(Cache, A304MayMakeATagWeak) {
+  Cache cache(config(), 1);
+  store(cache, "/a", minute, "x");
+  Request request("/a");
+  int64_t later = start_ms + 61'000;
+  Lookup stale = cache.find(request.at(later));
+  stale.writer->head(Response({{"Cache-Control", "max-age=60"}, {"ETag", "W/\"v1\""}}, 304).head, later, later);
+  EXPECT_EQ(cache.find(request.at(later)).object->etag(), "W/\"v1\"");
+}
+
+// RFC 9111 §4.3.4: a date selects what has the same.
+TEST(Cache, A304OfAnotherDateIsRefused) {
+  const int64_t old_ms = start_ms - 864'000'000;
+  for (int how = 0; how < 3; ++how) {
+    SCOPED_TRACE(how);
+    Cache cache(config(), 1);
+    store(cache, "/a", {{"Cache-Control", "max-age=60"}, {"Last-Modified", date(old_ms)}}, "x");
+    Request request("/a");
+    int64_t later = start_ms + 61'000;
+    Lookup stale = cache.find(request.at(later));
+    Pairs fields = {{"Cache-Control", "max-age=60"}};
+    if (how > 0) fields.emplace_back("Last-Modified", date(how == 1 ? old_ms : old_ms + 5000));
+    stale.writer->head(Response(fields, 304).head, later, later);
+    EXPECT_EQ(stale.reader->state(), how == 2 ? Reader::State::released : Reader::State::more);
+    EXPECT_EQ(cache.find(request.at(later)).outcome, how == 2 ? Outcome::miss : Outcome::hit);
+  }
+}
+
+TEST(Cache, A304ThatForbidsToStoreSaysSo) {
+  for (const auto& [name, value] : Pairs{{"Cache-Control", "no-store"}, {"Vary", "*"}, {"X-Fine", "1"}}) {
+    Cache cache(config(), 1);
+    Request request("/a");
+    store(cache, "/a", minute, "hello");
+    int64_t later = start_ms + 61'000;
+    Lookup stale = cache.find(request.at(later));
+    stale.writer->head(Response({{name, value}}, 304).head, later, later);
+    EXPECT_EQ(stale.reader->dropped(), name != "X-Fine") << name;
+  }
+}
+
 TEST(Cache, A304WithSetCookieServesItsClientOnly) {
   Cache cache(config(), 1);
   Request request("/a");

@@ -304,6 +304,7 @@ May may_update(const Stored& stored, const Response& response) {
   if (their_date && our_date && *their_date == *our_date) return May::may;
   // "x" in the 304 of a W/"x": another by the letter, yet what servers say whose coding weakens tags.
   if (theirs && ours && opaque(*theirs) == opaque(*ours)) return May::may;
+  if (!theirs && their_date && our_date) return May::never;
   return strong || theirs ? May::never : May::may;  // without any, it is of what was asked for
 }
 
@@ -311,6 +312,9 @@ Stored updated(const Stored& stored, const Request& request, const Response& res
                int64_t response_ms) {
   Stored out = stored;
   ++out.updates;
+  // The tag of the plain bytes in a 304 is none of what may be coded (RFC 9110 §8.8.1).
+  auto ours = value(stored.response.fields, "etag");
+  bool keeps_tag = !ours || ours->starts_with("W/");
   out.request = request;  // its Vary may be another: it speaks of this one
   out.request_ms = request_ms;
   out.response_ms = response_ms;
@@ -319,6 +323,7 @@ Stored updated(const Stored& stored, const Request& request, const Response& res
   for (const auto& [name, v] : response.fields) {
     std::string n = lower(name);
     if (n == "content-length" || n == "content-encoding" || n == "content-range") continue;
+    if (n == "etag" && keeps_tag) continue;
     replaced.insert(n);
     news.emplace_back(name, v);
   }

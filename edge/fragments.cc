@@ -96,13 +96,13 @@ Variant* Store::head_of(const Parts& parts) {
   return nullptr;
 }
 
-void Store::touch(const Parts& parts) {
+void Store::touch(Parts& parts) {
   if (!parts.shard_) return;
   std::lock_guard lock(parts.shard_->mutex);
   Variant* head = head_of(parts);
   if (!head) return;
-  residents_.touch(*head);
-  used(*head);
+  residents_.keep(*head);
+  if (++parts.touches_ % hits_a_touch == 0) touch_on_disk(*head);
 }
 
 void Store::outdate(Parts& parts) {

@@ -132,7 +132,9 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     remove(*std::exchange(variant, nullptr), graves);
     if (entry->idle()) drop_if_idle(at.shard, *std::exchange(entry, nullptr));
   }
-  if (variant) {
+  const bool whole = variant && goes_whole(*variant->object, facts, request);
+  if (whole) l.forward = Forward::partial;
+  if (variant && !whole) {
     Use use = judge(*variant->object, facts, request.now_ms);
     if (use <= Use::serve_and_validate) {
       residents_.touch(*variant);
@@ -171,7 +173,7 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     return l;
   }
   if (may_lead(rules, facts, noted, variant ? variant->object.get() : nullptr)) {
-    lead(at, rules, facts, request, variant, shared, l, led);
+    lead(at, rules, facts, request, whole ? nullptr : variant, shared, l, led);
   } else {
     l.detail = facts.head ? "head" : facts.range ? "range" : "no-store";
   }
@@ -184,6 +186,12 @@ bool Store::may_lead(const Rules& rules, const RequestFacts& facts, bool noted, 
   if (!facts.range) return true;
   if (stale) return !facts.authorization || !stale->parts();
   return rules.config.fragments && !noted && !facts.authorization;
+}
+
+bool Store::goes_whole(const Object& object, const RequestFacts& facts, const RequestView& request) {
+  if (!object.parts() || !object.parts()->troubled()) return false;
+  bool asks_whole = facts.may_store && !facts.range && !facts.head && !facts.only_if_cached;
+  return asks_whole && !not_modified(request.head, object);
 }
 
 // RFC 5861 §3: one fetch for all who are served the stale object; nobody follows it.

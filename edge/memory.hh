@@ -189,7 +189,7 @@ class Store : public std::enable_shared_from_this<Store> {
   };
   FragmentFound find_fragment(FragmentKey key);
   bool has_fragment(FragmentKey key);
-  void touch(const Parts& parts);  // their head is of use: without it the index knows nothing of them
+  void touch(Parts& parts);  // their head is of use: without it the index knows nothing of them
   // False: it is there, or on its way.
   bool begin_fragment(FragmentKey key, std::shared_ptr<Content> content, const std::shared_ptr<Run>& run);
   void keep_fragment(FragmentKey key, const Content& content);  // it is whole
@@ -252,6 +252,8 @@ class Store : public std::enable_shared_from_this<Store> {
 
   // Whether a request that isn't answered begins a fetch that fills the cache; `stale`: what that would validate, or null.
   static bool may_lead(const Rules& rules, const RequestFacts& facts, bool noted, const Object* stale);
+  // It wants the whole of what is kept in parts that can't be had.
+  static bool goes_whole(const Object& object, const RequestFacts& facts, const RequestView& request);
   Lookup look(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,
               std::shared_ptr<Fill>& led);
   void lead(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request, Variant* stale,

@@ -43,6 +43,10 @@ class Parts {
   std::optional<http::ByteRange> brought_by(const http::ResponseHead& response) const;
   // The server has another version by now, or answers no ranges any more: nothing more is fetched.
   bool outdated() const { return outdated_.load(std::memory_order_acquire); }
+  // The server doesn't give parts as they are asked for: it fails, or brings less. Who wants the whole asks for that
+  // (Store::find).
+  bool troubled() const { return troubled_.load(std::memory_order_relaxed); }
+  void note_trouble(bool troubled) { troubled_.store(troubled, std::memory_order_relaxed); }
   std::shared_ptr<Store> store() const { return store_.lock(); }
 
  private:
@@ -52,6 +56,8 @@ class Parts {
   uint64_t size_;
   std::string validator_;
   std::atomic<bool> outdated_{false};
+  std::atomic<bool> troubled_{false};
+  std::atomic<uint32_t> touches_{0};
   // Where its head stands in the index; set before anybody else sees this.
   Shard* shard_ = nullptr;
   std::string entry_key_;

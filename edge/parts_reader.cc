@@ -9,6 +9,8 @@ namespace portolan::edge {
 namespace {
 
 constexpr int most_failures = 2;  // fetches of one fragment that break before its reader gives up
+constexpr int most_broken = Parts::fragment_bytes / Run::least_progress;  // … however much each of them brings
+constexpr uint64_t most_looked_at = 1024;
 
 }  // namespace
 
@@ -54,20 +56,25 @@ bool PartsReader::find() {
 PartsReader::State PartsReader::state() {
   for (;;) {
     if (position_ >= stop_) return State::end;
-    if (!store_ || failures_ >= most_failures) return State::failed;
+    if (!store_) return State::failed;
+    if (failures_ >= most_failures) {
+      parts_->note_trouble(true);
+      return State::failed;
+    }
     if (!reader_ && !find()) return parts_->outdated() ? State::failed : State::absent;
     switch (reader_->state()) {
       case Reader::State::more:
         return State::more;
       case Reader::State::end:
         reader_.reset();
+        failures_ = broken_ = 0;
         break;
       case Reader::State::released:  // it was on the disk, and is there no more
         reader_.reset();
         break;
       case Reader::State::failed:
         reader_.reset();
-        ++failures_;
+        failures_ = run_ && run_->left_much() && ++broken_ < most_broken ? 0 : failures_ + 1;
         break;
       default:
         return State::wait;
@@ -79,7 +86,6 @@ size_t PartsReader::read(Body& out, size_t max) {
   if (!reader_) return 0;
   size_t n = reader_->read(out, max);
   position_ += n;
-  if (n > 0) failures_ = 0;
   if (run_) run_->want(std::min(position_ + Run::ahead_bytes, stop_));
   return n;
 }
@@ -89,9 +95,17 @@ void PartsReader::wait(std::shared_ptr<Waker> waker) {
   waker->wake();
 }
 
+bool PartsReader::has(uint64_t first, uint64_t count) const {
+  if (!store_ || count == 0) return true;
+  uint64_t last = Parts::number_of(first + count - 1);
+  for (uint64_t n = Parts::number_of(first), looked = 0; n <= last && looked < most_looked_at; ++n, ++looked)
+    if (FragmentKey key = parts_->key(n); !store_->has_fragment(key) && !store_->on_disk(key)) return false;
+  return true;
+}
+
 std::unique_ptr<Writer> PartsReader::fetch() {
   auto run = std::make_shared<Run>(store_, parts_);
-  if (!run->plan(position_, stop_)) return nullptr;
+  if (!run->plan(position_, stop_, run_.get())) return nullptr;
   attach(run->current(), run);
   return std::unique_ptr<Writer>(new Writer(std::move(run)));
 }

@@ -33,6 +33,9 @@ class PartsReader {
   // A fetch for what is missing, to be begun by the caller. Null: somebody else just began one; look at state() again.
   std::unique_ptr<Writer> fetch();
   bool outdated() const { return parts_->outdated(); }
+  // Of these bytes nothing has to be asked for by who reads them: all of it is stored, or being fetched. Looks at no more
+  // than the first `most_looked_at` fragments.
+  bool has(uint64_t first, uint64_t count) const;
 
  private:
   bool find();  // the fragment that holds the next byte
@@ -44,7 +47,9 @@ class PartsReader {
   std::shared_ptr<Run> run_;      // which fetches, or fetched, for it
   uint64_t position_ = 0;
   uint64_t stop_;
-  int failures_ = 0;  // since a byte came
+  // Of the fragment that holds the next byte:
+  int failures_ = 0;  // fetches that came to nothing, one after the other
+  int broken_ = 0;    // fetches that didn't complete it
 };
 
 }  // namespace portolan::edge

@@ -44,6 +44,9 @@ Writer::Verdict Fill::take_part(const http::ResponseHead& response, int64_t requ
   const bool outdated = ends_stale(response_ms);
   auto said = consistent_range(response);
   if (!said) return refuse(note_until_ms, true, outdated);
+  // A server may answer less than was asked for, but from where that began (RFC 9110 §15.3.7).
+  auto asked = http::first_range(range_);
+  if (asked && asked->first && said->range.first != *asked->first) return refuse(note_until_ms, true, outdated);
   uint64_t size = *said->size;
   http::ResponseHead whole = as_whole(response, size);
   Ruled ruled(rules_.ttl.match(path_, whole), whole);

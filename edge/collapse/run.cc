@@ -18,7 +18,7 @@ Run::~Run() {
   abort();
 }
 
-bool Run::plan(uint64_t first, uint64_t end) {
+bool Run::plan(uint64_t first, uint64_t end, const Run* before) {
   uint64_t number = Parts::number_of(first);
   if (!begin(number, true)) return false;
   end = parts_->round_up(end);
@@ -29,13 +29,15 @@ bool Run::plan(uint64_t first, uint64_t end) {
   }
   position_ = number * Parts::fragment_bytes;
   end_ = end;
+  if (before) take_up(*before);
+  begun_at_ = position_;
   range_ = fmt::format("bytes={}-{}", position_, end_ - 1);
   demand_ = std::min(parts_->round_up(first + ahead_bytes), end_);
   return true;
 }
 
 bool Run::expect(uint64_t first, uint64_t end) {
-  position_ = first;
+  position_ = begun_at_ = first;
   end_ = end;
   uint64_t number = (first + Parts::fragment_bytes - 1) / Parts::fragment_bytes;
   if (number * Parts::fragment_bytes >= end || !begin(number, false)) return false;
@@ -59,6 +61,19 @@ bool Run::begin(uint64_t number, bool insist) {
   return true;
 }
 
+// What an earlier answer brought of the same fragment of the same version.
+void Run::take_up(const Run& before) {
+  if (!before.ended_.load(std::memory_order_acquire) || !before.left_) return;
+  if (before.number_ != number_ || before.parts_ != parts_ || content_->windowed()) return;
+  Body bytes;
+  before.left_->copy_all(bytes);
+  for (const Segment& s : bytes) {
+    if (s.file || !store_->reserve(content_->charge(), content_->cost_of(s.bytes))) return;
+    position_ += s.bytes.size;
+    content_->append(s.bytes);
+  }
+}
+
 void Run::add_fields(http::Fields& out) {
   out.add("Range", range_);
   out.add("If-Range", parts_->validator());
@@ -67,6 +82,7 @@ void Run::add_fields(http::Fields& out) {
 bool Run::head(const http::ResponseHead& response) {
   auto brought = parts_->brought_by(response);
   if (brought && brought->first == position_ && brought->length <= end_ - position_) {
+    shortened_ = brought->length < end_ - position_;
     end_ = brought->first + brought->length;
     return true;
   }
@@ -120,6 +136,8 @@ void Run::complete_fragment(Slice last) {
 
 bool Run::finish() {
   bool whole = !over_ && position_ == end_ && !content_;
+  if (!over_ && position_ == end_ && content_) parts_->note_trouble(true);
+  if (whole && !shortened_ && !range_.empty() && begun_at_ == Parts::round_down(begun_at_)) parts_->note_trouble(false);
   abort();
   return whole;
 }
@@ -129,6 +147,9 @@ void Run::abort() {
   std::shared_ptr<Content> broken = std::move(content_);
   if (!broken) return;
   store_->drop_fragment(parts_->key(number_), *broken);
+  if (!broken->windowed()) left_ = broken;
+  brought_ = position_ - begun_at_;
+  ended_.store(true, std::memory_order_release);
   broken->fail();
 }
 

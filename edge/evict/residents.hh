@@ -23,6 +23,9 @@ class Residents {
   void forget(Resident& r);  // nothing, when it isn't in
   void touch(Resident& r) {
     r.hits.store(r.hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    keep(r);
+  }
+  void keep(Resident& r) {  // it is of use, to a request that was counted before
     uint8_t uses = r.uses.load(std::memory_order_relaxed);
     if (uses < Resident::most_uses) r.uses.store(uses + 1, std::memory_order_relaxed);
     if (reorders_.load(std::memory_order_relaxed)) reorder(r);

@@ -4,6 +4,7 @@
 #include "edge/collapse/fill.hh"
 #include "edge/collapse/run.hh"
 #include "edge/device.hh"
+#include "edge/encodings.hh"
 #include "edge/memory.hh"
 
 namespace portolan::edge {
@@ -203,6 +204,13 @@ bool drop_for_fetch(http::FieldId id) {
     default:
       return false;
   }
+}
+
+bool range_is_void(const http::RequestHead& request, const Object& object) {
+  auto condition = request.fields.find(http::FieldId::if_range);
+  auto size = object.content_length();
+  if (!condition || !size || !object.encodings() || http::parse_etag(*condition)) return false;
+  return object.encodings()->may_code(request.fields, *size);
 }
 
 bool not_modified(const http::RequestHead& request, const Object& object) {

@@ -203,6 +203,16 @@ class Cache {
   // which passed untouched, said more to its server than a fetch for the same key may.
   std::unique_ptr<Writer> adopt(const RequestView& request, const http::ResponseHead& response, int64_t request_ms,
                                 int64_t response_ms);
+  // Of an answer that passes by the cache, to a GET or HEAD: its fields as rules and compression have them. Set-Cookie goes
+  // where a rule takes it off; the rest is as for a GET that may be answered from the store, if its answer would be stored.
+  // False: they stay as they are. Views into the answer, and into what lives as long as the cache.
+  bool dress(const RequestView& request, const http::ResponseHead& answer, http::Fields& dressed) const;
+  bool dresses() const;  // false: never
+  // A part that passes by and isn't to be given: as range_is_void(). The whole is to be asked for.
+  bool splices(const http::RequestHead& request, const http::ResponseHead& answer) const;
+  // For a request that passed by and was answered with an error, or not at all: what is stored and stands in (RFC 5861 §4).
+  // Null: nothing.
+  ObjectRef stand_in(const RequestView& request, Object::StandIn in_place_of);
   // Takes a new configuration; objects stay as far as memory allows. A change of what is in the key
   // makes the old objects unreachable; they age out.
   void reconfigure(const CacheConfig& config);
@@ -246,6 +256,10 @@ std::optional<std::string> accepted_encodings(const http::Fields& request);
 // True when the client's own conditionals (If-None-Match, else If-Modified-Since; RFC 9110 §13.2.2)
 // hold for a stored object: answer 304 with its fields.
 bool not_modified(const http::RequestHead& request, const Object& object);
+
+// A Range that isn't to be heeded: its If-Range is a date, which plain and coded bytes share, and the client may have got
+// either for a GET of this object (RFC 9110 §13.1.5).
+bool range_is_void(const http::RequestHead& request, const Object& object);
 
 // RFC 9211: the value this cache appends to Cache-Status.
 struct StatusNote {

@@ -118,7 +118,19 @@ std::shared_ptr<Encodings> Encodings::of(const Rules& rules, const http::Respons
   if (no_transform(fields) || has_digest(fields)) return nullptr;
   auto encodings = std::make_shared<Encodings>();
   if (before) encodings->bodies_ = before->bodies_;
+  const CompressConfig& config = rules.config.compress;
+  for (Coding c : config.codings) encodings->codings_ |= static_cast<uint8_t>(1u << static_cast<unsigned>(c));
+  encodings->least_ = config.min_bytes;
+  encodings->most_ = config.max_bytes;
   return encodings;
+}
+
+bool Encodings::may_code(const http::Fields& request, uint64_t size) const {
+  if (size < least_ || size > most_) return false;
+  http::AcceptedCodings accepted(request);
+  for (Coding c : {Coding::gzip, Coding::br, Coding::zstd})
+    if ((codings_ >> static_cast<unsigned>(c) & 1) != 0 && accepted.takes(c)) return true;
+  return false;
 }
 
 const ObjectRef* Encodings::ready(Coding coding) const {
@@ -144,6 +156,7 @@ std::shared_ptr<Content> Encodings::body(Coding coding, const ObjectRef& plain, 
   std::lock_guard lock(bodies_->mutex);
   if (bodies_->made[i]) return bodies_->made[i];
   const Content& bytes = *plain->content();
+  if (plain->parts()) return nullptr;
   if (!work.executor || !plain->complete() || bytes.windowed() || bytes.trailers().size() > 0) return nullptr;
   if (bytes.size() < work.least || bytes.size() > work.most || work.now_ms < bodies_->not_before_ms[i]) return nullptr;
   auto content = std::make_shared<Content>(bytes.ledger());

@@ -5,7 +5,8 @@
 //
 // A coded answer is the plain one with Content-Encoding and a weak tag, as its bytes aren't those of the plain one and may
 // be others after a purge (RFC 9110 §8.8.1): weak comparison then finds all of them the same, which is what conditionals
-// ask. Ranges are of the plain one only.
+// ask. Ranges are of the plain one only, and none is given to who names its version by a date, which all of them share.
+// Objects in fragments are never coded, but know what of them could be: stored whole they are.
 #include <array>
 #include <atomic>
 #include <functional>
@@ -34,6 +35,9 @@ class Encodings {
   static std::shared_ptr<Encodings> of(const Rules& rules, const http::ResponseHead& response,
                                        const Encodings* before = nullptr);
 
+  // A client that asks so may be given one of them, or have been: of a body of `size` bytes, plain.
+  bool may_code(const http::Fields& request, uint64_t size) const;
+
   struct Work {
     Executor* executor = nullptr;  // null: nothing is made
     Reserve reserve;
@@ -56,6 +60,8 @@ class Encodings {
   };
   std::shared_ptr<Content> body(http::Coding coding, const ObjectRef& plain, const Work& work);
 
+  uint8_t codings_ = 0;  // a bit each
+  uint64_t least_ = 0, most_ = 0;
   std::shared_ptr<Bodies> bodies_ = std::make_shared<Bodies>();
   std::mutex mutex_;
   std::array<std::atomic<bool>, http::coding_count> ready_{};

@@ -109,7 +109,8 @@ Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_m
   auto length = length_of(response);
   if (length && *length > rules_.config.max_object_bytes) {
     if (rules_.config.fragments && range_.empty() && may_come_in_parts(response))
-      if (auto verdict = keep_parts(ruled.sent(), fresh, {0, *length}, response_ms)) return *verdict;
+      if (auto verdict = keep_parts(ruled.sent(), fresh, {0, *length}, response_ms, Encodings::of(rules_, response)))
+        return *verdict;
     store_->counters().too_large.fetch_add(1, std::memory_order_relaxed);
     return let_pass(response, fresh, response_ms, false);
   }

@@ -48,7 +48,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
   // Of an answer to a fetch that asked for a range.
   Writer::Verdict take_part(const http::ResponseHead& response, int64_t request_ms, int64_t response_ms);
   std::optional<Writer::Verdict> keep_parts(const http::ResponseHead& whole, const Freshness& freshness,
-                                            const http::ByteRange& brought, int64_t response_ms);
+                                            const http::ByteRange& brought, int64_t response_ms,
+                                            std::shared_ptr<Encodings> encodings);
   Writer::Verdict refuse(int64_t note_until_ms, bool only_ranges, bool ends_stale = false);
   // An answer that isn't stored but speaks of what is there makes the stored one useless, unless that is fresh still or the
   // answer is one client's own: no request takes from others what is good.

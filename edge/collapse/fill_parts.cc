@@ -53,10 +53,11 @@ Writer::Verdict Fill::take_part(const http::ResponseHead& response, int64_t requ
   Freshness fresh = freshness(rules_, ruled.counts(), request_ms, response_ms);
   ruled.settle(fresh);
   if (!storable(rules_, facts_, ruled.counts(), fresh).store) return refuse(note_until_ms, false, outdated);
+  auto encodings = Encodings::of(rules_, whole);
   if (said->range.length == size && size <= rules_.config.max_object_bytes)
-    return keep(ruled.sent(), fresh, response_ms, Encodings::of(rules_, whole));
+    return keep(ruled.sent(), fresh, response_ms, std::move(encodings));
   if (!strong_validator(whole.fields)) return refuse(note_until_ms, true, outdated);
-  if (auto verdict = keep_parts(ruled.sent(), fresh, said->range, response_ms)) return *verdict;
+  if (auto verdict = keep_parts(ruled.sent(), fresh, said->range, response_ms, std::move(encodings))) return *verdict;
   return refuse(0, true);
 }
 
@@ -76,7 +77,8 @@ Writer::Verdict Fill::refuse(int64_t note_until_ms, bool only_ranges, bool ends_
 
 // The head is stored at once: with it others find the parts. nullopt: no room, and nothing was done.
 std::optional<Writer::Verdict> Fill::keep_parts(const http::ResponseHead& whole, const Freshness& fresh,
-                                                const http::ByteRange& brought, int64_t response_ms) {
+                                                const http::ByteRange& brought, int64_t response_ms,
+                                                std::shared_ptr<Encodings> encodings) {
   auto validator = strong_validator(whole.fields);
   if (!validator) return std::nullopt;
   std::string names = vary_names(whole.fields).value_or(std::string{});
@@ -85,7 +87,8 @@ std::optional<Writer::Verdict> Fill::keep_parts(const http::ResponseHead& whole,
   auto parts = std::make_shared<Parts>(store_, sequence_, whole.content_length, *validator);
   auto run = std::make_shared<Run>(store_, parts);
   if (!run->expect(brought.first, brought.first + brought.length)) return std::nullopt;
-  ObjectRef object = ObjectBuilder::make(whole, fresh, content_, sequence_, origin_, nullptr, rules_.config.keep_tags);
+  ObjectRef object =
+      ObjectBuilder::make(whole, fresh, content_, sequence_, origin_, std::move(encodings), rules_.config.keep_tags);
   if (!reserve_head(*object, names.size() + values.size())) return std::nullopt;
   content_->set_parts(std::move(parts));
   bool announced = store_->announce(*this, object, names, values);

@@ -115,7 +115,7 @@ void Cached::prepare(const edge::Object& object) {
 }
 
 void Cached::prepare_range(const edge::Object& object) {
-  if (!request_.fields.may_have(FieldId::range)) return;
+  if (!request_.fields.may_have(FieldId::range) || edge::range_is_void(request_, object)) return;
   std::optional<std::string_view> etag;
   if (!object.etag().empty()) etag = object.etag();
   std::optional<int64_t> date;

@@ -139,6 +139,31 @@ TEST_F(EncodingsTest, RangesAreOfThePlainBytes) {
   EXPECT_EQ(later.submitted, 0);
 }
 
+// A date names plain and coded bytes alike: who resumes by it gets no part of what may be other bytes than it has.
+TEST_F(EncodingsTest, NoRangeByADateForWhoMayHaveACodedOne) {
+  const std::string old = date(start_ms - 864'000'000);
+  Pairs fields = {{"Cache-Control", "max-age=60"}, {"Content-Type", "text/plain"}, {"Last-Modified", old}};
+  store(cache, "/a", fields, plain);
+  store(cache, "/small", fields, "few");
+  fields[1].second = "image/png";
+  store(cache, "/image", fields, plain);
+  auto is_void = [&](const char* path, const char* encoding, const std::string& condition) {
+    Pairs asked = {{"Range", "bytes=1-2"}};
+    if (*encoding) asked.emplace_back("Accept-Encoding", encoding);
+    if (!condition.empty()) asked.emplace_back("If-Range", condition);
+    Request request(path, asked);
+    return range_is_void(request.head, *cache.find(request.at(start_ms)).object);
+  };
+  EXPECT_TRUE(is_void("/a", "gzip", old));
+  EXPECT_TRUE(is_void("/a", "deflate, br;q=0.1", old));
+  EXPECT_FALSE(is_void("/a", "gzip", "\"1\"")) << "a tag is of one alone";
+  EXPECT_FALSE(is_void("/a", "gzip", ""));
+  EXPECT_FALSE(is_void("/a", "", old));
+  EXPECT_FALSE(is_void("/a", "identity", old));
+  EXPECT_FALSE(is_void("/small", "gzip", old));
+  EXPECT_FALSE(is_void("/image", "gzip", old));
+}
+
 TEST_F(EncodingsTest, WhoWantsNothingTransformedGetsThePlainBytes) {  // RFC 9111 §5.2.1.6
   store(cache, "/a", text, plain);
   EXPECT_EQ(coding(hit({{"Accept-Encoding", "gzip"}, {"Cache-Control", "no-transform"}})), "");

@@ -137,6 +137,19 @@ std::unique_ptr<Writer> Cache::adopt(const RequestView& request, const http::Res
   return store_->adopt(request, response, request_ms, response_ms);
 }
 
+bool Cache::dresses() const {
+  return store_->dresses();
+}
+bool Cache::dress(const RequestView& request, const http::ResponseHead& answer, http::Fields& dressed) const {
+  return store_->dress(request, answer, dressed);
+}
+bool Cache::splices(const http::RequestHead& request, const http::ResponseHead& answer) const {
+  return store_->splices(request, answer);
+}
+ObjectRef Cache::stand_in(const RequestView& request, Object::StandIn in_place_of) {
+  return store_->stand_in(request, in_place_of);
+}
+
 void Cache::reconfigure(const CacheConfig& config) {
   store_->reconfigure(config);
 }

@@ -4,8 +4,8 @@
 // hundred nanoseconds.
 //
 // A request's way:   Lookup l = cache.find({head, scheme, authority, now});
-//   bypass               forward untouched, store nothing. For an unsafe method call invalidate() with the response,
-//                        then adopt().
+//   bypass               forward untouched, store nothing; dress() the answer. For an unsafe method call invalidate() with
+//                        the response, then adopt(). Where no server answers well, stand_in().
 //   hit                  answer from l.object: evaluate conditionals and ranges, `Reader reader(l.object)`. With a
 //                        writer it is stale: start a fetch that owns it and that nobody follows (RFC 5861 §3).
 //   miss                 start a fetch that owns l.writer; the exchange itself follows l.reader like anybody else.
@@ -80,6 +80,7 @@ struct Lookup {
   std::unique_ptr<Reader> reader;  // miss, stale, follow
   bool loading = false;            // follow: the disk is asked, and whoever waits looks again
   const char* detail = nullptr;    // a token for Cache-Status: "cookie", "range", …
+  bool stands_in = false;          // stale: the object answers, in place of an error (stand_in())
   bool eligible = false;           // it may be cached, whatever came of it: only what withholds() allows goes on
 };
 

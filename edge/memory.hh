@@ -152,6 +152,10 @@ class Store : public std::enable_shared_from_this<Store> {
   void invalidate(const RequestView& request, const http::ResponseHead& response);
   std::unique_ptr<Writer> adopt(const RequestView& request, const http::ResponseHead& response, int64_t request_ms,
                                 int64_t response_ms);
+  bool dress(const RequestView& request, const http::ResponseHead& answer, http::Fields& dressed) const;
+  bool dresses() const;
+  bool splices(const http::RequestHead& request, const http::ResponseHead& answer) const;
+  ObjectRef stand_in(const RequestView& request, Object::StandIn in_place_of);
   void reconfigure(const CacheConfig& config);
   Stats stats() const;
   Inspection inspect(const RequestView& request);

@@ -37,6 +37,7 @@ class Ruled {
 
   const http::ResponseHead& counts() const { return changed_ ? counts_ : response_; }
   const http::ResponseHead& sent() const { return dressed_ || cookieless_ ? sent_ : response_; }
+  bool cookieless() const { return cookieless_; }  // sent() has lost its Set-Cookie
   // Completes what was computed of counts(). A rule's time runs from the receipt, however old the answer came.
   void settle(Freshness& freshness) const;
 

@@ -161,6 +161,7 @@ OriginRequest::Ask Exchange::ask(const Cluster& cluster, bool for_cache, const e
   filter.authority = head_->authority;
   filter.framing = head_->framing;
   filter.content_length = head_->content_length;
+  filter.whole = whole_;
   if (admission_) admission_->prepare(filter);
   if (!snapshot_->user_headers.empty()) filter.user_headers = &snapshot_->user_headers;
   if (cache_) tell_cached(filter);
@@ -237,14 +238,18 @@ Exchange::Next Exchange::connect() {
       again(bypass_cache_ ? at_choose : at_lookup);
       return Next::more;
     case Source::Head::failed:
+      if (stands_in(0)) return Next::more;
       only_if_cached_ = cached_ && cached_->may_not_fetch();
       return answer_error(source_->failure_status());
     case Source::Head::ready:
       break;
   }
+  if (stands_in(head.status) || asks_whole()) return Next::more;
   if (head.status == 101) return open_tunnel(head);
   // To an extended CONNECT a 2xx would mean that there is a tunnel.
   if (head_ && head_->http2 && !head_->upgrade.empty() && head.status / 100 == 2) return answer_error(502);
+  http::Fields dressed;
+  dress(head, dressed);
   send_head(head);
   return Next::more;
 }

@@ -98,6 +98,12 @@ class Exchange final : public Recycled, public Cached::Fetcher {
   std::unique_ptr<Fetch> make_fetch(std::unique_ptr<edge::Writer> writer, std::shared_ptr<FetchNote> note);
   void validate_beside(std::unique_ptr<edge::Writer> writer);
   void note_unsafe(const Answer& answer);
+  // Of an answer that passes by the cache. `dressed`: where its fields are, where they are changed.
+  void dress(Answer& head, http::Fields& dressed);
+  // An error passes by the cache, or none came (0), and something stored stands in for it: that is the answer now.
+  bool stands_in(int status);
+  // A part passes by that isn't to be given (edge::Cache::splices): the whole is asked for now.
+  bool asks_whole();
   void feed_adopted(const Body& part, Source::Flow flow);
   void log();
   std::string_view grpc_result() const;
@@ -125,6 +131,7 @@ class Exchange final : public Recycled, public Cached::Fetcher {
   int lookups_ = 0;
   bool asked_disk_ = false;
   bool let_down_ = false;        // what it followed broke
+  bool whole_ = false;           // servers don't learn of its Range
   bool only_if_cached_ = false;  // nor is anybody asked
   const char* bypass_detail_ = nullptr;
   edge::Forward forward_ = edge::Forward::none;

@@ -106,6 +106,46 @@ std::unique_ptr<Fetch> Exchange::make_fetch(std::unique_ptr<edge::Writer> writer
                                  std::move(note));
 }
 
+// Who goes by a rule of `cache_bypass` gets what the server says.
+void Exchange::dress(Answer& head, http::Fields& dressed) {
+  if (!cache_ || cached_ || !head_ || !cache_->dresses()) return;
+  const http::ResponseHead* answer = source_->response();
+  if (!answer || (route_->cache_bypass && bypasses_cache(*route_->cache_bypass, *head_))) return;
+  if (cache_->dress(cache_view(), *answer, dressed)) head.fields = &dressed;
+}
+
+bool Exchange::stands_in(int status) {
+  if (!eligible_ || cached_ || (status == 0 ? !source_->upload() : !source_->response())) return false;
+  const bool failed = status == 500 || status == 502 || status == 503 || status == 504;
+  if (status != 0 && !failed) return false;
+  using StandIn = edge::Object::StandIn;
+  edge::Lookup found;
+  found.object = cache_->stand_in(cache_view(), status == 0 ? StandIn::unreachable : StandIn::error);
+  if (!found.object) return false;
+  found.outcome = edge::Outcome::stale;
+  found.forward = forward_;
+  found.stands_in = true;
+  auto note = std::make_shared<FetchNote>();
+  note->server = source_->server();
+  note->server_id = source_->server_id();
+  note->tries = source_->tries();
+  note->status = status;
+  auto source =
+      std::make_unique<Cached>(proxy_.worker(), downstream_, *this, *head_, std::move(found), snapshot_->node, note);
+  cached_ = source.get();
+  answer(std::move(source));
+  return true;
+}
+
+bool Exchange::asks_whole() {
+  if (!cache_ || cached_ || !head_ || whole_ || !source_->response()) return false;
+  if (!cache_->splices(*head_, *source_->response())) return false;
+  whole_ = true;
+  source_.reset();
+  again(at_choose);
+  return true;
+}
+
 // RFC 9111 §4.4: a successful unsafe request makes what is stored of its target useless, whichever route its readers take;
 // to a POST the answer may be what is to be stored of it.
 void Exchange::note_unsafe(const Answer& head) {

@@ -192,6 +192,7 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
   for (const http::Field& f : head.fields) {
     if (replaced_for_server(f.id) || http::is_hop_by_hop(f, connection)) continue;
     if (filter.for_cache && edge::drop_for_fetch(f.id)) continue;
+    if (filter.whole && (f.id == FieldId::range || f.id == FieldId::if_range)) continue;
     if (filter.cache && filter.cache->withholds(f)) continue;
     if (filter.replace_cookie && f.id == FieldId::cookie) continue;
     if (!filter.pass_authorization && f.id == FieldId::authorization) continue;

@@ -38,6 +38,7 @@ struct RequestFilter {
   std::string_view target;     // instead of the request's own, when not empty
   http::Framing framing = http::Framing::none;
   uint64_t content_length = 0;
+  bool whole = false;                          // no Range passes, nor what goes with it
   bool for_cache = false;                      // leave out what edge::drop_for_fetch says
   std::optional<std::string> accept_encoding;  // for the cache: in place of the client's
   const edge::Cache* cache = nullptr;          // which the request may be cached by: what it withholds doesn't pass

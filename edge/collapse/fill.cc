@@ -102,10 +102,17 @@ Writer::Verdict Fill::head(const http::ResponseHead& response, int64_t request_m
   Ruled ruled(rules_.ttl.match(path_, response), response);
   Freshness fresh = freshness(rules_, ruled.counts(), request_ms, response_ms);
   ruled.settle(fresh);
+  // What isn't stored is as the server says it, but for what a rule keeps from all.
+  http::ResponseHead bare;
+  if (ruled.cookieless()) {
+    bare = response;
+    bare.fields.remove(http::FieldId::set_cookie);
+  }
+  const http::ResponseHead& passing = ruled.cookieless() ? bare : response;
   // Whoever makes the origin fail, with a request that asks past the store, doesn't take from others what is still good.
   if (stale_ && response.status >= 500 && stale_->fresh(response_ms) && !stale_->freshness().no_cache)
-    return let_pass(response, fresh, response_ms, true);
-  if (!storable(rules_, facts_, ruled.counts(), fresh).store) return let_pass(response, fresh, response_ms, false);
+    return let_pass(passing, fresh, response_ms, true);
+  if (!storable(rules_, facts_, ruled.counts(), fresh).store) return let_pass(passing, fresh, response_ms, false);
   auto length = length_of(response);
   if (length && *length > rules_.config.max_object_bytes) {
     if (rules_.config.fragments && range_.empty() && may_come_in_parts(response))

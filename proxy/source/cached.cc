@@ -26,7 +26,8 @@ Cached::Cached(loop::Worker& worker, loop::Runnable& waiter, Fetcher& fetcher, c
       detail_(lookup.detail),
       node_(node),
       note_(std::move(note)),
-      followed_(std::move(lookup.reader)) {
+      followed_(std::move(lookup.reader)),
+      stands_in_(lookup.stands_in) {
   if (!followed_) own_.emplace(std::move(lookup.object));
   if (note_) note_->asker = waker();
 }
@@ -67,7 +68,7 @@ Source::Head Cached::head(Answer& answer) {
   answer.content_range = content_range_;
   answer.length = length_;
   int64_t age = object_->age_s(worker_.wall_ms());
-  if (outcome_ == edge::Outcome::hit || reader().validated() || reader().stale_on_error() || age > 0)
+  if (outcome_ == edge::Outcome::hit || reader().validated() || reader().stale_on_error() || stands_in_ || age > 0)
     answer.age_s = age;
   return Head::ready;
 }
@@ -223,8 +224,8 @@ Text Cached::cache_status() const {
     note.forward = edge::Forward::partial;
   }
   if (object_) {
-    bool stands_in = reader().stale_on_error();
-    note.stored = note.outcome != edge::Outcome::hit && object_->stored() && !stands_in;
+    bool stands_in = stands_in_ || reader().stale_on_error();
+    note.stored = note.outcome != edge::Outcome::hit && object_->stored() && !stands_in && !reader().dropped();
     if (stands_in) note.detail = "stale-on-error";
     if (outcome_ == edge::Outcome::hit || note.stored || stands_in) note.ttl_s = object_->ttl_s(worker_.wall_ms());
   }

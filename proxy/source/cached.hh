@@ -73,7 +73,8 @@ class Cached final : public Source, public Recycled {
   mutable std::optional<edge::Reader> own_;   // of a stored object
   std::unique_ptr<edge::Reader> followed_;    // of a fetch
   std::unique_ptr<edge::PartsReader> parts_;  // of an object in fragments, beside one of them
-  bool partial_ = false;                      // something of what was asked for had to be fetched
+  bool partial_ = false;                      // something of what was asked for has to be fetched
+  const bool stands_in_;
   bool prepared_ = false;
   bool bodyless_ = false;  // 304, 416
   int status_ = 0;

@@ -184,6 +184,26 @@ TEST(Stale, ErrorsDontStandInUnasked) {
   EXPECT_FALSE(object->may_stand_in(Object::StandIn::unreachable, start_ms + 11 * second));
 }
 
+TEST(Stale, StandsInForWhoPassesByUnlessPurgedMeanwhile) {
+  Cache cache(config(), 1);
+  store(cache, "/a", {{"Cache-Control", "max-age=10, stale-if-error=600"}}, "old");
+  const int64_t now = start_ms + 15'000;
+  Request head("/a", {}, "HEAD"), no_store("/a", {{"Cache-Control", "no-store"}}), cookie("/a", {{"Cookie", "id=1"}});
+  auto stand_in = [&](const Request& r, int64_t at) { return cache.stand_in(r.at(at), Object::StandIn::error); };
+  Lookup lookup = cache.find(head.at(now));
+  EXPECT_EQ(lookup.outcome, Outcome::bypass);
+  EXPECT_TRUE(lookup.eligible);
+  EXPECT_TRUE(stand_in(head, now));
+  EXPECT_TRUE(stand_in(no_store, now));
+  EXPECT_FALSE(stand_in(cookie, now));
+  EXPECT_FALSE(stand_in(Request("/b"), now));
+  EXPECT_FALSE(stand_in(head, start_ms + 700'000));
+  ASSERT_TRUE(cache.purge(Purge{PurgeKind::url, "http://example.com/a", true}, now));
+  EXPECT_TRUE(stand_in(head, now));
+  ASSERT_TRUE(cache.purge(Purge{PurgeKind::url, "http://example.com/a", false}, now));
+  EXPECT_FALSE(stand_in(head, now));
+}
+
 TEST(Stale, ImmutableNeedsNoReload) {
   Cache cache(config(), 1);
   store(cache, "/a", {{"Cache-Control", "max-age=10, immutable"}}, "body");

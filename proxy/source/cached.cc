@@ -1,5 +1,7 @@
 #include "proxy/source/cached.hh"
 
+#include <algorithm>
+
 #include "core/http/semantics.hh"
 
 namespace portolan::proxy {
@@ -58,8 +60,10 @@ Source::Head Cached::head(Answer& answer) {
   object_ = reader().object();
   if (!object_) return Head::failed;
   if (!prepared_) prepare(*object_);
-  if (parts_ && !bodyless_ && request_.method != http::Method::head)
+  if (parts_ && !bodyless_ && request_.method != http::Method::head) {
     if (Head head = await_part(); head != Head::ready) return head;
+    partial_ = partial_ || (outcome_ == edge::Outcome::hit && lacks_some());
+  }
   answer.status = status_;
   answer.reason = http::reason_phrase(status_);
   if (status_ == object_->status()) answer.reason = object_->reason();
@@ -91,6 +95,14 @@ Source::Head Cached::await_part() {
         break;
     }
   }
+}
+
+bool Cached::lacks_some() const {
+  if (several_) {
+    const auto& ranges = several_->body.ranges();
+    return !std::all_of(ranges.begin(), ranges.end(), [this](auto& r) { return parts_->has(r.first, r.length); });
+  }
+  return !parts_->has(first_, *length_);
 }
 
 bool Cached::fetch_part() {
@@ -134,6 +146,7 @@ void Cached::prepare_range(const edge::Object& object) {
     status_ = 206;
     content_range_ = http::content_range(set.ranges[0], size);
     select(set.ranges[0]);
+    first_ = set.ranges[0].first;
     length_ = set.ranges[0].length;
   } else if (object.complete()) {  // of one that still grows, nobody should wait here for the end to send the beginning
     status_ = 206;

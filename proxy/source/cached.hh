@@ -53,6 +53,7 @@ class Cached final : public Source, public Recycled {
   };
   void prepare(const edge::Object& object);
   void prepare_range(const edge::Object& object);
+  bool lacks_some() const;  // of what is asked for
   Flow proceed_range(Body& out, uint64_t most);
   void select(const http::ByteRange& range);
   Head await_part();
@@ -78,6 +79,7 @@ class Cached final : public Source, public Recycled {
   bool prepared_ = false;
   bool bodyless_ = false;  // 304, 416
   int status_ = 0;
+  uint64_t first_ = 0;  // of the one range
   std::optional<uint64_t> length_;
   std::string content_range_;
   std::unique_ptr<Several> several_;

@@ -157,6 +157,84 @@ TEST_F(PartsScenario, AnAnswerThatIgnoresTheRangeServesIt) {
   EXPECT_EQ(part.body, bytes_of(10, 10));
 }
 
+// RFC 9110 §15.3.7: a server may send less than it is asked for.
+TEST_F(PartsScenario, AServerOfShortPartsServesRangesAndTheWhole) {
+  size = mib + 200'000;
+  const uint64_t most = 64 << 10;
+  auto client = w.client();
+  auto server = begin(client);
+  client.asks("GET /big", "Range: bytes=1148576-1148585\r\n");
+  EXPECT_EQ(server.receives().field("Range"), "bytes=1048576-1248575");
+  answers(server, mib, most);
+  EXPECT_EQ(server.receives().field("Range"), "bytes=1114112-1248575");
+  answers(server, mib + most, most);
+  Message part = client.gets();
+  EXPECT_EQ(part.field("Content-Range"), "bytes 1148576-1148585/1248576");
+  EXPECT_EQ(part.body, bytes_of(mib + 100'000, 10));
+  fetched();
+  for (int round = 0; round < 2; ++round) {
+    client.asks("GET /big");
+    Message asked = server.receives();
+    EXPECT_FALSE(asked.has("Range"));
+    server.answers(bytes_of(0, size), "Cache-Control: no-store\r\nETag: \"v1\"\r\n");
+    Message whole = client.gets();
+    EXPECT_EQ(whole.status(), 200);
+    EXPECT_TRUE(whole.body == bytes_of(0, size));
+    EXPECT_EQ(whole.field("Cache-Status"), "edge-1; fwd=partial; fwd-status=200");
+  }
+}
+
+TEST_F(PartsScenario, AServerThatGivesNoMorePartsLeavesTheURLServable) {
+  auto client = w.client();
+  auto server = begin(client);
+  client.asks("GET /big");
+  for (int tries = 0; tries < 2; ++tries) {
+    if (tries > 0) server = w.origin().accepts();
+    EXPECT_EQ(server.receives().field("Range"), "bytes=1048576-" + std::to_string(size - 1));
+    server.answers("no", "Connection: close\r\n", "500 Internal Server Error");
+  }
+  client.gets_head();
+  client.is_cut();
+  auto other = w.client();
+  other.asks("GET /big");
+  server = w.origin().accepts();
+  EXPECT_FALSE(server.receives().has("Range"));
+  server.answers(bytes_of(0, size), "Cache-Control: max-age=60\r\nETag: " + etag + "\r\n");
+  Message whole = other.gets();
+  EXPECT_TRUE(whole.body == bytes_of(0, size));
+}
+
+TEST_F(PartsScenario, AServerOfOtherPartsThanAskedForIsAskedTwice) {
+  auto client = w.client();
+  client.asks("GET /big", "Range: bytes=10-19\r\n");
+  auto server = w.origin().accepts();
+  server.receives();
+  answers(server, 1, mib, "Connection: close\r\n");
+  auto again = w.origin().accepts();
+  EXPECT_EQ(again.receives().field("Range"), "bytes=10-19");
+  answers(again, 11, 10);
+  EXPECT_EQ(client.gets().field("Content-Range"), "bytes 11-20/" + std::to_string(size)) << "as the server said";
+}
+
+// RFC 9211 §2.1: a hit is what isn't forwarded.
+TEST_F(PartsScenario, WhatIsThereInPartIsNoHit) {
+  auto client = w.client();
+  auto server = begin(client);
+  client.asks("GET /big", "Range: bytes=0-2000000\r\n");
+  EXPECT_EQ(server.receives().field("Range"), "bytes=1048576-2097151");
+  Message head = client.gets_head();
+  EXPECT_EQ(head.field("Cache-Status"), "edge-1; fwd=partial; ttl=60; stored");
+  answers(server, mib, mib);
+  EXPECT_TRUE(client.reads(2'000'001) == bytes_of(0, 2'000'001));
+  fetched();
+  EXPECT_EQ(client.get("/big", "Range: bytes=0-2000000\r\n").field("Cache-Status"), "edge-1; hit; ttl=60");
+  EXPECT_EQ(client.get("/big", "Range: bytes=0-1, 2000000-2000009\r\n").field("Cache-Status"), "edge-1; hit; ttl=60");
+  client.asks("GET /big", "Range: bytes=0-1, 3000000-3000009\r\n");
+  server.receives();
+  answers(server, 2 * mib, mib);
+  EXPECT_EQ(client.gets().field("Cache-Status"), "edge-1; fwd=partial; ttl=60; stored");
+}
+
 TEST_F(PartsScenario, AServerThatFailsBeforeAnythingIsSentLeavesTheClientItsOwnWay) {
   auto client = w.client();
   auto server = begin(client);

@@ -234,12 +234,34 @@ void write_request(BlockWriter& out, const http::RequestHead& head, const Reques
 
 namespace {
 
+// What describes the body that a 304 doesn't have; but for what tells caches which one is meant (RFC 9110 §15.4.5).
+bool describes_the_body(const http::Field& f, bool has_etag) {
+  switch (f.id) {
+    case FieldId::content_encoding:
+    case FieldId::content_language:
+    case FieldId::content_type:
+    case FieldId::content_range:
+      return true;
+    case FieldId::last_modified:
+      return has_etag;
+    case FieldId::other:
+      break;
+    default:
+      return false;
+  }
+  for (std::string_view name : {"content-digest", "repr-digest", "digest", "content-md5"})
+    if (http::equal_ignoring_case(f.name, name)) return true;
+  return false;
+}
+
 // True when there was a Date among them.
 bool write_fields(http::BlockHeadWriter& writer, const Answer& answer, const ResponseFilter& filter) {
   bool has_date = false;
   std::string joined;
   std::string_view connection = connection_value(*answer.fields, joined);
+  const bool has_etag = answer.fields->has(FieldId::etag);
   for (const http::Field& f : *answer.fields) {
+    if (answer.validates && describes_the_body(f, has_etag)) continue;
     if (f.id == FieldId::content_length || http::is_hop_by_hop(f, connection)) continue;
     if (f.id == FieldId::age && answer.age_s) continue;
     if (f.id == FieldId::date) has_date = true;

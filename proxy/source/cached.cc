@@ -68,7 +68,8 @@ Source::Head Cached::head(Answer& answer) {
   answer.reason = http::reason_phrase(status_);
   if (status_ == object_->status()) answer.reason = object_->reason();
   answer.fields = several_ ? &several_->fields : &object_->fields();
-  if (!several_) answer.wire = object_->wire();
+  answer.validates = status_ == 304;
+  if (!several_ && !answer.validates) answer.wire = object_->wire();
   answer.content_range = content_range_;
   answer.length = length_;
   int64_t age = object_->age_s(worker_.wall_ms());

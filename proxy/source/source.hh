@@ -21,6 +21,7 @@ struct Answer {
   std::string_view content_range;        // a field to send, when not empty
   std::optional<uint64_t> length;        // of the body; nullopt: it ends when it ends
   std::optional<int64_t> age_s;          // an Age field to send
+  bool validates = false;                // a 304 of a stored answer, whose fields these are: some don't belong there
 };
 
 class Source {

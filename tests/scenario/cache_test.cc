@@ -172,6 +172,38 @@ TEST_F(CacheScenario, AStaleAnswerIsValidated) {
   again.gets_nothing();
 }
 
+TEST_F(CacheScenario, AValidationThatForbidsToStoreSaysSo) {
+  auto client = w.client();
+  auto server = warm(client);
+  fetch(server, client, "/a", "one", "Cache-Control: max-age=1\r\nETag: \"v1\"\r\n");
+  w.advance(2'000);
+  client.asks("GET /a");
+  server.receives();
+  server.sends("HTTP/1.1 304 Not Modified\r\nCache-Control: no-store\r\nETag: \"v1\"\r\n\r\n");
+  EXPECT_EQ(client.gets().field("Cache-Status"), "edge-1; fwd=stale; fwd-status=304");
+}
+
+// RFC 9110 §15.4.5
+TEST_F(CacheScenario, A304SaysNothingOfTheBody) {
+  auto client = w.client();
+  auto server = warm(client);
+  const std::string more =
+      "Content-Type: text/plain\r\nContent-Encoding: gzip\r\nContent-Language: de\r\nContent-Location: /a.txt\r\n"
+      "Vary: Accept-Encoding\r\nContent-Security-Policy: x\r\nLast-Modified: Sun, 01 Jan 2023 00:00:00 GMT\r\n";
+  fetch(server, client, "/a", "one", minute + more, "Accept-Encoding: gzip\r\n");
+  Message same = client.get("/a", "If-None-Match: \"v1\"\r\nAccept-Encoding: gzip\r\n");
+  EXPECT_EQ(same.status(), 304);
+  for (const char* name : {"Content-Type", "Content-Encoding", "Content-Language", "Content-Length", "Last-Modified"})
+    EXPECT_FALSE(same.has(name)) << name;
+  for (const char* name : {"ETag", "Date", "Vary", "Cache-Control", "Content-Location", "Content-Security-Policy"})
+    EXPECT_TRUE(same.has(name)) << name;
+  EXPECT_TRUE(client.get("/a", "Accept-Encoding: gzip\r\n").has("Content-Encoding"));
+  fetch(server, client, "/b", "one", "Cache-Control: max-age=60\r\n" + more, "Accept-Encoding: gzip\r\n");
+  Message dated = client.get("/b", "If-Modified-Since: Sun, 01 Jan 2023 00:00:00 GMT\r\nAccept-Encoding: gzip\r\n");
+  EXPECT_EQ(dated.status(), 304);
+  EXPECT_TRUE(dated.has("Last-Modified"));
+}
+
 TEST_F(CacheScenario, AFailedValidationServesTheStaleAnswerWhereItMay) {
   auto client = w.client();
   auto server = warm(client);

@@ -156,8 +156,12 @@ void Cache::reconfigure(const CacheConfig& config) {
 Stats Cache::stats() const {
   return store_->stats();
 }
-Inspection Cache::inspect(const RequestView& request) const {
-  return store_->inspect(request);
+Inspection Cache::inspect(const RequestView& request, bool read_disk) const {
+  return store_->inspect(request, read_disk);
+}
+
+void Cache::count_bypass() const {
+  store_->counters().bypasses.fetch_add(1, std::memory_order_relaxed);
 }
 std::vector<HotKey> Cache::top(size_t most) const {
   return store_->top(most);

@@ -218,11 +218,15 @@ class Cache {
   // makes the old objects unreachable; they age out.
   void reconfigure(const CacheConfig& config);
   Stats stats() const;
-  // What is there for a request and what would become of it; changes and counts nothing (edge/inspect.hh).
-  Inspection inspect(const RequestView& request) const;
+  // What is there for a request and what would become of it; changes and counts nothing (edge/inspect.hh). With
+  // `read_disk` what memory doesn't have is read there, which waits for the disk: on a thread that may.
+  Inspection inspect(const RequestView& request, bool read_disk = false) const;
+  // A request that may pass the cache by did so without a find(): it counts among the bypasses.
+  void count_bypass() const;
   // The keys of the most requests since they came, in falling order; at most `most_hot_keys`. Looks at every entry.
   std::vector<HotKey> top(size_t most) const;
-  // Their URLs, each once; at most `most_hot_urls`.
+  // The URLs of those that a request could be answered from, each once; at most `most_hot_urls`: stored and not purged,
+  // with a status below 400. Stale ones are among them.
   std::vector<std::string> hot_urls(size_t most) const;
   const std::string& name() const;
 

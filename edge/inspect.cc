@@ -14,20 +14,18 @@ namespace {
 constexpr size_t buckets_a_turn = 256;  // looked at under one hold of a shard's lock
 constexpr int most_walks = 4;           // of a shard whose table grows meanwhile
 
-VariantView view_of(const Variant& variant, const Object& object, const Variant* chosen, int64_t now_ms) {
+VariantView view_of(std::string_view names, std::string_view values, const Object& object, int64_t now_ms) {
   const Freshness& f = object.freshness();
   VariantView v;
-  v.vary = vary_text(variant.names, variant.values);
+  v.vary = vary_text(names, values);
   v.status = object.status();
   v.bytes = object.content_length().value_or(0);
-  v.hits = variant.hits.load(std::memory_order_relaxed);
   v.age_s = object.age_s(now_ms);
   v.ttl_s = object.ttl_s(now_ms);
   v.stale_if_error_s = f.stale_if_error_ms / 1000;
   v.heuristic = f.heuristic;
   v.no_cache = f.no_cache;
   v.must_revalidate = f.must_revalidate;
-  v.chosen = &variant == chosen;
   v.etag = object.etag();
   v.last_modified = object.last_modified();
   return v;
@@ -39,7 +37,8 @@ std::string why_passed(const RequestFacts& facts) {
 }
 
 // Why judge() said what it said.
-std::string why_used(const Object& object, const RequestFacts& facts, Use use, int64_t now_ms) {
+std::string why_used(const Object& object, const RequestFacts& facts, Use use, const RequestView& request) {
+  const int64_t now_ms = request.now_ms;
   const Freshness& f = object.freshness();
   int64_t ttl_s = object.ttl_s(now_ms);
   if (use == Use::serve_and_validate) return fmt::format("stale for {} s, and validated beside (RFC 5861)", -ttl_s);
@@ -47,6 +46,7 @@ std::string why_used(const Object& object, const RequestFacts& facts, Use use, i
     return object.fresh(now_ms) ? fmt::format("fresh for {} s more", ttl_s)
                                 : fmt::format("stale for {} s, which the request's max-stale allows", -ttl_s);
   if (use == Use::validate_request) {
+    if (request.refresh) return "a new answer is asked for";
     if (facts.no_cache) return "the request says no-cache";
     if (facts.max_age_s && object.age_s(now_ms) >= *facts.max_age_s)
       return fmt::format("{} s old, and the request's max-age is {} s", object.age_s(now_ms), *facts.max_age_s);
@@ -57,6 +57,16 @@ std::string why_used(const Object& object, const RequestFacts& facts, Use use, i
   if (f.no_cache) return "the answer says no-cache: it is validated before every use";
   if (f.lifetime_ms == 0) return "the answer gave it no lifetime";
   return fmt::format("stale for {} s", -ttl_s);
+}
+
+// What would become of a request that this fits. True: it is served.
+bool settle(const Object& object, const RequestFacts& facts, const RequestView& request, Inspection& out) {
+  Use use = judge(object, facts, request.now_ms);
+  out.why = why_used(object, facts, use, request);
+  bool serves = use <= Use::serve_and_validate;
+  out.outcome = serves ? Outcome::hit : Outcome::stale;
+  out.forward = serves ? Forward::none : use == Use::validate_stale ? Forward::stale : Forward::request;
+  return serves;
 }
 
 void keep(std::vector<HotKey>& heap, size_t most, HotKey key) {
@@ -88,7 +98,7 @@ const char* name_of(Outcome outcome) {
   return "";
 }
 
-Inspection Store::inspect(const RequestView& request) {
+Inspection Store::inspect(const RequestView& request, bool read_disk) {
   Inspection out;
   const Rules& rules = this->rules();
   RequestFacts facts = examine(rules, request);
@@ -116,7 +126,9 @@ Inspection Store::inspect(const RequestView& request) {
   if (out.outcome == Outcome::hit || out.outcome == Outcome::follow) return out;
   if (out.on_disk && out.outcome == Outcome::miss && out.apart_ms == 0) {
     out.why = "not in memory; most likely it is on the disk, which is read first";
-    return out;
+    if (!read_disk) return out;
+    found = look_on_disk(at, facts, request, out);
+    if (out.outcome == Outcome::hit) return out;
   }
   if (facts.only_if_cached) {
     out.outcome = Outcome::only_if_cached_miss;
@@ -128,6 +140,49 @@ Inspection Store::inspect(const RequestView& request) {
                                                                                  : "no-store");
   }
   return out;
+}
+
+// The shard's lock is held by nobody: this waits for the disk. It follows fetch_from_disk() and take_in() without taking
+// anything in.
+ObjectRef Store::look_on_disk(Place& at, const RequestFacts& facts, const RequestView& request, Inspection& out) {
+  const DiskTier* tier = this->tier();
+  if (!tier) return nullptr;
+  DiskRecord record;
+  read_from_disk(*tier, at.key.key, request.head.fields, record);
+  out.disk_read = true;
+  out.on_disk = false;
+  out.why = "nothing is stored under this key, the disk was asked";
+  if (record.outdated) out.why = "what is on the disk counts no more: others came since, or it was without the cache";
+  if (record.other_values) {
+    out.forward = Forward::vary_miss;
+    out.why = "what the disk has was an answer to other values of the fields in its Vary";
+  }
+  http::ResponseHead head;
+  const std::optional<Saved>& saved = record.saved;
+  if (!saved || (saved->kind != Saved::Kind::whole && saved->kind != Saved::Kind::parts)) return nullptr;
+  head.status = saved->status;
+  head.reason = saved->reason;
+  if (!read_lines(saved->lines, head.fields)) return nullptr;
+  auto content = std::make_shared<Content>(ledger_);
+  content->declare(saved->kind == Saved::Kind::parts ? saved->parts_size : record.found.length);
+  ObjectRef object = ObjectBuilder::restored(*saved, head, content, record.found.sequence, nullptr);
+  PurgeClock::Verdict fate;
+  {
+    std::lock_guard lock(at.shard.mutex);
+    fate = this->fate(at.key.key, *object);
+  }
+  if (fate.how == Purged::hard) {
+    out.why = "what the disk has was purged or invalidated";
+    return nullptr;
+  }
+  if (fate.how == Purged::soft) object = ObjectBuilder::stale_since(object, std::min(fate.at_ms, request.now_ms));
+  out.on_disk = true;
+  VariantView view = view_of(saved->names, saved->values, *object, request.now_ms);
+  view.chosen = view.on_disk = true;
+  out.variants.push_back(std::move(view));
+  settle(*object, facts, request, out);
+  out.why = "on the disk: " + out.why;
+  return object;
 }
 
 // The shard's lock is held; it follows Store::look without changing anything.
@@ -146,16 +201,16 @@ ObjectRef Store::look_into(Entry& entry, const RequestFacts& facts, const Reques
   ObjectRef found = chosen ? as_found(*chosen) : nullptr;
   if (!found) chosen = nullptr;
   for (auto v = entry.variants.rbegin(); v != entry.variants.rend(); ++v)
-    if (ObjectRef object = as_found(**v)) out.variants.push_back(view_of(**v, *object, chosen, request.now_ms));
+    if (ObjectRef object = as_found(**v)) {
+      VariantView view = view_of((*v)->names, (*v)->values, *object, request.now_ms);
+      view.hits = (*v)->hits.load(std::memory_order_relaxed);
+      view.chosen = v->get() == chosen;
+      out.variants.push_back(std::move(view));
+    }
   bool apart = out.apart_ms > 0 && (facts.range || !entry.note->only_ranges);
   bool shared = !facts.authorization && !apart;
   if (chosen) {
-    Use use = judge(*found, facts, request.now_ms);
-    out.why = why_used(*found, facts, use, request.now_ms);
-    bool serves = use <= Use::serve_and_validate;
-    out.outcome = serves ? Outcome::hit : Outcome::stale;
-    out.forward = serves ? Forward::none : use == Use::validate_stale ? Forward::stale : Forward::request;
-    if (serves) return found;
+    if (settle(*found, facts, request, out)) return found;
     const Freshness& f = found->freshness();
     shared = shared && !f.no_cache && f.lifetime_ms != 0;
   } else if (!out.variants.empty()) {
@@ -170,8 +225,15 @@ ObjectRef Store::look_into(Entry& entry, const RequestFacts& facts, const Reques
   return found;
 }
 
+bool Store::is_useful(const Entry& entry) const {
+  return std::any_of(entry.variants.begin(), entry.variants.end(), [&](const auto& v) {
+    return v->object->status() < 400 && fate(entry.key, *v->object).how != Purged::hard;
+  });
+}
+
 // One turn: some buckets under the lock. False when the table grew since the walk began: every entry is elsewhere now.
-bool Store::walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, std::vector<HotKey>& found) {
+bool Store::walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, bool useful,
+                    std::vector<HotKey>& found) {
   std::lock_guard lock(shard.mutex);
   if (bucket == 0) buckets = shard.entries.bucket_count();
   if (buckets != shard.entries.bucket_count()) return false;
@@ -179,6 +241,7 @@ bool Store::walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, 
     for (auto it = shard.entries.begin(bucket); it != shard.entries.end(bucket); ++it) {
       const Entry& e = *it->second;
       if (found.size() >= most && e.requests <= found.front().requests) continue;
+      if (useful && !is_useful(e)) continue;
       HotKey key{e.key, e.requests, 0, e.variants.size(), 0};
       for (const auto& v : e.variants) {
         key.hits += v->hits.load(std::memory_order_relaxed);
@@ -189,24 +252,24 @@ bool Store::walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, 
   return true;
 }
 
-std::vector<HotKey> Store::hottest(Shard& shard, size_t most) {
+std::vector<HotKey> Store::hottest(Shard& shard, size_t most, bool useful) {
   std::vector<HotKey> found;
   for (int walk = 0; walk < most_walks; ++walk) {
     found.clear();
     size_t bucket = 0, buckets = 0;
     bool same = true;
-    do same = walk_on(shard, bucket, buckets, most, found);
+    do same = walk_on(shard, bucket, buckets, most, useful, found);
     while (same && bucket < buckets);
     if (same) break;
   }
   return found;
 }
 
-std::vector<HotKey> Store::hottest(size_t most) {
+std::vector<HotKey> Store::hottest(size_t most, bool useful) {
   std::vector<HotKey> heap;
   if (most == 0) return heap;
   for (auto& shard : shards_)
-    for (HotKey& key : hottest(*shard, most)) keep(heap, most, std::move(key));
+    for (HotKey& key : hottest(*shard, most, useful)) keep(heap, most, std::move(key));
   std::sort(heap.begin(), heap.end(), [](const HotKey& a, const HotKey& b) {
     return a.requests != b.requests ? a.requests > b.requests : a.key < b.key;
   });
@@ -214,7 +277,7 @@ std::vector<HotKey> Store::hottest(size_t most) {
 }
 
 std::vector<HotKey> Store::top(size_t most) {
-  std::vector<HotKey> keys = hottest(std::min(most, most_hot_keys));
+  std::vector<HotKey> keys = hottest(std::min(most, most_hot_keys), false);
   for (HotKey& key : keys) key.key = key_for_people(rules(), key.key);
   return keys;
 }
@@ -223,7 +286,7 @@ std::vector<HotKey> Store::top(size_t most) {
 std::vector<std::string> Store::hot_urls(size_t most) {
   std::vector<std::string> urls;
   std::unordered_set<std::string> seen;
-  for (const HotKey& key : hottest(std::min(most, most_hot_urls)))
+  for (const HotKey& key : hottest(std::min(most, most_hot_urls), true))
     if (std::string url = url_of(key.key); seen.insert(url).second) urls.push_back(std::move(url));
   return urls;
 }

@@ -1,7 +1,7 @@
 #pragma once
 // Looking inside a cache: what is stored for a URL and what would become of a request for it, and which keys are asked
-// for most. It only reads: no order of eviction, no counter and no fetch is touched. Any thread may call it; a shard's
-// lock is held for one entry, or for some hundred of them in a walk.
+// for most. It only reads: no order of eviction, no counter and no fetch is touched, but for the disk's count of reads
+// where that is asked. Any thread may call it; a shard's lock is held for one entry, or for some hundred of them in a walk.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,7 +20,8 @@ struct VariantView {
   int64_t ttl_s = 0;  // freshness left; negative: how long it has been stale
   int64_t stale_if_error_s = 0;
   bool heuristic = false, no_cache = false, must_revalidate = false;
-  bool chosen = false;  // the request's
+  bool chosen = false;   // the request's
+  bool on_disk = false;  // only there: it was read
   std::string etag, last_modified;
 };
 
@@ -30,7 +31,8 @@ struct Inspection {
   Forward forward = Forward::none;
   std::string why;                    // of the outcome, in words
   std::vector<VariantView> variants;  // the newest first
-  bool on_disk = false;               // most likely, what the request asks for
+  bool on_disk = false;               // what the request asks for: most likely, or where it was read, for sure
+  bool disk_read = false;             // the disk was asked: `variants` has what is there, `why` why it is of no use
   size_t fetches = 0;                 // in progress for this key
   int64_t apart_ms = 0;               // for so long its requests don't wait for each other: answers weren't shared
   bool present() const { return !variants.empty() || on_disk || fetches > 0 || apart_ms > 0; }

@@ -23,6 +23,7 @@
 #include "edge/parts.hh"
 #include "edge/purge/purges.hh"
 #include "edge/rules.hh"
+#include "edge/saved.hh"
 
 namespace portolan::edge {
 
@@ -121,8 +122,6 @@ struct DiskTier {
   Executor* executor = nullptr;
   uint32_t store = 0;  // another one for each directory that there has been
 };
-struct Saved;
-
 // What is to be written of a stored object.
 struct Keepsake {
   Shard* shard = nullptr;
@@ -158,7 +157,7 @@ class Store : public std::enable_shared_from_this<Store> {
   ObjectRef stand_in(const RequestView& request, Object::StandIn in_place_of);
   void reconfigure(const CacheConfig& config);
   Stats stats() const;
-  Inspection inspect(const RequestView& request);
+  Inspection inspect(const RequestView& request, bool read_disk);
   std::vector<HotKey> top(size_t most);
   std::vector<std::string> hot_urls(size_t most);
   // Lives as long as the store.
@@ -250,9 +249,13 @@ class Store : public std::enable_shared_from_this<Store> {
 
   // Lock held. What is stored for the request, or null.
   ObjectRef look_into(Entry& entry, const RequestFacts& facts, const RequestView& request, Inspection& out);
-  static std::vector<HotKey> hottest(Shard& shard, size_t most);
-  std::vector<HotKey> hottest(size_t most);
-  static bool walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, std::vector<HotKey>& found);
+  // The same of what memory doesn't have, from the disk; the lock is free.
+  ObjectRef look_on_disk(Place& at, const RequestFacts& facts, const RequestView& request, Inspection& out);
+  // `useful`: only those that a request could be answered from.
+  std::vector<HotKey> hottest(Shard& shard, size_t most, bool useful);
+  std::vector<HotKey> hottest(size_t most, bool useful);
+  bool is_useful(const Entry& entry) const;  // lock held
+  bool walk_on(Shard& shard, size_t& bucket, size_t& buckets, size_t most, bool useful, std::vector<HotKey>& found);
 
   // Whether a request that isn't answered begins a fetch that fills the cache; `stale`: what that would validate, or null.
   static bool may_lead(const Rules& rules, const RequestFacts& facts, bool noted, const Object* stale);
@@ -305,6 +308,16 @@ class Store : public std::enable_shared_from_this<Store> {
   bool outdated(const disk::Found& found, uint64_t since) const {
     return found.sequence < std::max(since, disk_floor_.load(std::memory_order_relaxed));
   }
+  // What the disk has for a request. `saved`: what fits it, views into `found`; or why there is none.
+  struct DiskRecord {
+    disk::Found found;
+    std::optional<Saved> saved;
+    std::string names, values;  // what its answers vary by, and what the request says of that
+    VaryKnown vary;
+    bool outdated = false;      // there is one that counts no more
+    bool other_values = false;  // there is one for other values
+  };
+  void read_from_disk(const DiskTier& tier, std::string_view key, const http::Fields& asked, DiskRecord& out) const;
   void fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, const RequestCopy& asked,
                        const std::shared_ptr<Content>& waiting);
   void take_in(const DiskTier& tier, Shard& shard, KeyHash key, const Saved& saved, disk::Found& found, VaryKnown vary,

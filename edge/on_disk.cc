@@ -3,6 +3,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <tuple>
+
 #include "edge/encodings.hh"
 #include "edge/memory.hh"
 #include "edge/reader.hh"
@@ -281,22 +283,27 @@ std::unique_ptr<Reader> Store::load(Place& at, const Entry* entry, const Request
   return reader;
 }
 
+void Store::read_from_disk(const DiskTier& tier, std::string_view key, const http::Fields& asked,
+                           DiskRecord& out) const {
+  out.saved = read_record(*tier.disk, disk_key(key), key, out.found);
+  out.outdated = out.saved && outdated(out.found, 0);
+  if (out.outdated) out.saved.reset();
+  if (!out.saved || out.saved->kind != Saved::Kind::vary) return;
+  out.names = out.saved->names;
+  out.vary = {digest_of(out.names), out.saved->parts_id};
+  vary_values(out.names, asked, out.values);
+  out.saved = read_record(*tier.disk, disk_key(key, out.names, out.values), key, out.found);
+  out.other_values = !out.saved || out.saved->names != out.names || out.saved->values != out.values;
+  out.outdated = !out.other_values && outdated(out.found, out.vary.since);
+  if (out.other_values || out.outdated) out.saved.reset();
+}
+
 void Store::fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, const RequestCopy& asked,
                             const std::shared_ptr<Content>& waiting) {
-  disk::Found found;
-  std::string names, values;
-  VaryKnown vary;
-  std::optional<Saved> saved = read_record(*tier.disk, disk_key(key.key), key.key, found);
-  if (saved && outdated(found, 0)) saved.reset();
-  if (saved && saved->kind == Saved::Kind::vary) {
-    names = saved->names;
-    vary = {digest_of(names), saved->parts_id};
-    vary_values(names, asked.fields, values);
-    saved = read_record(*tier.disk, disk_key(key.key, names, values), key.key, found);
-    bool other = saved && (saved->names != names || saved->values != values);
-    if (other || outdated(found, vary.since)) saved.reset();
-  }
-  if (saved) take_in(tier, shard, key, *saved, found, vary, *waiting);
+  DiskRecord record;
+  read_from_disk(tier, key.key, asked.fields, record);
+  const auto& [names, values, vary] = std::tie(record.names, record.values, record.vary);
+  if (record.saved) take_in(tier, shard, key, *record.saved, record.found, vary, *waiting);
   {
     std::lock_guard lock(shard.mutex);
     auto load = shard.loads.find(key.hash);

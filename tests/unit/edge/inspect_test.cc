@@ -171,6 +171,27 @@ TEST(Top, UrlsAreEachOnce) {
   EXPECT_EQ(cache.hot_urls(100).size(), 3u);
 }
 
+TEST(Top, UrlsAreOfWhatIsStoredAndGood) {
+  CacheConfig c = config();
+  Cache cache(c, 1);
+  auto put = [&](const std::string& path, const Pairs& fields, int status = 200) {
+    Request request(path);
+    Lookup lookup = cache.find(request.at(start_ms));
+    ASSERT_TRUE(lookup.writer);
+    fill(lookup, Response(fields, status), "x");
+  };
+  const Pairs minute = {{"Cache-Control", "max-age=60"}};
+  put("/good", minute);
+  put("/purged", minute);
+  put("/missing", minute, 404);
+  put("/own", {{"Cache-Control", "no-store"}});
+  Request fetching("/fetching");
+  Lookup under_way = cache.find(fetching.at(start_ms));
+  EXPECT_EQ(cache.top(10).size(), 5u);
+  EXPECT_TRUE(cache.purge(Purge{PurgeKind::prefix, "example.com/purged", false}, start_ms));
+  EXPECT_EQ(cache.hot_urls(10), std::vector<std::string>{url_of("/good")});
+}
+
 TEST(Top, HitsStayWhereAnAnswerIsReplaced) {
   Cache cache(config(), 1);
   store(cache, "/a", {{"Cache-Control", "max-age=60"}}, "x");

@@ -29,12 +29,20 @@ class OnDisk : public testing::Test {
   void start(uint64_t memory = 32 << 20) {
     cache = std::make_unique<Cache>(config(memory, 8 << 20), ++starts);
     cache->keep_purges(directory.path(), "node", files, executor, clock.wall_ms());
+    cache->use_disk(start_disk(), &executor);
+    executor.run();
+  }
+  std::shared_ptr<disk::Disk> start_disk() {
     disk::Config where{directory.path(), store_bytes};
     disk::Tuning tuning;
     tuning.segment_bytes = segment_bytes;
     store = std::make_shared<disk::Disk>(where, files, executor, clock, tuning);
     store->start();
-    cache->use_disk(store, &executor);
+    return store;
+  }
+  void stop_disk() {
+    store->stop();
+    store.reset();
     executor.run();
   }
   void stop() {

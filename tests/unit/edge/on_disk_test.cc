@@ -95,6 +95,63 @@ TEST_F(OnDisk, AnInspectionSaysSoAndReadsNothing) {
   EXPECT_EQ(store->stats().reads, reads);
 }
 
+TEST_F(OnDisk, AnInspectionMayReadWhatIsThere) {
+  Pairs varies = fresh;
+  varies.emplace_back("Vary", "Accept-Language");
+  Pairs tagged = fresh;
+  tagged.emplace_back("Surrogate-Key", "t");
+  put("/v", varies, "deutsch", {{"Accept-Language", "de"}});
+  for (const char* path : {"/a", "/host", "/prefix/b"}) put(path, fresh, "bytes");
+  for (const char* path : {"/tag", "/soft"}) put(path, tagged, "bytes");
+  put("/big", fresh, body_like(1, 5'000'000));
+  restart();
+  auto look = [&](const std::string& path, const Pairs& request = {}) {
+    return cache->inspect(Request(path, request).at(clock.wall_ms()), true);
+  };
+  Inspection a = look("/a");
+  EXPECT_EQ(a.outcome, Outcome::hit);
+  EXPECT_EQ(a.why, "on the disk: fresh for 598 s more");
+  ASSERT_EQ(a.variants.size(), 1u);
+  EXPECT_TRUE(a.on_disk && a.disk_read && a.variants[0].on_disk && a.variants[0].chosen);
+  EXPECT_EQ(a.variants[0].bytes, 5u);
+  EXPECT_EQ(look("/big").variants.at(0).bytes, 5'000'000u);
+  EXPECT_EQ(look("/v", {{"Accept-Language", "de"}}).outcome, Outcome::hit);
+  Inspection french = look("/v", {{"Accept-Language", "fr"}});
+  EXPECT_EQ(french.forward, Forward::vary_miss);
+  EXPECT_FALSE(french.on_disk);
+  EXPECT_EQ(cache->stats().objects, 0u) << "nothing came into memory by it";
+
+  const std::string origin = "http://example.com";
+  EXPECT_TRUE(cache->purge(Purge{PurgeKind::url, origin + "/a", false}, clock.wall_ms()));
+  EXPECT_TRUE(cache->purge(Purge{PurgeKind::prefix, origin.substr(7) + "/prefix", false}, clock.wall_ms()));
+  EXPECT_TRUE(cache->purge(Purge{PurgeKind::tag, "t", true}, clock.wall_ms()));
+  for (const char* path : {"/a", "/prefix/b"}) {
+    Inspection gone = look(path);
+    EXPECT_EQ(gone.outcome, Outcome::miss) << path;
+    EXPECT_EQ(gone.why, "what the disk has was purged or invalidated") << path;
+    EXPECT_FALSE(gone.on_disk) << path;
+  }
+  EXPECT_EQ(look("/tag").outcome, Outcome::stale);
+  EXPECT_TRUE(cache->purge(Purge{PurgeKind::tag, "t", false}, clock.wall_ms()));
+  EXPECT_EQ(look("/tag").outcome, Outcome::miss);
+  EXPECT_EQ(look("/host").outcome, Outcome::hit);
+}
+
+TEST_F(OnDisk, AnInspectionKnowsThatADiskWasAway) {
+  put("/a", fresh, "bytes");
+  restart();
+  EXPECT_TRUE(missing("/b"));
+  cache->use_disk(nullptr, nullptr);
+  EXPECT_TRUE(missing("/b"));
+  stop_disk();
+  cache->use_disk(start_disk(), &executor);
+  executor.run();
+  Inspection a = cache->inspect(Request("/a").at(clock.wall_ms()), true);
+  EXPECT_EQ(a.outcome, Outcome::miss);
+  EXPECT_EQ(a.why, "what is on the disk counts no more: others came since, or it was without the cache");
+  EXPECT_TRUE(missing("/a"));
+}
+
 TEST_F(OnDisk, AllWhoWaitForTheDiskShareOneRead) {
   put("/a", fresh, "bytes");
   restart();

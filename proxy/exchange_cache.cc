@@ -13,13 +13,20 @@ namespace portolan::proxy {
 // ── lookup: does the cache have it, or does somebody fetch it already ─────────────────────────────────────────────
 
 Exchange::Next Exchange::lookup() {
-  if (!cache_ || !route_->to_servers() || bypass_cache_ || !head_->upgrade.empty()) return Next::more;
+  if (!cache_ || !route_->to_servers() || bypass_cache_) return Next::more;
+  if (!head_->upgrade.empty()) {
+    cache_->count_bypass();
+    return Next::more;
+  }
   edge::RequestView view = cache_view();
   view.asked_disk = asked_disk_;
   view.let_down = let_down_;
   if (route_->cache_bypass && bypasses_cache(*route_->cache_bypass, *head_)) {
     bypass_detail_ = "rule";
-    if (!route_->cache_bypass->store) return Next::more;
+    if (!route_->cache_bypass->store) {
+      cache_->count_bypass();
+      return Next::more;
+    }
     view.refresh = true;
   }
   edge::Lookup found = cache_->find(view);

@@ -134,6 +134,13 @@ std::string sign(const UrlKeys::Key& key, const SignedUrl& url) {
   return out + "&sig=" + mac_of(key, url);
 }
 
+bool without_signature(std::string_view query, std::optional<Text>& rest) {
+  Signature signature;
+  rest.reset();
+  signature.read(query, rest);
+  return std::any_of(signature.said.begin(), signature.said.end(), [](const auto& s) { return s.has_value(); });
+}
+
 SignatureVerdict check_signature(const UrlKeys& keys, std::string_view host, std::string_view path,
                                  std::string_view query, const IpAddress& client, int64_t now_s,
                                  std::optional<Text>& rest) {

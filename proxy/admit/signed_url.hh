@@ -55,4 +55,7 @@ SignatureVerdict check_signature(const UrlKeys& keys, std::string_view host, std
                                  std::string_view query, const IpAddress& client, int64_t now_s,
                                  std::optional<Text>& rest);
 
+// Takes what signs out of a query, whatever it is worth; false: nothing of it does. `rest` as above.
+bool without_signature(std::string_view query, std::optional<Text>& rest);
+
 }  // namespace portolan::proxy

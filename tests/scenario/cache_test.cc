@@ -324,6 +324,22 @@ TEST_F(CacheScenario, ACookieGoesToTheServer) {
   EXPECT_EQ(client.get("/a").body, "shared");
 }
 
+TEST_F(CacheScenario, WhatARuleLetsPassIsCounted) {
+  w.plan.amend_route = [](proxy::RouteConfig& route) {
+    route.cache_bypass.emplace();
+    route.cache_bypass->headers = {"x-preview"};
+  };
+  w.publish();
+  auto client = w.client();
+  auto server = warm(client);
+  const uint64_t before = w.cache->stats().bypasses;
+  Message own = fetch(server, client, "/a", "mine", minute, "X-Preview: 1\r\n");
+  EXPECT_EQ(own.field("Cache-Status"), "edge-1; fwd=bypass; detail=rule");
+  EXPECT_EQ(w.cache->stats().bypasses, before + 1);
+  fetch(server, client, "/a", "shared", minute, "X-Preview: 0\r\n");
+  EXPECT_EQ(w.cache->stats().bypasses, before + 1);
+}
+
 TEST_F(CacheScenario, AnUnsafeRequestInvalidates) {
   auto client = w.client();
   auto server = warm(client);

@@ -89,6 +89,9 @@ std::string to_json(const VerifyState& state, bool segments) {
       one["records"] = s.report->records;
       one["bytes"] = s.report->bytes;
       one["damaged"] = s.report->damaged;
+      one["damaged_in"] = json::array();
+      for (const SegmentReport& segment : s.report->segments)
+        if (segment.damaged > 0) one["damaged_in"].push_back(segment.number);
       one["sizes"] = sizes_of(*s.report);
     }
     if (&s != state.stores.data()) out += ',';
@@ -115,6 +118,13 @@ Result<VerifyState> parse_verify_state(std::string_view text) {
       return wrong;
     if (VerifyReport r; take(one, "records", r.records)) {
       if (!take(one, "bytes", r.bytes) || !take(one, "damaged", r.damaged) || !take_sizes(one, r.sizes)) return wrong;
+      if (auto in = one.find("damaged_in"); in != one.end() && in->is_array())
+        for (const json& number : *in) {
+          if (!number.is_number_unsigned()) return wrong;
+          SegmentReport& segment = r.segments.emplace_back();
+          segment.number = number.get<uint32_t>();
+          segment.damaged = 1;
+        }
       s.report = std::make_shared<const VerifyReport>(std::move(r));
     }
     state.stores.push_back(std::move(s));
@@ -128,8 +138,21 @@ std::string to_text(const VerifyState& state) {
     if (!s.report) continue;
     out += fmt::format("{}: {}, {}, {}\n", s.name, counted(s.report->records, "record"), size(s.report->bytes),
                        s.report->damaged ? fmt::format("{} damaged", s.report->damaged) : "none damaged");
+    if (std::string in = damaged_segments(*s.report); !in.empty()) {
+      out.pop_back();
+      out += fmt::format(", in segment {}\n", in);
+    }
   }
   return out;
+}
+
+std::string damaged_segments(const VerifyReport& report) {
+  constexpr size_t most = 10;
+  std::string out;
+  size_t count = 0;
+  for (const SegmentReport& segment : report.segments)
+    if (segment.damaged > 0 && ++count <= most) out += fmt::format("{}{}", out.empty() ? "" : ", ", segment.number);
+  return count > most ? out + fmt::format(" and {} more", count - most) : out;
 }
 
 std::string sizes_text(const VerifyState& state) {

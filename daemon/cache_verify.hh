@@ -26,8 +26,8 @@ struct VerifyState {
   std::vector<StoreCheck> stores;  // one after the other
 };
 
-// {"number","running","stores":[{"name","done","total","failure", and with a report "records","bytes","damaged","sizes",
-// "segments"}]}; "sizes": [{"below" (0: any), "records","bytes"}].
+// {"number","running","stores":[{"name","done","total","failure", and with a report "records","bytes","damaged",
+// "damaged_in","sizes","segments"}]}; "damaged_in": the numbers of segments with damage; "sizes": [{"below" (0: any), "records","bytes"}].
 // "segments", only when asked for: [{"number","kind","open","opened_ms","records","current","bytes","damaged"}], of those in
 // use; "current", how many of the records the index knows, where a daemon checked them.
 std::string to_json(const VerifyState& state, bool segments);
@@ -37,6 +37,8 @@ Result<VerifyState> parse_verify_state(std::string_view json);
 std::string to_text(const VerifyState& state);
 // And how many of its records are how large.
 std::string sizes_text(const VerifyState& state);
+// The numbers of those with damage, at most ten: "3, 17".
+std::string damaged_segments(const edge::disk::VerifyReport& report);
 std::vector<std::string> failures(const VerifyState& state);
 // 0: every record of every store is whole; 1: some are damaged; 2: none is known to be, but not all were checked.
 int exit_code(const VerifyState& state);

@@ -147,6 +147,11 @@ DiskKeeper::Threads& DiskKeeper::threads_of(const std::string& path) {
   return *threads;
 }
 
+Executor* DiskKeeper::executor_of(const std::string& cache) {
+  auto kept = disks_.find(cache);
+  return kept == disks_.end() ? nullptr : &threads_of(kept->second.config.path).disk;
+}
+
 Status DiskKeeper::begin_check(const std::string& cache) {
   if (verification_ && !verification_->ended()) return Error{"the stores are being checked already", 409};
   Verification::Disks disks;
@@ -187,10 +192,19 @@ void DiskKeeper::tell_check() {
   for (const StoreCheck& s : verification_->state().stores) {
     if (s.report && s.report->damaged == 0 && s.failure.empty()) {
       log::info("stored objects are whole", {{"cache", s.name}, {"records", s.report->records}});
-    } else {
-      log::warning("the check of stored objects found damage or was cut short",
-                   {{"cache", s.name}, {"damaged", s.report ? s.report->damaged : 0}, {"reason", s.failure}});
+      continue;
     }
+    if (s.report && s.report->damaged > 0) {
+      auto disk = disks_.find(s.name);
+      std::string file = disk == disks_.end() ? "data" : disk->second.config.path + "/data";
+      log::warning("stored objects are damaged", {{"cache", s.name},
+                                                  {"damaged", s.report->damaged},
+                                                  {"reason", "their checksums are wrong"},
+                                                  {"file", file},
+                                                  {"segments", damaged_segments(*s.report)}});
+    }
+    if (!s.failure.empty())
+      log::warning("the check of stored objects was cut short", {{"cache", s.name}, {"reason", s.failure}});
   }
 }
 

@@ -31,6 +31,8 @@ class DiskKeeper {
   Status begin_check(const std::string& cache);
   VerifyState check() const;  // of the last one
   CacheSegments segments() const;
+  // Whose threads may wait for the cache's disk; null: it has none. Outlives the disk.
+  Executor* executor_of(const std::string& cache);
 
  private:
   // Of each directory its own, so that none waits for another one's disk; a log of purges waits for nothing but itself.

@@ -143,6 +143,38 @@ TEST_F(DiskKeeperTest, EndsWhileACheckRuns) {
   }
 }
 
+TEST_F(DiskKeeperTest, TellsOfDamageWhereItIs) {
+  apply();
+  const std::string body(100'000, 'x');
+  edge::test::Request request("/a");
+  edge::Lookup lookup = caches_["pages"]->find(request.at(clock_.wall_ms()));
+  ASSERT_TRUE(lookup.writer);
+  edge::test::fill(lookup, edge::test::Response(edge::test::Pairs{{"Cache-Control", "max-age=600"}}), body,
+                   clock_.wall_ms());
+  lookup = {};
+  auto written = [&] { return caches_["pages"]->stats().disk->objects == 1; };
+  for (int64_t until = clock_.now_ms() + 5'000; clock_.now_ms() < until && !written();) control_.turn(20);
+  ASSERT_TRUE(written());
+  std::fstream data(directory_ + "/pages/data", std::ios::in | std::ios::out | std::ios::binary);
+  std::string bytes(1 << 20, '\0');
+  data.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  data.clear();
+  data.seekp(static_cast<std::streamoff>(bytes.find(body) + 50'000));
+  data.put('y').flush();
+  EXPECT_EQ(code(""), 0);
+  EXPECT_EQ(exit_code(ended()), 1);
+  auto told = [&] { return logged.find("are damaged") != std::string::npos; };
+  for (int64_t until = clock_.now_ms() + 5'000; clock_.now_ms() < until && !told();) control_.turn(20);
+  EXPECT_NE(
+      logged.find("event=\"stored objects are damaged\" cache=pages damaged=1 reason=\"their checksums are wrong\" "
+                  "file=" +
+                  directory_ + "/pages/data segments=0"),
+      std::string::npos)
+      << logged;
+  EXPECT_NE(logged.find("event=\"stored objects are whole\" cache=assets"), std::string::npos) << logged;
+  EXPECT_EQ(logged.find("cut short"), std::string::npos) << logged;
+}
+
 TEST_F(DiskKeeperTest, ADiskThatLeavesIsLetGo) {
   for (int i = 0; i < 20; ++i) {
     auto assets = config_.caches[0].disk;

@@ -53,7 +53,7 @@ TEST_F(VerificationTest, SaysHowFarItIsAndWhatItFound) {
   EXPECT_FALSE(state.running);
   EXPECT_EQ(state.number, 4u);
   EXPECT_EQ(state.stores[0].done, state.stores[0].total);
-  EXPECT_EQ(to_text(state), "edge: 200 records, 1.9 MiB, 1 damaged\n");
+  EXPECT_EQ(to_text(state), "edge: 200 records, 1.9 MiB, 1 damaged, in segment 0\n");
   EXPECT_EQ(exit_code(state), 1);
   EXPECT_FALSE(disk->may_have(edge::disk::test::key_of(17)));
   made = check();
@@ -138,6 +138,7 @@ TEST(VerifyState, GoesThroughJson) {
   ASSERT_TRUE(read->stores[1].report);
   EXPECT_EQ(read->stores[1].report->records, 5u);
   EXPECT_EQ(read->stores[1].report->damaged, 1u);
+  EXPECT_EQ(damaged_segments(*read->stores[1].report), "9");
   EXPECT_EQ(read->stores[1].report->sizes[7].bytes, 6u);
   EXPECT_EQ(sizes_text(*read),
             "STORE  SIZE              RECORDS  BYTES\n"

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <ostream>
 
+#include "core/base/clock.hh"
 #include "core/geo/demo.hh"
 #include "daemon/config.hh"
 #include "daemon/config_check.hh"
@@ -90,8 +91,9 @@ int explain_offline(const Options& options, std::ostream& out, std::ostream& err
   for (const std::string& error : p.errors) err << error << "\n";
   if (!p.errors.empty()) return 2;
   Rng rng = Rng::from_system();
-  auto lines = options.explain.method == "dns" ? geodns::explain_dns(dns_question(options), *p.view, rng)
-                                               : explain(options.explain, {*p.snapshot, {}, p.config.caches});
+  auto lines = options.explain.method == "dns"
+                   ? geodns::explain_dns(dns_question(options), *p.view, rng)
+                   : explain(options.explain, {*p.snapshot, {}, p.config.caches, 0, nullptr, SystemClock().wall_ms()});
   if (!lines) {
     err << "portolan: " << lines.error().text << "\n";
     return 2;

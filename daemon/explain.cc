@@ -7,7 +7,7 @@
 
 #include "core/base/clock.hh"
 #include "core/conf/words.hh"
-#include "core/http/h1.hh"
+#include "daemon/asked_request.hh"
 #include "edge/device.hh"
 #include "edge/rules.hh"
 #include "proxy/cluster.hh"
@@ -26,7 +26,7 @@ using proxy::RouteConfig;
 // One request on its way. Each step adds its lines; false: nothing follows.
 class Explanation {
  public:
-  Explanation(const ExplainRequest& asked, const ExplainWorld& world) : asked_(asked), world_(world) {}
+  Explanation(const ExplainRequest& asked, const ExplainWorld& world) : request_(asked, world), world_(world) {}
   Result<std::string> run();
 
  private:
@@ -44,51 +44,28 @@ class Explanation {
     out_ += fmt::format("{:<11}{}\n", step == said_ ? "" : step, text);
     said_ = step;
   }
+  bool ends(const std::optional<AskedRequest::End>& end) {
+    if (end) say(end->step, end->text);
+    return end.has_value();
+  }
   std::string place(const RouteConfig& route) const {
     return fmt::format("{} ({})", conf::quoted(route.name), route.where);
   }
-  proxy::RouteQuery query();
 
-  const ExplainRequest& asked_;
-  const geo::Table* places() const { return world_.places ? world_.places : world_.snapshot.geo.get(); }
+  AskedRequest request_;
   const ExplainWorld& world_;
   std::string out_;
-  std::string_view said_;
-  edge::Url url_;
-  uint16_t port_ = 0;
-  std::string text_;
-  http::RequestParser parser_;
-  IpAddress peer_;
-  proxy::Client client_;
-  proxy::ClientCountry country_;
-  const proxy::ListenerConfig* listener_ = nullptr;
+  std::string said_;
   const RouteConfig* route_ = nullptr;
   std::string pool_;
   std::shared_ptr<const health::Pool> members_;
 };
 
-uint16_t port_of(const edge::Url& url) {
-  size_t colon = url.authority.rfind(':');
-  if (colon == std::string::npos || url.authority.ends_with(']')) return url.scheme == "https" ? 443 : 80;
-  return static_cast<uint16_t>(std::strtoul(url.authority.c_str() + colon + 1, nullptr, 10));
-}
-
 Result<std::string> Explanation::run() {
-  auto url = edge::parse_url(asked_.url);
-  if (!url) return Error{conf::quoted(asked_.url) + " is no URL; write http://host/path or https://host/path", 400};
-  url_ = std::move(*url);
-  auto peer = IpAddress::parse(asked_.from);
-  if (!peer) return Error{conf::quoted(asked_.from) + " is no IP address", 400};
-  peer_ = peer->unmapped();
-  text_ = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}\r\n", asked_.method, url_.path.empty() ? "/" : url_.path,
-                      url_.query ? "?" + *url_.query : "", url_.authority);
-  for (const std::string& header : asked_.headers) text_ += header + "\r\n";
-  text_ += "\r\n";
-  say("request", fmt::format("{} {} from {}", asked_.method, asked_.url, peer_.to_string()));
-  if (parser_.next(text_).event != http::Event::head) {
-    say("refused", fmt::format("{}: {}", parser_.status(), parser_.reason()));
-    return out_;
-  }
+  if (Status good = request_.read(); !good) return good.error();
+  const ExplainRequest& asked = request_.asked();
+  say("request", fmt::format("{} {} from {}", asked.method, asked.url, request_.peer().to_string()));
+  if (ends(request_.parse())) return out_;
   for (Step step : {&Explanation::listener, &Explanation::client, &Explanation::route, &Explanation::admission,
                     &Explanation::answer, &Explanation::cache, &Explanation::pool, &Explanation::server})
     if (!(this->*step)()) break;
@@ -96,62 +73,32 @@ Result<std::string> Explanation::run() {
 }
 
 bool Explanation::listener() {
-  const auto& listeners = world_.snapshot.listeners;
-  uint16_t port = port_of(url_);
-  for (const auto& [name, config] : listeners) {
-    bool there = std::any_of(config.listen.begin(), config.listen.end(), [&](const auto& a) { return a.port == port; });
-    if (asked_.listener.empty() ? there && config.tls.has_value() == (url_.scheme == "https") : asked_.listener == name)
-      listener_ = &config;
-  }
-  if (!listener_) {
-    std::string known;
-    for (const auto& [name, config] : listeners) known += (known.empty() ? "" : ", ") + name;
-    say("listener",
-        asked_.listener.empty()
-            ? fmt::format("none takes {} at port {}; name one with --listener: {}", url_.scheme, port, known)
-            : fmt::format("there is no {}; listeners: {}", conf::quoted(asked_.listener), known));
-    return false;
-  }
+  if (ends(request_.find_listener())) return false;
   std::string addresses;
-  for (const SocketAddress& a : listener_->listen) addresses += (addresses.empty() ? "" : ", ") + a.to_string();
-  say("listener", fmt::format("{} ({})", listener_->name, addresses));
+  for (const SocketAddress& a : request_.listener().listen)
+    addresses += (addresses.empty() ? "" : ", ") + a.to_string();
+  say("listener", fmt::format("{} ({})", request_.listener().name, addresses));
   return true;
 }
 
 bool Explanation::client() {
-  client_ = proxy::identify_client(parser_.head(), peer_, world_.snapshot.trusted);
-  if (!client_.through_trusted || !parser_.head().fields.has(http::FieldId::x_forwarded_proto))
-    client_.scheme = listener_->tls ? "https" : "http";
-  std::string text = client_.address.to_string();
-  if (client_.address != client_.peer) text += ", as the trusted " + peer_.to_string() + " says";
-  if (places()) {
-    std::string_view code = country_.of(client_.address, places());
+  request_.identify();
+  const proxy::Client& client = request_.client();
+  std::string text = client.address.to_string();
+  if (client.address != client.peer) text += ", as the trusted " + request_.peer().to_string() + " says";
+  if (request_.places()) {
+    std::string_view code = request_.country();
     text += code.empty() ? ", country unknown" : ", country " + std::string(code);
   }
   say("client", text);
   return true;
 }
 
-proxy::RouteQuery Explanation::query() {
-  const http::RequestHead& head = parser_.head();
-  std::string_view host = proxy::without_port(url_.authority);
-  return {listener_->name,  host,      head.path, head.method_text, head.query, &head.fields,
-          &client_.address, &country_, places()};
-}
-
 bool Explanation::route() {
-  if (proxy::climbs(parser_.head().path)) {
-    say("refused", "400: a segment of the path is \"..\"");
-    return false;
-  }
-  proxy::RouteQuery q = query();
-  size_t found = world_.snapshot.router->match(q);
-  if (found == proxy::Router::none) {
-    say("route", "none takes it: 404");
-    return false;
-  }
-  route_ = &world_.snapshot.routes[found];
+  if (ends(request_.find_route())) return false;
+  route_ = &request_.route();
   say("route", fmt::format("{}: {}", place(*route_), proxy::describe(*route_)));
+  proxy::RouteQuery q = request_.query();
   std::optional<proxy::RouteRank> mine = proxy::rank_of(*route_, q), best;
   const RouteConfig* next = nullptr;
   for (const RouteConfig& other : world_.snapshot.routes) {
@@ -165,34 +112,13 @@ bool Explanation::route() {
   return true;
 }
 
-// In the order in which an exchange asks. Rates are not counted here, nor passwords looked at.
 bool Explanation::admission() {
-  std::vector<std::string> asked;
-  if (route_->client_certificate) asked.emplace_back("needs a client certificate: else 403");
-  const auto& gates = world_.snapshot.listener_gates;
-  auto of_listener = gates.find(listener_->name);
-  const proxy::Gate* both[] = {of_listener == gates.end() ? nullptr : of_listener->second.get(), nullptr};
-  if (!world_.snapshot.route_gates.empty())
-    both[1] = world_.snapshot.route_gates[static_cast<size_t>(route_ - world_.snapshot.routes.data())].get();
-  for (const proxy::Gate* gate : both) {
-    if (!gate) continue;
-    const char* whose = gate == both[0] ? "listener" : "route";
-    if (!gate->access.pass(client_.address, country_, places())) {
-      say("admission", fmt::format("allow and deny of the {} keep the client out: 403", whose));
-      return false;
-    }
-    if (gate->maintenance && gate->maintenance->on() &&
-        !gate->maintenance->allow.holds(client_.address, country_, places())) {
-      say("admission", "the route is in maintenance: 503");
-      return false;
-    }
-    if (!gate->limits.empty())
-      asked.push_back(fmt::format("{} limits of the {}: 429 above", gate->limits.size(), whose));
-    if (gate->url_keys) asked.emplace_back("needs a signed URL: else 403");
-    if (gate->basic_auth) asked.emplace_back("needs a password: else 401");
+  AskedRequest::Admission admission = request_.admit();
+  if (!admission.refused.empty()) {
+    say("admission", admission.refused);
+    return false;
   }
-  if (asked.empty()) asked.emplace_back("passes");
-  for (const std::string& line : asked) say("admission", line);
+  for (const std::string& line : admission.lines) say("admission", line);
   return true;
 }
 
@@ -202,27 +128,30 @@ bool Explanation::answer() {
   if (route_->files) say("answer", fmt::format("a file below {}", route_->files->root));
   if (route_->redirect == "https") {
     say("answer", fmt::format("{} to {}", route_->redirect_status,
-                              proxy::https_target(proxy::without_port(url_.authority), parser_.head())));
+                              proxy::https_target(proxy::without_port(request_.url().authority), request_.head())));
   } else if (!route_->redirect.empty()) {
     Text target;
-    proxy::RouteQuery q = query();
+    proxy::RouteQuery q = request_.query();
+    const proxy::Client& client = request_.client();
     if (route_->redirect_to.pieces().empty()) target = route_->redirect;
-    route_->redirect_to.expand({parser_.head(), q.host, client_.scheme, client_.address, route_->path, country_, q.geo},
-                               target);
+    route_->redirect_to.expand(
+        {request_.head(), q.host, client.scheme, client.address, route_->path, request_.country_known(), q.geo},
+        target);
     say("answer", fmt::format("{} to {}", route_->redirect_status, std::string_view(target)));
   }
   return false;
 }
 
 bool Explanation::cache() {
-  if (route_->cache.empty()) return true;
-  auto config = std::find_if(world_.caches.begin(), world_.caches.end(),
-                             [&](const edge::CacheConfig& c) { return c.name == route_->cache; });
-  if (config == world_.caches.end()) return true;
+  const edge::CacheConfig* config = request_.cache_config();
+  if (!config) return true;
+  const bool rule = request_.bypasses();
+  if (rule && !route_->cache_bypass->store) {
+    say("cache", fmt::format("{}: passed by, as the route's cache_bypass says", config->name));
+    return true;
+  }
   edge::Rules rules(*config);
-  edge::RequestView view{parser_.head(), client_.scheme, url_.authority, 0};
-  if (config->key_country) view.country = country_.of(client_.address, places());
-  view.route = route_->mark;
+  edge::RequestView view = request_.view(0);
   edge::RequestFacts facts = edge::examine(rules, view);
   if (!facts.lookup) {
     std::string_view why = facts.detail ? facts.detail : facts.forward == edge::Forward::method ? "method" : "request";
@@ -232,25 +161,27 @@ bool Explanation::cache() {
   std::string key;
   key.resize(edge::compose_key(rules, view, key));
   key = edge::key_text(key);
+  const http::Fields& fields = request_.head().fields;
   std::string more;
   for (const std::string& name : config->key_headers)
-    more += fmt::format(", {} {}", name, conf::quoted(parser_.head().fields.find(name).value_or("")));
+    more += fmt::format(", {} {}", name, conf::quoted(fields.find(name).value_or("")));
   for (const std::string& name : config->key_cookies) more += ", cookie " + name;
-  if (config->key_device) more += fmt::format(", device {}", edge::device_class(parser_.head().fields));
+  if (config->key_device) more += fmt::format(", device {}", edge::device_class(fields));
   if (config->key_country) more += fmt::format(", country {}", view.country.empty() ? "unknown" : view.country);
   if (!view.route.empty()) more += fmt::format(", route {}", route_->name);
+  if (!view.pool.empty()) more += fmt::format(", pool {}", view.pool);
   say("cache", fmt::format("{}: key {}{}", config->name, conf::quoted(key), more));
+  if (rule) say("cache", "asked for anew and stored, as the route's cache_bypass says");
   return true;
 }
 
 bool Explanation::pool() {
-  pool_ = route_->pool;
+  pool_ = request_.pool();
   std::string why;
   if (!route_->pools.empty()) {
-    const proxy::PoolShare& share = route_->pools[proxy::choose_pool(route_->pools, client_.address)];
+    const proxy::PoolShare& share = route_->pools[proxy::choose_pool(route_->pools, request_.client().address)];
     int64_t all = 0;
     for (const proxy::PoolShare& p : route_->pools) all += p.weight;
-    pool_ = share.pool;
     why = fmt::format(", by its share of {} in {} and the client's address", share.weight, all);
   }
   auto config = world_.snapshot.pools.find(pool_);
@@ -258,7 +189,7 @@ bool Explanation::pool() {
   say("pool", fmt::format("{}{}, {}", pool_, why, config->second->balance));
   if (route_->rewrite) {
     Text path;
-    if (!proxy::rewrite_path(*route_, parser_.head().path, path)) {
+    if (!proxy::rewrite_path(*route_, request_.head().path, path)) {
       say("refused", fmt::format("400: the rewritten path {} has a segment \"..\"", std::string_view(path)));
       return false;
     }
@@ -299,7 +230,7 @@ bool Explanation::server() {
     m.state = std::move(state);
   }
   proxy::Cluster cluster(copy, world_.snapshot.pools.find(pool_)->second);
-  proxy::Steer to = cluster.steer(parser_.head(), client_.address);
+  proxy::Steer to = cluster.steer(request_.head(), request_.client().address);
   Rng rng(1);
   proxy::Tried tried;
   const proxy::Pick ask{tried, rng, world_.now_us, to};

@@ -28,6 +28,7 @@ struct ExplainWorld {
   const std::vector<edge::CacheConfig>& caches;
   int64_t now_us = 0;                  // monotonic
   const geo::Table* places = nullptr;  // null: the snapshot's
+  int64_t wall_ms = 0;                 // signatures that end before it don't hold
 };
 
 // Lines for people. An error where what was asked makes no sense: no URL, no address.

@@ -98,6 +98,7 @@ class Server final : public AdminBackend {
   Leave::Hooks leave_hooks();
   void on_terminate();
   void begin_drain();
+  ExplainWorld explain_world() const;
   Status readiness() const;
   void look_if_drained();
   void stop_now();

@@ -238,7 +238,11 @@ StatusReport Server::status() {
 }
 
 Result<std::string> Server::explain(const ExplainRequest& request) {
-  return daemon::explain(request, {*snapshot_, *board_, config_.caches, clock_.now_us(), geo_.table.get()});
+  return daemon::explain(request, explain_world());
+}
+
+ExplainWorld Server::explain_world() const {
+  return {*snapshot_, *board_, config_.caches, clock_.now_us(), geo_.table.get(), clock_.wall_ms()};
 }
 
 Status Server::readiness() const {

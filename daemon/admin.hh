@@ -26,6 +26,7 @@
 //   GET  /cache/verify     how far the last one is, or what it found; ?segments=1 with each segment
 //   POST /cache/inspect    an ExplainRequest: what every cache has for it (all four: daemon/cache_report.hh; JSON, or
 //                          text with ?format=text)
+//   POST /sign-urls        a SignOrder (daemon/signed_routes.hh): {"urls":[…]}, signed where their routes ask for it
 //   POST /maintenance      {"on":true|false, "route":…}, without a route for all: 200 {"routes":[…]}
 //   POST /explain          an ExplainRequest (daemon/explain.hh): 200 and its lines as text
 //   POST /explain/dns      {"name":…, "type":"A", "from":…}: the same of a name (geodns/explain.hh)
@@ -48,6 +49,7 @@
 #include "daemon/explain.hh"
 #include "daemon/purge_access.hh"
 #include "daemon/purge_order.hh"
+#include "daemon/signed_routes.hh"
 #include "daemon/status.hh"
 #include "geodns/explain.hh"
 
@@ -73,6 +75,7 @@ class AdminBackend {
   // `done` is called once, now or later, on the control worker: when it is durable.
   virtual void purge(PurgeOrder order, std::function<void(Result<PurgeOutcome>)> done) = 0;
   virtual Result<std::string> explain(const ExplainRequest& request) = 0;
+  virtual std::vector<std::string> sign_urls(const SignOrder& order) = 0;  // one for each
   virtual Result<std::string> explain_dns(const geodns::ExplainDnsRequest& request) = 0;
   virtual CacheCounts cache_counts() = 0;
   virtual CacheSegments cache_segments() = 0;

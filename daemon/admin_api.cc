@@ -215,6 +215,14 @@ AdminAnswer post_inspect(AdminBackend& backend, const AdminRequest& request) {
   return found ? report(request, *found) : outcome(found.error());
 }
 
+AdminAnswer post_sign_urls(AdminBackend& backend, const std::string& body) {
+  auto order = parse_sign_order(body);
+  if (!order) return outcome(order.error());
+  AdminAnswer a;
+  a.body = urls_to_json(backend.sign_urls(*order)) + "\n";
+  return a;
+}
+
 void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/health") return reply(get_health(backend, r));
   if (r.path == "/ready") return get_ready(backend, r, reply);
@@ -232,6 +240,7 @@ void get(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
 void post(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/reload") return post_reload(backend, reply);
   if (r.path == "/explain") return reply(post_explain(backend, r.body));
+  if (r.path == "/sign-urls") return reply(post_sign_urls(backend, r.body));
   if (r.path == "/cache/inspect") return reply(post_inspect(backend, r));
   if (r.path == "/cache/verify") return reply(post_check(backend, r));
   if (r.path == "/purge") return purge(backend, r, parse_purge_order(r.body), reply);
@@ -258,6 +267,7 @@ constexpr Route routes[] = {
     {"/cache/inspect", "POST", false, false}, {"/cache/urls", "GET", false, false},
     {"/explain/dns", "POST", false, false},   {"/cache/segments", "GET", false, false},
     {"/cache/verify", "GET", false, false},   {"/cache/verify", "POST", false, false},
+    {"/sign-urls", "POST", false, false},
 };
 
 bool open_at(const Route& route, Door door) {

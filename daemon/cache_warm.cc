@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <istream>
+#include <map>
 #include <optional>
 #include <ostream>
 
@@ -195,22 +196,64 @@ Result<WarmUrl> parse_warm_url(std::string_view text) {
   return url;
 }
 
-Result<SocketAddress> listener_for(const std::vector<StatusReport::Listener>& listeners, const WarmUrl& url) {
+Status find_listener(const std::vector<StatusReport::Listener>& listeners, WarmUrl& url) {
   std::optional<SocketAddress> to;
   for (const StatusReport::Listener& listener : listeners) {
     auto address = SocketAddress::parse(listener.address);
     if (listener.tls != url.tls || listener.proxy_protocol || !address || address->is_unix()) continue;
-    if (!to || (to->port != url.port && address->port == url.port)) to = *address;
+    if (to && (to->port == url.port || address->port != url.port)) continue;
+    to = *address;
+    url.listener = listener.name;
   }
   if (!to) return Error{url.tls ? "no listener speaks TLS" : "no listener speaks plain HTTP"};
   // "Any address" is none to go to.
   if (to->ip == *IpAddress::parse("0.0.0.0")) to->ip = *IpAddress::parse("127.0.0.1");
   if (to->ip == *IpAddress::parse("::")) to->ip = *IpAddress::parse("::1");
-  return *to;
+  url.to = *to;
+  return {};
 }
 
-int warm_cache(const std::vector<StatusReport::Listener>& listeners, const WarmOptions& options, std::istream& list,
-               std::ostream& out, std::ostream& err) {
+Status check_encoding(std::string_view value) {
+  http::ListCursor members(value);
+  for (std::string_view m; members.next(m);) {
+    const std::string coding(trimmed(m.substr(0, m.find(';'))));
+    if (coding != "br" && coding != "gzip" && coding != "zstd" && coding != "identity")
+      return Error{"a cache knows no encoding " + coding + "; there are br, gzip, zstd and identity"};
+  }
+  return {};
+}
+
+namespace {
+
+// In pieces that a request to the daemon may have.
+Status sign_all(std::vector<WarmUrl>& urls, const SignUrls& sign) {
+  std::map<std::string, std::vector<WarmUrl*>> by_listener;
+  for (WarmUrl& url : urls) by_listener[url.listener].push_back(&url);
+  for (auto& [listener, all] : by_listener)
+    for (size_t next = 0; next < all.size();) {
+      SignOrder order{{}, listener};
+      const size_t first = next;
+      for (size_t bytes = 0; next < all.size() && (next == first || bytes < SignOrder::most_bytes); ++next) {
+        order.urls.push_back(all[next]->text);
+        bytes += all[next]->text.size() + 8;
+      }
+      auto made = sign(order);
+      if (!made) return made.error();
+      for (size_t i = first; i < next; ++i) {
+        const std::string& url = (*made)[i - first];
+        if (url == all[i]->text) continue;
+        auto parsed = parse_warm_url(url);
+        if (!parsed) return parsed.error();
+        all[i]->target = parsed->target;
+      }
+    }
+  return {};
+}
+
+}  // namespace
+
+int warm_cache(const std::vector<StatusReport::Listener>& listeners, const WarmOptions& options, const SignUrls& sign,
+               std::istream& list, std::ostream& out, std::ostream& err) {
   std::vector<WarmUrl> urls;
   size_t number = 0;
   bool good = true;
@@ -220,19 +263,22 @@ int warm_cache(const std::vector<StatusReport::Listener>& listeners, const WarmO
     if (text.empty() || text[0] == '#') continue;
     auto url = parse_warm_url(text);
     if (url) {
-      if (auto to = listener_for(listeners, *url)) {
-        url->to = *to;
+      Status found = find_listener(listeners, *url);
+      if (found) {
         urls.push_back(std::move(*url));
         continue;
       }
-      err << options.file << ":" << number << ": " << text << ": " << listener_for(listeners, *url).error().text
-          << "\n";
+      err << options.file << ":" << number << ": " << text << ": " << found.error().text << "\n";
     } else {
       err << options.file << ":" << number << ": " << text << " " << url.error().text << "\n";
     }
     good = false;
   }
   if (!good) return 2;
+  if (Status done = sign_all(urls, sign); !done) {
+    if (!done.error().text.empty()) err << "portolan: " << done.error().text << "\n";
+    return 1;
+  }
   return Warming(options, urls, out, err).run();
 }
 

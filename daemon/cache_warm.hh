@@ -1,12 +1,14 @@
 #pragma once
 // `portolan cache warm FILE`: asks this node's own listeners for each URL of a list, as a client would, so that what may be
 // stored is. Says what became of them; runs in the command line's thread.
+#include <functional>
 #include <iosfwd>
 #include <string>
 #include <vector>
 
 #include "core/base/address.hh"
 #include "core/base/result.hh"
+#include "daemon/signed_routes.hh"
 #include "daemon/status.hh"
 
 namespace portolan::daemon {
@@ -19,10 +21,13 @@ struct WarmOptions {
   bool bar = false;                    // of progress, on `err`
 };
 
+// Signs what arrives at one listener, where that is asked for: one URL for each. Told why it can't be, nothing is asked for.
+using SignUrls = std::function<Result<std::vector<std::string>>(const SignOrder& order)>;
+
 // 0: every URL was answered; 1: some failed (a status of 400 or more, no answer, a body cut short); 2: the list is wrong, or names what no listener
 // speaks.
-int warm_cache(const std::vector<StatusReport::Listener>& listeners, const WarmOptions& options, std::istream& list,
-               std::ostream& out, std::ostream& err);
+int warm_cache(const std::vector<StatusReport::Listener>& listeners, const WarmOptions& options, const SignUrls& sign,
+               std::istream& list, std::ostream& out, std::ostream& err);
 
 // "http://host:8080/path?query" taken apart; an error says what is wrong.
 struct WarmUrl {
@@ -33,10 +38,14 @@ struct WarmUrl {
   std::string target;
   std::string text;
   SocketAddress to = {};  // the listener
+  std::string listener;   // its name
 };
 Result<WarmUrl> parse_warm_url(std::string_view text);
 // The listener's address that a client of this node would reach with it: the port as in the URL, or else the first that
 // speaks the same.
-Result<SocketAddress> listener_for(const std::vector<StatusReport::Listener>& listeners, const WarmUrl& url);
+Status find_listener(const std::vector<StatusReport::Listener>& listeners, WarmUrl& url);
+// Accept-Encoding that means something to a cache: br, gzip, zstd, identity, with weights or without, parted by commas.
+// The error says which isn't.
+Status check_encoding(std::string_view value);
 
 }  // namespace portolan::daemon

@@ -321,14 +321,20 @@ class CommandLine {
 
   void add_warm(CLI::App& cache, const std::string& name, const std::string& help) {
     WarmOptions& warm = options_.warm;
-    auto* command = remote(cache, name, help, [&warm](const Remote& r) {
+    auto* command = remote(cache, name, help, [this, &warm](const Remote& r) {
+      for (const std::string& encoding : warm.encodings)
+        if (Status known = check_encoding(encoding); !known) {
+          err_ << "portolan: " << known.error().text << "\n";
+          return 2;
+        }
       warm.bar = ::isatty(STDERR_FILENO) == 1;
       return r.warm(warm);
     });
     command->add_option("FILE", warm.file, "one URL a line, \"#\" begins a comment; \"-\": standard input")->required();
     command->add_option("--jobs", warm.jobs, "URLs at once")->capture_default_str()->check(CLI::Range(1u, 256u));
     command
-        ->add_option("--encoding", warm.encodings, "ask with this Accept-Encoding too: br, gzip, …; as often as needed")
+        ->add_option("--encoding", warm.encodings,
+                     "ask with this Accept-Encoding too: br, gzip, zstd; as often as needed")
         ->allow_extra_args(false);
     command->add_option("--timeout", warm.timeout_s, "seconds an answer may take, and may be silent")
         ->capture_default_str()

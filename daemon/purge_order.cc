@@ -89,7 +89,9 @@ std::string to_json(const PurgeOrder& order) {
 std::string to_json(const PurgeOutcome& outcome) {
   json caches = json::object();
   for (const auto& [name, number] : outcome.caches) caches[name] = {{"number", number}};
-  return json{{"purged", outcome.removed}, {"caches", caches}}.dump();
+  json j = {{"purged", outcome.removed}, {"caches", caches}};
+  if (outcome.disk) j["disk"] = true;
+  return j.dump();
 }
 
 }  // namespace portolan::daemon

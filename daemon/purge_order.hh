@@ -25,7 +25,9 @@ std::string to_json(const PurgeOrder& order);
 struct PurgeOutcome {
   uint64_t removed = 0;  // objects of URLs, taken out of memory at once
   std::vector<std::pair<std::string, uint64_t>> caches;
+  bool disk = false;  // one of the caches has a disk: what is there is purged, too, and not counted
 };
-std::string to_json(const PurgeOutcome& outcome);  // {"purged":N, "caches":{"NAME":{"number":N}}}
+// {"purged":N, "caches":{"NAME":{"number":N}}}, and with a disk "disk":true.
+std::string to_json(const PurgeOutcome& outcome);
 
 }  // namespace portolan::daemon

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -200,10 +201,21 @@ int Remote::warm(const WarmOptions& options) const {
   if (!ask("GET", "/status", "", answer)) return 1;
   auto report = parse_status(answer);
   if (!report) return complain(report.error().text), 1;
-  if (options.file == "-") return warm_cache(report->listeners, options, std::cin, out_, err_);
+  auto sign = [this](const SignOrder& order) { return this->sign(order); };
+  if (options.file == "-") return warm_cache(report->listeners, options, sign, std::cin, out_, err_);
   std::ifstream list(options.file);
-  if (!list) return complain("cannot read " + options.file), 2;
-  return warm_cache(report->listeners, options, list, out_, err_);
+  if (list) list.peek();  // of a directory only a read says that it is one
+  if (!list && !list.eof()) return complain("cannot read " + options.file + ": " + std::strerror(errno)), 2;
+  list.clear();
+  return warm_cache(report->listeners, options, sign, list, out_, err_);
+}
+
+Result<std::vector<std::string>> Remote::sign(const SignOrder& order) const {
+  std::string answer;
+  if (!ask("POST", "/sign-urls", to_json(order), answer)) return Error{};
+  auto urls = parse_urls(answer);
+  if (urls && urls->size() != order.urls.size()) return Error{"the daemon's answer has other URLs"};
+  return urls;
 }
 
 // Objects of URLs are taken out at once and counted; for all else there is nothing to count.
@@ -216,7 +228,9 @@ int Remote::purge(const PurgeOrder& order) const {
   bool counts = std::all_of(order.purges.begin(), order.purges.end(),
                             [](const edge::Purge& p) { return p.kind == edge::PurgeKind::url && !p.soft; });
   if (counts) {
-    out_ << purged << (purged == 1 ? " object" : " objects") << " purged\n";
+    const bool disk = j.contains("disk") && j["disk"] == true;
+    out_ << purged << (purged == 1 ? " object" : " objects") << (disk ? " in memory" : "") << " purged"
+         << (disk ? "; what is on the disk is outdated with them, and not counted\n" : "\n");
     return 0;
   }
   for (const edge::Purge& p : order.purges)
@@ -234,10 +248,11 @@ int Remote::cache_dump(const std::string& cache, unsigned most, const std::strin
     out_ << answer;
     return 0;
   }
+  errno = 0;
   std::ofstream list(file, std::ios::trunc);
-  list << answer;
-  list.close();
-  if (!list) return complain("cannot write " + file), 1;
+  if (list) list << answer;
+  if (list) list.close();
+  if (!list) return complain("cannot write " + file + (errno ? ": " + std::string(std::strerror(errno)) : "")), 1;
   out_ << file << ": " << std::count(answer.begin(), answer.end(), '\n') << " URLs\n";
   return 0;
 }

@@ -8,6 +8,7 @@
 #include "daemon/cache_warm.hh"
 #include "daemon/explain.hh"
 #include "daemon/purge_order.hh"
+#include "daemon/signed_routes.hh"
 #include "geodns/explain.hh"
 
 namespace portolan::daemon {
@@ -34,6 +35,8 @@ class Remote {
   int cache_inspect(const ExplainRequest& request, bool json) const;
 
  private:
+  // The signed URLs in their place: of what arrives at one listener.
+  Result<std::vector<std::string>> sign(const SignOrder& order) const;
   // The body of a 200. Otherwise says why not and returns false.
   bool ask(const std::string& method, const std::string& target, const std::string& body, std::string& answer) const;
   bool complain(const std::string& what) const;

@@ -51,6 +51,7 @@ class Server final : public AdminBackend {
   Status drain_node(bool drain) override;
   void purge(PurgeOrder order, std::function<void(Result<PurgeOutcome>)> done) override;
   Result<std::string> explain(const ExplainRequest& request) override;
+  std::vector<std::string> sign_urls(const SignOrder& order) override;
   Result<std::string> explain_dns(const geodns::ExplainDnsRequest& request) override;
   CacheCounts cache_counts() override;
   CacheSegments cache_segments() override;
@@ -99,6 +100,7 @@ class Server final : public AdminBackend {
   void on_terminate();
   void begin_drain();
   ExplainWorld explain_world() const;
+  std::vector<edge::Purge> as_cached(const std::vector<edge::Purge>& purges) const;
   Status readiness() const;
   void look_if_drained();
   void stop_now();

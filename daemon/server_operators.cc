@@ -89,7 +89,8 @@ void Server::purge(PurgeOrder order, std::function<void(Result<PurgeOutcome>)> d
   auto purging = std::make_shared<Purging>();
   purging->done = std::move(done);
   for (auto& cache : *caches) purging->outcome.caches.emplace_back(cache->name(), 0);
-  for (const edge::Purge& purge : order.purges) {
+  for (const auto& cache : *caches) purging->outcome.disk |= disks_->executor_of(cache->name()) != nullptr;
+  for (const edge::Purge& purge : as_cached(order.purges)) {
     uint64_t removed = 0;
     for (size_t i = 0; i < caches->size(); ++i) {
       ++purging->waiting;
@@ -145,6 +146,28 @@ CacheTops Server::cache_top(size_t most) {
     auto& [_, keys] = out.caches.emplace_back(name, cache->top(most));
     for (edge::HotKey& key : keys) routes.tell(key.key);
   }
+  return out;
+}
+
+// Caches know URLs without what signs them.
+std::vector<edge::Purge> Server::as_cached(const std::vector<edge::Purge>& purges) const {
+  std::vector<edge::Purge> out;
+  for (const edge::Purge& purge : purges) {
+    if (purge.kind != edge::PurgeKind::url) {
+      out.push_back(purge);
+      continue;
+    }
+    for (std::string& url : cached_urls(*snapshot_, purge.value))
+      out.push_back({purge.kind, std::move(url), purge.soft});
+  }
+  return out;
+}
+
+std::vector<std::string> Server::sign_urls(const SignOrder& order) {
+  std::vector<std::string> out;
+  const ExplainWorld world = explain_world();
+  for (const std::string& url : order.urls)
+    out.push_back(url_to_ask({"GET", url, {}, "127.0.0.1", order.listener}, world));
   return out;
 }
 

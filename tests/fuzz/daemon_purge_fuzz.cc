@@ -1,11 +1,13 @@
-// What those say who purge, and the file of their tokens: an order that is taken says the same when it is written and read
-// again, and its purges are in their one spelling; a file without mistakes has a name for each line that counts.
+// What those say who purge or want URLs signed, and the file of their tokens: an order that is taken says the same when it
+// is written and read again, and its purges are in their one spelling; a file without mistakes has a name for each line that
+// counts.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 
 #include "daemon/purge_access.hh"
 #include "daemon/purge_order.hh"
+#include "daemon/signed_routes.hh"
 
 using namespace portolan;
 using namespace portolan::daemon;
@@ -30,6 +32,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto again = parse_purge_order(to_json(*order));
     require(again && again->cache == order->cache && again->purges.size() <= order->purges.size());
     require(to_json(*again) == to_json(*order));
+  }
+  if (auto order = parse_sign_order(text)) {
+    auto again = parse_sign_order(to_json(*order));
+    require(again && again->urls.size() == order->urls.size() && to_json(*again) == to_json(*order));
+    require(parse_urls(text) && parse_urls(text)->size() == order->urls.size());
   }
   std::vector<std::string> errors;
   auto tokens = PurgeTokens::parse(text, "f", errors);

@@ -273,6 +273,14 @@ TEST_F(AdminTest, TellsOfTheCaches) {
   EXPECT_EQ(backend_.calls.at(0), "top 7");
 }
 
+TEST_F(AdminTest, SignsUrls) {
+  auto r = post("/sign-urls", {{"urls", {"http://a/1", "http://a/2"}}, {"listener", "web"}});
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(json::parse(r.body), json::parse(R"({"urls":["http://a/1?signed", "http://a/2?signed"]})"));
+  EXPECT_EQ(post("/sign-urls", {{"urls", "http://a/1"}}).status, 400);
+  EXPECT_EQ(get("/sign-urls").status, 405);
+}
+
 TEST_F(AdminTest, BeginsAndTellsOfAVerification) {
   EXPECT_EQ(post("/cache/verify", {}).status, 409);
   backend_.checks = {{3, true, {{"edge", 1, 4, "", nullptr}}}};
@@ -329,7 +337,7 @@ TEST_F(AdminTest, EachDoorShowsItsPartOnly) {
   for (const char* path : {"/status", "/cache", "/cache/top", "/cache/urls"})
     EXPECT_EQ(ask(metrics.address, "GET", path).status, 404) << path;
   for (const char* path : {"/reload", "/drain", "/enable", "/purge", "/maintenance", "/explain", "/explain/dns",
-                           "/cache/inspect", "/cache/verify"})
+                           "/cache/inspect", "/cache/verify", "/sign-urls"})
     for (const auto* door : {&metrics, &peers})
       EXPECT_EQ(ask(door->address, "POST", path, "{\"datacenter\":\"a\"}").status, 404) << path;
   EXPECT_TRUE(backend_.calls.empty());

@@ -33,7 +33,7 @@ class FakeBackend final : public AdminBackend {
     calls.push_back("purge " + to_json(order));
     who = order.who;
     if (!order.cache.empty() && order.cache != "edge") return done(Error{"no cache " + order.cache, 404});
-    done(PurgeOutcome{3, {{"edge", 7}}});
+    done(PurgeOutcome{3, {{"edge", 7}}, disk});
   }
   Result<std::vector<std::string>> set_maintenance(const std::string& route, bool on) override {
     calls.push_back("maintenance " + std::string(on ? "on " : "off ") + route);
@@ -44,6 +44,12 @@ class FakeBackend final : public AdminBackend {
     calls.push_back("explain " + to_json(request));
     if (request.url.starts_with("http")) return std::string("route      any\n");
     return Error{"not a URL: " + request.url, 400};
+  }
+  std::vector<std::string> sign_urls(const SignOrder& order) override {
+    calls.push_back("sign " + to_json(order));
+    std::vector<std::string> out;
+    for (const std::string& url : order.urls) out.push_back(url + "?signed");
+    return out;
   }
   Result<std::string> explain_dns(const geodns::ExplainDnsRequest& request) override {
     calls.push_back("explain dns " + request.name + " " + request.type + " from " + request.from);
@@ -92,6 +98,7 @@ class FakeBackend final : public AdminBackend {
   CacheInspections inspections;
   health::Report told{"edge-1", "us-east", 1, false, {{"app", {2, 2, 1, health::State::up}}}};
   bool is_ready = true;
+  bool disk = false;
   bool reload_later = false;
   std::vector<std::string> errors, notes;
   std::vector<std::string> calls;

@@ -24,8 +24,8 @@
 //   POST /cache/verify     begins to check what caches have on disks, or ?cache=NAME has: 200 and a VerifyState
 //                          (daemon/cache_verify.hh); 404 without such a disk, 409 while another check runs
 //   GET  /cache/verify     how far the last one is, or what it found; ?segments=1 with each segment
-//   POST /cache/inspect    an ExplainRequest: what every cache has for it (all four: daemon/cache_report.hh; JSON, or
-//                          text with ?format=text)
+//   POST /cache/inspect    an ExplainRequest: the way to the cache it takes, and what is there for it (all four:
+//                          daemon/cache_report.hh; JSON, or text with ?format=text)
 //   POST /sign-urls        a SignOrder (daemon/signed_routes.hh): {"urls":[…]}, signed where their routes ask for it
 //   POST /maintenance      {"on":true|false, "route":…}, without a route for all: 200 {"routes":[…]}
 //   POST /explain          an ExplainRequest (daemon/explain.hh): 200 and its lines as text
@@ -84,7 +84,8 @@ class AdminBackend {
   virtual VerifyState check() = 0;  // the last one
   virtual CacheTops cache_top(size_t most) = 0;
   virtual Result<std::vector<std::string>> hot_urls(const std::string& cache, size_t most) = 0;  // empty: of all
-  virtual Result<CacheInspections> inspect(const ExplainRequest& request) = 0;
+  // `done` is called once, now or later, on the control worker: the cache's disk may have to be read.
+  virtual void inspect(const ExplainRequest& request, std::function<void(Result<CacheInspections>)> done) = 0;
   virtual std::string metrics_text() = 0;
   // `done` is called once, now or later; the error says why not. hold_ms: see /ready; 0: nobody waits.
   virtual void ready(int64_t hold_ms, std::function<void(Status)> done) = 0;

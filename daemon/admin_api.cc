@@ -208,11 +208,12 @@ AdminAnswer post_check(AdminBackend& backend, const AdminRequest& request) {
   return begun ? get_check(backend, request) : outcome(begun);
 }
 
-AdminAnswer post_inspect(AdminBackend& backend, const AdminRequest& request) {
+void post_inspect(AdminBackend& backend, const AdminRequest& request, const Reply& reply) {
   auto asked = parse_explain_request(request.body);
-  if (!asked) return outcome(asked.error());
-  auto found = backend.inspect(*asked);
-  return found ? report(request, *found) : outcome(found.error());
+  if (!asked) return reply(outcome(asked.error()));
+  backend.inspect(*asked, [request, reply](const Result<CacheInspections>& found) {
+    reply(found ? report(request, *found) : outcome(found.error()));
+  });
 }
 
 AdminAnswer post_sign_urls(AdminBackend& backend, const std::string& body) {
@@ -241,7 +242,7 @@ void post(AdminBackend& backend, const AdminRequest& r, const Reply& reply) {
   if (r.path == "/reload") return post_reload(backend, reply);
   if (r.path == "/explain") return reply(post_explain(backend, r.body));
   if (r.path == "/sign-urls") return reply(post_sign_urls(backend, r.body));
-  if (r.path == "/cache/inspect") return reply(post_inspect(backend, r));
+  if (r.path == "/cache/inspect") return post_inspect(backend, r, reply);
   if (r.path == "/cache/verify") return reply(post_check(backend, r));
   if (r.path == "/purge") return purge(backend, r, parse_purge_order(r.body), reply);
   json body = json::parse(r.body, nullptr, false);

@@ -91,12 +91,13 @@ json to_object(const edge::VariantView& v) {
           {"must_revalidate", v.must_revalidate},
           {"etag", v.etag},
           {"last_modified", v.last_modified},
-          {"chosen", v.chosen}};
+          {"chosen", v.chosen},
+          {"on_disk", v.on_disk}};
 }
 
 std::string describe(const edge::VariantView& v) {
   std::string out = fmt::format("{}{}, {}, {}, age {}", v.chosen ? "* " : "  ", v.status, size(v.bytes),
-                                counted(v.hits, "hit"), age(v.age_s * 1000));
+                                v.on_disk ? "on the disk" : counted(v.hits, "hit"), age(v.age_s * 1000));
   out += v.ttl_s > 0 ? fmt::format(", fresh for {}", age(v.ttl_s * 1000))
                      : fmt::format(", stale for {}", age(-v.ttl_s * 1000));
   if (v.heuristic) out += " by heuristics";
@@ -204,51 +205,44 @@ std::string to_json(const CacheInspections& found) {
   for (const auto& [name, i] : found.caches) {
     json variants = json::array();
     for (const edge::VariantView& v : i.variants) variants.push_back(to_object(v));
+    const bool its_own = found.outcome.empty() || found.outcome == edge::name_of(i.outcome);
     list.push_back({{"name", name},
                     {"key", i.key},
-                    {"outcome", edge::name_of(i.outcome)},
-                    {"forward", edge::token_of(i.forward)},
-                    {"why", i.why},
+                    {"outcome", its_own ? edge::name_of(i.outcome) : found.outcome},
+                    {"forward", its_own ? edge::token_of(i.forward) : ""},
+                    {"why", its_own ? i.why : found.why},
                     {"on_disk", i.on_disk},
+                    {"disk_read", i.disk_read},
                     {"fetches", i.fetches},
                     {"apart_s", (i.apart_ms + 999) / 1000},
                     {"variants", std::move(variants)}});
   }
-  return dump({{"caches", list}});
+  return dump({{"listener", found.listener},
+               {"route", found.route},
+               {"outcome", found.outcome},
+               {"why", found.why},
+               {"asked", found.asked},
+               {"caches", list}});
 }
 
 std::string to_text(const CacheInspections& found) {
-  if (found.caches.empty()) return "no caches\n";
   std::string out;
+  if (!found.listener.empty()) add_line(out, "listener", found.listener);
+  if (!found.route.empty()) add_line(out, "route", found.route);
+  for (const std::string& line : found.asked) add_line(out, &line == found.asked.data() ? "admission" : "", line);
   for (const auto& [name, i] : found.caches) {
-    if (!out.empty()) out += "\n";
     add_line(out, "cache", name);
     add_line(out, "key", i.key);
-    add_line(out, "answer", fmt::format("{}: {}", edge::name_of(i.outcome), i.why));
+  }
+  add_line(out, "answer", fmt::format("{}: {}", found.outcome, found.why));
+  for (const auto& [name, i] : found.caches) {
     for (const edge::VariantView& v : i.variants) add_line(out, &v == i.variants.data() ? "stored" : "", describe(v));
-    if (i.on_disk) add_line(out, "on disk", "most likely");
+    if (i.on_disk && !i.disk_read) add_line(out, "on disk", "most likely");
     if (i.fetches > 0) add_line(out, "fetching", counted(i.fetches, "fetch") + " in progress");
     if (i.apart_ms > 0)
       add_line(out, "apart",
                fmt::format("an answer wasn't shared: for {} its requests don't wait for each other", age(i.apart_ms)));
   }
-  return out;
-}
-
-Result<CacheInspections> inspect(const ExplainRequest& asked,
-                                 const std::map<std::string, std::shared_ptr<edge::Cache>>& caches, int64_t now_ms) {
-  auto url = edge::parse_url(asked.url);
-  if (!url) return Error{conf::quoted(asked.url) + " is no URL; write http://host/path or https://host/path", 400};
-  std::string text = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}\r\n", asked.method, url->path,
-                                 url->query ? "?" + *url->query : "", url->authority);
-  for (const std::string& header : asked.headers) text += header + "\r\n";
-  text += "\r\n";
-  http::RequestParser parser;
-  if (parser.next(text).event != http::Event::head)
-    return Error{fmt::format("no such request: {}", parser.reason()), 400};
-  CacheInspections out;
-  for (const auto& [name, cache] : caches)
-    out.caches.emplace_back(name, cache->inspect({parser.head(), url->scheme, url->authority, now_ms}));
   return out;
 }
 

@@ -9,9 +9,12 @@
 //   segments {"caches":[{"name", "segments":[{"kind": "probation"|"main", "open", "age_s", "objects", "bytes"}]}]}: of
 //             those in use, the youngest first
 //   top      {"caches":[{"name", "keys":[{"key", "requests", "hits", "variants", "bytes"}]}]}
-//   inspect  {"caches":[{"name", "key", "outcome", "forward", "why", "on_disk", "fetches", "apart_s", "variants":[{"vary",
-//             "status", "bytes", "hits", "age_s", "ttl_s", "stale_if_error_s", "heuristic", "no_cache", "must_revalidate", "etag",
-//             "last_modified", "chosen"}]}]}
+//   inspect  {"listener", "route", "outcome", "why", "asked", "caches":[{"name", "key", "outcome", "forward", "why", "on_disk",
+//             "disk_read", "fetches", "apart_s", "variants":[{"vary", "status", "bytes", "hits", "age_s", "ttl_s",
+//             "stale_if_error_s", "heuristic", "no_cache", "must_revalidate", "etag", "last_modified", "chosen",
+//             "on_disk"}]}]}: of the one cache of the route that the request takes, or none.
+//             "outcome": "hit", "miss", "stale", "follow", "bypass", "only-if-cached"; "refused", "why" with the status;
+//             "uncached". "asked": what the gates on its way ask
 // Counts are since the start; bytes and memory are bytes.
 #include <map>
 #include <memory>
@@ -20,8 +23,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/result.hh"
-#include "daemon/explain.hh"
 #include "edge/cache.hh"
 #include "edge/inspect.hh"
 
@@ -40,7 +41,10 @@ struct CacheTops {
   std::vector<std::pair<std::string, std::vector<edge::HotKey>>> caches;
 };
 struct CacheInspections {
-  std::vector<std::pair<std::string, edge::Inspection>> caches;
+  std::string listener, route;                                   // that the request takes; empty: none
+  std::string outcome, why;                                      // of the request, whatever is stored
+  std::vector<std::string> asked;                                // by the gates on its way
+  std::vector<std::pair<std::string, edge::Inspection>> caches;  // the route's, or none
 };
 
 std::string_view name_of(edge::disk::SegmentReport::Kind kind);
@@ -54,9 +58,5 @@ std::string to_text(const CacheCounts& counts);
 std::string to_text(const CacheSegments& segments);
 std::string to_text(const CacheTops& tops);
 std::string to_text(const CacheInspections& found);
-
-// Asks every cache. An error where what was asked makes no sense: no URL, a header that is none.
-Result<CacheInspections> inspect(const ExplainRequest& request,
-                                 const std::map<std::string, std::shared_ptr<edge::Cache>>& caches, int64_t now_ms);
 
 }  // namespace portolan::daemon

@@ -282,6 +282,8 @@ class CommandLine {
     inspect->add_option("URL", options_.explain.url, "http://host/path?query")->required();
     add_headers(*inspect);
     inspect->add_option("--method", options_.explain.method, "GET or another")->capture_default_str();
+    inspect->add_option("--from", options_.explain.from, "the address that is connected")->capture_default_str();
+    inspect->add_option("--listener", options_.explain.listener, "where it arrives, if its port doesn't say");
     json(inspect);
     add_warm(*cache, "warm", "ask for each URL of a list, so that it is stored");
     add_warm(*cache, "load", "the same: of a list that dump wrote");

@@ -59,7 +59,7 @@ class Server final : public AdminBackend {
   VerifyState check() override;
   CacheTops cache_top(size_t most) override;
   Result<std::vector<std::string>> hot_urls(const std::string& cache, size_t most) override;
-  Result<CacheInspections> inspect(const ExplainRequest& request) override;
+  void inspect(const ExplainRequest& request, std::function<void(Result<CacheInspections>)> done) override;
   std::string metrics_text() override;
   void ready(int64_t hold_ms, std::function<void(Status)> done) override;
   health::Report health() override;

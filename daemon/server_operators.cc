@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/log.hh"
+#include "daemon/cache_inspect.hh"
 #include "daemon/route_names.hh"
 #include "daemon/server.hh"
 
@@ -171,12 +172,28 @@ std::vector<std::string> Server::sign_urls(const SignOrder& order) {
   return out;
 }
 
-Result<CacheInspections> Server::inspect(const ExplainRequest& request) {
-  auto found = daemon::inspect(request, caches_, clock_.wall_ms());
-  if (!found) return found;
-  const RouteNames routes(snapshot_->routes);
-  for (auto& [name, inspection] : found->caches) routes.tell(inspection.key);
-  return found;
+void Server::inspect(const ExplainRequest& request, std::function<void(Result<CacheInspections>)> done) {
+  auto plan = plan_inspection(request, explain_world());
+  if (!plan) return done(plan.error());
+  Executor* waits = plan->cache ? disks_->executor_of(plan->cache->name()) : nullptr;
+  const int64_t now_ms = clock_.wall_ms();
+  auto named = [done, snapshot = snapshot_](CacheInspections found) {
+    const RouteNames routes(snapshot->routes);
+    for (auto& [name, inspection] : found.caches) routes.tell(inspection.key);
+    done(std::move(found));
+  };
+  if (!waits) return named(look(std::move(*plan), now_ms));
+  // Let go of here: the last of a cache mustn't go on a thread that its disk waits for.
+  struct Held {
+    InspectionPlan plan;
+    std::shared_ptr<const proxy::Snapshot> snapshot;
+  };
+  auto held = std::make_shared<const Held>(Held{std::move(*plan), snapshot_});
+  auto work = [this, held, now_ms, named = std::move(named)]() mutable {
+    CacheInspections found = look(held->plan, now_ms);
+    control_.post([held = std::move(held), found = std::move(found), named = std::move(named)] { named(found); });
+  };
+  if (!waits->submit(std::move(work))) done(Error{"too much waits for the cache's disk; try again later", 503});
 }
 
 }  // namespace portolan::daemon

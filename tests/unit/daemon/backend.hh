@@ -78,10 +78,10 @@ class FakeBackend final : public AdminBackend {
     if (cache == "none") return Error{"no cache none", 404};
     return std::vector<std::string>{"http://a/1", "http://a/2"};
   }
-  Result<CacheInspections> inspect(const ExplainRequest& request) override {
+  void inspect(const ExplainRequest& request, std::function<void(Result<CacheInspections>)> done) override {
     calls.push_back("inspect " + to_json(request));
-    if (request.url.starts_with("http")) return inspections;
-    return Error{"not a URL: " + request.url, 400};
+    if (request.url.starts_with("http")) return done(inspections);
+    done(Error{"not a URL: " + request.url, 400});
   }
   std::string metrics_text() override { return "portolan_requests_total 7\n"; }
   void ready(int64_t hold_ms, std::function<void(Status)> done) override {

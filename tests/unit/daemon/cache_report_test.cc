@@ -140,36 +140,5 @@ TEST(CacheReport, Top) {
   EXPECT_EQ(to_text(CacheTops{}), "nothing is stored\n");
 }
 
-TEST(CacheReport, Inspect) {
-  Caches caches;
-  const ExplainRequest requests[] = {
-      {"GET", "http://example.com/app.js", {}, "", ""},
-      {"GET", "http://example.com/style.css?v=2", {"Accept-Encoding: gzip"}, "", ""},
-      {"GET", "http://EXAMPLE.com:80/style.css?v=2", {"Accept-Encoding: zstd"}, "", ""},
-      {"GET", "http://example.com/app.js", {"Cache-Control: no-cache"}, "", ""},
-      {"HEAD", "http://example.com/", {"Accept-Language: de"}, "", ""},
-      {"GET", "http://example.com/me", {}, "", ""},
-      {"GET", "http://example.com/slow", {}, "", ""},
-      {"POST", "http://example.com/app.js", {"Cookie: a=b"}, "", ""},
-      {"GET", "https://example.com/app.js", {}, "", ""},
-      {"GET", "/app.js", {}, "", ""},
-      {"G T", "http://example.com/app.js", {}, "", ""},
-  };
-  std::string got;
-  for (const ExplainRequest& r : requests) {
-    got += "$ portolan cache inspect " + r.url + " --method '" + r.method + "'";
-    for (const std::string& header : r.headers) got += " --header '" + header + "'";
-    auto found = inspect(r, caches.all, start_ms + 90'000);
-    got += "\n" + (found ? to_text(*found) : "error: " + found.error().text + "\n") + "\n";
-  }
-  expect_golden("inspect.txt", got);
-  auto found = inspect(requests[1], caches.all, start_ms);
-  ASSERT_TRUE(found);
-  json j = json::parse(to_json(*found));
-  EXPECT_EQ(j["caches"][0]["outcome"], "hit");
-  EXPECT_EQ(j["caches"][0]["variants"][1]["vary"], "accept-encoding: gzip");
-  EXPECT_EQ(j["caches"][0]["variants"][1]["chosen"], true);
-}
-
 }  // namespace
 }  // namespace portolan::daemon

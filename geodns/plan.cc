@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
+#include "core/geo/continent.hh"
 #include "core/geo/embedded.hh"
 #include "core/geo/interner.hh"
 #include "core/geo/remap.hh"
@@ -24,7 +26,7 @@ unsigned closeness(const Rule& rule, const geo::Location& at) {
       has(rule.regions, std::string(at.country_code()) + "-" + std::string(at.region_code())))
     return 4;
   if (at.country[0] && has(rule.countries, at.country_code())) return 3;
-  if (at.continent[0] && has(rule.continents, at.continent_code())) return 2;
+  if (!rule.continents.empty() && has(rule.continents, geo::continent_of(at))) return 2;
   return rule.for_anybody() ? 1 : 0;
 }
 
@@ -89,7 +91,7 @@ class PlanBuilder {
       if (rule.networks.empty()) continue;
       const uint32_t value = order_by(&rule, nullptr) << rule_bits | static_cast<uint32_t>(i);
       for (const IpNetwork& network : rule.networks) networks.emplace_back(network, value);
-      if (plan_.places_ && policy_.needs_location() && !rule.ordered && rule.datacenters.size() > 1) order_by_place(i);
+      if (plan_.places_ && goes_by_place(rule)) order_by_place(i);
     }
     plan_.networks_ = geo::Networks(std::move(networks));
     plan_.tailored_ = plan_.orders_.size() > 1;
@@ -108,16 +110,22 @@ class PlanBuilder {
       plan_.table_ = geo::remap(places, order_of_place, static_cast<uint32_t>(plan_.orders_.size()));
   }
 
-  // Who is in the rule's networks goes to the best of its datacentres for his place.
+  // Where the rule leaves something to the policy: which of its datacentres, or which of the others when none serves.
+  bool goes_by_place(const Rule& rule) const {
+    const size_t named = rule.datacenters.size(), others = rule.only ? 0 : spec_.candidates.size() - named;
+    return policy_.needs_location() && ((!rule.ordered && named > 1) || others > 1);
+  }
+
+  // Who is in the rule's networks goes to the best of its datacentres for his place, and then to the best of the others.
   void order_by_place(size_t index) {
     const Rule& rule = spec_.rules[index];
-    auto [same, fresh] = orders_of_rules_.try_emplace({rule.datacenters, rule.only});
+    auto [same, fresh] = orders_of_rules_.try_emplace({rule.datacenters, rule.only, rule.ordered});
     if (fresh) {
       same->second = std::make_shared<std::vector<uint32_t>>(plan_.places_->location_count() + 1);
       for (uint32_t p = 0; p < same->second->size(); p++) {
         const geo::Location at = plan_.places_->location(p);
         const Point point = Point::from_degrees(at.latitude, at.longitude);
-        (*same->second)[p] = order_by(&rule, plan_.is_precise(at) ? &point : nullptr);
+        (*same->second)[p] = order_by(&rule, at.has_coordinates ? &point : nullptr);
       }
     }
     plan_.rule_orders_.resize(spec_.rules.size());
@@ -213,7 +221,8 @@ class PlanBuilder {
   const PlanSpec& spec_;
   const Policy& policy_;
   geo::Interner interner_;
-  std::map<std::pair<std::vector<uint16_t>, bool>, std::shared_ptr<std::vector<uint32_t>>> orders_of_rules_;
+  // By datacentres, `only`, `ordered`: rules of the same share one.
+  std::map<std::tuple<std::vector<uint16_t>, bool, bool>, std::shared_ptr<std::vector<uint32_t>>> orders_of_rules_;
   std::vector<Ranked> order_;
   std::vector<Costly> costly_;
 };

@@ -99,7 +99,9 @@ const conf::Table<RecordConfig>& record_fields() {
               "How many datacentres are answered.")
               .otherwise("1; with policy = \"all\" each that is usable"),
           row("last_resort", &RecordConfig::last_resort, conf::one_of({"all", "first", "none"}),
-              "What is answered when no datacentre is usable; none: nothing (NODATA).")
+              "What is answered when no datacentre is usable; none: nothing (NODATA), but all where a rule says only, "
+              "as "
+              "a \"no\" would be everybody's.")
               .otherwise("\"all\""),
           row("accuracy", &RecordConfig::accuracy_km, distance_or_off(),
               "A location with a larger accuracy radius is imprecise: no distance is measured from it where a rule or "

@@ -84,7 +84,10 @@ const conf::Table<RuleConfig>& rule_fields() {
                                                                            conf::integer<uint32_t>(0, 1'000'000)),
               "Of the datacenters, instead of the record's.")
               .example("{ us-east = 70, us-west = 30 }"),
-          row("only", &RuleConfig::only, conf::boolean(), "The other datacentres are not even a last choice."),
+          row("only", &RuleConfig::only, conf::boolean(),
+              "The other datacentres are not even a last choice: when none of these is usable all of them are "
+              "answered, or "
+              "with last_resort = \"first\" the first."),
       },
       check_rule};
   return table;

@@ -28,11 +28,15 @@ uint64_t sticky_network(const IpAddress& asker, unsigned& scope) {
 void take_last_resort(const ServiceRecord& record, bool by_name, Slate& slate, Rng& rng, Steered& out) {
   out.picks.last_resort = true;
   switch (record.last_resort) {
-    case LastResort::none:
-      out.scope = 0;  // RFC 7871 §7.4: a negative answer
-      return;
     case LastResort::first:
       return out.picks.add(slate.order.front());
+    case LastResort::none:
+      if (out.plan->orders_are_whole()) {
+        out.scope = 0;
+        return;
+      }
+      // RFC 7871 §7.4: a "no" is everybody's, but others may have datacentres that serve.
+      [[fallthrough]];
     case LastResort::all:
       if (by_name) {  // a CNAME is one: whom the asker would have if all were well
         slate.conditions = {};

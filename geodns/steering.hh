@@ -26,7 +26,7 @@ struct Steered {
   uint32_t order = 0;  // the plan's
   unsigned scope = 0;  // every asker within so many bits of this one's address is answered alike, chance apart
   uint32_t ttl_s = 0;
-  Picks picks;  // empty only where the record's last resort is none
+  Picks picks;  // empty only where the record's last resort is none, and every order has all datacentres
   std::span<const Candidate> candidates() const { return plan->spec().candidates; }
 };
 

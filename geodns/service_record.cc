@@ -101,8 +101,9 @@ class Maker {
   std::vector<Preference> preferences() {
     std::vector<Preference> list(service_.sites.size());
     const auto last = static_cast<uint32_t>(config_.order.size());
-    const bool in_turn = config_.order.empty() && follows_order_;
-    for (uint32_t i = 0; i < list.size(); i++) list[i] = {config_.weights.empty() ? 1u : 0u, in_turn ? i : last};
+    // Those that the order doesn't name come behind it in their own.
+    for (uint32_t i = 0; i < list.size(); i++)
+      list[i] = {config_.weights.empty() ? 1u : 0u, follows_order_ ? last + i : last};
     uint64_t total = 0;
     for (const auto& [name, weight] : config_.weights) {
       total += weight;
@@ -113,7 +114,7 @@ class Maker {
       const int site = site_in(config_.order[i], config_.where);
       if (site < 0) continue;
       auto& rank = list[static_cast<size_t>(site)].rank;
-      if (rank != last) complain("order names \"" + config_.order[i] + "\" twice");
+      if (rank < last) complain("order names \"" + config_.order[i] + "\" twice");
       rank = i;
     }
     return list;
@@ -206,9 +207,13 @@ class Maker {
         site_in(name, rule.where);
         if (!named.insert(name).second) mistakes_.push_back({rule.where, "the rule names \"" + name + "\" twice"});
       }
-    for (const auto& [name, weight] : rule.weights)
+    uint64_t total = 0;
+    for (const auto& [name, weight] : rule.weights) {
+      total += weight;
       if (!named.contains(name))
         mistakes_.push_back({rule.where, "weights name \"" + name + "\", which datacenters do not"});
+    }
+    if (!rule.weights.empty() && total == 0) mistakes_.push_back({rule.where, "all weights are 0"});
   }
 
   Rule rule_of(const RuleConfig& config, const std::vector<Candidate>& candidates) {

@@ -12,6 +12,9 @@ std::shared_ptr<View> build_view(const GeodnsConfig& config, uint32_t serial, st
   view->identity = std::make_shared<ServerIdentity>(ServerIdentity{config.nsid, config.version});
   view->ttl = {config.min_ttl_s, config.max_ttl_s};
   view->hidden = config.hidden;
+  view->cookies = config.cookies;
+  if (config.min_ttl_s > config.max_ttl_s)
+    mistakes.push_back({config.where, "min_ttl is more than max_ttl in [geodns]"});
   if (mistakes.empty()) view->plans = std::make_shared<Plans>(make_plans(view->zones->plans(), nullptr, {}));
   return mistakes.empty() ? view : nullptr;
 }

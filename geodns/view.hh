@@ -32,6 +32,7 @@ struct View {
   std::shared_ptr<const AliasTable> aliases;       // may be null: nothing is known of any
   std::shared_ptr<const ServerIdentity> identity;  // may be null: it tells nothing of itself
   TtlBounds ttl;
+  bool cookies = true;            // else the option is none to us
   std::vector<IpNetwork> hidden;  // whose addresses are not told to anybody further
   // The address as others may see it: of no family where it is hidden.
   IpAddress shown(const IpAddress& address) const;

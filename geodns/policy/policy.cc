@@ -83,6 +83,22 @@ void pick_from_group(const Slate& slate, Group group, Rng& rng, Picks& picks, Fa
   }
 }
 
+// So many are wanted, room or not: of those that were passed by, by their room.
+[[gnu::noinline]] void fill_up(const Slate& slate, Rng& rng, Picks& picks) {
+  bool picked[Picks::most] = {};
+  for (unsigned i = 0; i < picks.count; i++) picked[picks.list[i]] = true;
+  while (picks.count < slate.answers) {
+    Fallback left;
+    for (const Ranked& r : slate.order) {
+      const Condition& c = slate.of(r);
+      if (usable(c.state) && !picked[r.candidate]) left.offer(r, c.room, draw_for(slate, r, rng) & 0xffffffffffff);
+    }
+    if (!left.chosen) return;
+    picked[left.chosen->candidate] = true;
+    picks.add(*left.chosen);
+  }
+}
+
 template <class Choose>
 void go_down(const Slate& slate, Rng& rng, Picks& picks, Choose choose) {
   Fallback fallback;
@@ -99,7 +115,9 @@ void go_down(const Slate& slate, Rng& rng, Picks& picks, Choose choose) {
     if (!usable(c.state)) continue;
     take(slate, first, rng, picks, fallback);
   }
-  if (picks.count == 0 && fallback.chosen) picks.add(*fallback.chosen);
+  if (!fallback.chosen) return;
+  if (picks.count == 0) picks.add(*fallback.chosen);
+  if (picks.count < slate.answers) fill_up(slate, rng, picks);
 }
 
 }  // namespace

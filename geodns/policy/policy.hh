@@ -81,7 +81,7 @@ class Policy {
 };
 
 // Group by group, within one at random by weight: what most policies do. One without room passes to the next as often as it
-// lacks room; where all did, one is picked by its room.
+// lacks room; where fewer are left than are wanted, the rest is picked by room.
 void pick_by_weight(const Slate& slate, Rng& rng, Picks& picks);
 // The same, but within a group each network has a candidate of its own (weighted rendezvous), and as long as that is
 // usable keeps it: one that goes moves only its own networks, and gets them back.

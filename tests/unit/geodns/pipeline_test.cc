@@ -219,6 +219,99 @@ TEST_F(Pipeline, ARuleForTheOnlyDatacentreIsKeptToEvenWhenItIsDown) {
   EXPECT_EQ(answers("it.example.com", dns::type_a, "10.2.2.0/24"), List{"192.0.2.10"});
 }
 
+// RFC 7871 §7.4: a "no" would be kept for those as well whose datacentres serve.
+TEST_F(Pipeline, NobodyIsToldNoWhereARuleSaysOnly) {
+  RecordConfig r = test::service("", "web", "failover");
+  r.last_resort = "none";
+  r.https = "1 . alpn=h2";
+  r.rules.resize(1);
+  r.rules[0].networks = {*IpNetwork::parse("10.1.0.0/16")};
+  r.rules[0].order = {"us", "eu"};
+  r.rules[0].only = true;
+  record(r);
+  states(State::down, State::down, State::up);
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.1.2.0/24"), (List{"192.0.2.10", "192.0.2.20"}));
+  EXPECT_EQ(ask("it.example.com", dns::type_a, "10.1.2.0/24").scope(), 16);
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.2.2.0/24"), List{"192.0.2.30"});
+  EXPECT_EQ(ask("it.example.com", dns::type_https, "10.1.2.0/24").scope(), 16);
+  EXPECT_EQ(ask("it.example.com", dns::type_aaaa, "10.1.2.0/24").answers().size(), 0u)
+      << "all that have IPv6 are named: a no is right";
+  EXPECT_EQ(ask("it.example.com", dns::type_aaaa, "10.1.2.0/24").scope(), 0);
+  states(State::down, State::down, State::down);
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.2.2.0/24").size(), 3u);
+  EXPECT_EQ(ask("it.example.com", dns::type_a, "10.2.2.0/24").scope(), 15);
+}
+
+// Whoever a networks rule names goes on by distance, when its datacentres are down and where nobody knows him closely.
+TEST_F(Pipeline, ANetworksRuleLeavesTheRestToThePolicy) {
+  RecordConfig r = test::service("", "web", "nearest");
+  r.rules.resize(1);
+  r.rules[0].networks = {*IpNetwork::parse("10.0.0.0/8")};
+  r.rules[0].order = {"us"};
+  record(r);
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.2.3.0/25"), List{"192.0.2.10"});
+  states(State::down, State::up, State::up);
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.2.3.0/25"), List{"192.0.2.30"}) << "Seoul goes on to Tokyo";
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.1.2.0/24"), List{"192.0.2.20"}) << "Paris to Frankfurt";
+  EXPECT_EQ(ask("it.example.com", dns::type_a, "10.2.3.0/25").scope(), 25);
+  geo::Table::Builder builder;
+  geo::Location vague;
+  vague.has_coordinates = true;
+  vague.latitude = 37.6;
+  vague.longitude = 127;
+  vague.accuracy_radius_km = 1000;
+  ASSERT_TRUE(builder.insert(*IpNetwork::parse("10.2.3.0/25"), vague));
+  r.rules[0].order.clear();
+  r.rules[0].datacenters = {"us", "jp"};
+  record(r);
+  auto built = std::make_shared<View>(*view);
+  give_places(*built, builder.finish(), nullptr);
+  view = built;
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.2.3.0/25"), List{"192.0.2.30"}) << "imprecise, but nearer";
+}
+
+TEST_F(Pipeline, WhatAnOrderDoesNotNameComesBehindItInTurn) {
+  for (const char* policy : {"failover", "nearest"}) {
+    RecordConfig r = test::service("", "web", policy);
+    r.order = {"jp"};
+    record(r);
+    states(State::up, State::up, State::down);
+    for (int i = 0; i < 50; i++)
+      ASSERT_EQ(answers("it.example.com", dns::type_a, "198.51.100.0/24"), List{"192.0.2.10"}) << policy;
+  }
+}
+
+TEST_F(Pipeline, AContinentIsThatOfTheCountryWhereTheDatabaseHasNone) {
+  RecordConfig r = test::service("", "web", "failover");
+  r.rules.resize(1);
+  r.rules[0].continents = {"AS"};
+  r.rules[0].order = {"jp"};
+  record(r);
+  geo::Table::Builder builder;
+  geo::Location at;
+  at.country = {'K', 'R'};
+  ASSERT_TRUE(builder.insert(*IpNetwork::parse("10.1.0.0/16"), at));
+  at.continent = {'O', 'C'};
+  ASSERT_TRUE(builder.insert(*IpNetwork::parse("10.2.0.0/16"), at));
+  auto built = std::make_shared<View>(*view);
+  give_places(*built, builder.finish(), nullptr);
+  view = built;
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.1.2.0/24"), List{"192.0.2.30"});
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.2.2.0/24"), List{"192.0.2.10"}) << "what it says counts";
+  EXPECT_EQ(answers("it.example.com", dns::type_a, "10.3.2.0/24"), List{"192.0.2.10"});
+}
+
+TEST_F(Pipeline, TheLeastTtlIsNoMoreThanTheMost) {
+  GeodnsConfig c = test::config();
+  c.where = "t:1:1";
+  c.min_ttl_s = 60;
+  c.max_ttl_s = 59;
+  std::vector<Mistake> mistakes;
+  EXPECT_FALSE(build_view(c, 1, mistakes));
+  ASSERT_EQ(mistakes.size(), 1u);
+  EXPECT_EQ(mistakes[0].where + " " + mistakes[0].text, "t:1:1 min_ttl is more than max_ttl in [geodns]");
+}
+
 TEST_F(Pipeline, StickyAnswersAreForTheNetworkThatSticks) {
   record(test::service("", "web", "sticky"));
   EXPECT_EQ(ask("it.example.com", dns::type_a, "10.1.0.0/20").scope(), 24);
@@ -292,6 +385,12 @@ TEST_F(Pipeline, MistakesOfRulesAreNamed) {
       "which datacenters do not",
       [](RecordConfig& r) {
         r.rules[0].weights = {{"us", 1}};
+      },
+      "weighted");
+  expect(
+      "all weights are 0",
+      [](RecordConfig& r) {
+        r.rules[0].weights = {{"eu", 0}};
       },
       "weighted");
   expect(

@@ -88,15 +88,12 @@ TEST_P(Contract, PicksUsableOnesWhileThereIsOne) {
   }
 }
 
-TEST_P(Contract, AsManyAsAreWantedWhereAllHaveRoom) {
+TEST_P(Contract, AsManyAsAreWantedRoomOrNot) {
   for (int i = 0; i < 20000; i++) {
     Case c = random();
     if (c.answers == Slate::every) continue;
     size_t usable_count = 0;
-    for (Condition& x : c.conditions) {
-      x.room = Condition::full_room;
-      usable_count += usable(x.state);
-    }
+    for (const Condition& x : c.conditions) usable_count += usable(x.state);
     ASSERT_EQ(c.pick(subject(), rng).size(), std::min<size_t>(c.answers, usable_count));
   }
 }

@@ -151,28 +151,25 @@ class Exchange {
     composer_.add(Section::answer, owner, dns::type_cname, steered.ttl_s, site_of(service, steered, 0).target);
   }
 
-  // The hints are what A and AAAA would answer, or the first datacentre's of it: the same for both, where it has both. A
-  // datacentre without IPv6 leaves that to the other plan, so its scope counts for all whom such a one may be chosen for.
+  // The hints are what A and AAAA would answer. Where every datacentre has both families these go by one plan, and the
+  // hints are of one pick; else each family goes its own way, as its questions would.
   void solve_https(const ServiceRecord& record, const Service& service, std::string_view owner) {
-    const Addresses* hints[2] = {nullptr, nullptr};
-    const Site* first = nullptr;
+    Hints hints[2];
     uint32_t ttl_s = record.ttl_s;
     unsigned scope = 0;
-    for (bool v6 : {false, true}) {
+    const bool alike = record.plan[0] == record.plan[1];
+    for (const bool v6 : {false, true}) {
       if (record.https->foreign) break;
-      if (record.plan[v6] == ServiceRecord::no_plan) continue;
-      const bool told = first && !first->of(v6).empty();
-      if (told) hints[v6] = &first->of(v6);
-      if (told && !service.lacks_v6) continue;
+      if (record.plan[v6] == ServiceRecord::no_plan || (v6 && alike)) continue;
       Steered steered;
       go_to(record, v6, steered);
       scope = std::max(scope, steered.scope);
       ttl_s = std::min(ttl_s, steered.ttl_s);
-      if (told || steered.picks.count == 0) continue;
-      const Site& site = site_of(service, steered, 0);
-      const bool everybody = is_everybody(steered);
-      if (!first && !everybody) first = &site;
-      hints[v6] = everybody ? &service.all(v6) : &site.of(v6);
+      for (unsigned i = 0; i < steered.picks.count; i++) {
+        const Site& site = site_of(service, steered, i);
+        hints[v6].add(site.of(v6));
+        if (alike) hints[1].add(site.v6);
+      }
     }
     if (by_subnet(query_)) composer_.set_scope(static_cast<uint8_t>(scope));
     uint8_t rdata[max_hinted_size];

@@ -57,7 +57,6 @@ Service build_service(const ServiceConfig& config, const Directory& directory, s
     Site site;
     site.datacenter = static_cast<uint16_t>(i);
     for (const IpAddress& ip : found->second.addresses) service.shares |= !add_address(ip, site, service);
-    service.lacks_v6 |= !site.v4.empty() && site.v6.empty();
     add_target(found->second, found->first, site, service, mistakes);
     service.sites.push_back(std::move(site));
   }

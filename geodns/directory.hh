@@ -50,7 +50,6 @@ struct Service {
   std::vector<Site> sites;   // in the order of Directory::datacenters
   bool by_name = false;      // its sites have targets
   bool shares = false;       // an address stands in several of its sites
-  bool lacks_v6 = false;     // a site has IPv4 addresses alone
   Addresses all_v4, all_v6;  // of every site: what is answered when all are down
   const Addresses& all(bool v6_asked) const { return v6_asked ? all_v6 : all_v4; }
 };

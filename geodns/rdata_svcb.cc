@@ -262,26 +262,31 @@ Result<HintedRdata> parse_hinted(std::string_view value, const dns::Name& origin
   return hinted;
 }
 
-size_t put_hinted(const HintedRdata& rdata, const std::vector<std::string>* v4, const std::vector<std::string>* v6,
-                  std::span<uint8_t, max_hinted_size> out) {
+void Hints::add(const std::vector<std::string>& addresses) {
+  for (const std::string& address : addresses) {
+    if ((count_ + 1) * address.size() > most * 4) return;
+    const auto same = [&](const std::string* known) { return *known == address; };
+    if (std::none_of(list_, list_ + count_, same)) list_[count_++] = &address;
+  }
+}
+
+size_t put_hinted(const HintedRdata& rdata, const Hints& v4, const Hints& v6, std::span<uint8_t, max_hinted_size> out) {
   size_t at = 0;
   const auto put_part = [&](const std::string& part) {
     std::copy(part.begin(), part.end(), out.begin() + static_cast<std::ptrdiff_t>(at));
     at += part.size();
   };
-  const auto put_hints = [&](uint16_t key, const std::vector<std::string>* list) {
-    if (!list || list->empty()) return;
-    const size_t width = list->front().size();
-    const size_t count = std::min<size_t>(list->size(), 256 / width);
+  const auto put_hints = [&](uint16_t key, std::span<const std::string* const> list) {
+    if (list.empty()) return;
     dns::store16(&out[at], key);
-    dns::store16(&out[at + 2], static_cast<unsigned>(count * width));
+    dns::store16(&out[at + 2], static_cast<unsigned>(list.size() * list.front()->size()));
     at += 4;
-    for (size_t i = 0; i < count; i++) put_part((*list)[i]);
+    for (const std::string* address : list) put_part(*address);
   };
   put_part(rdata.parts[0]);
-  put_hints(svcb_ipv4hint, v4);
+  put_hints(svcb_ipv4hint, v4.list());
   put_part(rdata.parts[1]);
-  put_hints(svcb_ipv6hint, v6);
+  put_hints(svcb_ipv6hint, v6.list());
   put_part(rdata.parts[2]);
   return at;
 }

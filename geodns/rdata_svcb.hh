@@ -36,9 +36,19 @@ struct HintedRdata {
   bool foreign = false;  // the target is neither "." nor the owner
 };
 Result<HintedRdata> parse_hinted(std::string_view value, const dns::Name& origin, const dns::Name& owner);
-// Writes it with these hints, each null or empty for none, and returns its size. Hints that don't fit are left out.
+// The addresses of one family in a hint, each once. They stay where they are; what is over 256 bytes is left out.
+class Hints {
+ public:
+  static constexpr size_t most = 64;  // of IPv4; 16 of IPv6
+  void add(const std::vector<std::string>& addresses);
+  std::span<const std::string* const> list() const { return {list_, count_}; }
+
+ private:
+  size_t count_ = 0;
+  const std::string* list_[most];
+};
+// Writes it with these hints and returns its size.
 inline constexpr size_t max_hinted_size = 2048;
-size_t put_hinted(const HintedRdata& rdata, const std::vector<std::string>* v4, const std::vector<std::string>* v6,
-                  std::span<uint8_t, max_hinted_size> out);
+size_t put_hinted(const HintedRdata& rdata, const Hints& v4, const Hints& v6, std::span<uint8_t, max_hinted_size> out);
 
 }  // namespace portolan::geodns

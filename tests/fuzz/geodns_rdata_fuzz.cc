@@ -38,8 +38,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (type == dns::type_https && !as_bytes) {
     if (const auto hinted = geodns::parse_hinted(value, origin, origin)) {
       uint8_t out[geodns::max_hinted_size];
-      const std::vector<std::string> v4(100, "\1\2\3\4"), v6(100, std::string(16, 'x'));
-      std::string rdata(reinterpret_cast<char*>(out), geodns::put_hinted(*hinted, &v4, &v6, out));
+      static const auto addresses = [](size_t width) {
+        std::vector<std::string> list;
+        for (int i = 0; i < 100; i++) list.push_back(std::string(width - 1, 'x') + static_cast<char>(i));
+        return list;
+      };
+      static const std::vector<std::string> v4 = addresses(4), v6 = addresses(16);
+      geodns::Hints hints[2];
+      hints[0].add(v4);
+      hints[1].add(v6);
+      std::string rdata(reinterpret_cast<char*>(out), geodns::put_hinted(*hinted, hints[0], hints[1], out));
       must(static_cast<bool>(geodns::check_rdata(type, rdata)));
     }
   }

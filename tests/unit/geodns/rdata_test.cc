@@ -158,7 +158,11 @@ TEST(Svcb, HintsGoWhereTheirKeysStand) {
   ASSERT_TRUE(hinted);
   uint8_t out[max_hinted_size];
   const std::vector<std::string> v4{"\1\2\3\4"}, v6{std::string(16, '\x20')};
-  const size_t size = put_hinted(*hinted, &v4, &v6, out);
+  Hints hints[2];
+  hints[0].add(v4);
+  hints[1].add(v6);
+  hints[1].add(v6);
+  const size_t size = put_hinted(*hinted, hints[0], hints[1], out);
   std::string data(reinterpret_cast<char*>(out), size);
   EXPECT_TRUE(check_rdata(dns::type_https, data));
   EXPECT_EQ(hex(data),

@@ -45,6 +45,15 @@ class ServiceAnswers : public testing::Test, public test::World {
     give_places(*built, test::table(), nullptr);
     view = built;
   }
+  void replace(void (*change)(GeodnsConfig&)) {
+    GeodnsConfig c = more_services();
+    change(c);
+    std::vector<Mistake> mistakes;
+    auto built = build_view(c, 1, mistakes);
+    ASSERT_TRUE(built) << mistakes.front().text;
+    give_places(*built, test::table(), nullptr);
+    view = built;
+  }
   // The addresses of an HTTPS answer's hints.
   List hints(const std::string& rdata, bool v6) {
     List list;
@@ -129,7 +138,9 @@ TEST_F(ServiceAnswers, NoHintsForATargetThatIsAnotherName) {
   }
 }
 
+// Both families have the same candidates: the two hints are of one of them.
 TEST_F(ServiceAnswers, HintsOfARandomPickAreOfOneDatacentre) {
+  replace([](GeodnsConfig& c) { c.services[0].sites["jp"] = test::site({"192.0.2.30", "2001:db8:3::10"}); });
   std::set<List> seen;
   for (int i = 0; i < 300; i++) {
     const Message m = ask("h-weighted.example.com", type_https);
@@ -138,13 +149,46 @@ TEST_F(ServiceAnswers, HintsOfARandomPickAreOfOneDatacentre) {
     ASSERT_EQ(v4.size(), 1u);
     ASSERT_EQ(v6.size(), 1u);
     seen.insert(v4);
-    if (v4[0] == "192.0.2.10") {
-      EXPECT_EQ(v6[0], "2001:db8:1::10");
-    } else if (v4[0] == "192.0.2.20") {
-      EXPECT_EQ(v6[0], "2001:db8:2::10");
-    }
+    EXPECT_EQ(v6[0].substr(9, 1), v4[0].substr(8, 1)) << v4[0] << " " << v6[0];
   }
   EXPECT_EQ(seen.size(), 3u);
+}
+
+// Sites of one family alone: each hint is what that family's question would get, chance and health included.
+TEST_F(ServiceAnswers, HintsOfSitesOfOneFamilyAreThoseOfItsQuestions) {
+  replace([](GeodnsConfig& c) {
+    c.services[0].sites["us"] = test::site({"2001:db8:1::10"});
+    c.services[0].sites["jp"] = test::site({"192.0.2.30"});
+    RecordConfig two = service("h-two", "web", "nearest"), every = service("h-all", "web", "all");
+    two.answers = 2;
+    two.https = every.https = "1 . alpn=h2";
+    c.zones[0].records.insert(c.zones[0].records.end(), {two, every});
+  });
+  const auto healthy = view;
+  for (const State us : {State::up, State::down})
+    for (const State eu : {State::up, State::down}) {
+      view = with_states(*healthy, {{{us, eu, State::up}}});
+      for (const char* name :
+           {"h-nearest.example.com", "h-failover.example.com", "h-two.example.com", "h-all.example.com"})
+        for (const char* from : {"10.1.2.0/24", "10.2.3.0/25", "10.9.0.0/16", "192.0.2.0/24"}) {
+          const Message m = ask(name, type_https, from);
+          ASSERT_EQ(m.answers().size(), 1u);
+          EXPECT_EQ(hints(m.answers()[0].data, false), answers(name, type_a, from)) << name << from;
+          EXPECT_EQ(hints(m.answers()[0].data, true), answers(name, type_aaaa, from)) << name << from;
+          EXPECT_EQ(m.scope(), std::max(ask(name, type_a, from).scope(), ask(name, type_aaaa, from).scope()));
+        }
+    }
+  view = healthy;
+  std::map<List, int> v4, v6;
+  for (int i = 0; i < 2000; i++) {
+    const Message m = ask("h-weighted.example.com", type_https);
+    v4[hints(m.answers().at(0).data, false)]++;
+    v6[hints(m.answers().at(0).data, true)]++;
+  }
+  EXPECT_EQ(v4.size(), 2u);
+  EXPECT_EQ(v6.size(), 2u);
+  EXPECT_NEAR(v4[List{"192.0.2.20"}], 1000, 150);
+  EXPECT_NEAR(v6[List{"2001:db8:2::10"}], 1000, 150);
 }
 
 TEST_F(ServiceAnswers, AllDownHintsAll) {

@@ -228,7 +228,7 @@ class Exchange {
                                       std::span<uint8_t> out, AnswerInfo& info, const dns::OptReply* reply) {
   if (asked.verdict == dns::Verdict::drop) return 0;
   if (asked.verdict != dns::Verdict::chaos) {
-    info.rcode = dns::rcode_of(asked.verdict);
+    info.rcode = dns::rcode_of(asked.verdict, reply);
     return dns::compose_error(out, packet, asked.query, asked.verdict, reply);
   }
   dns::Composer composer(out, packet, asked.query, dns::answer_limit(asked.query, false), reply);
@@ -244,7 +244,10 @@ void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, co
   asked.zone = ZoneSet::none;
   asked.node = nullptr;
   asked.plan = nullptr;
-  if (asked.verdict != dns::Verdict::answer || !view.zones) return;
+  if (asked.verdict != dns::Verdict::answer || !view.zones) {
+    if (!view.cookies) asked.verdict = dns::parse_query_without_cookies(packet, query);
+    if (asked.verdict != dns::Verdict::answer || !view.zones) return;
+  }
   asked.zone = query.type == dns::type_ds ? view.zones->find_parent(query.key.wire(), query.key_labels)
                                           : view.zones->find(query.key.wire(), query.key_labels);
   if (asked.zone == ZoneSet::none) return;

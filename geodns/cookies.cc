@@ -75,6 +75,7 @@ CookieJar::Standing CookieJar::answer(const dns::Cookie& cookie, const IpAddress
     }
   }
   reply.has_cookie = true;
+  reply.bad_cookie = standing == Standing::stranger && cookie.server_size > 0;
   std::memcpy(reply.cookie, cookie.client, dns::Cookie::client_size);
   uint8_t* server = reply.cookie + dns::Cookie::client_size;
   if (standing == Standing::known && age_s <= fresh_s) {

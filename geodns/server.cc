@@ -7,6 +7,8 @@
 namespace portolan::geodns {
 namespace {
 
+constexpr size_t padding_block = 468;  // RFC 8467 §4.1
+
 const metrics::Family shed_sessions{
     "portolan_dns_tcp_shed_total", "DNS connections closed to make room for newer ones.", metrics::Type::counter, {}};
 
@@ -124,9 +126,8 @@ size_t Server::answer(const Asked& asked, std::span<const uint8_t> query, const 
   dns::OptReply reply;
   CookieJar::Standing standing = CookieJar::Standing::none;
   const dns::Query& q = asked.query;
-  const bool says_more = q.has_cookie || q.wants_nsid || q.wants_keepalive;
-  if (says_more) standing = fill(q, client, transport, reply);
-  size_t size = answerer_.answer(asked, query, client, transport, *view_, out, info, says_more ? &reply : nullptr);
+  if (q.says_more) standing = fill(q, client, transport, session, reply);
+  size_t size = answerer_.answer(asked, query, client, transport, *view_, out, info, q.says_more ? &reply : nullptr);
   if (size != 0 && limiter_ && transport == Transport::udp && standing != CookieJar::Standing::known)
     size = limit(asked, query, client, reply, out, size, info);
   if (size != 0) {
@@ -146,7 +147,8 @@ size_t Server::answer(const Asked& asked, std::span<const uint8_t> query, const 
 }
 
 CookieJar::Standing Server::fill(const dns::Query& query, const IpAddress& client, Transport transport,
-                                 dns::OptReply& reply) const {
+                                 const Session* session, dns::OptReply& reply) const {
+  if (session && session->encrypted()) reply.padding_block = padding_block;
   if (view_->identity) reply.nsid = view_->identity->nsid;
   if (transport == Transport::tcp)
     reply.keepalive_100ms = static_cast<int>(std::min<int64_t>(limits_.tcp_idle_timeout_ms / 100, 65535));

@@ -65,7 +65,7 @@ class Server final : private Responder {
   size_t answer(const Asked& asked, std::span<const uint8_t> query, const IpAddress& client, Transport transport,
                 std::span<uint8_t> out, const Session* session = nullptr);
   CookieJar::Standing fill(const dns::Query& query, const IpAddress& client, Transport transport,
-                           dns::OptReply& reply) const;
+                           const Session* session, dns::OptReply& reply) const;
   size_t limit(const Asked& asked, std::span<const uint8_t> query, const IpAddress& client, const dns::OptReply& reply,
                std::span<uint8_t> out, size_t size, AnswerInfo& info);
   void listen(int fd, bool tls);

@@ -9,6 +9,7 @@ namespace {
 constexpr size_t max_pointer = 0x3fff;
 
 constexpr size_t error_size = 6;
+constexpr size_t padding_head = 4;
 
 uint8_t* put_option(uint8_t* p, unsigned code, const void* data, size_t size) {
   store16(p, code);
@@ -181,11 +182,32 @@ void Composer::put_more() {
     store16(number, static_cast<unsigned>(reply_->keepalive_100ms));
     p = put_option(p, option_keepalive, number, sizeof number);
   }
-  if (error_ == ExtendedError::none || limit_ + opt_size_ - at_ < error_size) return;
+  if (error_ != ExtendedError::none) put_error(begin);
+  if (reply_ && reply_->padding_block != 0 && query_.wants_padding) put_padding(begin);
+}
+
+// Where OPT, the last of the message, has room for it.
+void Composer::put_error(uint8_t* opt) {
+  if (limit_ + opt_size_ - at_ < error_size) return;
+  uint8_t number[2];
   store16(number, static_cast<unsigned>(error_));
-  put_option(p, option_error, number, sizeof number);
+  put_option(out_.data() + at_, option_error, number, sizeof number);
   at_ += error_size;
-  store16(begin + 9, load16(begin + 9) + static_cast<unsigned>(error_size));
+  store16(opt + 9, load16(opt + 9) + static_cast<unsigned>(error_size));
+}
+
+void Composer::put_padding(uint8_t* opt) {
+  const size_t block = reply_->padding_block, most = limit_ + opt_size_;
+  const size_t whole = (at_ + padding_head + block - 1) / block * block;
+  const size_t end = std::min(whole, most);
+  if (end < at_ + padding_head) return;
+  const size_t size = end - at_ - padding_head;
+  uint8_t* p = out_.data() + at_;
+  store16(p, option_padding);
+  store16(p + 2, static_cast<unsigned>(size));
+  std::memset(p + padding_head, 0, size);
+  at_ = end;
+  store16(opt + 9, load16(opt + 9) + static_cast<unsigned>(padding_head + size));
 }
 
 void Composer::put_opt(uint16_t rcode) {
@@ -230,7 +252,7 @@ size_t Composer::finish(uint16_t rcode, bool authoritative) {
   return at_;
 }
 
-uint16_t rcode_of(Verdict verdict) {
+uint16_t rcode_of(Verdict verdict, const OptReply* reply) {
   switch (verdict) {
     case Verdict::notimp:
       return notimp;
@@ -239,7 +261,7 @@ uint16_t rcode_of(Verdict verdict) {
     case Verdict::refused:
       return refused;
     case Verdict::ping:
-      return noerror;
+      return reply && reply->bad_cookie ? badcookie : noerror;
     default:
       return formerr;
   }
@@ -249,7 +271,7 @@ size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, co
                      const OptReply* reply) {
   Composer composer(out, packet, query, plain_udp_size, reply);
   if (verdict == Verdict::refused || verdict == Verdict::notimp) composer.set_error(ExtendedError::not_supported);
-  return composer.finish(rcode_of(verdict), false);
+  return composer.finish(rcode_of(verdict, reply), false);
 }
 
 }  // namespace portolan::dns

@@ -27,6 +27,8 @@ struct OptReply {
   uint8_t cookie[cookie_size];
   std::string_view nsid;     // who answers (RFC 5001); empty: not told
   int keepalive_100ms = -1;  // RFC 7828, over TCP alone; -1: not told
+  size_t padding_block = 0;  // RFC 8467: the message is as long as some of these; 0: no padding
+  bool bad_cookie = false;   // the server's half it has is none of ours
 };
 
 class Composer {
@@ -121,6 +123,8 @@ class Composer {
   bool matches(size_t offset, std::string_view suffix) const;
   void put_opt(uint16_t rcode);
   [[gnu::noinline]] void put_more();
+  void put_error(uint8_t* opt);
+  void put_padding(uint8_t* opt);
 
   std::span<uint8_t> out_;
   const Query& query_;
@@ -140,7 +144,7 @@ class Composer {
 // The whole answer to a packet that `parse_query` did not pass (any verdict but drop, chaos and answer).
 size_t compose_error(std::span<uint8_t> out, std::span<const uint8_t> packet, const Query& query, Verdict verdict,
                      const OptReply* reply = nullptr);
-// The rcode such an answer carries.
-uint16_t rcode_of(Verdict verdict);
+// The rcode such an answer carries. Of a ping it says whether the cookie is one of ours (RFC 7873 §5.4).
+uint16_t rcode_of(Verdict verdict, const OptReply* reply);
 
 }  // namespace portolan::dns

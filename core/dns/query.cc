@@ -53,6 +53,8 @@ bool read_subnet(Bytes option, Query& query) {
 
 // RFC 7873 §5.2.2: any other length is FORMERR. Of several only the first counts (§5.3).
 bool read_cookie(Bytes option, Query& query) {
+  if (query.passes_cookies) return true;
+  query.says_more = true;
   const size_t size = option.size();
   if (size != Cookie::client_size && (size < 16 || size > Cookie::client_size + Cookie::most_server_size)) return false;
   if (std::exchange(query.has_cookie, true)) return true;
@@ -67,10 +69,14 @@ bool read_option(unsigned code, Bytes option, Query& query) {
     case option_cookie:
       return read_cookie(option, query);
     case option_nsid:
-      query.wants_nsid = true;
+      query.wants_nsid = query.says_more = true;
       return true;
     case option_keepalive:  // RFC 7828 §3.2.1: a client names no time
       query.wants_keepalive = option.empty();
+      query.says_more = true;
+      return true;
+    case option_padding:
+      query.wants_padding = query.says_more = true;
       return true;
     default:
       return true;
@@ -129,20 +135,30 @@ bool read_question(Bytes packet, size_t& offset, Query& query) {
   return true;
 }
 
-// Types 128 to 254 ask for something done, not for data (RFC 6895 §3.1); NXNAME is never asked for
-// (RFC 9824 §3.5).
-Verdict judge_type(uint16_t type) {
+// The query's OPT, past questions that nobody reads.
+[[gnu::noinline]] Verdict look_for_opt(Bytes packet, Query& query, Verdict verdict) {
+  size_t offset = header_size;
+  const uint8_t* header = packet.data();
+  for (unsigned i = load16(header + 4); i > 0; i--) {
+    if (!skip_name(packet, offset) || packet.size() - offset < 4) return verdict;
+    offset += 4;
+  }
+  const unsigned before = load16(header + 6) + load16(header + 8), records = before + load16(header + 10);
+  for (unsigned i = 0; i < records; i++)
+    if (!read_record(packet, offset, i >= before, query)) return verdict;
+  return verdict;
+}
+
+inline Verdict verdict_of(uint16_t type) {
   if (type == 0 || type == type_opt || type == type_nxname) return Verdict::formerr;
   if (type == type_axfr || type == type_ixfr) return Verdict::refused;
   if (type >= 128 && type < type_any) return Verdict::notimp;
   return Verdict::answer;
 }
 
-}  // namespace
-
-Verdict parse_query(Bytes packet, Query& query) {
+[[gnu::always_inline]] inline Verdict parse(Bytes packet, Query& query) {
   query.has_question = query.has_edns = query.has_subnet = query.dnssec_ok = false;
-  query.has_cookie = query.wants_nsid = query.wants_keepalive = false;
+  query.has_cookie = query.wants_nsid = query.wants_keepalive = query.wants_padding = query.says_more = false;
   query.question_end = header_size;
   query.version = 0;
   query.udp_size = plain_udp_size;
@@ -151,12 +167,12 @@ Verdict parse_query(Bytes packet, Query& query) {
   query.id = load16(header);
   query.flags = load16(header + 2);
   if (query.flags & flag_qr) return Verdict::drop;
-  if (query.flags & mask_opcode) return Verdict::notimp;
+  if (query.flags & mask_opcode) return look_for_opt(packet, query, Verdict::notimp);
   const unsigned questions = load16(header + 4);
-  if (questions > 1) return Verdict::formerr;
+  if (questions > 1) return look_for_opt(packet, query, Verdict::formerr);
 
   size_t offset = header_size;
-  if (questions == 1 && !read_question(packet, offset, query)) return Verdict::formerr;
+  if (questions == 1 && !read_question(packet, offset, query)) return look_for_opt(packet, query, Verdict::formerr);
   const unsigned before = load16(header + 6) + load16(header + 8), records = before + load16(header + 10);
   for (unsigned i = 0; i < records; i++)
     if (!read_record(packet, offset, i >= before, query)) return Verdict::formerr;
@@ -164,9 +180,25 @@ Verdict parse_query(Bytes packet, Query& query) {
 
   if (query.version != 0) return Verdict::badvers;
   if (questions == 0) return query.has_cookie ? Verdict::ping : Verdict::formerr;
-  if (Verdict verdict = judge_type(query.type); verdict != Verdict::answer) return verdict;
+  if (Verdict verdict = verdict_of(query.type); verdict != Verdict::answer) return verdict;
   if (query.qclass == class_ch) return Verdict::chaos;
   return query.qclass == class_in ? Verdict::answer : Verdict::refused;
+}
+
+}  // namespace
+
+Verdict judge_type(uint16_t type) {
+  return verdict_of(type);
+}
+
+Verdict parse_query(Bytes packet, Query& query) {
+  query.passes_cookies = false;
+  return parse(packet, query);
+}
+
+Verdict parse_query_without_cookies(Bytes packet, Query& query) {
+  query.passes_cookies = true;
+  return parse(packet, query);
 }
 
 }  // namespace portolan::dns

@@ -44,6 +44,9 @@ struct Query {
   bool has_cookie = false;  // cookie holds
   bool wants_nsid = false;
   bool wants_keepalive = false;  // RFC 7828: how long an idle TCP connection stays
+  bool wants_padding = false;    // RFC 7830: it padded, so that sizes tell nothing
+  bool says_more = false;        // any of these four
+  bool passes_cookies = false;   // cookies are an option like any that isn't known
   Cookie cookie;
   Name key;  // the name in lower case: compared and looked up
 };
@@ -60,8 +63,13 @@ enum class Verdict : uint8_t {
   answer,
 };
 
-// Fills `query` as far as the packet could be read. Options it doesn't know are ignored. The counted
-// records of all sections must fill the packet exactly.
+// Of a question of class IN: answer, or why there is none. Types 128 to 254 ask for something done, not for data (RFC 6895
+// §3.1); NXNAME is never asked for (RFC 9824 §3.5).
+Verdict judge_type(uint16_t type);
+// Fills `query` as far as the packet could be read; OPT also of what is not answered otherwise, where that can be walked
+// (RFC 6891 §6.1.1). Options it doesn't know are ignored. The counted records of all sections must fill the packet exactly.
 Verdict parse_query(std::span<const uint8_t> packet, Query& query);
+// The same where there are no cookies.
+Verdict parse_query_without_cookies(std::span<const uint8_t> packet, Query& query);
 
 }  // namespace portolan::dns

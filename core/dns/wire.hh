@@ -71,6 +71,7 @@ enum Option : uint16_t {
   option_client_subnet = 8,
   option_cookie = 10,
   option_keepalive = 11,
+  option_padding = 12,
   option_error = 15,
 };
 

@@ -5,9 +5,9 @@ A case's check gets the answer (None: silence) and says what is wrong with it, o
 import dataclasses
 import typing
 
-from dns_message import (A, AA, AD, ANY, AXFR, BADVERS, CD, COOKIE, DNSKEY, EXPIRE, FORMERR, ID, KEEPALIVE, NOERROR,
-                         NOTIMP, NSID, NXDOMAIN, PADDING, QR, RA, RD, REFUSED, SOA, SUBNET, TC, TXT, Z, name, opt, option,
-                         query)
+from dns_message import (A, AA, AD, ANY, AXFR, BADCOOKIE, BADVERS, CD, COOKIE, DNSKEY, EXPIRE, FORMERR, ID, KEEPALIVE,
+                         NOERROR, NOTIMP, NSID, NXDOMAIN, PADDING, QR, RA, RD, REFUSED, SOA, SUBNET, TC, TXT, Z, name, opt,
+                         option, query)
 
 DO = 0x8000
 
@@ -158,6 +158,8 @@ STRICT = [
       for size in (8, 16, 40)],
     Case('a cookie alone', 'RFC 7873 §5.4', query(None, extra=[opt(options=option(COOKIE, b'12345678'))]),
          expect(NOERROR, 0, answer=0, edns=True, question=False, options=(COOKIE,))),
+    Case('a cookie alone that is not ours', 'RFC 7873 §5.4', query(None, extra=[opt(options=option(COOKIE, b'c' * 24))]),
+         expect(BADCOOKIE, 0, answer=0, edns=True, question=False, options=(COOKIE,))),
     Case('keepalive over UDP is ignored', 'RFC 7828 §3.2.1', edns(options=option(KEEPALIVE)), soa_with()),
     Case('keepalive', 'RFC 7828 §3.3.2', edns(options=option(KEEPALIVE)),
          lambda got, asked: soa_with(KEEPALIVE)(got, asked) or ('' if got.options(KEEPALIVE) else 'none'), tcp=True),
@@ -190,4 +192,8 @@ STRICT = [
     Case('version.bind is not told', 'RFC 4892', query('version.bind', TXT, klass=3), refused_or_notimp),
     *[Case(f'opcode {opcode}', 'RFC 8906 §8.1.4', query(opcode=opcode, flags=RD),
            expect(NOTIMP, 0, answer=0, question=False)) for opcode in range(1, 16)],
+    *[Case(f'opcode {opcode} with OPT', 'RFC 6891 §6.1.1', query(opcode=opcode, extra=[opt()]),
+           expect(NOTIMP, 0, answer=0, edns=True, question=False, options=(15,))) for opcode in (4, 5)],
+    Case('two questions with OPT', 'RFC 6891 §6.1.1', query(counts=(2, 0, 0, 1), tail=query()[12:] + opt()),
+         expect(FORMERR, 0, answer=0, edns=True, question=False)),
 ]

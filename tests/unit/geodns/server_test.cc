@@ -413,6 +413,32 @@ TEST_F(SpeakingServer, GivesCookies) {
   EXPECT_EQ(pong.options, first);
 }
 
+// RFC 7873 §5.4.
+TEST_F(SpeakingServer, APingHearsWhetherItsCookieIsGood) {
+  const auto ping = [&](const std::string& options) {
+    Packet packet = with_options(options);
+    packet[5] = 0;
+    packet.erase(packet.begin() + 12, packet.begin() + 12 + 22);
+    return test::decode(over_udp(packet));
+  };
+  EXPECT_EQ(ping(test::option(10, "12345678")).rcode, dns::noerror) << "it has none yet";
+  const test::Message bad = ping(test::option(10, "12345678" + std::string(16, 'x')));
+  EXPECT_EQ(bad.rcode, dns::badcookie);
+  ASSERT_EQ(bad.options.size(), 4u + 24);
+  EXPECT_EQ(ping(bad.options).rcode, dns::noerror) << "the fresh one";
+  GeodnsConfig config = test::config();
+  config.cookies = false;
+  std::vector<Mistake> none;
+  server->set_view(build_view(config, 1, none));
+  limits.cookies = nullptr;
+  server->set_limits(limits);
+  EXPECT_EQ(ping(test::option(10, "12345678")).rcode, dns::formerr) << "no question and nothing else";
+  const test::Message any = test::decode(over_udp(with_options(test::option(10, "123"))));
+  EXPECT_EQ(any.rcode, dns::noerror) << "whatever its length";
+  EXPECT_EQ(any.options, "");
+  EXPECT_EQ(any.answers().size(), 1u);
+}
+
 TEST_F(SpeakingServer, TheRateIsLimitedButNotOfWhoProvesWhoTheyAre) {
   limits.rate_limit.answers_per_second = 5;
   limits.rate_limit.slip = 1;

@@ -186,6 +186,35 @@ TEST(Compose, ErrorsCarryWhatCouldBeRead) {
   }
 }
 
+TEST(Compose, PaddingFillsABlockWhereItWasAskedFor) {
+  test::Ask ask;
+  ask.edns = true;
+  ask.options = test::option(option_padding, std::string(7, '\0'));
+  OptReply reply;
+  reply.padding_block = 468;
+  for (const size_t text : {0, 100, 380, 390, 391, 395, 400, 1000}) {
+    const auto packet = make(ask);
+    Query query;
+    ASSERT_EQ(parse_query(packet, query), Verdict::answer);
+    std::vector<uint8_t> out(65535);
+    Composer composer(out, packet, query, 65535, &reply);
+    composer.add(Section::answer, query.key.wire(), 65280, 30, std::string(text, 'x'));
+    composer.set_error(ExtendedError::other);
+    out.resize(composer.finish(noerror, true));
+    EXPECT_EQ(out.size() % 468, 0u) << text;
+    EXPECT_TRUE(test::decode(out).good);
+    Composer narrow(out = std::vector<uint8_t>(65535), packet, query, 512, &reply);
+    EXPECT_LE(narrow.finish(noerror, true), 512u);
+  }
+  ask.options.clear();
+  const auto packet = make(ask);
+  Query query;
+  parse_query(packet, query);
+  std::vector<uint8_t> out(65535);
+  Composer composer(out, packet, query, 65535, &reply);
+  EXPECT_LT(composer.finish(noerror, true), 60u) << "nobody asked for it";
+}
+
 TEST(Compose, TheRootIsANameToo) {
   Ask ask;
   ask.name = ".";

@@ -114,6 +114,45 @@ TEST(Query, QuestionCountMustBeOne) {
   EXPECT_EQ(judge(packet), Verdict::formerr);
 }
 
+// RFC 6891 §6.1.1: who sent OPT gets one, whatever else is answered.
+TEST(Query, OptIsReadOfWhatIsNotAnswered) {
+  Ask ask;
+  ask.edns = true;
+  ask.options = test::option(10, "cookie!!");
+  Query query;
+  for (const uint16_t opcode : {1, 4, 5}) {
+    ask.flags = static_cast<uint16_t>(opcode << 11);
+    ASSERT_EQ(parse_query(make(ask), query), Verdict::notimp);
+    EXPECT_TRUE(query.has_edns);
+    EXPECT_TRUE(query.has_cookie);
+    EXPECT_FALSE(query.has_question);
+  }
+  ask.flags = 0;
+  Packet two = make(ask);
+  const std::string question(two.begin() + 12, two.begin() + 12 + 21);
+  two.insert(two.begin() + 12, question.begin(), question.end());
+  two[5] = 2;
+  ASSERT_EQ(parse_query(two, query), Verdict::formerr);
+  EXPECT_TRUE(query.has_edns);
+  uint8_t out[512];
+  const size_t size = compose_error(out, two, query, Verdict::formerr);
+  EXPECT_TRUE(test::decode({out, out + size}).edns);
+  two[5] = 3;
+  ASSERT_EQ(parse_query(two, query), Verdict::formerr);
+  EXPECT_FALSE(query.has_edns) << "nobody can find it";
+}
+
+TEST(Query, WithoutCookiesTheOptionIsNone) {
+  Ask ask;
+  ask.edns = true;
+  Query query;
+  for (const char* cookie : {"", "short", "cookie!!"}) {
+    ask.options = test::option(10, cookie);
+    EXPECT_EQ(parse_query_without_cookies(make(ask), query), Verdict::answer) << cookie;
+    EXPECT_FALSE(query.has_cookie);
+  }
+}
+
 TEST(Query, NoPointersInTheQuestion) {
   Packet packet(header_size, 0);
   packet[5] = 1;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t gather_ms = 2000;
 constexpr int64_t tick_ms = geodns::Spill::interval_s * 1000;
+constexpr int64_t pass_ms = 1000;
 constexpr int64_t patience_ms = 3000;  // with the first checks
 
 bool is_checked(const health::Board& board) {
@@ -27,10 +28,13 @@ DnsKeeper::DnsKeeper(loop::Worker& control, Hooks hooks)
       hooks_(std::move(hooks)),
       gather_(control, this, &loop::Calls<&DnsKeeper::on_gather>::call),
       tick_(control, this, &loop::Calls<&DnsKeeper::on_tick>::call),
+      pass_(control, this, &loop::Calls<&DnsKeeper::on_pass>::call),
       patience_(control, this, &loop::Calls<&DnsKeeper::on_patience_over>::call),
       alive_(std::make_shared<DnsKeeper*>(this)) {
   gather_.set(gather_ms);
   tick_.set(tick_ms);
+  pass_.set(pass_ms);
+  tick_at_us_ = control.now_us() + tick_ms * 1000;
   patience_.set(patience_ms);
 }
 
@@ -54,8 +58,10 @@ void DnsKeeper::on_patience_over() {
   hooks_.checked();
 }
 
-void DnsKeeper::apply(geodns::ServiceStates& states) const {
-  spill_.apply(states);
+// Until the next pass workers answer by it: it must hold for that much more.
+void DnsKeeper::apply(geodns::ServiceStates& states) {
+  const int64_t left_ms = (tick_at_us_ - control_.now_us()) / 1000 - pass_ms;
+  spill_.apply(states, static_cast<uint32_t>(std::max<int64_t>(left_ms, 0) / 1000));
 }
 
 void DnsKeeper::tell_rooms(const geodns::ServiceStates& states) {
@@ -93,9 +99,16 @@ void DnsKeeper::on_gather() {
 
 void DnsKeeper::on_tick() {
   tick_.set(tick_ms);
+  tick_at_us_ = control_.now_us() + tick_ms * 1000;
+  pass_.set(pass_ms);
   const bool limited = spill_.wanted();  // who no longer is has all of his room again
   spill_.tick(utilizations());
   if (limited || spill_.wanted() || !spilling_.empty()) hooks_.rooms_changed();
+}
+
+void DnsKeeper::on_pass() {
+  pass_.set(pass_ms);
+  if (spill_.wanted()) hooks_.rooms_changed();
 }
 
 // Empty where nobody tells.

@@ -25,8 +25,8 @@ class DnsKeeper {
   ~DnsKeeper();
 
   void set_view(const std::shared_ptr<const geodns::View>& view);
-  void note(const health::Board& board);            // every board
-  void apply(geodns::ServiceStates& states) const;  // sets rooms
+  void note(const health::Board& board);      // every board
+  void apply(geodns::ServiceStates& states);  // sets rooms, and how long they hold at least
   // Logs where spilling began or ended since it was told last.
   void tell_rooms(const geodns::ServiceStates& states);
   bool limited() const { return spill_.wanted(); }  // some room may be less than full
@@ -35,6 +35,7 @@ class DnsKeeper {
  private:
   void on_gather();
   void on_tick();
+  void on_pass();
   void on_patience_over();
   std::vector<std::vector<double>> utilizations() const;
   loop::Worker& control_;
@@ -45,6 +46,8 @@ class DnsKeeper {
   bool checked_ = false;
   loop::Timer gather_;
   loop::Timer tick_;
+  loop::Timer pass_;        // what holds until the next tick holds for a second less
+  int64_t tick_at_us_ = 0;  // the next
   loop::Timer patience_;
   std::shared_ptr<DnsKeeper*> alive_;
 };

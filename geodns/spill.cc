@@ -142,6 +142,7 @@ void Spill::set_view(const View& view) {
   history_.clear();
   zones_ = view.zones;
   plans_ = view.plans;
+  rooms_.clear();
   capacity_.clear();
   if (directory_ && view.directory) keep_used_rooms(*directory_, *view.directory);
   directory_ = view.directory;
@@ -176,6 +177,7 @@ void Spill::add(const DemandCounts& counts) {
 
 void Spill::tick(const std::vector<std::vector<double>>& utilization) {
   newest_ = (newest_ + 1) % intervals;
+  rooms_.clear();
   for (History& h : history_) {
     for (size_t o = 0; o < h.buckets[newest_].size(); o++) h.sum[o] -= h.buckets[newest_][o];
     h.buckets[newest_].assign(h.buckets[newest_].size(), 0);
@@ -212,25 +214,34 @@ bool Spill::wanted() const {
   return !used_rooms_.empty() || std::any_of(capacity_.begin(), capacity_.end(), [](double c) { return c > 0; });
 }
 
-void Spill::apply(ServiceStates& states) const {
-  if (!wanted()) return;
+void Spill::evaluate(const ServiceStates& states) {
+  std::vector<std::vector<bool>> serves;
+  for (const auto& service : states.states)
+    for (auto& row = serves.emplace_back(); const Condition& c : service) row.push_back(usable(c.state));
+  if (!rooms_.empty() && serves == served_) return;
+  served_ = std::move(serves);
+  rooms_.assign(capacity_.size(), 1);
+  near_.assign(capacity_.size(), false);
   const double total = queries();
-  std::vector<double> rooms(capacity_.size(), 1), loads(capacity_.size());
+  if (total < fewest_queries) return;
   std::vector<double> capacity = capacity_;
   for (double& c : capacity) c *= total;
-  if (total >= fewest_queries) {
-    const auto all = flows();
-    rooms = find_rooms(all, states, capacity);
-    loads = find_loads(all, states, rooms);
-  }
+  const auto all = flows();
+  rooms_ = find_rooms(all, states, capacity);
+  const std::vector<double> loads = find_loads(all, states, rooms_);
+  for (size_t d = 0; d < capacity.size(); d++) near_[d] = capacity[d] > 0 && loads[d] > near_capacity * capacity[d];
+}
+
+void Spill::apply(ServiceStates& states, uint32_t left_s) {
+  if (!wanted()) return;
+  evaluate(states);
   for (size_t s = 0; s < states.states.size(); s++)
     for (size_t d = 0; d < states.states[s].size(); d++) {
       Condition& c = states.states[s][d];
       const double used = s < used_rooms_.size() ? at(used_rooms_[s], d, 1) : 1;
-      const double room = std::min(at(rooms, d, 1), used);
+      const double room = std::min(at(rooms_, d, 1), used);
       c.room = static_cast<uint16_t>(std::lround(room * Condition::full_room));
-      const bool near = at(capacity, d, 0) > 0 && at(loads, d, 0) > near_capacity * capacity[d];
-      if (near || room < 1) c.horizon_s = std::min(c.horizon_s, interval_s);
+      if ((d < near_.size() && near_[d]) || room < 1) c.horizon_s = std::min(c.horizon_s, left_s);
     }
 }
 

@@ -39,8 +39,9 @@ class Spill {
   void add(const DemandCounts& counts);  // of one worker
   // An interval is over. `utilization`: [service][datacentre], negative where unknown.
   void tick(const std::vector<std::vector<double>>& utilization);
-  // Sets rooms, and horizons of those that may change with the next tick.
-  void apply(ServiceStates& states) const;
+  // Sets rooms, and horizons of those that may change with the next tick, which is `left_s` seconds away. Rooms are worked
+  // out once between two ticks, and when another datacentre serves than before.
+  void apply(ServiceStates& states, uint32_t left_s = interval_s);
   bool wanted() const;  // some datacentre has a capacity, or told its utilization
   double queries() const;
 
@@ -54,6 +55,7 @@ class Spill {
     void take(History& old);                     // of the same spec
   };
   std::vector<FlowDemand> flows() const;
+  void evaluate(const ServiceStates& states);
   void keep_used_rooms(const Directory& before, const Directory& now);
   std::shared_ptr<const Directory> directory_;
   std::shared_ptr<const ZoneSet> zones_;
@@ -62,6 +64,10 @@ class Spill {
   std::vector<History> history_;                 // by flow
   std::vector<std::vector<double>> used_rooms_;  // [service][datacentre], by utilization
   size_t newest_ = 0;
+  // What was worked out last, and for whom that serve; none: nothing.
+  std::vector<std::vector<bool>> served_;
+  std::vector<double> rooms_;
+  std::vector<bool> near_;  // capacity
 };
 
 }  // namespace portolan::geodns

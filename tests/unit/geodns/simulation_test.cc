@@ -176,6 +176,7 @@ class Simulation : public testing::Test {
   // With what is known of the demand, as control does when a board changes.
   void apply() {
     for (Condition& c : states.states[0]) c.room = Condition::full_room;
+    spill.tick({});
     spill.apply(states);
   }
   void expect_nobody_above(const Outcome& o) {

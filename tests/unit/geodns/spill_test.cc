@@ -151,9 +151,15 @@ TEST(Spill, AFailureDoesNotToppleTheNext) {
   set(State::up, State::up, State::up);
   EXPECT_LT(now->states.of(0, 1).room, Condition::full_room);
   EXPECT_EQ(now->states.of(0, 1).horizon_s, Spill::interval_s) << "that may change soon";
+  ServiceStates later;
+  later.states = {{State::up, State::up, State::up}};
+  ask(1000);
+  spill.apply(later, 4);
+  EXPECT_EQ(later.of(0, 1).horizon_s, 4u) << "soon";
+  EXPECT_EQ(later.of(0, 1).room, now->states.of(0, 1).room) << "until then it holds, whoever has asked since";
   // The demand is that of the asker, not of who answered: nothing is forgotten while it is spilled.
   const auto all = spill.queries();
-  EXPECT_EQ(all, 1000);
+  EXPECT_EQ(all, 2000);
   set(State::down, State::up, State::up);
   const Condition eu = now->states.of(0, 1);
   EXPECT_NEAR(eu.room / 65535.0, 0.45, 0.02)

@@ -42,23 +42,13 @@ Result<std::string> parse_address(uint16_t type, std::string_view value) {
   return std::string(reinterpret_cast<const char*>(ip->bytes.data()), ip->size());
 }
 
-// Strings in quotes, with \" \\ and \DDD; each at most 255 bytes.
-Result<std::string> parse_quoted(std::string_view value) {
-  std::string data, current;
-  bool inside = false;
-  for (size_t i = 0; i < value.size(); i++) {
+// One string of a zone file at `i`, in quotes or up to the next blank, with \" \\ and \DDD resolved.
+Status read_string(std::string_view value, size_t& i, std::string& out) {
+  const bool quoted = value[i] == '"';
+  if (quoted) i++;
+  while (i < value.size()) {
     char c = value[i];
-    if (c == '"') {
-      if (inside && current.size() > 255) return bad_value(value, "a string is longer than 255 bytes");
-      if (inside) put_string(data, current);
-      current.clear();
-      inside = !inside;
-      continue;
-    }
-    if (!inside) {
-      if (c != ' ' && c != '\t') return bad_value(value, "text outside the quotes");
-      continue;
-    }
+    if (quoted ? c == '"' : c == '"' || c == ' ' || c == '\t') break;
     if (c == '\\' && i + 1 < value.size()) {
       unsigned code = 0;
       const char* digits = value.data() + i + 1;
@@ -70,21 +60,43 @@ Result<std::string> parse_quoted(std::string_view value) {
         c = value[++i];
       }
     }
-    current += c;
+    out += c;
+    i++;
   }
-  if (inside) return bad_value(value, "a quote is left open");
+  if (!quoted) return {};
+  if (i == value.size()) return bad_value(value, "a quote is left open");
+  i++;
+  return {};
+}
+
+Result<std::string> parse_strings(std::string_view value) {
+  std::string data;
+  for (size_t i = 0; i < value.size();) {
+    if (value[i] == ' ' || value[i] == '\t') {
+      i++;
+      continue;
+    }
+    std::string text;
+    if (auto read = read_string(value, i, text); !read) return read.error();
+    if (text.size() > 255) return bad_value(value, "a string is longer than 255 bytes");
+    put_string(data, text);
+  }
   return data;
 }
 
-// Unquoted text is one string, cut where a string must be (255 bytes).
+// With a quote somewhere they are strings as in a zone file; without, all of it is one, cut where a string must be (255
+// bytes).
 Result<std::string> parse_txt(std::string_view value) {
-  if (!value.empty() && value.front() == '"') return parse_quoted(value);
+  if (value.find('"') != std::string_view::npos) return parse_strings(value);
+  auto text = unescape(value);
+  if (!text) return text.error();
   std::string data;
+  std::string_view rest = *text;
   do {
-    std::string_view piece = value.substr(0, 255);
+    std::string_view piece = rest.substr(0, 255);
     put_string(data, piece);
-    value.remove_prefix(piece.size());
-  } while (!value.empty());
+    rest.remove_prefix(piece.size());
+  } while (!rest.empty());
   return data;
 }
 
@@ -286,13 +298,25 @@ Status check_rdata(uint16_t type, std::string& rdata) {
   return tag.empty() ? Status(Error{"a CAA tag is letters and digits"}) : Status();
 }
 
+Status check_name_text(std::string_view text) {
+  for (size_t i = 0; i < text.size(); i++) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x80) return bad_value(text, "names are ASCII; write this one in the form \"xn--…\" (IDNA)");
+    if (c <= ' ' || c == 0x7f) return bad_value(text, "a name has no blanks in it");
+    if (c == '\\') i++;
+  }
+  return {};
+}
+
 Result<Name> value_name(std::string_view text, const Name& origin) {
+  if (auto good = check_name_text(text); !good) return good.error();
   if (text == "@") return origin;
   if (text.find('.') == std::string_view::npos && !text.empty()) return below(text, origin);
   return lowered(Name::parse(text));
 }
 
 Result<Name> owner_name(std::string_view text, const Name& origin) {
+  if (auto good = check_name_text(text); !good) return good.error();
   if (text == "@") return origin;
   if (!text.empty() && text.back() == '.') {
     auto name = lowered(Name::parse(text));
@@ -310,6 +334,7 @@ Result<Name> owner_name(std::string_view text, const Name& origin) {
 }
 
 Result<Name> contact_name(std::string_view text) {
+  if (auto good = check_name_text(text); !good) return good.error();
   const size_t at = text.find('@');
   if (at == std::string_view::npos) return lowered(Name::parse(text));
   if (at == 0 || at + 1 == text.size()) return bad_value(text, "write the contact as \"hostmaster@example.com\"");

@@ -17,6 +17,8 @@ uint16_t record_type(std::string_view text);
 std::vector<std::string> record_type_names();
 std::string record_types();
 
+// Names are written in ASCII without blanks; what must be otherwise is an escape.
+Status check_name_text(std::string_view text);
 // A name in a value: absolute where it has a dot inside or at its end, else below `origin`; "@" is
 // `origin`. Lower case.
 Result<dns::Name> value_name(std::string_view text, const dns::Name& origin);

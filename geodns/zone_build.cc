@@ -4,12 +4,12 @@
 
 #include "geodns/rdata.hh"
 #include "geodns/zone.hh"
+#include "geodns/zone_loops.hh"
 
 namespace portolan::geodns {
 
 constexpr uint32_t max_ttl_s = 0x7fffffff;  // RFC 2181 §8
 constexpr size_t max_set_size = 60000;      // a set must fit into one message
-constexpr unsigned max_chain = 16;
 
 // Builds one ZoneSet; all that is wrong with all of it is told at once.
 class ZoneBuilder {
@@ -30,6 +30,9 @@ class ZoneBuilder {
       set->zones_.push_back(std::move(zone));
     }
     check_aliased();
+    check_ways();
+    for (Zone* zone : built_)
+      for (auto& [key, node] : zone->nodes_.entries()) node.place = nullptr;
     return set;
   }
 
@@ -37,6 +40,7 @@ class ZoneBuilder {
   void complain(const std::string& where, std::string text) { mistakes_.push_back({where, std::move(text)}); }
 
   void name_zone(const ZoneConfig& config) {
+    if (auto good = check_name_text(config.name); !good) return complain(config.where, good.error().text);
     auto name = dns::Name::parse(config.name);
     if (!name) return complain(config.where, name.error().text);
     const dns::Name lowered = name->lowered();
@@ -65,12 +69,12 @@ class ZoneBuilder {
     link_wildcards();
     find_delegations();
     link_delegations();
+    check_ds();
     check_foreign();
     check_sizes(config);
     check_nameservers(config);
-    check_cnames();
     pack_sets();
-    for (auto& [key, node] : zone->nodes_.entries()) node.place = nullptr;
+    built_.push_back(zone.get());
     return zone;
   }
 
@@ -86,7 +90,8 @@ class ZoneBuilder {
   void add_soa(const ZoneConfig& config) {
     if (config.nameservers.empty()) return complain(config.where, "zone \"" + config.name + "\" has no nameservers");
     auto primary = value_name(config.nameservers.front(), zone_->name_);
-    auto contact = contact_name(config.contact.empty() ? "hostmaster." + zone_->name_.to_string() : config.contact);
+    const std::string below = zone_->name_.labels() == 0 ? "" : zone_->name_.to_string();
+    auto contact = contact_name(config.contact.empty() ? "hostmaster." + below : config.contact);
     if (!contact) return complain(config.where, "contact: " + contact.error().text);
     if (!primary) return;  // told by add_nameserver
     std::string data = std::string(primary->wire()) + std::string(contact->wire());
@@ -170,6 +175,7 @@ class ZoneBuilder {
     list(followed.records, without_dot(key));
     list(followed.zones, zone_->text_);
     aliased_.emplace_back(&record, *target);
+    ways_.aliases.emplace(&node, target->wire());
     node.alias = std::make_unique<AliasRecord>(AliasRecord{index->second, record.ttl_s.value_or(config.ttl_s)});
   }
 
@@ -259,6 +265,13 @@ class ZoneBuilder {
           node, "is within the delegation of \"" + readable(node.delegation->owner) + "\", where other servers answer");
   }
 
+  // RFC 4035 §2.4.
+  void check_ds() {
+    for (const auto& [key, node] : zone_->nodes_.entries())
+      if (node.find(dns::type_ds) && !node.find(dns::type_ns) && !node.delegation)
+        complain_at(node, "has DS records, which are about a zone that is handed over, but no NS");
+  }
+
   void link_glue(Delegation& delegation) {
     for (const std::string& target : delegation.servers->data) {
       const bool below = dns::is_within(target, delegation.owner);
@@ -340,22 +353,14 @@ class ZoneBuilder {
     }
   }
 
-  void check_cnames() {
-    for (const auto& [key, first] : zone_->nodes_.entries()) {
-      if (!first.find(dns::type_cname)) continue;
-      const Node* node = &first;
-      unsigned links = 0;
-      while (node && links <= max_chain) {
-        const RecordSet* cname = node->find(dns::type_cname);
-        if (!cname) break;
-        links++;
-        const std::string& target = cname->data.front();
-        node = dns::is_within(target, zone_->name_.wire()) ? zone_->find(target) : nullptr;
-      }
-      if (links > max_chain)
-        complain(first.place->where,
-                 "the CNAMEs from \"" + first.place->name + "\" go round in a circle, or on for more than 16");
-    }
+  void check_ways() {
+    std::vector<const Node*> nodes;
+    for (Zone* zone : built_)
+      for (const auto& [key, node] : zone->nodes_.entries())
+        if (node.find(dns::type_cname) || node.alias ||
+            (node.service && directory_.services[node.service->service].by_name))
+          nodes.push_back(&node);
+    ways_.check(nodes, *set_, directory_, mistakes_);
   }
 
   void pack_sets() {
@@ -372,6 +377,8 @@ class ZoneBuilder {
   std::vector<Mistake>& mistakes_;
   std::vector<std::pair<const ZoneConfig*, dns::Name>> named_;
   ZoneSet* set_ = nullptr;
+  std::vector<Zone*> built_;
+  Ways ways_;
   Zone* zone_ = nullptr;
   int own_ = 0;                                                       // its index
   std::vector<std::pair<const RecordConfig*, std::string>> foreign_;  // and the keys of their names

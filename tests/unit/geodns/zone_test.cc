@@ -57,7 +57,12 @@ TEST(ZoneBuilder, NamesItsMistakes) {
       {fixed("a", "MX", "10 a..b"), "a label is empty"},
       {fixed("a", "CNAME", "a..b"), "a label is empty"},
       {fixed("a", "TXT", "\"open"), "a quote is left open"},
-      {fixed("a", "TXT", "\"a\" b"), "text outside the quotes"},
+      {fixed("a", "TXT", "\"a\" \"b"), "a quote is left open"},
+      {fixed("ü", "A", "192.0.2.1"), "in the form \"xn--…\""},
+      {fixed("a b", "A", "192.0.2.1"), "no blanks"},
+      {fixed("a", "CNAME", "b c.org"), "no blanks"},
+      {fixed("ds", "DS", "1 13 2 00ff"),
+       "\"ds\" has DS records, which are about a zone that is handed over, but no NS"},
       {fixed("a", "TXT", "\"\\256\""), "an escape over"},
       {fixed("a", "TXT", "\"" + std::string(256, 'x') + "\""), "longer than 255 bytes"},
       {fixed("a", "TXT", std::string(61000, 'x')), "than fit into a message"},
@@ -135,6 +140,8 @@ TEST(ZoneBuilder, NamesMistakesAroundTheRecords) {
       {[](GeodnsConfig& c) { c.zones[0].nameservers = {"ns9.example.com"}; },
        "nameserver \"ns9.example.com.\" is inside the zone but has no A or AAAA"},
       {[](GeodnsConfig& c) { c.zones[0].contact = "@x"; }, "write the contact as"},
+      {[](GeodnsConfig& c) { c.zones[0].contact = "host master@example.com"; }, "contact: \"host master"},
+      {[](GeodnsConfig& c) { c.zones[0].name = "bücher.example"; }, "xn--"},
       {[](GeodnsConfig& c) { c.services[0].sites["mars"] = c.services[0].sites["us"]; },
        "there is no [datacenter.mars]"},
       {[](GeodnsConfig& c) { c.services[0].sites["us"].addresses.clear(); }, "has no addresses in \"us\""},
@@ -173,7 +180,44 @@ TEST(ZoneBuilder, FormsOfText) {
   EXPECT_EQ(txt("a b"), "\3a b"s);
   EXPECT_EQ(txt(""), "\0"s);
   EXPECT_EQ(txt("\"a\" \"b\\\"\\066\""), "\1a\3b\"B"s);
+  EXPECT_EQ(txt("\"one two\" three \"\" \"a\\\"b\""), "\7one two\5three\0\3a\"b"s);
+  EXPECT_EQ(txt("caf\\195\\169; x\\;"), "\11caf\303\251; x;"s);
   EXPECT_EQ(txt(std::string(300, 'x')), "\xff" + std::string(255, 'x') + "\x2d" + std::string(45, 'x'));
+}
+
+// Whatever leads from name to name, in whichever zone.
+TEST(ZoneBuilder, NothingGoesRound) {
+  const auto with = [](std::vector<RecordConfig> records, std::vector<RecordConfig> below = {}) {
+    GeodnsConfig c = test::config();
+    ServiceConfig names{"t", "names", {}};
+    names.sites["us"].where = names.sites["eu"].where = "test:9:9";
+    names.sites["us"].target = "far.example.net";
+    names.sites["eu"].target = "L.example.com";
+    c.services.push_back(names);
+    for (RecordConfig& r : records) c.zones[0].records.push_back(std::move(r));
+    for (RecordConfig& r : below) c.zones[1].records.push_back(std::move(r));
+    return mistakes_of(c);
+  };
+  const auto round = [&](const std::string& told, const std::string& of) {
+    EXPECT_NE(told.find(of + "\" go round in a circle"), std::string::npos) << of << "\n in: " << told;
+  };
+  round(with({service("l", "names", "")}), "the targets of service \"names\" from \"l");
+  const std::string both = with({service("s", "names", ""), fixed("l", "CNAME", "s")});
+  round(both, "the targets of service \"names\" from \"s");
+  round(both, "the CNAMEs from \"l");
+  round(with({fixed("x", "ALIAS", "x.example.com")}), "the ALIAS from \"x");
+  round(with({fixed("x", "ALIAS", "y.example.com"), fixed("y", "ALIAS", "x.example.com")}), "the ALIAS from \"y");
+  round(with({fixed("x", "CNAME", "x.dev.example.com")}, {fixed("x", "CNAME", "x.example.com")}),
+        "the CNAMEs from \"x");
+  EXPECT_EQ(with({service("s", "names", ""), fixed("l", "A", "192.0.2.1"), fixed("x", "ALIAS", "s.example.com")}), "");
+}
+
+TEST(ZoneBuilder, TheRootsContactIsAName) {
+  GeodnsConfig c = test::config();
+  c.zones = {test::zone(".")};
+  c.zones[0].contact = "";
+  c.zones[0].records = {fixed("ns1.example.com", "A", "192.0.2.53"), fixed("ns2.example.com", "A", "192.0.2.54")};
+  EXPECT_EQ(mistakes_of(c), "");
 }
 
 TEST(ZoneBuilder, LongestChainIsSixteen) {

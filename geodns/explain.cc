@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 
-#include "core/dns/wire.hh"
+#include "core/dns/query.hh"
+#include "core/geo/continent.hh"
 #include "core/geo/embedded.hh"
 #include "geodns/steering.hh"
 
@@ -46,7 +48,7 @@ std::string location_text(const geo::Location& at) {
   std::vector<std::string> parts;
   if (at.country[0])
     parts.push_back(std::string(at.country_code()) + (at.region[0] ? "-" + std::string(at.region_code()) : ""));
-  if (at.continent[0]) parts.emplace_back(at.continent_code());
+  if (const auto continent = geo::continent_of(at); !continent.empty()) parts.emplace_back(continent);
   if (at.asn) parts.push_back(fmt::format("AS{}", at.asn));
   if (at.has_coordinates) {
     parts.push_back(fmt::format("{:.3f}, {:.3f}", at.latitude, at.longitude));
@@ -60,9 +62,13 @@ class Explanation {
   Explanation(const IpNetwork& from, uint16_t type, const View& view, Rng& rng)
       : from_(from), type_(type), v6_(type == dns::type_aaaa), view_(view), rng_(rng) {}
 
-  std::string run(const std::string& name, std::string_view key) {
+  // `refusal`: why the question isn't looked at; empty: it is.
+  std::string run(const std::string& name, std::string_view key, std::string_view refusal) {
     line("question", fmt::format("{} {} from {}", name, type_text(), from_text()));
-    solve(key);
+    if (refusal.empty())
+      solve(key);
+    else
+      line("answer", refusal);
     return std::move(text_);
   }
 
@@ -135,29 +141,50 @@ class Explanation {
     client();
     if (by_name) {
       v6_ = false;  // there is one plan, for names
-      return solve_family(record, service);
+      solve_family(record, service);
+      return;
     }
-    if (type_ != dns::type_https) return solve_family(record, service);
-    line("hints", "of IPv4, as A is answered");
-    solve_family(record, service);
-    v6_ = true;
-    line("hints", "of IPv6: the same datacentre's, and where it has none, as AAAA is answered");
-    solve_family(record, service);
+    if (type_ != dns::type_https) {
+      solve_family(record, service);
+      return;
+    }
+    solve_https(record, service);
   }
 
-  void solve_family(const ServiceRecord& record, const Service& service) {
-    if (record.plan[v6_] == ServiceRecord::no_plan)
-      return line("answer", "the service has no addresses of this family" +
-                                std::string(asks_address() ? ": NODATA, scope /0" : ""));
+  void solve_https(const ServiceRecord& record, const Service& service) {
+    const bool alike = record.plan[0] == record.plan[1];
+    line("hints", alike ? "of both families, of one pick" : "of IPv4, as A is answered");
+    unsigned scope = 0;
+    uint32_t ttl_s = record.ttl_s;
+    for (const bool v6 : {false, true}) {
+      if (v6 && alike) continue;
+      v6_ = v6;
+      if (v6) line("hints", "of IPv6, as AAAA is answered");
+      const Steered steered = solve_family(record, service);
+      if (!steered.plan) continue;
+      scope = std::max(scope, steered.scope);
+      ttl_s = std::min(ttl_s, steered.ttl_s);
+    }
+    if (!alike) line("answer", fmt::format("both in one record, TTL {} s, scope /{}", ttl_s, scope));
+  }
+
+  // Of no plan where the service has none for the family.
+  Steered solve_family(const ServiceRecord& record, const Service& service) {
+    Steered steered;
+    if (record.plan[v6_] == ServiceRecord::no_plan) {
+      line("answer",
+           "the service has no addresses of this family" + std::string(asks_address() ? ": NODATA, scope /0" : ""));
+      return steered;
+    }
     const Plan& plan = *(*view_.plans)[static_cast<size_t>(record.plan[v6_])];
     const geo::Location at = location(plan);
     match(plan, at);
-    Steered steered;
     steer(record, plan, view_, from_.address, plan.find(from_.address), rng_, steered);
     candidates(plan, record, steered, at);
     pick(service, record, steered);
     ttl(record, steered);
     scope(plan, steered);
+    return steered;
   }
 
   void client() {
@@ -225,24 +252,34 @@ class Explanation {
   void pick(const Service& service, const ServiceRecord& record, const Steered& steered) {
     if (steered.picks.last_resort) {
       constexpr std::string_view words[] = {"all of them", "the first", "nothing: NODATA"};
-      const bool chosen = service.by_name && record.last_resort == LastResort::all;
-      line("pick", fmt::format("none is usable; the last resort is {}",
-                               chosen ? "the one there would be" : words[static_cast<size_t>(record.last_resort)]));
+      const bool unanswerable = record.last_resort == LastResort::none && steered.picks.count > 0;
+      const bool chosen = service.by_name && (record.last_resort == LastResort::all || unanswerable);
+      const auto resort = static_cast<size_t>(unanswerable ? LastResort::all : record.last_resort);
+      line("pick",
+           fmt::format("none is usable; the last resort is {}{}", chosen ? "the one there would be" : words[resort],
+                       unanswerable ? ", as a rule says only: \"none\" would be everybody's answer" : ""));
     }
     for (unsigned i = 0; i < steered.picks.count; i++) {
       const Site& site = service.sites[steered.candidates()[steered.picks.list[i]].site];
       line(i == 0 && !steered.picks.last_resort ? "pick" : "",
            datacenter(site.datacenter).name + ": " +
-               (service.by_name ? "CNAME " + readable(site.target) : joined(readable(site.of(v6_)))));
+               (service.by_name ? "CNAME " + readable(site.target) : joined(addresses_of(site, record))));
       if (service.by_name) return;  // a CNAME is one
     }
   }
 
-  std::vector<std::string> readable(const Addresses& list) const {
+  std::vector<std::string> addresses_of(const Site& site, const ServiceRecord& record) const {
+    std::vector<std::string> list = readable(site.of(v6_));
+    if (type_ == dns::type_https && record.plan[0] == record.plan[1])
+      for (const std::string& v6 : readable(site.v6)) list.push_back(v6);
+    return list;
+  }
+
+  static std::vector<std::string> readable(const Addresses& list) {
     std::vector<std::string> addresses;
     for (const std::string& wire : list) {
       IpAddress a;
-      a.family = v6_ ? IpAddress::Family::v6 : IpAddress::Family::v4;
+      a.family = wire.size() == 16 ? IpAddress::Family::v6 : IpAddress::Family::v4;
       std::copy(wire.begin(), wire.end(), a.bytes.begin());
       addresses.push_back(a.to_string());
     }
@@ -254,6 +291,8 @@ class Explanation {
     std::string why = fmt::format("the record's {} s", record.ttl_s);
     if (steered.picks.horizon_s != Condition::ever)
       why += fmt::format(", nothing changes for {} s", steered.picks.horizon_s);
+    if (view_.ttl.most_s < std::min(record.ttl_s, std::max(steered.picks.horizon_s, view_.ttl.least_s)))
+      why += fmt::format(", at most {} s", view_.ttl.most_s);
     if (view_.ttl.least_s) why += fmt::format(", at least {} s", view_.ttl.least_s);
     line("ttl", fmt::format("{} s: {}", steered.ttl_s, why));
   }
@@ -274,16 +313,47 @@ class Explanation {
 
 }  // namespace
 
+namespace {
+
+// Host bits are of no matter here.
+Result<IpNetwork> client_network(const std::string& text) {
+  const size_t slash = text.find('/');
+  auto address = IpAddress::parse(text.substr(0, slash));
+  if (slash == std::string::npos || !address) return IpNetwork::parse(text);
+  unsigned length = 0;
+  const char *begin = text.data() + slash + 1, *end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(begin, end, length);
+  if (error != std::errc() || rest != end || length > address->bits()) return IpNetwork::parse(text);
+  return IpNetwork{address->masked(length), length};
+}
+
+// What is answered before any zone is looked at; empty: nothing.
+std::string_view out_of_question(uint16_t type) {
+  switch (dns::judge_type(type)) {
+    case dns::Verdict::refused:
+      return "zones are not transferred: REFUSED";
+    case dns::Verdict::notimp:
+      return "this type asks for something done, not for data: NOTIMP";
+    case dns::Verdict::formerr:
+      return "nobody may ask for this type: FORMERR";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
 Result<std::string> explain_dns(const ExplainDnsRequest& request, const View& view, Rng& rng) {
+  if (request.name.empty()) return Error{"which name? \".\" is the root", 400};
   auto name = dns::Name::parse(request.name);
-  if (!name) return Error{"\"" + request.name + "\" is not a domain name: " + name.error().text, 400};
+  if (!name) return Error{name.error().text, 400};
   const uint16_t type = dns::type_number(request.type);
   if (type == 0) return Error{"\"" + request.type + "\" is no type of records", 400};
   if (type == dns::type_any)
     return Error{"ANY is answered with a HINFO that says so (RFC 8482); ask for one type", 400};
-  auto from = IpNetwork::parse(request.from);
+  auto from = client_network(request.from);
   if (!from) return Error{from.error().text, 400};
-  return Explanation(*from, type, view, rng).run(name->to_string(), name->lowered().wire());
+  return Explanation(*from, type, view, rng).run(name->to_string(), name->lowered().wire(), out_of_question(type));
 }
 
 }  // namespace portolan::geodns

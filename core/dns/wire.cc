@@ -13,7 +13,7 @@ constexpr Named names[] = {
     {type_hinfo, "HINFO"}, {type_mx, "MX"},       {type_txt, "TXT"},     {type_aaaa, "AAAA"},   {type_srv, "SRV"},
     {type_naptr, "NAPTR"}, {type_dname, "DNAME"}, {type_ds, "DS"},       {type_sshfp, "SSHFP"}, {type_tlsa, "TLSA"},
     {type_svcb, "SVCB"},   {type_https, "HTTPS"}, {type_ixfr, "IXFR"},   {type_axfr, "AXFR"},   {type_any, "ANY"},
-    {type_caa, "CAA"},
+    {type_caa, "CAA"},     {type_opt, "OPT"},     {type_rrsig, "RRSIG"}, {type_nsec, "NSEC"},   {type_nsec3, "NSEC3"},
 };
 
 bool same_letters(std::string_view a, std::string_view b) {

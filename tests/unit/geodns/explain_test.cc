@@ -43,7 +43,16 @@ GeodnsConfig config() {
   const RecordConfig cdn = test::service("cdn", "named", "nearest"),
                      below = test::fixed("below", "NS", "ns.example.net"),
                      pointer = test::fixed("pointer", "ALIAS", "origin.example.net");
-  for (const RecordConfig& r : {steered, ordered, stuck, every, nothing, secure, cdn, below, pointer})
+  RecordConfig pair = test::service("pair", "both", "nearest"), alone = test::service("alone", "web", "failover");
+  pair.https = "1 . alpn=h2";
+  pair.answers = 2;
+  alone.last_resort = "none";
+  alone.rules = {steered.rules[0]};
+  ServiceConfig dual{"t", "both", {}};
+  dual.sites["us"] = test::site({"192.0.2.10", "2001:db8:1::10"});
+  dual.sites["eu"] = test::site({"192.0.2.20", "2001:db8:2::10"});
+  c.services.push_back(dual);
+  for (const RecordConfig& r : {pair, alone, steered, ordered, stuck, every, nothing, secure, cdn, below, pointer})
     c.zones[0].records.push_back(r);
   c.min_ttl_s = 5;
   c.hidden = {*IpNetwork::parse("192.168.0.0/16")};
@@ -112,6 +121,13 @@ TEST(ExplainDns, TellsEveryStage) {
       {"no such name", healthy, {"gone.example.com", "A", "192.168.1.1"}},
       {"a private network", healthy, {"www.example.com", "A", "192.168.1.1"}},
       {"no zone", healthy, {"elsewhere.org", "A", "10.1.2.3"}},
+      {"a network with host bits", healthy, {"www.example.com", "A", "10.1.2.3/24"}},
+      {"hints of several, of sites of both families", healthy, {"pair.example.com", "HTTPS", "10.1.2.3"}},
+      {"no last resort, but a rule that says only", dead, {"alone.example.com", "A", "10.66.2.3"}},
+      {"a transfer", healthy, {"example.com", "AXFR", "10.1.2.3"}},
+      {"a type that does something", healthy, {"example.com", "TYPE250", "10.1.2.3"}},
+      {"a type that nobody asks for", healthy, {"example.com", "OPT", "10.1.2.3"}},
+      {"a type nobody has here", healthy, {"example.com", "RRSIG", "10.1.2.3"}},
   };
   std::string got;
   for (const Question& q : questions) {
@@ -129,10 +145,13 @@ TEST(ExplainDns, TellsEveryStage) {
 TEST(ExplainDns, RefusesWhatMakesNoSense) {
   const test::World world;
   Rng rng(1);
-  EXPECT_FALSE(explain_dns({"a..b", "A", "10.1.2.3"}, *world.view, rng));
+  EXPECT_EQ(explain_dns({"a..b", "A", "10.1.2.3"}, *world.view, rng).error().text,
+            "\"a..b\" is not a domain name: a label is empty");
+  EXPECT_FALSE(explain_dns({"", "A", "10.1.2.3"}, *world.view, rng));
   EXPECT_FALSE(explain_dns({"www.example.com", "NONSENSE", "10.1.2.3"}, *world.view, rng));
   EXPECT_FALSE(explain_dns({"www.example.com", "ANY", "10.1.2.3"}, *world.view, rng));
-  EXPECT_FALSE(explain_dns({"www.example.com", "A", "10.1.2.3/8"}, *world.view, rng));
+  for (const char* from : {"10.1.2.3/33", "10.1.2.3/", "10.1.2/24", "x"})
+    EXPECT_FALSE(explain_dns({"www.example.com", "A", from}, *world.view, rng)) << from;
 }
 
 // 8.8.8.8 is 1000 km around the middle of a lake in Kansas: whoever stands there is not its nearest.

@@ -165,6 +165,11 @@ class Exchange {
       go_to(record, v6, steered);
       scope = std::max(scope, steered.scope);
       ttl_s = std::min(ttl_s, steered.ttl_s);
+      if (is_everybody(steered)) {  // of no order: everybody gets the same
+        hints[v6].add(service.all(v6));
+        if (alike) hints[1].add(service.all_v6);
+        continue;
+      }
       for (unsigned i = 0; i < steered.picks.count; i++) {
         const Site& site = site_of(service, steered, i);
         hints[v6].add(site.of(v6));
@@ -236,18 +241,15 @@ class Exchange {
   return composer.finish(info.rcode, false);
 }
 
-}  // namespace
-
-void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, const View& view, Asked& asked) {
+template <class Parse>
+[[gnu::always_inline]] inline void read_with(Parse parse, std::span<const uint8_t> packet, const IpAddress& client,
+                                             const View& view, Asked& asked) {
   dns::Query& query = asked.query;
-  asked.verdict = dns::parse_query(packet, query);
+  asked.verdict = parse(packet, query);
   asked.zone = ZoneSet::none;
   asked.node = nullptr;
   asked.plan = nullptr;
-  if (asked.verdict != dns::Verdict::answer || !view.zones) {
-    if (!view.cookies) asked.verdict = dns::parse_query_without_cookies(packet, query);
-    if (asked.verdict != dns::Verdict::answer || !view.zones) return;
-  }
+  if (asked.verdict != dns::Verdict::answer || !view.zones) return;
   asked.zone = query.type == dns::type_ds ? view.zones->find_parent(query.key.wire(), query.key_labels)
                                           : view.zones->find(query.key.wire(), query.key_labels);
   if (asked.zone == ZoneSet::none) return;
@@ -261,6 +263,12 @@ void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, co
   asked.plan = &plan_of(record, query.type == dns::type_aaaa && !by_name, view);
   asked.asker = asker_of(query, client);
   asked.plan->prefetch(asked.asker);
+}
+
+}  // namespace
+
+void Answerer::read(std::span<const uint8_t> packet, const IpAddress& client, const View& view, Asked& asked) {
+  read_with([](auto bytes, dns::Query& query) { return dns::parse_query(bytes, query); }, packet, client, view, asked);
 }
 
 // Nothing but the searches: so close together, the processor waits for the memory of several at once.
@@ -283,7 +291,8 @@ size_t Answerer::answer(const Asked& asked, std::span<const uint8_t> packet, con
   info = AnswerInfo{};
   const dns::Query& query = asked.query;
   if (query.has_question) info.type = query.type;
-  if (asked.verdict != dns::Verdict::answer) return answer_other(asked, packet, view, out, info, reply);
+  if (asked.verdict != dns::Verdict::answer)
+    return answer_otherwise(asked, packet, client, transport, view, out, info, reply);
   dns::Composer composer(out, packet, query, dns::answer_limit(query, transport == Transport::tcp), reply);
   info.zone = asked.zone;
   if (info.zone == ZoneSet::none) {
@@ -296,6 +305,20 @@ size_t Answerer::answer(const Asked& asked, std::span<const uint8_t> packet, con
   exchange.run(asked.node);
   info.truncated = composer.truncated();
   return composer.finish(info.rcode, info.authoritative);
+}
+
+// Where there are no cookies, nothing about them may be the reason.
+size_t Answerer::answer_otherwise(const Asked& asked, std::span<const uint8_t> packet, const IpAddress& client,
+                                  Transport transport, const View& view, std::span<uint8_t> out, AnswerInfo& info,
+                                  const dns::OptReply* reply) {
+  if (view.cookies || !asked.query.has_edns || asked.verdict == dns::Verdict::drop)
+    return answer_other(asked, packet, view, out, info, reply);
+  Asked again;
+  read_with([](auto bytes, dns::Query& query) { return dns::parse_query_without_cookies(bytes, query); }, packet,
+            client, view, again);
+  if (again.verdict != dns::Verdict::answer) return answer_other(again, packet, view, out, info, reply);
+  locate({&again, 1}, view);
+  return answer(again, packet, client, transport, view, out, info, reply);
 }
 
 }  // namespace portolan::geodns

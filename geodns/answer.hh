@@ -58,6 +58,9 @@ class Answerer {
                 std::span<uint8_t> out, AnswerInfo& info);
 
  private:
+  [[gnu::noinline]] size_t answer_otherwise(const Asked& asked, std::span<const uint8_t> packet,
+                                            const IpAddress& client, Transport transport, const View& view,
+                                            std::span<uint8_t> out, AnswerInfo& info, const dns::OptReply* reply);
   Rng& rng_;
 };
 

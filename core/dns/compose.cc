@@ -169,6 +169,16 @@ bool Composer::add_set(Section section, size_t owner, const PackedSet& set, size
   return true;
 }
 
+// Where OPT, the last of the message, has room for it.
+[[gnu::always_inline]] inline void Composer::put_error(uint8_t* opt) {
+  if (limit_ + opt_size_ - at_ < error_size) return;
+  uint8_t number[2];
+  store16(number, static_cast<unsigned>(error_));
+  put_option(out_.data() + at_, option_error, number, sizeof number);
+  at_ += error_size;
+  store16(opt + 9, load16(opt + 9) + static_cast<unsigned>(error_size));
+}
+
 // What few answers have, behind Client Subnet; the room for `reply_` is there.
 void Composer::put_more() {
   uint8_t* begin = out_.data() + at_ - opt_size_;
@@ -184,16 +194,6 @@ void Composer::put_more() {
   }
   if (error_ != ExtendedError::none) put_error(begin);
   if (reply_ && reply_->padding_block != 0 && query_.wants_padding) put_padding(begin);
-}
-
-// Where OPT, the last of the message, has room for it.
-void Composer::put_error(uint8_t* opt) {
-  if (limit_ + opt_size_ - at_ < error_size) return;
-  uint8_t number[2];
-  store16(number, static_cast<unsigned>(error_));
-  put_option(out_.data() + at_, option_error, number, sizeof number);
-  at_ += error_size;
-  store16(opt + 9, load16(opt + 9) + static_cast<unsigned>(error_size));
 }
 
 void Composer::put_padding(uint8_t* opt) {

@@ -7,6 +7,7 @@ namespace portolan::dns {
 namespace {
 
 using Bytes = std::span<const uint8_t>;
+constexpr size_t max_opt_size = 4096;
 
 // Moves past a name whose labels nobody needs.
 bool skip_name(Bytes packet, size_t& offset) {
@@ -135,17 +136,33 @@ bool read_question(Bytes packet, size_t& offset, Query& query) {
   return true;
 }
 
-// The query's OPT, past questions that nobody reads.
+// Past questions that nobody reads, to OPT: that is read as if it stood alone.
 [[gnu::noinline]] Verdict look_for_opt(Bytes packet, Query& query, Verdict verdict) {
-  size_t offset = header_size;
   const uint8_t* header = packet.data();
+  size_t offset = header_size;
+  Name passed;
   for (unsigned i = load16(header + 4); i > 0; i--) {
-    if (!skip_name(packet, offset) || packet.size() - offset < 4) return verdict;
+    if (!passed.read(packet, offset) || packet.size() - offset < 4) return verdict;
     offset += 4;
   }
   const unsigned before = load16(header + 6) + load16(header + 8), records = before + load16(header + 10);
-  for (unsigned i = 0; i < records; i++)
-    if (!read_record(packet, offset, i >= before, query)) return verdict;
+  for (unsigned i = 0; i < records; i++) {
+    const size_t begin = offset;
+    if (!passed.read(packet, offset) || packet.size() - offset < 10) return verdict;
+    const bool opt = load16(header + offset) == type_opt;
+    const size_t end = offset + 10 + load16(header + offset + 8);
+    if (end > packet.size()) return verdict;
+    offset = end;
+    if (i < before || !opt) continue;
+    uint8_t alone[max_opt_size] = {header[0], header[1], 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    if (end - begin > sizeof alone - header_size) return verdict;
+    std::copy(packet.begin() + static_cast<ptrdiff_t>(begin), packet.begin() + static_cast<ptrdiff_t>(end),
+              alone + header_size);
+    const uint16_t flags = query.flags;
+    parse_query({alone, header_size + end - begin}, query);
+    query.flags = flags;
+    return verdict;
+  }
   return verdict;
 }
 
@@ -156,7 +173,13 @@ inline Verdict verdict_of(uint16_t type) {
   return Verdict::answer;
 }
 
-[[gnu::always_inline]] inline Verdict parse(Bytes packet, Query& query) {
+}  // namespace
+
+Verdict judge_type(uint16_t type) {
+  return verdict_of(type);
+}
+
+Verdict parse_query(Bytes packet, Query& query) {
   query.has_question = query.has_edns = query.has_subnet = query.dnssec_ok = false;
   query.has_cookie = query.wants_nsid = query.wants_keepalive = query.wants_padding = query.says_more = false;
   query.question_end = header_size;
@@ -185,20 +208,11 @@ inline Verdict verdict_of(uint16_t type) {
   return query.qclass == class_in ? Verdict::answer : Verdict::refused;
 }
 
-}  // namespace
-
-Verdict judge_type(uint16_t type) {
-  return verdict_of(type);
-}
-
-Verdict parse_query(Bytes packet, Query& query) {
-  query.passes_cookies = false;
-  return parse(packet, query);
-}
-
 Verdict parse_query_without_cookies(Bytes packet, Query& query) {
   query.passes_cookies = true;
-  return parse(packet, query);
+  const Verdict verdict = parse_query(packet, query);
+  query.passes_cookies = false;
+  return verdict;
 }
 
 }  // namespace portolan::dns

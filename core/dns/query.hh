@@ -46,7 +46,7 @@ struct Query {
   bool wants_keepalive = false;  // RFC 7828: how long an idle TCP connection stays
   bool wants_padding = false;    // RFC 7830: it padded, so that sizes tell nothing
   bool says_more = false;        // any of these four
-  bool passes_cookies = false;   // cookies are an option like any that isn't known
+  bool passes_cookies = false;   // while it is parsed: cookies are an option like any that isn't known
   Cookie cookie;
   Name key;  // the name in lower case: compared and looked up
 };

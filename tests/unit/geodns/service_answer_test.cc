@@ -197,6 +197,9 @@ TEST_F(ServiceAnswers, AllDownHintsAll) {
   ASSERT_EQ(m.answers().size(), 1u);
   EXPECT_EQ(hints(m.answers()[0].data, false).size(), 3u);
   EXPECT_EQ(hints(m.answers()[0].data, true).size(), 2u);
+  EXPECT_EQ(ask("h-nearest.example.com", type_https, "10.1.2.0/24").scope(), 0);
+  EXPECT_EQ(ask("h-nearest.example.com", type_https, "10.1.2.0/24").answers().at(0).data,
+            ask("h-nearest.example.com", type_https, "10.2.3.0/25").answers().at(0).data);
 }
 
 TEST(ServiceAnswer, MistakesAreNamed) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/route_names.hh"
+
 namespace portolan::daemon {
 namespace {
 
@@ -64,6 +66,7 @@ CacheInspections look(InspectionPlan plan, int64_t now_ms) {
     found.outcome = edge::name_of(seen.outcome);
     found.why = seen.why;
   }
+  RouteNames({request.route()}).tell(seen.key);
   found.caches.emplace_back(plan.cache->name(), std::move(seen));
   return std::move(found);
 }

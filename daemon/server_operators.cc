@@ -177,21 +177,16 @@ void Server::inspect(const ExplainRequest& request, std::function<void(Result<Ca
   if (!plan) return done(plan.error());
   Executor* waits = plan->cache ? disks_->executor_of(plan->cache->name()) : nullptr;
   const int64_t now_ms = clock_.wall_ms();
-  auto named = [done, snapshot = snapshot_](CacheInspections found) {
-    const RouteNames routes(snapshot->routes);
-    for (auto& [name, inspection] : found.caches) routes.tell(inspection.key);
-    done(std::move(found));
-  };
-  if (!waits) return named(look(std::move(*plan), now_ms));
+  if (!waits) return done(look(std::move(*plan), now_ms));
   // Let go of here: the last of a cache mustn't go on a thread that its disk waits for.
   struct Held {
     InspectionPlan plan;
     std::shared_ptr<const proxy::Snapshot> snapshot;
   };
   auto held = std::make_shared<const Held>(Held{std::move(*plan), snapshot_});
-  auto work = [this, held, now_ms, named = std::move(named)]() mutable {
+  auto work = [this, held, now_ms, done]() mutable {
     CacheInspections found = look(held->plan, now_ms);
-    control_.post([held = std::move(held), found = std::move(found), named = std::move(named)] { named(found); });
+    control_.post([held = std::move(held), found = std::move(found), done = std::move(done)] { done(found); });
   };
   if (!waits->submit(std::move(work))) done(Error{"too much waits for the cache's disk; try again later", 503});
 }

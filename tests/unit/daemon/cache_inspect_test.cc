@@ -54,7 +54,8 @@ class CacheInspect : public ::testing::Test {
     edge::test::Request asked(path, request);
     edge::RequestView view = asked.at(start_ms);
     view.authority = host;
-    view.route = route;
+    for (const proxy::RouteConfig& r : made_.snapshot->routes)
+      if (r.name == route) view.route = r.mark;
     edge::Lookup lookup = caches_[cache]->find(view);
     ASSERT_TRUE(lookup.writer) << path;
     edge::test::fill(lookup, edge::test::Response(fields), body);

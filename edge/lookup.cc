@@ -132,7 +132,7 @@ Lookup Store::look(Place& at, const Rules& rules, const RequestFacts& facts, con
     remove(*std::exchange(variant, nullptr), graves);
     if (entry->idle()) drop_if_idle(at.shard, *std::exchange(entry, nullptr));
   }
-  const bool whole = variant && goes_whole(*variant->object, facts, request);
+  const bool whole = variant && variant->object->parts() && goes_whole(*variant->object, facts, request);
   if (whole) l.forward = Forward::partial;
   if (variant && !whole) {
     Use use = judge(*variant->object, facts, request.now_ms);
@@ -189,7 +189,7 @@ bool Store::may_lead(const Rules& rules, const RequestFacts& facts, bool noted, 
 }
 
 bool Store::goes_whole(const Object& object, const RequestFacts& facts, const RequestView& request) {
-  if (!object.parts() || !object.parts()->troubled()) return false;
+  if (!object.parts()->troubled()) return false;
   bool asks_whole = facts.may_store && !facts.range && !facts.head && !facts.only_if_cached;
   return asks_whole && !not_modified(request.head, object);
 }

@@ -31,6 +31,11 @@ class Fill;
 class Run;
 struct Entry;
 
+// What is stored may be older than the profile: false where this one would not have let it be stored.
+inline bool fits_profile(const Rules& rules, const Object& object) {
+  return object.safe() || !rules.cdn_safe;
+}
+
 // A stored object, or (without one) the note that answers for this key are not shared for a while:
 // requests that find it fetch side by side instead of one after the other.
 struct Variant : Resident {
@@ -259,7 +264,7 @@ class Store : public std::enable_shared_from_this<Store> {
 
   // Whether a request that isn't answered begins a fetch that fills the cache; `stale`: what that would validate, or null.
   static bool may_lead(const Rules& rules, const RequestFacts& facts, bool noted, const Object* stale);
-  // It wants the whole of what is kept in parts that can't be had.
+  // Of an object in parts: the whole is wanted, and they can't be had.
   static bool goes_whole(const Object& object, const RequestFacts& facts, const RequestView& request);
   Lookup look(Place& place, const Rules& rules, const RequestFacts& facts, const RequestView& request,
               std::shared_ptr<Fill>& led);

@@ -144,8 +144,6 @@ bool heuristically_cacheable(const Rules& rules, int status);
 bool never_stored(int status);
 // Stored only where a rule of `ttl` names it: what one client's request brought about, and may be made for others.
 bool needs_rule(int status, bool cdn_safe);
-// What is stored may be older than the profile: false where this one would not have let it be stored. Costs nothing.
-bool fits_profile(const Rules& rules, const Object& object);
 
 // What to do with a stored object for this request (RFC 9111 §4, §5.2.1).
 enum class Use : uint8_t {

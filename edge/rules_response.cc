@@ -112,10 +112,6 @@ bool needs_rule(int status, bool cdn_safe) {
   }
 }
 
-bool fits_profile(const Rules& rules, const Object& object) {
-  return object.safe() || !rules.cdn_safe;
-}
-
 bool heuristically_cacheable(const Rules& rules, int status) {
   switch (status) {  // RFC 9110 §15.1
     case 200:

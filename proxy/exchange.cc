@@ -244,12 +244,13 @@ Exchange::Next Exchange::connect() {
     case Source::Head::ready:
       break;
   }
-  if (stands_in(head.status) || asks_whole()) return Next::more;
+  const bool passes_by = cache_ && !cached_;
+  if (passes_by && (stands_in(head.status) || asks_whole())) return Next::more;
   if (head.status == 101) return open_tunnel(head);
   // To an extended CONNECT a 2xx would mean that there is a tunnel.
   if (head_ && head_->http2 && !head_->upgrade.empty() && head.status / 100 == 2) return answer_error(502);
   http::Fields dressed;
-  dress(head, dressed);
+  if (passes_by) dress(head, dressed);
   send_head(head);
   return Next::more;
 }

@@ -115,7 +115,7 @@ std::unique_ptr<Fetch> Exchange::make_fetch(std::unique_ptr<edge::Writer> writer
 
 // Who goes by a rule of `cache_bypass` gets what the server says.
 void Exchange::dress(Answer& head, http::Fields& dressed) {
-  if (!cache_ || cached_ || !head_ || !cache_->dresses()) return;
+  if (!head_ || !cache_->dresses()) return;
   const http::ResponseHead* answer = source_->response();
   if (!answer || (route_->cache_bypass && bypasses_cache(*route_->cache_bypass, *head_))) return;
   if (cache_->dress(cache_view(), *answer, dressed)) head.fields = &dressed;
@@ -145,7 +145,7 @@ bool Exchange::stands_in(int status) {
 }
 
 bool Exchange::asks_whole() {
-  if (!cache_ || cached_ || !head_ || whole_ || !source_->response()) return false;
+  if (!head_ || whole_ || !source_->response()) return false;
   if (!cache_->splices(*head_, *source_->response())) return false;
   whole_ = true;
   source_.reset();

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/http/authority.hh"
 #include "core/http/chars.hh"
 
 namespace portolan::http::h1 {
@@ -82,8 +81,10 @@ bool is_ipv6(std::string_view text) {
   return inet_pton(AF_INET6, copy, &address) == 1;
 }
 
+// With no empty label: what such a name is to its one reader it isn't to another. One final dot is good.
 bool is_reg_name(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '.' && (i == 0 || text[i - 1] == '.')) return false;
     if (is_class(text[i], char_host)) continue;
     bool escaped =
         text[i] == '%' && text.size() - i > 2 && is_class(text[i + 1], char_hex) && is_class(text[i + 2], char_hex);
@@ -212,7 +213,7 @@ std::optional<Authority> parse_authority(std::string_view text) {
   } else {
     host_size = std::min(text.find(':'), text.size());
     std::string_view name = text.substr(0, host_size);
-    if (!is_reg_name(name) || !has_sound_labels(name)) return std::nullopt;
+    if (!is_reg_name(name)) return std::nullopt;
   }
   a.host = text.substr(0, host_size);
   text.remove_prefix(host_size);

@@ -3,8 +3,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include <tuple>
-
 #include "edge/encodings.hh"
 #include "edge/memory.hh"
 #include "edge/reader.hh"
@@ -302,13 +300,12 @@ void Store::fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, con
                             const std::shared_ptr<Content>& waiting) {
   DiskRecord record;
   read_from_disk(tier, key.key, asked.fields, record);
-  const auto& [names, values, vary] = std::tie(record.names, record.values, record.vary);
-  if (record.saved) take_in(tier, shard, key, *record.saved, record.found, vary, *waiting);
+  if (record.saved) take_in(tier, shard, key, *record.saved, record.found, record.vary, *waiting);
   {
     std::lock_guard lock(shard.mutex);
     auto load = shard.loads.find(key.hash);
     if (load != shard.loads.end() && load->second.waiting == waiting) {
-      if (!load->second.outdated) hear_vary(shard, key, vary);
+      if (!load->second.outdated) hear_vary(shard, key, record.vary);
       shard.loads.erase(load);
     }
   }
@@ -317,8 +314,8 @@ void Store::fetch_from_disk(const DiskTier& tier, Shard& shard, KeyHash key, con
     s.kind = Kind::retry;
     // Of another variant's, the disk is to be asked again.
     std::string theirs;
-    if (reader.request_) vary_values(names, reader.request_->fields, theirs);
-    s.asked_disk = !reader.request_ || theirs == values;
+    if (reader.request_) vary_values(record.names, reader.request_->fields, theirs);
+    s.asked_disk = !reader.request_ || theirs == record.values;
     return s;
   });
   waiting->fail();

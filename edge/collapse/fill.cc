@@ -207,8 +207,9 @@ Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t reques
     store_->retire(*this, 0, !facts_.authorization);
   }
   store_->counters().validated.fetch_add(1, std::memory_order_relaxed);
-  const ObjectRef& object = fresh;  // g++ 12 captures no structured binding
-  bool shareable = good && object->fresh(response_ms) && !object->freshness().no_cache;
+  const ObjectRef& object = fresh;  // clang 14 captures no structured binding
+  const bool kept = good;
+  bool shareable = kept && object->fresh(response_ms) && !object->freshness().no_cache;
   const std::string& vary = names;
   std::string values;
   vary_values(vary, request_.fields, values);
@@ -218,7 +219,7 @@ Writer::Verdict Fill::refresh(const http::ResponseHead& response, int64_t reques
     s.kind = mine ? Kind::object : Kind::retry;
     if (mine) s.object = object;
     s.validated = true;
-    s.dropped = !good;
+    s.dropped = !kept;
     return s;
   });
   return Writer::Verdict::not_modified;

@@ -12,13 +12,20 @@ namespace {
 constexpr int steps_a_job = 4;
 constexpr uint64_t write_step_bytes = 4 << 20;
 constexpr uint64_t checkpoint_share = 32;  // of what is written, one part may be checkpoints
-constexpr int64_t least_between_syncs_ms = 300;
+constexpr int64_t least_between_syncs_ms = 300, most_between_syncs_ms = 2000;
 constexpr int most_write_failures = 3;      // and of syncs
 constexpr size_t segments_tried_again = 8;  // of those without room, while it serves
 
 uint64_t index_limit(const Config& config, const Tuning& tuning) {
   uint64_t bytes = tuning.index_bytes ? tuning.index_bytes : config.bytes / 1000;
   return std::max<uint64_t>(bytes, 1 << 20);
+}
+
+// Up to where it is written, where not all of that is synced and a sync may still say so; else 0.
+uint32_t unsynced(const Volume& volume, const SegmentState& s) {
+  if (s.kind == Kind::free || s.doubtful) return 0;
+  const uint32_t written = s.open ? s.used.load() : static_cast<uint32_t>(volume.segment_bytes());
+  return written > s.synced ? written : 0;
 }
 
 // Reads on through a body's slices and file ranges.
@@ -386,6 +393,20 @@ void Disk::Engine::drop_waiting() {
   counters_.refused += queue_.drop_all([&](Key key) { erase(of.get(), key); });
 }
 
+// What an open segment holds isn't left until it is full: read with its checksums it costs more than what is synced.
+bool Disk::Engine::sync_due(int64_t now_ms) const {
+  std::shared_ptr<Volume> of;
+  {
+    std::lock_guard lock(mutex_);
+    if (sync_wanted_) return true;
+    if (now_ms - last_sync_ms_ < most_between_syncs_ms) return false;
+    of = volume_;
+  }
+  for (uint32_t i = 0; of && i < of->count(); ++i)
+    if (unsynced(*of, of->segment(i))) return true;
+  return false;
+}
+
 void Disk::Engine::want_sync() {
   std::shared_ptr<Volume> of;
   {
@@ -410,10 +431,15 @@ void Disk::Engine::sync(std::shared_ptr<Volume> volume) {
     if (closed_) return;
     ++running_;
   }
-  std::vector<std::pair<uint32_t, uint64_t>> whole;  // with their epochs
+  struct Covered {
+    uint32_t segment;
+    uint64_t epoch;
+    uint32_t up_to;
+  };
+  std::vector<Covered> covered;
   for (uint32_t i = 0; i < volume->count(); ++i) {
     const SegmentState& s = volume->segment(i);
-    if (!s.synced && !s.doubtful && !s.open && s.kind != Kind::free) whole.emplace_back(i, s.epoch);
+    if (const uint32_t written = unsynced(*volume, s)) covered.push_back({i, s.epoch, written});
   }
   Status synced = volume->data().sync();
   ++counters_.syncs;
@@ -424,11 +450,15 @@ void Disk::Engine::sync(std::shared_ptr<Volume> volume) {
     ++trust_;
     index_.forget_verified();
     for (uint32_t i = 0; i < volume->count(); ++i)
-      if (SegmentState& s = volume->segment(i); !s.synced) s.doubtful = true;
+      if (SegmentState& s = volume->segment(i); unsynced(*volume, s)) s.doubtful = true;
   } else {
     sync_errors_ = 0;
-    for (auto [i, epoch] : whole)
-      if (SegmentState& s = volume->segment(i); s.epoch == epoch && !s.open) s.synced = true;
+    for (const Covered& c : covered) {
+      SegmentState& s = volume->segment(c.segment);
+      if (s.epoch != c.epoch) continue;
+      s.synced = c.up_to;
+      if (s.epoch != c.epoch) s.synced = 0;  // it was used anew just now
+    }
   }
   volume.reset();
   std::lock_guard lock(mutex_);

@@ -76,6 +76,7 @@ class Disk::Engine : public std::enable_shared_from_this<Disk::Engine> {
   void close_store();
   void drop_waiting();
 
+  bool sync_due(int64_t now_ms) const;
   void want_sync();
   void sync(std::shared_ptr<Volume> volume);
   Outcome try_read(Volume& volume, Key key, Found& found);

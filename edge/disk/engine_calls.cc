@@ -49,7 +49,7 @@ Disk::Engine::Outcome Disk::Engine::try_read(Volume& volume, Key key, Found& fou
   auto head = volume.read_head(place, epoch);
   if (!head || !*head) return lost(key, place, epoch, segment, !head);
   if (!((*head)->key == key)) return Outcome::absent;
-  if (!segment.synced) {
+  if (uint64_t{(*head)->body_at} + (*head)->body_bytes > segment.synced) {
     found.bytes = BlockRef::make(std::max<size_t>((*head)->body_bytes, 1));
     auto whole = volume.read_body(place.segment, **head, found.bytes->data());
     if (!whole || !*whole) return lost(key, place, epoch, segment, !whole);
@@ -165,12 +165,7 @@ void Disk::Engine::tick() {
     checkpoint_due_ = due = true;
   }
   if (due) kick();
-  bool sync;
-  {
-    std::lock_guard lock(mutex_);
-    sync = sync_wanted_;
-  }
-  if (sync) want_sync();
+  if (sync_due(now)) want_sync();
 }
 
 Stats Disk::Engine::stats() const {

@@ -40,7 +40,8 @@ Result<bool> Log::open(Kind kind, uint32_t number) {
   }
   SegmentHead head{next_epoch_++, next_order_, clock_.wall_ms(), kind};
   if (Status s = volume_.data().write_at(encode(head, volume_.secret(), number), at); !s) return s.error();
-  segment.synced = segment.doubtful = false;
+  segment.synced = 0;
+  segment.doubtful = false;
   segment.epoch = head.epoch;
   segment.opened_ms = head.opened_ms;
   segment.first_order = segment.last_order = head.first_order;

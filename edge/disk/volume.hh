@@ -22,8 +22,8 @@ struct SegmentState {
   std::atomic<uint32_t> used{0};  // bytes
   std::atomic<Kind> kind{Kind::free};
   std::atomic<bool> open{false};
-  std::atomic<bool> synced{false};    // all of it: the kernel won't forget any of it for want of being able to write it
-  std::atomic<bool> doubtful{false};  // it may have done so: no later sync says otherwise
+  std::atomic<uint32_t> synced{0};    // so many bytes the kernel won't forget for want of being able to write them
+  std::atomic<bool> doubtful{false};  // of the others it may have done so: no later sync says otherwise
   bool known = true;                  // false: the table had lost it
   bool leaving = false;               // it is being reclaimed
   bool in_checkpoint = false;         // recovery takes what the checkpoint knows of it

@@ -286,7 +286,16 @@ TEST_F(FailureTest, WhatTheKernelMayYetForgetIsCheckedEachTime) {
   for (uint64_t n = 100; n < 140; ++n) write(n, n, 10'000);  // another segment
   ticks(1000);
   EXPECT_FALSE(disk->read(key_of(4))->bytes) << "nothing forgets it any more";
-  EXPECT_TRUE(disk->read(key_of(139))->bytes);
+  EXPECT_FALSE(disk->read(key_of(139))->bytes) << "nor what the open segment had";
+  write(140, 140, 10'000);
+  EXPECT_TRUE(disk->read(key_of(140))->bytes);
+  ticks(1000);
+  EXPECT_TRUE(disk->read(key_of(140))->bytes);
+  ticks(1000);
+  EXPECT_FALSE(disk->read(key_of(140))->bytes) << "an open segment isn't left until it is full";
+  const uint64_t syncs = disk->stats().syncs;
+  for (int i = 0; i < 10; ++i) ticks(1000);
+  EXPECT_EQ(disk->stats().syncs, syncs) << "there is nothing to sync";
   // A sync that failed says so once; the next one knows nothing of what is lost.
   files.set(failing(Call::sync, EIO));
   for (uint64_t n = 200; n < 240; ++n) write(n, n, 10'000);
@@ -295,7 +304,8 @@ TEST_F(FailureTest, WhatTheKernelMayYetForgetIsCheckedEachTime) {
   for (uint64_t n = 300; n < 340; ++n) write(n, n, 10'000);
   ticks(1000);
   EXPECT_FALSE(disk->read(key_of(4))->bytes);
-  EXPECT_TRUE(disk->read(key_of(139))->bytes);
+  EXPECT_FALSE(disk->read(key_of(140))->bytes);
+  EXPECT_TRUE(disk->read(key_of(239))->bytes);
   open();
   EXPECT_FALSE(disk->read(key_of(4))->bytes) << "a start syncs what there is";
 }

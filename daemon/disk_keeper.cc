@@ -89,6 +89,7 @@ void DiskKeeper::change(const std::string& node, const Kept* leaves, const Kept*
   }
   Threads* threads = nullptr;
   if (comes) {
+    told_.erase(name);
     it.comes = comes->disk;
     it.config = comes->config;
     threads = &threads_of(comes->config.path);

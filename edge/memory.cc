@@ -292,7 +292,7 @@ void Store::weigh(uint64_t bytes) {
   uint64_t slack = heap_slack_bytes();
   uint64_t budget = ledger_->budget.load(std::memory_order_relaxed);
   uint64_t borne = std::max(budget / slack_borne, least_slack_borne);
-  ledger_->slack.store(slack > borne ? std::min(slack - borne, budget / 4 * 3) : 0, std::memory_order_relaxed);
+  ledger_->slack.store(slack > borne ? std::min(slack - borne, budget / 8 * 7) : 0, std::memory_order_relaxed);
 }
 
 bool Store::reserve(Charge& charge, uint64_t bytes) {

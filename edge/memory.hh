@@ -345,7 +345,7 @@ class Store : public std::enable_shared_from_this<Store> {
   Purges purges_;
   std::atomic<bool> extra_keys_{false};  // some key has ever held more than its URL
   static constexpr uint64_t weigh_every_bytes = 4 << 20;
-  // What the heap wastes is beside the budget up to a thirtieth of it; what goes beyond is of it, and at most three quarters of it.
+  // What the heap wastes is beside the budget up to a thirtieth of it; what goes beyond is of it, and at most seven eighths of it.
   static constexpr uint64_t slack_borne = 30;
   static constexpr uint64_t least_slack_borne = 16 << 20;
   std::atomic<uint64_t> unweighed_{0};

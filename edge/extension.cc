@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "core/http/chars.hh"
 #include "core/http/message.hh"
 
 namespace portolan::edge {
@@ -51,18 +52,13 @@ bool is_alnum(char c) {
   return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
-int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = static_cast<char>(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 // Once, as servers do; what is no escape stays.
 std::string unescaped(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    bool escape = text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0;
-    out += escape ? static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2])) : text[i];
+    bool escape =
+        text[i] == '%' && i + 2 < text.size() && http::hex_value(text[i + 1]) >= 0 && http::hex_value(text[i + 2]) >= 0;
+    out += escape ? static_cast<char>(http::hex_value(text[i + 1]) * 16 + http::hex_value(text[i + 2])) : text[i];
     if (escape) i += 2;
   }
   return out;
